@@ -1,0 +1,300 @@
+"""The one tree of errors.
+
+Every class carries a stable ``code`` (it goes over the wire, into rows and into answers) and says whether
+the same call may succeed later (``retryable``). The message is for people: it names the cause and the remedy.
+
+::
+
+    DocfleetError
+    ├── InvalidInput            what the caller sent is wrong
+    │   └── UnsafePath          a name that would leave its folder
+    ├── ConfigurationError      a setting is missing, unknown or malformed
+    ├── NotAllowed              no key, a wrong key
+    ├── NotFound                no such row (or another organization's)
+    ├── Conflict                the row is not in a state that allows this
+    │   ├── AlreadyFinal        a terminal status absorbs the write
+    │   └── Fenced              the lease was lost: somebody else owns the file now
+    ├── ReviewUnavailable       manual review is asked for where it is not configured
+    ├── SourceError             the source as a whole
+    │   ├── SourceNotFound
+    │   ├── SourceUnreadable
+    │   └── SourceVanished      it was there when the listing began
+    ├── FileError               one document, its neighbours are untouched
+    │   ├── FileMissing  EmptyFile  UnsupportedFileType  PasswordRequired
+    │   └── CorruptFile  FileTooLarge
+    ├── ToolError               the tool that ran on one document
+    │   ├── ToolUnknown  ToolSettingsInvalid  ToolFailed  ToolCrashed  ToolTimeout
+    │   └── ToolMemoryExceeded  ToolOutputTooLarge  ToolResultInvalid  ToolStopped
+    ├── DestinationError        the result could not be written
+    │   ├── DestinationUnavailable (retryable)
+    │   └── DestinationRejected
+    ├── ForkUnsafe              a client made in the parent is used in a child
+    └── DependencyError         (retryable) something Docfleet needs does not answer
+        └── BackendUnavailable  RunnerUnavailable  BrokerUnavailable  CacheUnavailable
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DocfleetError(Exception):
+    """Something went wrong in Docfleet."""
+
+    code: ClassVar[str] = "docfleet_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or type(self).__doc__ or type(self).__name__
+        super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[type[DocfleetError], tuple[str]]:
+        return type(self), (self.message,)
+
+
+class InvalidInput(DocfleetError):
+    """The request is not valid."""
+
+    code = "invalid_input"
+
+
+class UnsafePath(InvalidInput):
+    """The path leaves the folder it has to stay in."""
+
+    code = "unsafe_path"
+
+
+class ConfigurationError(DocfleetError):
+    """A setting is missing, unknown or malformed."""
+
+    code = "configuration_error"
+
+
+class NotAllowed(DocfleetError):
+    """The key is missing or wrong."""
+
+    code = "not_allowed"
+
+
+class NotFound(DocfleetError):
+    """There is no such thing in this organization."""
+
+    code = "not_found"
+
+
+class Conflict(DocfleetError):
+    """The current state does not allow this."""
+
+    code = "conflict"
+
+
+class AlreadyFinal(Conflict):
+    """The status is final and does not change any more."""
+
+    code = "already_final"
+
+
+class Fenced(Conflict):
+    """The lease of this file was lost; another worker owns it now."""
+
+    code = "fenced"
+
+
+class ReviewUnavailable(DocfleetError):
+    """Manual review is asked for, but no review queue is configured."""
+
+    code = "review_unavailable"
+
+
+class SourceError(DocfleetError):
+    """The source could not be read."""
+
+    code = "source_error"
+
+
+class SourceNotFound(SourceError):
+    """The source does not exist."""
+
+    code = "source_not_found"
+
+
+class SourceUnreadable(SourceError):
+    """The source exists but cannot be read."""
+
+    code = "source_unreadable"
+
+
+class SourceVanished(SourceError):
+    """The source disappeared while it was being read."""
+
+    code = "source_vanished"
+
+
+class FileError(DocfleetError):
+    """The document cannot be processed."""
+
+    code = "file_error"
+
+
+class FileMissing(FileError):
+    """The file is no longer there."""
+
+    code = "file_missing"
+
+
+class EmptyFile(FileError):
+    """The file is empty (0 bytes)."""
+
+    code = "empty_file"
+
+
+class UnsupportedFileType(FileError):
+    """The type of the file is not supported."""
+
+    code = "unsupported_file_type"
+
+
+class PasswordRequired(FileError):
+    """Password required: the document is encrypted."""
+
+    code = "password_required"
+
+
+class CorruptFile(FileError):
+    """The file is damaged and cannot be read."""
+
+    code = "corrupt_file"
+
+
+class FileTooLarge(FileError):
+    """The file is larger than the limit."""
+
+    code = "file_too_large"
+
+
+class ToolError(DocfleetError):
+    """The tool did not produce a result."""
+
+    code = "tool_error"
+
+
+class ToolUnknown(ToolError):
+    """No tool of this name is registered."""
+
+    code = "tool_unknown"
+
+
+class ToolSettingsInvalid(ToolError):
+    """The settings of the tool do not match its specification."""
+
+    code = "tool_settings_invalid"
+
+
+class ToolFailed(ToolError):
+    """The tool reported an error."""
+
+    code = "tool_failed"
+
+
+class ToolCrashed(ToolError):
+    """The tool's process died."""
+
+    code = "tool_crashed"
+
+
+class ToolTimeout(ToolError):
+    """The tool ran longer than its limit."""
+
+    code = "tool_timeout"
+
+
+class ToolMemoryExceeded(ToolError):
+    """The tool needed more memory than its limit."""
+
+    code = "tool_memory_exceeded"
+
+
+class ToolOutputTooLarge(ToolError):
+    """The tool wrote more than its limit."""
+
+    code = "tool_output_too_large"
+
+
+class ToolResultInvalid(ToolError):
+    """The tool ended without a valid result."""
+
+    code = "tool_result_invalid"
+
+
+class ToolStopped(ToolError):
+    """The run was stopped on request."""
+
+    code = "tool_stopped"
+
+
+class DestinationError(DocfleetError):
+    """The result could not be delivered."""
+
+    code = "destination_error"
+
+
+class DestinationUnavailable(DestinationError):
+    """The destination does not answer."""
+
+    code = "destination_unavailable"
+    retryable = True
+
+
+class DestinationRejected(DestinationError):
+    """The destination refused the result."""
+
+    code = "destination_rejected"
+
+
+class ForkUnsafe(DocfleetError):
+    """A connection made in the parent process is used in a child."""
+
+    code = "fork_unsafe"
+
+
+class DependencyError(DocfleetError):
+    """Something Docfleet depends on does not answer."""
+
+    code = "dependency_error"
+    retryable = True
+
+
+class BackendUnavailable(DependencyError):
+    """The backend does not answer."""
+
+    code = "backend_unavailable"
+
+
+class RunnerUnavailable(DependencyError):
+    """The runner does not answer."""
+
+    code = "runner_unavailable"
+
+
+class BrokerUnavailable(DependencyError):
+    """The broker does not answer."""
+
+    code = "broker_unavailable"
+
+
+class CacheUnavailable(DependencyError):
+    """Redis does not answer."""
+
+    code = "cache_unavailable"
+
+
+def _tree(root: type[DocfleetError]) -> dict[str, type[DocfleetError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+def error_from_code(code: str, message: str) -> DocfleetError:
+    """The error a peer named by ``code``; an unknown code becomes a plain ``DocfleetError``."""
+    return _tree(DocfleetError).get(code, DocfleetError)(message)

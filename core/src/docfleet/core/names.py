@@ -1,0 +1,59 @@
+"""Names on the wire: worker types, queues, tasks.
+
+They are a contract with every sender (the registry of Unstract at 6b916eac);
+nothing else in the project spells them out.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class WorkerType(StrEnum):
+    """The seven kinds of worker. ``docfleet worker TYPE`` takes these words."""
+
+    API_DEPLOYMENT = "api_deployment"
+    GENERAL = "general"
+    FILE_PROCESSING = "file_processing"
+    CALLBACK = "callback"
+    LOG_CONSUMER = "log_consumer"
+    NOTIFICATION = "notification"
+    SCHEDULER = "scheduler"
+
+
+class QueueName(StrEnum):
+    """Every queue of the fleet; the routing key equals the name."""
+
+    API_DEPLOYMENTS = "celery_api_deployments"
+    GENERAL = "celery"
+    FILE_PROCESSING = "file_processing"
+    API_FILE_PROCESSING = "api_file_processing"
+    FILE_PROCESSING_CALLBACK = "file_processing_callback"
+    API_FILE_PROCESSING_CALLBACK = "api_file_processing_callback"
+    LOGS = "celery_log_task_queue"
+    NOTIFICATIONS = "notifications"
+    NOTIFICATIONS_WEBHOOK = "notifications_webhook"
+    NOTIFICATIONS_EMAIL = "notifications_email"
+    NOTIFICATIONS_SMS = "notifications_sms"
+    NOTIFICATIONS_PRIORITY = "notifications_priority"
+    SCHEDULER = "scheduler"
+
+
+class TaskName(StrEnum):
+    """Every task a Docfleet process sends; senders use the name, never the function."""
+
+    ASYNC_EXECUTE_BIN = "async_execute_bin"
+    ASYNC_EXECUTE_BIN_API = "async_execute_bin_api"
+    ASYNC_EXECUTE_BIN_GENERAL = "async_execute_bin_general"
+    PROCESS_FILE_BATCH = "process_file_batch"
+    PROCESS_BATCH_CALLBACK = "process_batch_callback"
+    PROCESS_BATCH_CALLBACK_API = "process_batch_callback_api"
+    PROCESS_BATCH_ERRBACK = "process_batch_errback"
+    LOGS_CONSUMER = "logs_consumer"
+    SEND_WEBHOOK_NOTIFICATION = "send_webhook_notification"
+    PROCESS_NOTIFICATION = "process_notification"
+    SEND_BATCH_NOTIFICATIONS = "send_batch_notifications"
+    PRIORITY_NOTIFICATION = "priority_notification"
+    EXECUTE_PIPELINE_TASK = "scheduler.tasks.execute_pipeline_task"
+    EXECUTE_PIPELINE_TASK_V2 = "execute_pipeline_task_v2"
+    SWEEP = "scheduler.tasks.sweep"

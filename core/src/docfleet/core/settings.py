@@ -1,0 +1,61 @@
+"""Settings: read once from the environment into a frozen type, and handed in.
+
+The only module of Docfleet that reads ``os.environ``. A settings type is a frozen ``msgspec.Struct``; the
+variable of field ``broker_url`` is ``PREFIX + BROKER_URL`` unless the type renames it with
+``msgspec.field(name="CELERY_BROKER_BASE_URL")``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from docfleet.core.errors import ConfigurationError
+
+
+def environment() -> Mapping[str, str]:
+    """The process environment, as it is now."""
+    return os.environ
+
+
+def variables(settings: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The environment variables a settings type reads."""
+    return tuple(field.encode_name for field in msgspec.structs.fields(settings))
+
+
+def read_settings[S: msgspec.Struct](
+    settings: type[S],
+    source: Mapping[str, str] | None = None,
+    *,
+    prefixes: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
+) -> S:
+    """Read ``settings`` from ``source`` (default: the environment). A blank variable counts as absent.
+
+    ``prefixes`` are ours: a variable that begins with one of them and is neither read here nor named in
+    ``known`` is refused, because a misspelt setting must not be silently ignored.
+
+    Raises ``ConfigurationError`` naming the variable, its value's fault and the remedy.
+    """
+    source = environment() if source is None else source
+    names = variables(settings)
+    for name in source:
+        if name.startswith(prefixes) and prefixes and name not in names and name not in known:
+            close = difflib.get_close_matches(name, [*names, *known], n=1)
+            hint = f"did you mean {close[0]}?" if close else "remove it, or see `docfleet config`"
+            raise ConfigurationError(f"unknown setting {name}: {hint}")
+    values: dict[str, Any] = {name: source[name] for name in names if source.get(name, "").strip()}
+    for field in msgspec.structs.fields(settings):
+        if field.encode_name not in values:
+            if field.required:
+                raise ConfigurationError(f"setting {field.encode_name} is missing: set it in the environment")
+            continue
+        try:
+            values[field.encode_name] = msgspec.convert(values[field.encode_name], field.type, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"setting {field.encode_name} is malformed: {str(error).lower()}") from error
+    return msgspec.convert(values, settings)

@@ -1,0 +1,101 @@
+"""Statuses, the table of allowed transitions, and the rules that derive one status from others.
+
+The values are those of the original (Unstract at 6b916eac). Only the backend's state machine writes a status,
+and only along ``ALLOWED``; a terminal status absorbs every later write.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ExecutionStatus(StrEnum):
+    """Status of an execution, and of one file in it."""
+
+    PENDING = "PENDING"
+    EXECUTING = "EXECUTING"
+    COMPLETED = "COMPLETED"
+    STOPPED = "STOPPED"
+    ERROR = "ERROR"
+
+    @property
+    def is_final(self) -> bool:
+        """True for COMPLETED, STOPPED and ERROR."""
+        return self in FINAL
+
+
+FINAL = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.STOPPED, ExecutionStatus.ERROR})
+OPEN = frozenset(ExecutionStatus) - FINAL
+
+ALLOWED: dict[ExecutionStatus, frozenset[ExecutionStatus]] = {
+    ExecutionStatus.PENDING: frozenset(
+        {ExecutionStatus.EXECUTING, ExecutionStatus.COMPLETED, ExecutionStatus.ERROR, ExecutionStatus.STOPPED}
+    ),
+    ExecutionStatus.EXECUTING: frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.ERROR, ExecutionStatus.STOPPED}),
+    ExecutionStatus.COMPLETED: frozenset(),
+    ExecutionStatus.STOPPED: frozenset(),
+    ExecutionStatus.ERROR: frozenset(),
+}
+"""From → to. PENDING → COMPLETED is an execution whose source held nothing to do."""
+
+
+def sources_of(target: ExecutionStatus) -> tuple[ExecutionStatus, ...]:
+    """The statuses from which ``target`` may be reached: the ``WHERE status IN`` of a compare-and-set."""
+    return tuple(status for status, targets in ALLOWED.items() if target in targets)
+
+
+class PipelineStatus(StrEnum):
+    """Status of a pipeline's last run."""
+
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    INPROGRESS = "INPROGRESS"
+    YET_TO_START = "YET_TO_START"
+    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
+    RESTARTING = "RESTARTING"
+    PAUSED = "PAUSED"
+
+
+class EmptyReason(StrEnum):
+    """Why a COMPLETED execution has no files; a listing that failed is an ERROR, never one of these."""
+
+    NO_MATCH = "no_match"
+    ALL_FILTERED = "all_filtered"
+
+
+class SkipReason(StrEnum):
+    """Why a listed file did not become part of the execution."""
+
+    DUPLICATE = "duplicate"
+    ALREADY_PROCESSED = "already_processed"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    ACTIVE_ELSEWHERE = "active_elsewhere"
+    OVER_LIMIT = "over_limit"
+
+
+def derive_execution_status(*, total: int, successful: int, failed: int, stopped: int = 0) -> ExecutionStatus:
+    """The final status of an execution from the counts of its rows.
+
+    No files expected → COMPLETED; none processed, or all failed → ERROR; some failed → COMPLETED (with
+    ``failed > 0``); otherwise COMPLETED. Stopped files alone do not make a failure.
+    """
+    if total == 0:
+        return ExecutionStatus.COMPLETED
+    if successful + failed + stopped == 0 or failed == total:
+        return ExecutionStatus.ERROR
+    if stopped and not successful and not failed:
+        return ExecutionStatus.STOPPED
+    return ExecutionStatus.COMPLETED
+
+
+def derive_pipeline_status(status: ExecutionStatus, failed: int) -> PipelineStatus:
+    """The pipeline's status after (or during) an execution."""
+    match status:
+        case ExecutionStatus.COMPLETED:
+            return PipelineStatus.PARTIAL_SUCCESS if failed else PipelineStatus.SUCCESS
+        case ExecutionStatus.EXECUTING:
+            return PipelineStatus.INPROGRESS
+        case ExecutionStatus.PENDING:
+            return PipelineStatus.YET_TO_START
+        case _:
+            return PipelineStatus.FAILURE

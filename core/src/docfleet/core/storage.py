@@ -1,0 +1,48 @@
+"""Where the files of an execution lie on the storage shared by backend, workers and runner.
+
+::
+
+    {root}/{organization}/{workflow}/{execution}/{file_execution}/
+        SOURCE  INFILE  METADATA.json  COPY_TO_FOLDER/
+
+The layout and the names are the original's (Unstract at 6b916eac). Folder names are ids, never
+names from outside, so nothing a document is called can leave its folder.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from docfleet.core.errors import UnsafePath
+
+SOURCE = "SOURCE"
+INFILE = "INFILE"
+METADATA = "METADATA.json"
+COPY_TO_FOLDER = "COPY_TO_FOLDER"
+
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+
+
+def execution_folder(organization_id: str, workflow_id: str, execution_id: str) -> str:
+    """The execution's folder, relative to the storage root. Raises ``UnsafePath``."""
+    return "/".join(_segment(part) for part in (organization_id, workflow_id, execution_id))
+
+
+def file_folder(organization_id: str, workflow_id: str, execution_id: str, file_execution_id: str) -> str:
+    """The folder of one file, relative to the storage root. Raises ``UnsafePath``."""
+    return f"{execution_folder(organization_id, workflow_id, execution_id)}/{_segment(file_execution_id)}"
+
+
+def resolve_folder(root: Path, folder: str) -> Path:
+    """``folder`` below ``root``, checked again on the receiving side. Raises ``UnsafePath``."""
+    parts = folder.split("/")
+    for part in parts:
+        _segment(part)
+    return root.joinpath(*parts)
+
+
+def _segment(part: str) -> str:
+    if not _SEGMENT.match(part):
+        raise UnsafePath(f"not a folder name: {part!r:.120}")
+    return part
