@@ -1,0 +1,1 @@
+"""Sorts documents into bins by rules."""

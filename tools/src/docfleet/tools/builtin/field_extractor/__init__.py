@@ -1,0 +1,1 @@
+"""Fields out of text: declarative templates and plain rules."""

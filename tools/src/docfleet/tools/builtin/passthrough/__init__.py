@@ -1,0 +1,1 @@
+"""Hands the document on unchanged, with its size and digest."""

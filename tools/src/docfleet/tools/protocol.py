@@ -1,0 +1,226 @@
+"""The tool protocol: what a tool is asked, what it prints, what it leaves in its folder.
+
+A tool is any executable that understands::
+
+    TOOL --command SPEC|PROPERTIES|ICON|VARIABLES|RUN [--settings JSON] [--log-level LEVEL]
+
+Its standard output is one JSON object a line, each with ``type`` and ``emitted_at`` (UTC, ISO 8601). The lines are
+telemetry. The verdict of a RUN is the exit code together with what the tool left in its folder, which the runner
+names in ``EXECUTION_DATA_DIR``: see ``read_verdict``.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from docfleet.core.errors import ToolResultInvalid
+
+INFILE = "INFILE"
+SOURCE = "SOURCE"
+METADATA_FILE = "METADATA.json"
+COPY_TO_FOLDER = "COPY_TO_FOLDER"
+EXECUTION_DATA_DIR = "EXECUTION_DATA_DIR"
+TOOL_RUN_STAGE = "TOOL_RUN"
+
+
+class Command(enum.StrEnum):
+    """What a tool can be asked."""
+
+    SPEC = "SPEC"
+    PROPERTIES = "PROPERTIES"
+    ICON = "ICON"
+    VARIABLES = "VARIABLES"
+    RUN = "RUN"
+
+
+class OutputType(enum.StrEnum):
+    """What INFILE holds after a run."""
+
+    JSON = "JSON"
+    TXT = "TXT"
+
+
+class LogLevel(enum.StrEnum):
+    """How serious a LOG line is, in rising order."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+    FATAL = "FATAL"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order above; 0 is the least serious."""
+        return list(LogLevel).index(self)
+
+
+def utc_now() -> str:
+    """The present moment as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat()
+
+
+class Message(msgspec.Struct, tag_field="type", kw_only=True, omit_defaults=True):
+    """One line of a tool's standard output."""
+
+    emitted_at: str = ""
+
+
+class SpecMessage(Message, tag="SPEC"):
+    """The JSON schema of the settings, as a JSON string."""
+
+    spec: str
+
+
+class PropertiesMessage(Message, tag="PROPERTIES"):
+    """The properties (name, version, restrictions, ...), as a JSON string."""
+
+    properties: str
+
+
+class VariablesMessage(Message, tag="VARIABLES"):
+    """The environment variables a tool reads, as a JSON string."""
+
+    variables: str
+
+
+class IconMessage(Message, tag="ICON"):
+    """The icon, as SVG text."""
+
+    icon: str
+
+
+class LogMessage(Message, tag="LOG"):
+    """A line for the log. The ERROR line of a failed run carries ``error_code`` (``docfleet.core.errors``)."""
+
+    log: str
+    level: LogLevel = LogLevel.INFO
+    stage: str = TOOL_RUN_STAGE
+    error_code: str | None = None
+
+
+class UpdateMessage(Message, tag="UPDATE"):
+    """A change a user may want to see: ``state`` is INPUT_UPDATE, OUTPUT_UPDATE, ..."""
+
+    state: str
+    message: str = ""
+
+
+class CostMessage(Message, tag="COST"):
+    """What the run cost."""
+
+    cost: float
+    cost_units: str
+
+
+class SingleStepMessage(Message, tag="SINGLE_STEP_MESSAGE"):
+    """Text for a person who runs the workflow step by step."""
+
+    message: str
+
+
+class ResultMessage(Message, tag="RESULT"):
+    """Printed after the result is on disk: ``workflow_id``, ``elapsed_time`` and ``output_type``; never the content."""
+
+    result: dict[str, Any]
+
+
+AnyMessage = (
+    SpecMessage
+    | PropertiesMessage
+    | VariablesMessage
+    | IconMessage
+    | LogMessage
+    | UpdateMessage
+    | CostMessage
+    | SingleStepMessage
+    | ResultMessage
+)
+
+_decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
+
+
+def parse_line(line: bytes) -> AnyMessage | None:
+    """The message on this line, or None when it is not one (a tool may print what it likes)."""
+    if not line.lstrip().startswith(b"{"):
+        return None
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def encode_line(message: Message) -> bytes:
+    """The message as one line, stamped with the present moment when it has no stamp."""
+    if not message.emitted_at:
+        message.emitted_at = utc_now()
+    return msgspec.json.encode(message) + b"\n"
+
+
+class ToolMetadata(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one finished tool says of itself; ``elapsed_time`` in seconds, ``pages`` read, ``usage`` free counters."""
+
+    tool_name: str
+    elapsed_time: float
+    output_type: OutputType
+    pages: int = 0
+    usage: dict[str, Any] = {}
+
+
+class RunMetadata(msgspec.Struct, kw_only=True):
+    """METADATA.json: written by the runner, one entry of ``tool_metadata`` added by each tool that succeeded.
+
+    Keys the tools do not know are kept (``load_metadata`` and ``msgspec`` would drop them, so writers work on the dict).
+    """
+
+    source_name: str = ""
+    source_hash: str = ""
+    organization_id: str = ""
+    workflow_id: str = ""
+    execution_id: str = ""
+    file_execution_id: str = ""
+    tags: list[str] = []
+    workflow_start_time: float | str | None = None
+    tool_metadata: list[ToolMetadata] = []
+    total_elapsed_time: float = 0.0
+
+
+def load_metadata(folder: Path) -> RunMetadata:
+    """METADATA.json of this folder. Raises ``ToolResultInvalid`` when it is missing or malformed."""
+    path = folder / METADATA_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunMetadata)
+    except FileNotFoundError as error:
+        raise ToolResultInvalid(f"the tool's folder holds no {METADATA_FILE}") from error
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ToolResultInvalid(f"{METADATA_FILE} of the tool cannot be read: {error}") from error
+
+
+def read_verdict(folder: Path, steps_before: int) -> ToolMetadata:
+    """What the tool that just exited with 0 says of its result.
+
+    ``steps_before`` is the number of ``tool_metadata`` entries before the run. Raises ``ToolResultInvalid`` naming
+    the fault: METADATA.json missing or malformed, not exactly one entry more, INFILE missing, or an INFILE that
+    the tool calls JSON and that is not.
+    """
+    metadata = load_metadata(folder)
+    added = len(metadata.tool_metadata) - steps_before
+    if added != 1:
+        raise ToolResultInvalid(
+            f"the tool ended with exit code 0 but recorded {added} results in {METADATA_FILE} instead of one"
+        )
+    entry = metadata.tool_metadata[-1]
+    infile = folder / INFILE
+    if infile.is_symlink() or not infile.is_file():
+        raise ToolResultInvalid(f"the tool left no {INFILE}, which should hold its output")
+    if entry.output_type is OutputType.JSON:
+        try:
+            msgspec.json.decode(infile.read_bytes())
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ToolResultInvalid(f"the tool's output is declared JSON but does not parse: {error}") from error
+    return entry

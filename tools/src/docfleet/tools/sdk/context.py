@@ -1,0 +1,109 @@
+"""What a tool knows of its run, and how it speaks to whoever watches."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from functools import cached_property
+from pathlib import Path
+
+from docfleet.tools import protocol
+from docfleet.tools.protocol import (
+    CostMessage,
+    LogLevel,
+    LogMessage,
+    Message,
+    RunMetadata,
+    SingleStepMessage,
+    UpdateMessage,
+)
+
+NAME_BYTES = 255
+
+
+def emit(message: Message) -> None:
+    """Print one protocol line at once (a killed tool must not keep its last words in a buffer)."""
+    sys.stdout.buffer.write(protocol.encode_line(message))
+    sys.stdout.buffer.flush()
+
+
+def safe_name(name: str) -> str:
+    """A file name that stays in its folder and fits a file system: last path part, no NUL, at most 255 bytes.
+
+    Spaces, quotes, newlines and any script are kept. An over-long name keeps its suffix.
+    """
+    name = name.rsplit("/", 1)[-1].replace("\0", "")
+    if name in ("", ".", ".."):
+        return "document"
+    raw = name.encode("utf-8", "surrogateescape")
+    if len(raw) <= NAME_BYTES:
+        return name
+    suffix = Path(name).suffix.encode("utf-8", "surrogateescape")[:32]
+    return raw[: NAME_BYTES - len(suffix)].decode("utf-8", "ignore") + suffix.decode("utf-8", "ignore")
+
+
+class RunContext:
+    """One run: its folder, the document's name, earlier results, and the lines to print."""
+
+    def __init__(self, folder: Path, metadata: RunMetadata, log_level: LogLevel = LogLevel.INFO) -> None:
+        self.folder = folder
+        self.metadata = metadata
+        self._log_level = log_level
+
+    @property
+    def input_path(self) -> Path:
+        """The document in the first step, the last tool's output afterwards."""
+        return self.folder / protocol.INFILE
+
+    @property
+    def source_path(self) -> Path:
+        """The document itself, in every step (INFILE when the runner kept no copy)."""
+        source = self.folder / protocol.SOURCE
+        return source if source.exists() else self.input_path
+
+    @property
+    def source_name(self) -> str:
+        """The document's file name, as its owner gave it."""
+        return self.metadata.source_name or protocol.SOURCE
+
+    @property
+    def is_first_step(self) -> bool:
+        """Whether INFILE still is the document."""
+        return not self.metadata.tool_metadata
+
+    @cached_property
+    def source_mime(self) -> str:
+        """MIME type of the document, by content first and by name where content does not tell."""
+        from docfleet.tools.sdk.media import detect
+
+        return detect(self.source_path, self.source_name)
+
+    @cached_property
+    def input_mime(self) -> str:
+        """MIME type of INFILE."""
+        from docfleet.tools.sdk.media import detect
+
+        return self.source_mime if self.is_first_step else detect(self.input_path, "")
+
+    def copy_source(self, *folders: str) -> Path:
+        """Copy the document to ``COPY_TO_FOLDER/<folders>/<its name>`` for a file-system destination."""
+        target = self.folder.joinpath(protocol.COPY_TO_FOLDER, *(safe_name(part) for part in folders))
+        target.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(self.source_path, target / safe_name(self.source_name)))
+
+    def log(self, text: str, level: LogLevel = LogLevel.INFO) -> None:
+        """A line for the log, when ``level`` is at least the level asked for."""
+        if level.rank >= self._log_level.rank:
+            emit(LogMessage(log=text, level=level))
+
+    def update(self, state: str, message: str = "") -> None:
+        """Tell what changed: INPUT_UPDATE, OUTPUT_UPDATE, ..."""
+        emit(UpdateMessage(state=state, message=message))
+
+    def cost(self, cost: float, cost_units: str) -> None:
+        """Tell what the run cost so far."""
+        emit(CostMessage(cost=cost, cost_units=cost_units))
+
+    def single_step(self, message: str) -> None:
+        """Tell a person who steps through the workflow."""
+        emit(SingleStepMessage(message=message))

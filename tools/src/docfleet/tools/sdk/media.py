@@ -1,0 +1,173 @@
+"""The MIME type of a document: by content first, by its name where the content does not tell."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+import zipfile
+from pathlib import Path
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+ODT = "application/vnd.oasis.opendocument.text"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
+EPUB = "application/epub+zip"
+MSG = "application/vnd.ms-outlook"
+DOC = "application/msword"
+XLS = "application/vnd.ms-excel"
+PPT = "application/vnd.ms-powerpoint"
+ENCRYPTED_OFFICE = "application/x-encrypted-office"
+OLE = "application/x-ole-storage"
+PDF = "application/pdf"
+RTF = "application/rtf"
+HTML = "text/html"
+CSV = "text/csv"
+EML = "message/rfc822"
+TXT = "text/plain"
+ZIP = "application/zip"
+EMPTY = "application/x-empty"
+UNKNOWN = "application/octet-stream"
+
+_HEAD_BYTES = 16 * 1024
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"{\\rtf", RTF),
+)
+_OPENXML = {"word/": DOCX, "xl/": XLSX, "ppt/": PPTX}
+_OLE_STREAMS = (
+    ("EncryptedPackage", ENCRYPTED_OFFICE),
+    ("__properties_version1.0", MSG),
+    ("WordDocument", DOC),
+    ("Workbook", XLS),
+    ("Book", XLS),
+    ("PowerPoint Document", PPT),
+)
+# What a name may decide for text: the content of all these is plain text.
+_BY_SUFFIX = {
+    ".csv": CSV,
+    ".tsv": "text/tab-separated-values",
+    ".html": HTML,
+    ".htm": HTML,
+    ".eml": EML,
+    ".md": "text/markdown",
+    ".json": "application/json",
+    ".xml": "application/xml",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+}
+_HEADER = re.compile(
+    rb"\A(?:(?:From |Return-Path:|Received:|MIME-Version:|Delivered-To:|Message-ID:|Date:|From:|Subject:|To:)[^\n]*\n)"
+    rb"(?:[A-Za-z-]+:[^\n]*\n|[ \t][^\n]*\n)*?(?:MIME-Version|Content-Type|Message-ID|Received|From):",
+    re.IGNORECASE,
+)
+_HTML_START = re.compile(rb"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
+
+
+def detect(path: Path, name: str = "") -> str:
+    """MIME type of the file at ``path``, which its owner calls ``name``. Never raises for odd content."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if not head:
+        return EMPTY
+    for signature, mime in _SIGNATURES:
+        if head.startswith(signature):
+            return mime
+    if b"%PDF-" in head[:1024]:
+        return PDF
+    if head[:2] == b"BM" and len(head) > 26 and head[6:10] == b"\0\0\0\0":
+        return "image/bmp"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _inside_zip(path)
+    if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        return _inside_ole(path)
+    return _text(head, name) if looks_like_text(head) else _other(head, name)
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Whether these first bytes are text in UTF-8, UTF-16, UTF-32 or an 8-bit code page."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:3] == b"\xef\xbb\xbf":
+        return True
+    if utf16_without_mark(head):
+        return True
+    if any(byte in head for byte in (b"\0",)):
+        return False
+    try:
+        head[:-4].decode("utf-8") if len(head) > 4 else head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 8 and len(head.translate(None, _CONTROL)) < len(head):
+            return False
+    controls = len(head) - len(head.translate(None, _CONTROL))
+    return controls * 50 <= len(head)
+
+
+def utf16_without_mark(head: bytes) -> str | None:
+    """``utf-16-le`` or ``utf-16-be`` when every other byte is zero, as in Latin text without a byte order mark."""
+    sample = head[: len(head) & ~1][:512]
+    if len(sample) < 8:
+        return None
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    half = len(sample) // 2
+    if odd > half * 0.7 and even < half * 0.1:
+        return "utf-16-le"
+    if even > half * 0.7 and odd < half * 0.1:
+        return "utf-16-be"
+    return None
+
+
+def _text(head: bytes, name: str) -> str:
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else utf16_without_mark(head)
+    if encoding:
+        head = head[: len(head) & ~1].decode(encoding, "replace").encode("utf-8")
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    if _HTML_START.match(head):
+        return HTML
+    suffix = Path(name).suffix.lower()
+    if suffix in _BY_SUFFIX:
+        return _BY_SUFFIX[suffix]
+    return EML if _HEADER.match(head.replace(b"\r\n", b"\n")) else TXT
+
+
+def _inside_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
+                return archive.read("mimetype").decode("ascii", "replace").strip()
+            if "[Content_Types].xml" in names:
+                for prefix, mime in _OPENXML.items():
+                    if any(name.startswith(prefix) for name in names):
+                        return mime
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError):
+        return ZIP
+    return ZIP
+
+
+def _inside_ole(path: Path) -> str:
+    import olefile
+
+    try:
+        with olefile.OleFileIO(path) as storage:
+            streams = {"/".join(parts) for parts in storage.listdir(streams=True, storages=False)}
+    except (OSError, ValueError, IndexError):
+        return OLE
+    return next((mime for stream, mime in _OLE_STREAMS if stream in streams), OLE)
+
+
+def _other(head: bytes, name: str) -> str:
+    import puremagic
+
+    try:
+        matches = [match.mime_type for match in puremagic.magic_string(head, name) if match.mime_type]
+    except (puremagic.PureError, ValueError, IndexError):
+        matches = []
+    return matches[0] if matches else mimetypes.guess_type(name)[0] or UNKNOWN
