@@ -1,0 +1,251 @@
+"""What a connector is: its description, the two protocols and the values that cross them.
+
+A connector is made, used and closed inside one task of one process. ``ForkGuard`` refuses anything else,
+because a socket or a file handle shared with a parent process corrupts both sides silently.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, BinaryIO, Literal, Protocol
+
+import msgspec
+
+from docfleet.core.errors import ConfigurationError, ForkUnsafe
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+"""What may name a table or a column. 63 bytes is PostgreSQL's limit; one rule for every database."""
+
+OnSkip = Callable[[str, str], None]
+"""Called with (path, reason) for everything a listing leaves out on purpose."""
+
+
+class ConnectorMode(StrEnum):
+    """What a connector speaks."""
+
+    FILESYSTEM = "FILESYSTEM"
+    DATABASE = "DATABASE"
+
+
+class ConnectorInfo(msgspec.Struct, frozen=True):
+    """A connector described for forms and validation.
+
+    ``connector_id`` is ``name|uuid`` (the original's ids where it has the connector, so that stored
+    credentials load). ``json_schema`` is a JSON Schema object; ``secrets`` names its secret fields.
+    """
+
+    connector_id: str
+    name: str
+    description: str
+    mode: ConnectorMode
+    can_read: bool
+    can_write: bool
+    json_schema: dict[str, Any]
+    secrets: tuple[str, ...] = ()
+
+
+_JSON_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "boolean": (bool,)}
+
+
+def connector_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """``settings`` checked against the connector's schema, blanks dropped and defaults filled in.
+
+    Raises ``ConfigurationError`` naming the field; values never appear in the message (they may be secret).
+    """
+    properties: dict[str, dict[str, Any]] = info.json_schema["properties"]
+    name = info.connector_id.partition("|")[0]
+    for field in settings:
+        if field not in properties:
+            known = ", ".join(sorted(properties))
+            raise ConfigurationError(f"connector {name}: unknown field {field!r}; it takes {known}")
+    values = {field: rule["default"] for field, rule in properties.items() if "default" in rule}
+    for field, value in settings.items():
+        if value is None or (isinstance(value, str) and not value.strip()):
+            continue
+        expected = properties[field].get("type", "string")
+        if expected == "integer" and isinstance(value, str) and value.strip().isdecimal():
+            value = int(value)
+        mistyped_bool = isinstance(value, bool) and expected != "boolean"
+        if mistyped_bool or not isinstance(value, _JSON_TYPES[expected]):
+            raise ConfigurationError(
+                f"connector {name}: field {field!r} must be of type {expected}, not {type(value).__name__}"
+            )
+        values[field] = value
+    for field in info.json_schema.get("required", ()):
+        if field not in values:
+            raise ConfigurationError(f"connector {name}: field {field!r} is missing; set it")
+    return values
+
+
+class ForkGuard:
+    """Refuses use in any process but the one that made the object."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._pid = os.getpid()
+
+    def _guard(self) -> None:
+        if (pid := os.getpid()) != self._pid:
+            raise ForkUnsafe(
+                f"connector {self._name} was made in process {self._pid} and is used in process {pid}: "
+                "make connectors inside the task"
+            )
+
+
+class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a source.
+
+    ``path`` is POSIX, relative to the connector's root, without a leading slash and always valid Unicode
+    (``paths.encode_name`` says how other bytes are written). ``size`` is in bytes, ``modified_at`` in seconds
+    since the epoch. ``fs_metadata`` holds JSON-safe values only.
+    """
+
+    path: str
+    name: str
+    size: int
+    modified_at: float
+    provider_file_uuid: str | None = None
+    fs_metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class FileSystemConnector(Protocol):
+    """Reads and writes files below one root folder. No path leaves that root."""
+
+    def check(self, *, write: bool = False) -> None:
+        """Raise a ``SourceError`` when the root cannot be read (or a ``DestinationError``: written)."""
+
+    def list_files(
+        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
+    ) -> Iterator[SourceEntry]:
+        """Stream the files below ``folder``; ``max_depth`` counts folder levels, ``folder`` itself is 1.
+
+        A folder that cannot be read completely raises ``SourceNotFound``, ``SourceUnreadable`` or
+        ``SourceVanished``: never a short list with success.
+        """
+
+    def open(self, path: str) -> BinaryIO:
+        """The content of one file. Raises ``UnsafePath``, ``FileMissing``, ``SourceUnreadable``."""
+
+    def write_file(self, path: str, source: BinaryIO) -> str:
+        """Write atomically, replacing an earlier file of this path; returns the final location.
+
+        Two different files under one path are the caller's mistake: the later wins (``deliver_files`` names
+        files so that this cannot happen). Raises ``UnsafePath`` or a ``DestinationError``.
+        """
+
+    def close(self) -> None:
+        """Give back what the connector holds."""
+
+
+class ColumnMode(StrEnum):
+    """How a result becomes columns."""
+
+    SINGLE = "WRITE_JSON_TO_A_SINGLE_COLUMN"
+    SPLIT = "SPLIT_JSON_INTO_COLUMNS"
+
+
+FILE_EXECUTION_COLUMN = "file_execution_id"
+
+
+class TableSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=False):
+    """Where and how rows are written; the wire keys are the original's (``columnMode``, ``filePath``...).
+
+    ``table`` may be ``schema.table``. ``file_path`` and ``execution_id`` are the names of those columns.
+    Raises ``ConfigurationError`` for a name that is not an identifier or is used twice.
+    """
+
+    table: str = "docfleet_results"
+    column_mode: ColumnMode = ColumnMode.SINGLE
+    single_column_name: str = "data"
+    include_agent: bool = True
+    agent_name: str = "DOCFLEET_DBWRITER"
+    include_timestamp: bool = True
+    file_path: str = "file_path"
+    execution_id: str = "execution_id"
+
+    def __post_init__(self) -> None:
+        parts = self.table.split(".")
+        columns = (self.single_column_name, self.file_path, self.execution_id)
+        if len(parts) > 2 or not all(IDENTIFIER.fullmatch(part) for part in parts):
+            raise ConfigurationError(
+                f"table {self.table!r} is not a valid name: use TABLE or SCHEMA.TABLE of letters, digits and _"
+            )
+        for column in columns:
+            if not IDENTIFIER.fullmatch(column):
+                raise ConfigurationError(f"column {column!r} is not a valid name: use letters, digits and _")
+        taken = {*RESERVED_COLUMNS}
+        for column in columns:
+            if column.casefold() in taken:
+                raise ConfigurationError(f"column {column!r} is used twice: choose another name for it")
+            taken.add(column.casefold())
+
+
+RESERVED_COLUMNS = (
+    "id",
+    "created_by",
+    "created_at",
+    "metadata",
+    "status",
+    "error_message",
+    "user_field_1",
+    "user_field_2",
+    "user_field_3",
+    FILE_EXECUTION_COLUMN,
+)
+
+
+def table_settings(configuration: Mapping[str, Any]) -> TableSettings:
+    """Read the table settings out of an endpoint's configuration; other keys and blanks are ignored.
+
+    Raises ``ConfigurationError`` naming the key.
+    """
+    given = {key: value for key, value in configuration.items() if value not in (None, "")}
+    try:
+        return msgspec.convert(given, TableSettings)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"destination settings are malformed: {error}") from error
+
+
+class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one file, to be written under the key (execution_id, file_execution_id).
+
+    ``result`` is any JSON value; a text becomes ``{"result": text}``. It is never changed here.
+    """
+
+    execution_id: str
+    file_execution_id: str
+    file_path: str
+    result: Any = None
+    status: Literal["SUCCESS", "ERROR"] = "SUCCESS"
+    error_message: str | None = None
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class DeliveryReceipt(msgspec.Struct, frozen=True):
+    """What became of a row: ``written`` the first time, ``replaced`` when its key was there already."""
+
+    outcome: Literal["written", "replaced"]
+    table: str
+    columns: tuple[str, ...]
+
+
+class DatabaseConnector(Protocol):
+    """Writes one row a file; a repeat of the same key leaves one row."""
+
+    def check(self) -> None:
+        """Raise ``DestinationUnavailable`` or ``DestinationRejected`` when the database cannot be used."""
+
+    def deliver(self, target: TableSettings, row: DeliveryRow) -> DeliveryReceipt:
+        """Write or replace the row of this key, making the table and its columns when they are missing.
+
+        Raises ``DestinationUnavailable`` (try again) or ``DestinationRejected`` (names the column).
+        """
+
+    def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
+        """Up to ``limit`` rows as JSON-safe values by column, ordered by file path; no table, no rows."""
+
+    def close(self) -> None:
+        """Give back the connection."""

@@ -1,0 +1,166 @@
+"""Making a table fit for delivery: create it, add columns, secure the delivery key. Every step may be repeated
+and several processes may do it at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+
+from docfleet.connectors.base import FILE_EXECUTION_COLUMN, TableSettings
+from docfleet.connectors.rows import MAX_DATA_COLUMNS, ColumnKind, fixed_columns, kind_of
+from docfleet.core.errors import DestinationRejected
+
+_TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {
+    ColumnKind.TEXT: sa.Text(),
+    ColumnKind.INTEGER: sa.BigInteger(),
+    ColumnKind.FLOAT: sa.Double(),
+    ColumnKind.BOOLEAN: sa.Boolean(create_constraint=False),
+    ColumnKind.JSON: sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
+    ColumnKind.TIMESTAMP: sa.DateTime(timezone=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A table as it is in the database, ready to be written to."""
+
+    table: sa.Table
+    kinds: dict[str, ColumnKind]
+    names: dict[str, str]  # casefolded name to the name in the database
+
+    def covers(self, cells: Mapping[str, Any], target: TableSettings) -> bool:
+        """Whether every value has a column. A null of a split result needs none."""
+        fixed = fixed_columns(target)
+        return all(
+            name.casefold() in self.names or (value is None and name not in fixed) for name, value in cells.items()
+        )
+
+
+def split_table_name(target: TableSettings, default_schema: str | None) -> tuple[str | None, str]:
+    """The schema and the name of the target table."""
+    schema, dot, name = target.table.rpartition(".")
+    return (schema if dot else default_schema), name
+
+
+def prepare(
+    connection: sa.Connection, target: TableSettings, schema: str | None, name: str, cells: Mapping[str, Any]
+) -> Layout:
+    """Create or complete the table inside the running transaction; raises SQLAlchemy's errors."""
+    wanted = fixed_columns(target) | {
+        column: kind for column, value in cells.items() if (kind := kind_of(value)) is not None
+    }
+    wanted |= fixed_columns(target)
+    key = (target.execution_id, FILE_EXECUTION_COLUMN)
+    if not sa.inspect(connection).has_table(name, schema=schema):
+        table = _new_table(schema, name, wanted, key)
+        connection.execute(CreateTable(table, if_not_exists=True))
+    layout = reflect(connection, schema, name)
+    needed = set(cells)
+    missing = {
+        column: kind for column, kind in wanted.items() if column in needed and column.casefold() not in layout.names
+    }
+    if missing:
+        _add_columns(connection, layout, missing)
+        layout = reflect(connection, schema, name)
+    _secure_key(connection, layout, tuple(layout.names[column.casefold()] for column in key))
+    return layout
+
+
+def reflect(connection: sa.Connection, schema: str | None, name: str) -> Layout:
+    """The table's columns as the database has them."""
+    columns = []
+    kinds = {}
+    for found in sa.inspect(connection).get_columns(name, schema=schema):
+        column_type = _null_as_null(found["type"])
+        kinds[found["name"]] = _kind(column_type)
+        columns.append(sa.Column(found["name"], column_type))
+    table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
+    return Layout(table, kinds, {column.casefold(): column for column in kinds})
+
+
+def _null_as_null(column_type: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+    """Make a reflected JSON type write SQL NULL, not the JSON value null, for None."""
+    if isinstance(column_type, JSONB):
+        return JSONB(none_as_null=True)
+    return sa.JSON(none_as_null=True) if isinstance(column_type, sa.JSON) else column_type
+
+
+def _kind(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
+    match column_type:
+        case sa.Boolean():
+            return ColumnKind.BOOLEAN
+        case sa.Integer():
+            return ColumnKind.INTEGER
+        case sa.Numeric() | sa.Float():
+            return ColumnKind.FLOAT
+        case sa.JSON():
+            return ColumnKind.JSON
+        case sa.DateTime():
+            return ColumnKind.TIMESTAMP
+        case sa.Enum():
+            return ColumnKind.OTHER
+        case sa.String():
+            return ColumnKind.TEXT
+    return ColumnKind.OTHER
+
+
+def _new_table(schema: str | None, name: str, columns: Mapping[str, ColumnKind], key: tuple[str, str]) -> sa.Table:
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        *(
+            sa.Column(column, _TYPES[kind], primary_key=column == "id", nullable=column != "id" and column not in key)
+            for column, kind in columns.items()
+        ),
+        sa.UniqueConstraint(*key, name=_key_name(name)),
+        schema=schema,
+    )
+
+
+def _add_columns(connection: sa.Connection, layout: Layout, missing: Mapping[str, ColumnKind]) -> None:
+    if len(layout.kinds) + len(missing) > MAX_DATA_COLUMNS + len(fixed_columns(TableSettings())):
+        raise DestinationRejected(
+            f"table {layout.table.fullname} would get more than {MAX_DATA_COLUMNS} data columns: "
+            "the keys of the results differ from file to file; use WRITE_JSON_TO_A_SINGLE_COLUMN"
+        )
+    preparer = connection.dialect.identifier_preparer
+    for column, kind in missing.items():
+        # SQLAlchemy has no construct for ADD COLUMN; both halves of the statement are quoted by its own compilers.
+        definition = CreateColumn(sa.Column(column, _TYPES[kind])).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(layout.table)} ADD COLUMN {definition}")
+
+
+def _secure_key(connection: sa.Connection, layout: Layout, key: tuple[str, ...]) -> None:
+    """The delivery key must be unique in the database, or a repeated delivery would make a second row."""
+    table = layout.table
+    inspector = sa.inspect(connection)
+    primary = inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]
+    unique = [primary]
+    unique += [found["column_names"] for found in inspector.get_unique_constraints(table.name, schema=table.schema)]
+    for found in inspector.get_indexes(table.name, schema=table.schema):
+        options = found.get("dialect_options", {})
+        if found["unique"] and not any(option.endswith("_where") for option in options):
+            unique.append([column or "" for column in found["column_names"]])
+    if any(set(columns) == set(key) for columns in unique):
+        return
+    index = sa.Index(_key_name(table.name), *(table.c[column] for column in key), unique=True)
+    try:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+    except sa.exc.IntegrityError as error:
+        raise DestinationRejected(
+            f"table {table.fullname} cannot have a unique index on ({', '.join(key)}), without which a repeated "
+            f"delivery would write a second row: {str(error.orig).splitlines()[0]}"
+        ) from error
+
+
+def _key_name(table: str) -> str:
+    """An index name of at most 63 bytes that is the table's own."""
+    name = f"uq_{table}_delivery"
+    return name if len(name) <= 63 else f"uq_{table[:40]}_{hashlib.sha256(table.encode()).hexdigest()[:8]}_delivery"

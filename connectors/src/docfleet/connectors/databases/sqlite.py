@@ -1,0 +1,108 @@
+"""SQLite: one file, in write-ahead mode so that readers and one writer do not stop each other."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.pool import NullPool
+
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings
+from docfleet.connectors.databases.sql import SqlDatabase, dump_json, rejected, unavailable
+from docfleet.core.errors import DestinationError, DestinationUnavailable
+
+BUSY_SECONDS = 30.0
+
+_RETRYABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
+
+
+class SqliteDatabase(SqlDatabase):
+    """``{"path": FILE}``; the file and its folder are made when they are missing."""
+
+    info: ClassVar[ConnectorInfo] = ConnectorInfo(
+        connector_id="sqlite|43a7968b-53a2-40e6-b632-d4cff0797fc4",
+        name="SQLite",
+        description="A SQLite database file",
+        mode=ConnectorMode.DATABASE,
+        can_read=True,
+        can_write=True,
+        json_schema={
+            "title": "SQLite",
+            "type": "object",
+            "required": ["path"],
+            "properties": {
+                "connectorName": {"type": "string", "title": "Name of the connector"},
+                "path": {"type": "string", "title": "File", "description": "Path of the database file"},
+            },
+            "additionalProperties": False,
+        },
+    )
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._path = Path(connector_settings(self.info, settings)["path"]).absolute()
+        engine = sa.create_engine(
+            sa.URL.create("sqlite+pysqlite", database=str(self._path)),
+            poolclass=NullPool,
+            json_serializer=dump_json,
+            connect_args={"timeout": BUSY_SECONDS},
+        )
+        sa.event.listen(engine, "connect", _configure)
+        sa.event.listen(engine, "begin", _begin)
+        super().__init__(engine, str(self._path))
+
+    def _connect(self) -> sa.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DestinationUnavailable(
+                f"database {self._path}: its folder cannot be made: {error.strerror}; correct the path"
+            ) from error
+        return super()._connect()
+
+    def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> sa.Executable:
+        statement = insert(table).values(values).on_conflict_do_nothing(index_elements=key)
+        return statement.returning(table.c[key[1]])
+
+    def _is_stale(self, error: sa.exc.DBAPIError) -> bool:
+        return any(sign in str(error.orig) for sign in ("no such table", "no such column", "has no column"))
+
+    def _failure(self, error: Exception) -> DestinationError:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        reason = (str(cause).splitlines() or [type(cause).__name__])[0]
+        code = getattr(cause, "sqlite_errorcode", None)
+        # Extended codes keep the primary code in the low byte.
+        if isinstance(code, int) and code & 0xFF in _RETRYABLE:
+            return unavailable(self._place, reason)
+        return rejected(self._place, reason)
+
+
+def _begin(connection: sa.Connection) -> None:
+    # sqlite3 begins only before a DML statement, which would leave schema changes outside the transaction.
+    # IMMEDIATE takes the write lock at once: a later upgrade could fail without waiting.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    deadline = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        # Switching the mode does not wait for the lock as other statements do.
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+    connection.execute("PRAGMA synchronous = FULL")

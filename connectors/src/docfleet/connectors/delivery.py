@@ -1,0 +1,109 @@
+"""Copying the files a tool wrote to a file system destination.
+
+The name of a delivered file is a function of the source file and the output alone, so a repeated delivery lands
+on the same name, and two source files never share one, whoever runs at the same time:
+
+* an output named like its source, ``invoice.json`` of ``invoice.pdf``, becomes ``invoice-<tag>.json``;
+* every other output becomes ``invoice-<tag>/<its path>``.
+
+``<tag>`` stands for the caller's ``key``: the key itself when it is at most 16 letters, digits or ``_``,
+otherwise 12 base32 characters (60 bits) of its SHA-256. It is always there; "only when the name is taken" would
+depend on who comes first. Distinct keys are the caller's promise: with a key of the file execution every
+execution has its own outputs, with a key of the source path a later execution replaces them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from docfleet.connectors.base import FileSystemConnector
+from docfleet.connectors.filesystems.local import LocalFileSystem
+from docfleet.connectors.paths import (
+    MAX_NAME_BYTES,
+    decode_name,
+    encode_name,
+    path_parts,
+    safe_join,
+    shorten_name,
+)
+from docfleet.core.errors import FileMissing, SourceNotFound, ToolResultInvalid
+
+_SHORT_KEY = re.compile(r"[A-Za-z0-9_]{1,16}")
+# Neither a key nor an extension holds "-": the text after the last "-" is the tag, so two tags never look alike.
+_EXTENSION = re.compile(r"[A-Za-z0-9_]{1,16}")
+_MAX_DEPTH = 64
+
+
+def deliver_files(
+    connector: FileSystemConnector,
+    outputs: Path,
+    output_folder: str,
+    key: str,
+    source_name: str | None = None,
+) -> list[str]:
+    """Copy every file below the local folder ``outputs``; returns the final locations, in name order.
+
+    ``output_folder`` is relative to the connector's root (``/`` is the root itself). ``source_name`` is the
+    source file's name; without it every output is treated as named like its source. No outputs, no locations.
+    Raises ``FileMissing`` when ``outputs`` does not exist, ``ToolResultInvalid`` when it holds what cannot be
+    delivered (a link out of it, a device), and what the connector raises.
+    """
+    local = LocalFileSystem({"path": str(outputs)})
+    try:
+        entries = list(local.list_files(recursive=True, max_depth=_MAX_DEPTH, on_skip=_refuse))
+    except SourceNotFound as error:
+        raise FileMissing("the folder of output files does not exist: run the file again") from error
+    locations = []
+    for entry in entries:
+        target = safe_join(output_folder, output_path(entry.path, key, source_name))
+        with local.open(entry.path) as content:
+            locations.append(connector.write_file(target, content))
+    return locations
+
+
+def output_path(path: str, key: str, source_name: str | None = None) -> str:
+    """Where the output ``path`` (relative, encoded) goes, relative to the output folder."""
+    *folders, name = path_parts(path)
+    tag = _tag(key)
+    stem, suffix = _split(name)
+    source = _split(decode_name(source_name))[0] if source_name is not None else stem
+    named_alike = source_name is None or (not folders and stem == source)
+    # Without a suffix the file would have the name of the folder that holds the other outputs.
+    if named_alike and (suffix or source_name is None):
+        room = MAX_NAME_BYTES - len(tag) - 1 - len(suffix.encode("utf-8", "surrogateescape"))
+        return "/".join(encode_name(part) for part in (*folders, f"{_fit(stem, room)}-{tag}{suffix}"))
+    base = f"{_fit(source, MAX_NAME_BYTES - len(tag) - 1)}-{tag}"
+    return "/".join(encode_name(part) for part in (base, *folders, name))
+
+
+def _tag(key: str) -> str:
+    if _SHORT_KEY.fullmatch(key):
+        return key
+    return _digest(key, 12)
+
+
+def _digest(text: str, length: int) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return base64.b32encode(digest).decode("ascii")[:length].lower()
+
+
+def _split(name: str) -> tuple[str, str]:
+    """``invoice.pdf`` as ``invoice`` and ``.pdf``; an odd "extension" is part of the name."""
+    stem, dot, extension = name.rpartition(".")
+    if not stem or not _EXTENSION.fullmatch(extension):
+        return name, ""
+    return stem, dot + extension
+
+
+def _fit(stem: str, room: int) -> str:
+    """``stem`` when it fits; else its beginning and a digest, so that two long names stay two."""
+    if len(stem.encode("utf-8", "surrogateescape")) <= room:
+        return stem
+    return f"{shorten_name(stem, room - 9)}-{_digest(stem, 8)}"
+
+
+def _refuse(path: str, reason: str) -> None:
+    raise ToolResultInvalid(f"the tool's output {path} cannot be delivered: {reason}")

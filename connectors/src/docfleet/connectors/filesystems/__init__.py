@@ -1,0 +1,1 @@
+"""File systems: sources of documents and destinations of output files."""

@@ -1,0 +1,229 @@
+"""A folder of this machine (or a mounted share) as source and destination.
+
+Nothing outside the folder is ever read or written: links are resolved first, and the resolved path is then
+opened folder by folder without following links, so that a link swapped in between is refused by the kernel.
+"""
+
+# dir_fd, O_NOFOLLOW and undecodable names have no pathlib form
+# ruff: noqa: PTH100, PTH103, PTH112, PTH118, PTH120, PTH206
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, ClassVar
+
+from docfleet.connectors.base import (
+    ConnectorInfo,
+    ConnectorMode,
+    ForkGuard,
+    OnSkip,
+    SourceEntry,
+    connector_settings,
+)
+from docfleet.connectors.filesystems.walk import Walk
+from docfleet.connectors.paths import encode_name, path_parts
+from docfleet.core.errors import (
+    ConfigurationError,
+    DestinationRejected,
+    DestinationUnavailable,
+    FileError,
+    FileMissing,
+    SourceNotFound,
+    SourceUnreadable,
+    UnsafePath,
+)
+
+TEMPORARY_PREFIX = ".docfleet-"
+TEMPORARY_SUFFIX = ".part"
+"""A file being written is called ``.docfleet-<16 hex digits>.part``; listings leave such files out."""
+
+_CHUNK_BYTES = 1 << 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_UNAVAILABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE)
+
+
+class LocalFileSystem(ForkGuard):
+    """``{"path": FOLDER}``; a relative folder is taken from the current directory when the object is made.
+
+    It gives no ``provider_file_uuid``: a local folder has no content identity of its own.
+    """
+
+    info: ClassVar[ConnectorInfo] = ConnectorInfo(
+        connector_id="localstorage|ded5e7f0-f527-416d-8d4a-19f559bd6da5",
+        name="Local folder",
+        description="A folder on this machine or a mounted share",
+        mode=ConnectorMode.FILESYSTEM,
+        can_read=True,
+        can_write=True,
+        json_schema={
+            "title": "Local folder",
+            "type": "object",
+            "required": ["path"],
+            "properties": {
+                "connectorName": {"type": "string", "title": "Name of the connector"},
+                "path": {"type": "string", "title": "Folder", "description": "Absolute path of the folder"},
+            },
+            "additionalProperties": False,
+        },
+    )
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__("local")
+        path = connector_settings(self.info, settings)["path"]
+        if "\0" in path:
+            raise ConfigurationError("connector local: field 'path' contains a NUL character")
+        self.root = os.path.abspath(path)
+
+    def check(self, *, write: bool = False) -> None:
+        """See ``FileSystemConnector``. A folder to write to need not exist yet."""
+        self._guard()
+        if not write:
+            self._folder("")
+            return
+        existing = self.root
+        while not os.path.lexists(existing):
+            existing = os.path.dirname(existing)
+        if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
+            raise DestinationRejected(
+                f"output folder {self.root} cannot be written: {existing} is not a folder this user may write to"
+            )
+
+    def list_files(
+        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
+    ) -> Iterator[SourceEntry]:
+        """See ``FileSystemConnector``. Files of one folder come sorted by name, before those of its subfolders."""
+        self._guard()
+        real = self._folder(folder)
+        walk = Walk(os.path.realpath(self.root), max_depth if recursive else 1, recursive, on_skip, _is_temporary)
+        return walk.files(real, "/".join(path_parts(folder.lstrip("/"))))
+
+    def open(self, path: str) -> BinaryIO:
+        """See ``FileSystemConnector``."""
+        self._guard()
+        parts = path_parts(path)
+        root = os.path.realpath(self.root)
+        try:
+            inside = _inside(root, os.path.realpath(os.path.join(root, *parts), strict=True), path)
+            # O_NONBLOCK: opening a pipe nobody writes to would otherwise hang before fstat can refuse it.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with _descend(root, inside[:-1]) as parent:
+                descriptor = os.open(inside[-1] if inside else ".", flags, dir_fd=parent)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                raise FileMissing(
+                    f"file {path} is no longer in {self.root}: it was moved or deleted; send it again"
+                ) from error
+            raise FileError(f"file {path} in {self.root} cannot be read: {error.strerror}") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileError(f"{path} in {self.root} cannot be read: it is not a regular file")
+        return os.fdopen(descriptor, "rb")
+
+    def write_file(self, path: str, source: BinaryIO) -> str:
+        """See ``FileSystemConnector``. Missing folders are made; the answer is an absolute (encoded) path."""
+        self._guard()
+        parts = path_parts(path)
+        if not parts:
+            raise UnsafePath(f"path {path!r} names no file: give it a file name")
+        with _writing(os.path.join(self.root, *parts)):
+            os.makedirs(self.root, exist_ok=True)
+            root = os.path.realpath(self.root)
+            folders = _inside(root, os.path.realpath(os.path.join(root, *parts[:-1])), path)
+            with _descend(root, folders, create=True) as parent:
+                _replace(parent, parts[-1], source)
+            return encode_name(os.path.join(root, *folders, parts[-1]))
+
+    def close(self) -> None:
+        """See ``FileSystemConnector``; nothing is held between calls."""
+        self._guard()
+
+    def _folder(self, folder: str) -> str:
+        """The resolved path of a readable folder of this source."""
+        parts = path_parts(folder.lstrip("/"))
+        asked = os.path.join(self.root, *parts)
+        shown = encode_name(asked)
+        try:
+            root = os.path.realpath(self.root, strict=True)
+            real = os.path.realpath(asked, strict=True)
+            _inside(root, real, folder)
+            if not os.path.isdir(real):
+                raise SourceUnreadable(f"source {shown} is not a folder: name the folder that holds the files")
+            os.close(os.open(real, _FOLDER))
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                raise SourceNotFound(f"source folder {shown} does not exist: create it or correct the path") from error
+            raise SourceUnreadable(f"source folder {shown} cannot be read: {error.strerror}") from error
+        return real
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
+
+
+def _inside(root: str, real: str, path: str) -> tuple[str, ...]:
+    """The names from ``root`` down to ``real``; raises ``UnsafePath`` when it is elsewhere."""
+    relative = os.path.relpath(real, root)
+    parts = () if relative == "." else tuple(relative.split(os.sep))
+    if parts[:1] == ("..",):
+        raise UnsafePath(f"path {path!r} leaves the folder {root} through a link: remove the link")
+    return parts
+
+
+@contextmanager
+def _descend(root: str, folders: tuple[str, ...], *, create: bool = False) -> Iterator[int]:
+    """A descriptor of the folder below ``root``, reached without following any link."""
+    descriptor = os.open(root, _FOLDER)
+    try:
+        for folder in folders:
+            if create:
+                try:
+                    os.mkdir(folder, dir_fd=descriptor)
+                except FileExistsError:
+                    pass
+            below = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _replace(parent: int, name: str, source: BinaryIO) -> None:
+    """Copy ``source`` to a temporary file and rename it; readers see the old file or the whole new one."""
+    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o666, dir_fd=parent)
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            while chunk := _read(source):
+                target.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except BaseException:
+        os.unlink(temporary, dir_fd=parent)
+        raise
+    os.fsync(parent)
+
+
+def _read(source: BinaryIO) -> bytes:
+    try:
+        return source.read(_CHUNK_BYTES)
+    except OSError as error:
+        raise FileError(f"the file to deliver cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _writing(location: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"{encode_name(location)} cannot be written: {error.strerror}"
+        if error.errno in _UNAVAILABLE:
+            raise DestinationUnavailable(f"{message}; free space or repair the disk, then run again") from error
+        raise DestinationRejected(f"{message}; check the folder and its permissions") from error

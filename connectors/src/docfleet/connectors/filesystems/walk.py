@@ -1,0 +1,149 @@
+"""A streaming walk of a folder that is complete or fails.
+
+Only the names of one folder are held at a time. Real folders come first; a linked folder inside the root is
+visited at the end and only if its target was not listed already, so loops end and no file is listed twice
+through two folders.
+"""
+
+# a Path for every file of a large folder costs more than the walk
+# ruff: noqa: PTH116, PTH118, PTH208
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from docfleet.connectors.base import OnSkip, SourceEntry
+from docfleet.connectors.paths import encode_name
+from docfleet.core.errors import SourceUnreadable, SourceVanished
+
+
+class _Folder(NamedTuple):
+    real: str
+    relative: str
+    level: int
+
+
+class Walk:
+    """One listing below ``root`` (a resolved path), ``max_depth`` folder levels deep."""
+
+    def __init__(
+        self,
+        root: str,
+        max_depth: int,
+        recursive: bool,
+        on_skip: OnSkip | None,
+        ignore: Callable[[str], bool],
+    ) -> None:
+        self._root = root
+        self._max_depth = max_depth
+        self._recursive = recursive
+        self._on_skip = on_skip
+        self._ignore = ignore
+        self._pending: list[_Folder] = []
+        self._linked: deque[_Folder] = deque()
+        self._seen: set[tuple[int, int]] = set()
+
+    def files(self, real: str, relative: str) -> Iterator[SourceEntry]:
+        """The files below the folder ``real``, shown as ``relative`` to the root."""
+        self._pending.append(_Folder(real, relative, 1))
+        while self._pending or self._linked:
+            folder = self._pending.pop() if self._pending else self._linked.popleft()
+            yield from self._list(folder)
+
+    def _list(self, folder: _Folder) -> Iterator[SourceEntry]:
+        try:
+            status = os.stat(folder.real)
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._seen:
+                self._skip(folder.relative, "it leads to a folder that is listed already")
+                return
+            self._seen.add(identity)
+            names = sorted(os.listdir(folder.real))
+        except OSError as error:
+            raise self._failure(folder, error) from error
+        below: list[_Folder] = []
+        for name in names:
+            if self._ignore(name):
+                continue
+            path = os.path.join(folder.real, name)
+            try:
+                found = os.lstat(path)
+            except OSError as error:
+                self._absent(folder, identity, error)
+                continue
+            shown = f"{folder.relative}/{name}" if folder.relative else name
+            if stat.S_ISREG(found.st_mode):
+                yield _entry(shown, name, found)
+            elif stat.S_ISDIR(found.st_mode):
+                self._enqueue(below, _Folder(path, shown, folder.level + 1))
+            elif stat.S_ISLNK(found.st_mode):
+                yield from self._link(path, shown, name, folder.level)
+            else:
+                self._skip(shown, "it is a device, a pipe or a socket")
+        self._pending.extend(reversed(below))
+
+    def _link(self, path: str, shown: str, name: str, level: int) -> Iterator[SourceEntry]:
+        try:
+            real = os.path.realpath(path, strict=True)
+            found = os.stat(real)
+        except OSError:
+            self._skip(shown, "it is a link to nothing")
+            return
+        if real != self._root and not real.startswith(self._root.rstrip("/") + "/"):
+            self._skip(shown, "it is a link out of the source folder")
+        elif stat.S_ISREG(found.st_mode):
+            yield _entry(shown, name, found)
+        elif stat.S_ISDIR(found.st_mode):
+            self._enqueue(self._linked, _Folder(real, shown, level + 1))
+        else:
+            self._skip(shown, "it is a link to a device, a pipe or a socket")
+
+    def _enqueue(self, queue: list[_Folder] | deque[_Folder], folder: _Folder) -> None:
+        if not self._recursive:
+            return
+        if folder.level > self._max_depth:
+            self._skip(folder.relative, f"it is more than {self._max_depth} folder levels deep")
+        else:
+            queue.append(folder)
+
+    def _absent(self, folder: _Folder, identity: tuple[int, int], error: OSError) -> None:
+        """A listed name has no file: fine when only the file is gone, an error when its folder is."""
+        try:
+            status = os.stat(folder.real)
+        except OSError as gone:
+            raise self._failure(folder, gone) from gone
+        if error.errno != errno.ENOENT:
+            raise self._failure(folder, error) from error
+        if (status.st_dev, status.st_ino) != identity:
+            raise self._failure(folder, error) from error
+
+    def _failure(self, folder: _Folder, error: OSError) -> SourceUnreadable | SourceVanished:
+        shown = encode_name(folder.real)
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+            return SourceVanished(
+                f"source folder {shown} disappeared while it was being listed: restore it and run again"
+            )
+        return SourceUnreadable(f"source folder {shown} cannot be read: {error.strerror}; correct it and run again")
+
+    def _skip(self, shown: str, reason: str) -> None:
+        if self._on_skip is not None:
+            self._on_skip(encode_name(shown), reason)
+
+
+def _entry(shown: str, name: str, found: os.stat_result) -> SourceEntry:
+    return SourceEntry(
+        path=encode_name(shown),
+        name=encode_name(name),
+        size=found.st_size,
+        modified_at=found.st_mtime,
+        fs_metadata={
+            "mode": f"{stat.S_IMODE(found.st_mode):04o}",
+            "inode": found.st_ino,
+            "modified_ns": found.st_mtime_ns,
+        },
+    )

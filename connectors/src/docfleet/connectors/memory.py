@@ -1,0 +1,233 @@
+"""Connectors in memory: the same behaviour without a disk or a server, for tests and dry runs."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, ClassVar, Literal
+
+from docfleet.connectors.base import (
+    FILE_EXECUTION_COLUMN,
+    ColumnMode,
+    ConnectorInfo,
+    ConnectorMode,
+    DeliveryReceipt,
+    DeliveryRow,
+    ForkGuard,
+    OnSkip,
+    SourceEntry,
+    TableSettings,
+)
+from docfleet.connectors.paths import encode_name, path_parts
+from docfleet.connectors.rows import (
+    MAX_DATA_COLUMNS,
+    SPLIT_COLUMNS_KEY,
+    ColumnKind,
+    fit,
+    fixed_columns,
+    kind_of,
+    readable,
+    shape_row,
+)
+from docfleet.core.errors import (
+    DestinationRejected,
+    FileError,
+    FileMissing,
+    SourceNotFound,
+    SourceUnreadable,
+    UnsafePath,
+)
+
+_NO_SETTINGS: dict[str, Any] = {"type": "object", "required": [], "properties": {}}
+
+
+class MemoryFileSystem(ForkGuard):
+    """Files in a dictionary of path to content; folders exist as far as files are in them."""
+
+    info: ClassVar[ConnectorInfo] = ConnectorInfo(
+        connector_id="memory-files|7c1f8f4e-3c54-4a0e-8b1b-5f2e8a6d9c10",
+        name="Memory",
+        description="Files in the memory of this process",
+        mode=ConnectorMode.FILESYSTEM,
+        can_read=True,
+        can_write=True,
+        json_schema=_NO_SETTINGS,
+    )
+
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        super().__init__("memory-files")
+        self._lock = threading.Lock()
+        self._files: dict[tuple[str, ...], tuple[bytes, float]] = {}
+        for path, content in (files or {}).items():
+            self.write_file(path, io.BytesIO(content))
+
+    def check(self, *, write: bool = False) -> None:
+        """See ``FileSystemConnector``."""
+        self._guard()
+
+    def list_files(
+        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
+    ) -> Iterator[SourceEntry]:
+        """See ``FileSystemConnector``. The files are those at the time of the call."""
+        self._guard()
+        parts = path_parts(folder.lstrip("/"))
+        with self._lock:
+            files = dict(self._files)
+        if parts in files:
+            raise SourceUnreadable(f"source {folder} is not a folder: name the folder that holds the files")
+        if parts and not any(path[: len(parts)] == parts for path in files):
+            raise SourceNotFound(f"source folder {folder} does not exist: create it or correct the path")
+        return self._entries(files, parts, max_depth if recursive else 1, on_skip if recursive else None)
+
+    def _entries(
+        self,
+        files: dict[tuple[str, ...], tuple[bytes, float]],
+        folder: tuple[str, ...],
+        levels: int,
+        on_skip: OnSkip | None,
+    ) -> Iterator[SourceEntry]:
+        skipped: set[tuple[str, ...]] = set()
+        for path in sorted(files, key=lambda path: (len(path), path)):
+            if path[: len(folder)] != folder:
+                continue
+            if len(path) - len(folder) > levels:
+                deep = path[: len(folder) + levels]
+                if on_skip is not None and deep not in skipped:
+                    on_skip(_shown(deep), f"it is more than {levels} folder levels deep")
+                skipped.add(deep)
+                continue
+            content, modified_at = files[path]
+            yield SourceEntry(path=_shown(path), name=encode_name(path[-1]), size=len(content), modified_at=modified_at)
+
+    def open(self, path: str) -> BinaryIO:
+        """See ``FileSystemConnector``."""
+        self._guard()
+        parts = path_parts(path)
+        with self._lock:
+            found = self._files.get(parts)
+            folder = any(known[: len(parts)] == parts for known in self._files)
+        if found is None and folder:
+            raise FileError(f"{path} cannot be read: it is not a regular file")
+        if found is None:
+            raise FileMissing(f"file {path} is no longer there: it was moved or deleted; send it again")
+        return io.BytesIO(found[0])
+
+    def write_file(self, path: str, source: BinaryIO) -> str:
+        """See ``FileSystemConnector``."""
+        self._guard()
+        parts = path_parts(path)
+        if not parts:
+            raise UnsafePath(f"path {path!r} names no file: give it a file name")
+        content = source.read()
+        with self._lock:
+            for known in self._files:
+                shorter = min(len(known), len(parts))
+                if len(known) != len(parts) and known[:shorter] == parts[:shorter]:
+                    raise DestinationRejected(f"{path} cannot be written: a file stands where a folder is needed")
+            self._files[parts] = (content, time.time())
+        return _shown(parts)
+
+    def close(self) -> None:
+        """See ``FileSystemConnector``."""
+        self._guard()
+
+
+def _shown(parts: tuple[str, ...]) -> str:
+    return "/".join(encode_name(part) for part in parts)
+
+
+class _Table:
+    def __init__(self, kinds: dict[str, ColumnKind]) -> None:
+        self.kinds = kinds
+        self.rows: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def name_of(self, column: str) -> str | None:
+        return next((name for name in self.kinds if name.casefold() == column.casefold()), None)
+
+
+class MemoryDatabase(ForkGuard):
+    """Tables in dictionaries, with the columns, kinds and delivery key of the SQL connectors."""
+
+    info: ClassVar[ConnectorInfo] = ConnectorInfo(
+        connector_id="memory-rows|1d0a6c8e-94c1-4f0b-9e6b-2f9b1f7f3a55",
+        name="Memory",
+        description="Rows in the memory of this process",
+        mode=ConnectorMode.DATABASE,
+        can_read=True,
+        can_write=True,
+        json_schema=_NO_SETTINGS,
+    )
+
+    def __init__(self) -> None:
+        super().__init__("memory-rows")
+        self._lock = threading.Lock()
+        self._tables: dict[str, _Table] = {}
+
+    def check(self) -> None:
+        """See ``DatabaseConnector``."""
+        self._guard()
+
+    def deliver(self, target: TableSettings, row: DeliveryRow) -> DeliveryReceipt:
+        """See ``DatabaseConnector``."""
+        self._guard()
+        cells = shape_row(target, row)
+        with self._lock:
+            table = self._tables.get(target.table) or _Table(fixed_columns(target))
+            _add_columns(table, target, cells)
+            values = {
+                column: fit(column, table.kinds[column], value)
+                for name, value in cells.items()
+                if (column := table.name_of(name)) is not None
+            }
+            self._tables[target.table] = table
+            key = (cells[target.execution_id], cells[FILE_EXECUTION_COLUMN])
+            old = table.rows.get(key)
+            table.rows[key] = _merged(target, old, values)
+        outcome: Literal["written", "replaced"] = "written" if old is None else "replaced"
+        return DeliveryReceipt(outcome, target.table, tuple(values))
+
+    def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
+        """See ``DatabaseConnector``."""
+        self._guard()
+        with self._lock:
+            table = self._tables.get(target.table)
+            if table is None:
+                return []
+            rows = [
+                {name: readable(row.get(name)) for name in table.kinds}
+                for (execution, _), row in table.rows.items()
+                if execution_id in (None, execution)
+            ]
+        rows.sort(key=lambda row: str(row.get(target.file_path)))
+        return rows[:limit]
+
+    def close(self) -> None:
+        """See ``DatabaseConnector``."""
+        self._guard()
+
+
+def _add_columns(table: _Table, target: TableSettings, cells: Mapping[str, Any]) -> None:
+    fixed = fixed_columns(target)
+    missing: dict[str, ColumnKind] = {}
+    for name, value in cells.items():
+        kind = fixed.get(name) or kind_of(value)
+        if kind is not None and table.name_of(name) is None:
+            missing[name] = kind
+    if len(table.kinds) + len(missing) > MAX_DATA_COLUMNS + len(fixed_columns(TableSettings())):
+        raise DestinationRejected(
+            f"table {target.table} would get more than {MAX_DATA_COLUMNS} data columns: "
+            f"the keys of the results differ from file to file; use {ColumnMode.SINGLE}"
+        )
+    table.kinds.update(missing)
+
+
+def _merged(target: TableSettings, old: dict[str, Any] | None, values: dict[str, Any]) -> dict[str, Any]:
+    if old is None:
+        return {"id": str(uuid.uuid4()), **values}
+    kept = dict(old)
+    if target.column_mode is ColumnMode.SPLIT:
+        kept |= dict.fromkeys((old.get("metadata") or {}).get(SPLIT_COLUMNS_KEY, []))
+    return kept | values

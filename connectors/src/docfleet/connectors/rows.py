@@ -1,0 +1,229 @@
+"""The shape of a delivered row, the same in every database: its columns, their kinds, the values that fit.
+
+Every text is made storable first: NUL characters and lone surrogates, which PostgreSQL refuses, become U+FFFD;
+NaN and the infinities, which JSON does not have, become null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from docfleet.connectors.base import (
+    FILE_EXECUTION_COLUMN,
+    IDENTIFIER,
+    RESERVED_COLUMNS,
+    ColumnMode,
+    DeliveryRow,
+    TableSettings,
+)
+from docfleet.core.errors import DestinationRejected
+
+MAX_DATA_COLUMNS = 200
+SPLIT_COLUMNS_KEY = "split_columns"
+"""In split mode the ``metadata`` of a row lists its data columns, so that replacing the row clears those the new
+result does not have and leaves the customer's own columns alone."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_INT64 = range(-(2**63), 2**63)
+
+
+class ColumnKind(StrEnum):
+    """What a column holds, whatever the database calls its type."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    JSON = "json"
+    TIMESTAMP = "timestamp"
+    OTHER = "other"
+
+
+def fixed_columns(target: TableSettings) -> dict[str, ColumnKind]:
+    """The columns of a table made by Docfleet, in order, without those of split results."""
+    kinds = {
+        "id": ColumnKind.TEXT,
+        "created_by": ColumnKind.TEXT,
+        "created_at": ColumnKind.TIMESTAMP,
+        "metadata": ColumnKind.JSON,
+        "status": ColumnKind.TEXT,
+        "error_message": ColumnKind.TEXT,
+        "user_field_1": ColumnKind.BOOLEAN,
+        "user_field_2": ColumnKind.INTEGER,
+        "user_field_3": ColumnKind.TEXT,
+        target.file_path: ColumnKind.TEXT,
+        target.execution_id: ColumnKind.TEXT,
+        FILE_EXECUTION_COLUMN: ColumnKind.TEXT,
+    }
+    if target.column_mode is ColumnMode.SINGLE:
+        kinds[target.single_column_name] = ColumnKind.JSON
+    return kinds
+
+
+def shape_row(target: TableSettings, row: DeliveryRow) -> dict[str, Any]:
+    """The values of a row by column, clean and JSON-like; ``id`` is added by the database that needs one.
+
+    Raises ``DestinationRejected`` for a result that is not JSON or has too many keys.
+    """
+    try:
+        metadata = clean(row.metadata)
+        result = None if row.status == "ERROR" else clean(row.result)
+    except RecursionError as error:
+        raise DestinationRejected("the result is nested too deeply to be stored: flatten it") from error
+    if result is not None and not isinstance(result, dict):
+        result = {"result": result}
+    cells: dict[str, Any] = {}
+    if target.include_agent:
+        cells["created_by"] = target.agent_name
+    if target.include_timestamp:
+        cells["created_at"] = datetime.now(UTC)
+    cells |= {
+        "metadata": metadata,
+        "status": row.status,
+        "error_message": clean(row.error_message),
+        target.file_path: clean(row.file_path),
+        target.execution_id: clean(row.execution_id),
+        FILE_EXECUTION_COLUMN: clean(row.file_execution_id),
+    }
+    if target.column_mode is ColumnMode.SINGLE:
+        cells[target.single_column_name] = result
+        return cells
+    data = split_columns(target, result or {})
+    metadata[SPLIT_COLUMNS_KEY] = sorted(data)
+    return cells | data
+
+
+def split_columns(target: TableSettings, result: Mapping[str, Any]) -> dict[str, Any]:
+    """One column a top-level key.
+
+    A key that is an identifier keeps its name; in any other key each run of other characters becomes ``_`` (a
+    leading digit gets a ``_`` before it, an empty one becomes ``field_n``). A name of ours gets ``_field`` after
+    it; names that would be equal, capitals aside, are numbered ``_2``, ``_3``... in the order: keys that are
+    identifiers first, then by key.
+    """
+    if len(result) > MAX_DATA_COLUMNS:
+        raise DestinationRejected(
+            f"the result has {len(result)} top-level keys, more than {MAX_DATA_COLUMNS} columns: "
+            f"use {ColumnMode.SINGLE}"
+        )
+    ours = {name.casefold() for name in (*RESERVED_COLUMNS, target.file_path, target.execution_id)}
+    taken = set(ours)
+    columns: dict[str, Any] = {}
+    ordered = sorted(result, key=lambda key: (not IDENTIFIER.fullmatch(key), key))
+    for number, key in enumerate(ordered, start=1):
+        wanted = key if IDENTIFIER.fullmatch(key) else _identifier(key, number)
+        if wanted.casefold() in ours:
+            wanted = f"{wanted[:57]}_field"
+        name, again = wanted, 2
+        while name.casefold() in taken:
+            name, again = f"{wanted[: 62 - len(str(again))]}_{again}", again + 1
+        taken.add(name.casefold())
+        columns[name] = result[key]
+    return columns
+
+
+def _identifier(key: str, number: int) -> str:
+    name = re.sub(r"[^A-Za-z0-9]+", "_", key).strip("_")
+    if not name:
+        return f"field_{number}"
+    return (f"_{name}" if name[0].isdigit() else name)[:63]
+
+
+def clean(value: Any) -> Any:
+    """A storable copy of a JSON value. Raises ``DestinationRejected`` for what is not JSON."""
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {clean(str(key)): clean(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean(item) for item in value]
+    raise DestinationRejected(
+        f"the result holds a value of type {type(value).__name__}, which JSON does not have: "
+        "the tool must write JSON values"
+    )
+
+
+def kind_of(value: Any) -> ColumnKind | None:
+    """The kind of column made for a value; ``None`` for null, which tells nothing."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return ColumnKind.BOOLEAN
+        case int():
+            return ColumnKind.INTEGER if value in _INT64 else ColumnKind.TEXT
+        case float():
+            return ColumnKind.FLOAT
+        case dict() | list():
+            return ColumnKind.JSON
+        case datetime():
+            return ColumnKind.TIMESTAMP
+    return ColumnKind.TEXT
+
+
+def fit(column: str, kind: ColumnKind, value: Any) -> Any:
+    """``value`` as the existing column takes it without loss; a text column takes everything.
+
+    Raises ``DestinationRejected`` naming the column, its kind and the value's type.
+    """
+    given = kind_of(value)
+    match kind, given:
+        case _, None:
+            return None
+        case ColumnKind.JSON, ColumnKind.TIMESTAMP:
+            return value.isoformat()
+        case ColumnKind.JSON, _:
+            return value
+        case ColumnKind.TEXT | ColumnKind.OTHER, _:
+            return value if kind is ColumnKind.OTHER and given is not ColumnKind.JSON else _text(value)
+        case ColumnKind.FLOAT, ColumnKind.INTEGER:
+            return float(value)
+        case ColumnKind.INTEGER, ColumnKind.FLOAT if value.is_integer() and int(value) in _INT64:
+            return int(value)
+        case ColumnKind.TIMESTAMP, ColumnKind.TEXT if isinstance(value, str):
+            try:
+                return datetime.fromisoformat(value)
+            except ValueError:
+                pass
+        case _ if kind is given:
+            return value
+    raise DestinationRejected(
+        f"column {column!r} is of type {kind} and does not take a value of type {type(value).__name__}: "
+        f"change the column's type, or use {ColumnMode.SINGLE}"
+    )
+
+
+def _text(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case datetime():
+            return value.isoformat()
+    return json.dumps(value, ensure_ascii=False)
+
+
+def readable(value: Any) -> Any:
+    """A value read from a database as JSON-safe: times in ISO 8601 (UTC), everything unknown as text."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        case dict():
+            return {str(key): readable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [readable(item) for item in value]
+        case bytes() | memoryview():
+            return f"({len(value)} bytes)"
+    return str(value)
