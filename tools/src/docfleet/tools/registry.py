@@ -106,9 +106,7 @@ def _described(tool_id: str, config_folder: Path, entry: str) -> ToolDescriptor:
 
     config = ToolConfig(config_folder)
     version = str(config.properties.get("toolVersion", "0"))
-    return ToolDescriptor(
-        tool_id, version, None, entry, config.spec, config.properties, config.icon, config.variables
-    )
+    return ToolDescriptor(tool_id, version, None, entry, config.spec, config.properties, config.icon, config.variables)
 
 
 def _builtin(tool_id: str) -> ToolDescriptor:

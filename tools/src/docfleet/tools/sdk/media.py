@@ -67,7 +67,9 @@ _HEADER = re.compile(
     rb"(?:[A-Za-z-]+:[^\n]*\n|[ \t][^\n]*\n)*?(?:MIME-Version|Content-Type|Message-ID|Received|From):",
     re.IGNORECASE,
 )
-_HTML_START = re.compile(rb"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_HTML_START = re.compile(
+    rb"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
 
 

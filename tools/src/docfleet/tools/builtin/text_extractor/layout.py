@@ -28,10 +28,10 @@ class Word:
 
 
 def is_right_to_left(text: str) -> bool:
-    """Whether most letters of ``text`` belong to a script written from right to left."""
+    """Whether a good part (a fifth) of the letters of ``text`` belong to a script written from right to left."""
     strong = [unicodedata.bidirectional(character) for character in text]
     rtl = sum(1 for kind in strong if kind in ("R", "AL"))
-    return rtl > sum(1 for kind in strong if kind == "L")
+    return rtl > 0 and rtl * 4 >= sum(1 for kind in strong if kind == "L")
 
 
 def _lines(words: Iterable[Word]) -> list[list[Word]]:
@@ -60,7 +60,8 @@ def _row(line: list[Word], origin: float, unit: float) -> str:
     for word in line:
         if previous is not None:
             gap = word.left - previous.right
-            if gap < 1.2 * unit:
+            # Large type has wide spaces, hence its height counts too.
+            if gap < max(1.2 * unit, 0.75 * min(word.height, previous.height)):
                 row += " "
             else:
                 column = round((word.left - origin) / unit)

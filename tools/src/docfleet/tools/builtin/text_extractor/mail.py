@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
 from pathlib import Path
 
@@ -89,6 +90,14 @@ def _content(part: EmailMessage) -> str:
         return decode_text(raw)
 
 
+def _decoded(value: str) -> str:
+    """Outlook keeps a sender's name as it stood in the header, encoded words and all."""
+    try:
+        return str(make_header(decode_header(value)))
+    except (ValueError, LookupError):
+        return value
+
+
 def read_msg(path: Path, _reading: Reading) -> Document:
     """Headers, text and the names of attachments of an Outlook message."""
     from oxmsg import Message as OutlookMessage
@@ -100,8 +109,14 @@ def read_msg(path: Path, _reading: Reading) -> Document:
         ):
             raise PasswordRequired(_ENCRYPTED)
         headers = {
-            "From": message.sender,
-            "To": ", ".join(f"{person.name} <{person.email_address}>" for person in message.recipients),
+            "From": _decoded(message.sender or ""),
+            "To": ", ".join(
+                person.email_address
+                if person.name in ("", person.email_address)
+                else f"{_decoded(person.name)} <{person.email_address}>"
+                for person in message.recipients
+                if person.name or person.email_address
+            ),
             "Date": message.sent_date.isoformat() if message.sent_date else None,
             "Subject": message.subject,
         }

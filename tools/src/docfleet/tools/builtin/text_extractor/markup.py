@@ -81,7 +81,9 @@ def read_epub(path: Path, reading: Reading) -> Document:
         with zipfile.ZipFile(path) as archive:
             if "META-INF/rights.xml" in archive.namelist():
                 raise PasswordRequired("the book is protected (DRM): send an unprotected copy")
-            package = str(parse(archive, "META-INF/container.xml").xpath("string(//*[local-name()='rootfile']/@full-path)"))
+            package = str(
+                parse(archive, "META-INF/container.xml").xpath("string(//*[local-name()='rootfile']/@full-path)")
+            )
             book = parse(archive, package)
             targets = {item.get("id"): item.get("href") for item in book.xpath("//*[local-name()='item']")}
             pages = []
@@ -89,6 +91,14 @@ def read_epub(path: Path, reading: Reading) -> Document:
                 name = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(targets[reference])))
                 pages.append(html_text(archive.read(name))[1])
             title = str(book.xpath("string(//*[local-name()='title'])"))
-    except (KeyError, ValueError, TypeError, AttributeError, OSError, etree.XMLSyntaxError, zipfile.BadZipFile) as error:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+        etree.XMLSyntaxError,
+        zipfile.BadZipFile,
+    ) as error:
         raise CorruptFile(f"the book is damaged ({error}); send it again") from error
     return Document(pages, {"title": title} if title else {})

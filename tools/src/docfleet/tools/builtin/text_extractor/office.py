@@ -61,15 +61,20 @@ def read_xlsx(path: Path, reading: Reading) -> Document:
 
     pages: list[str] = []
     try:
-        with warnings.catch_warnings():
+        # A stream, not the path: openpyxl judges a path by its suffix, and INFILE has none.
+        with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns about styles and extensions it does not keep
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             for sheet in book.worksheets:
                 sheet.reset_dimensions()
-                rows = ["\t".join(_cell(value) for value in row).rstrip("\t") for row in sheet.iter_rows(values_only=True)]
+                rows = [
+                    "\t".join(_cell(value) for value in row).rstrip("\t") for row in sheet.iter_rows(values_only=True)
+                ]
                 while rows and not rows[-1]:
                     rows.pop()
-                pages.append("\n".join([f"Sheet: {sheet.title}", *(rows or ["[this sheet has no cells with content]"])]))
+                pages.append(
+                    "\n".join([f"Sheet: {sheet.title}", *(rows or ["[this sheet has no cells with content]"])])
+                )
             names = book.sheetnames
             book.close()
     except (*_DAMAGE, TypeError, InvalidFileException) as error:

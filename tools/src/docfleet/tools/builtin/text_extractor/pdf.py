@@ -94,6 +94,7 @@ def _words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Word]:
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     words: list[Word] = []
     current: Word | None = None
+    start = end = -1.0
     loose = raw.FS_RECTF()
     for index in range(textpage.count_chars()):
         code = raw.FPDFText_GetUnicode(textpage, index)
@@ -104,6 +105,7 @@ def _words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Word]:
         if not character or not raw.FPDFText_GetCharBox(textpage, index, left, right, bottom, top):
             continue
         raw.FPDFText_GetLooseCharBox(textpage, index, loose)
+        before = (start, end)
         start, end = min(left.value, loose.left), max(right.value, loose.right)
         upper, lower = page_height - loose.top, page_height - loose.bottom
         if upper > lower:
@@ -112,7 +114,8 @@ def _words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Word]:
         if (
             current is not None
             and abs(current.middle - (upper + lower) / 2) < 0.3 * max(size, 1)
-            and -0.5 * size < start - current.right < 0.18 * size
+            # The letters of a ligature share one box.
+            and (-0.5 * size < start - current.right < 0.18 * size or before == (start, end))
         ):
             current.text += character
             current.right = max(current.right, end)

@@ -49,9 +49,13 @@ def reader_of(mime: str) -> Reader:
         )
     if mime in _LEGACY:
         old, new = _LEGACY[mime]
-        raise UnsupportedFileType(f"files in the old {old} format are not supported: save it as {new} and send it again")
+        raise UnsupportedFileType(
+            f"files in the old {old} format are not supported: save it as {new} and send it again"
+        )
     if mime not in _READERS:
-        raise UnsupportedFileType(f"files of type {mime} are not supported: send a PDF, office, mail, web or image file")
+        raise UnsupportedFileType(
+            f"files of type {mime} are not supported: send a PDF, office, mail, web or image file"
+        )
     module, _, function = _READERS[mime].partition(":")
     # Each reader imports a library of its own; a run pays for one of them.
     return cast("Reader", getattr(importlib.import_module(f"{__package__}.{module}"), function))
