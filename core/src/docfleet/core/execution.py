@@ -1,6 +1,6 @@
 """What backend, workers and runner say to each other about an execution: one definition for both sides.
 
-``ExecutionContext`` keeps the keys of Unstract.s ``GET v1/workflow-execution/{id}/`` (at 6b916eac)
+``ExecutionContext`` keeps the keys of Unstract's ``GET v1/workflow-execution/{id}/`` (at 6b916eac)
 and adds what an orchestrator or a batch would otherwise ask for one by one.
 The batch operations (register, claim, renew, report, finalize) have no counterpart there.
 All times are seconds. Answers never grow with the number of files of an execution.
@@ -259,6 +259,7 @@ class FinalizeResponse(Wire):
     execution_id: str
     status: ExecutionStatus
     finalized: bool
+    workflow_id: str = ""
     total_files: int = 0
     successful_files: int = 0
     failed_files: int = 0

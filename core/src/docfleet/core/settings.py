@@ -59,3 +59,8 @@ def read_settings[S: msgspec.Struct](
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"setting {field.encode_name} is malformed: {str(error).lower()}") from error
     return msgspec.convert(values, settings)
+
+
+def set_default(name: str, value: str) -> None:
+    """Set an environment variable that a library reads when it is imported, unless the user set it."""
+    os.environ.setdefault(name, value)

@@ -1,0 +1,40 @@
+"""The end of an execution, as far as a worker has a part in it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from docfleet.core.execution import FinalizeRequest
+from docfleet.core.results import aggregate
+from docfleet.core.storage import execution_folder, resolve_folder
+from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
+
+log = structlog.get_logger()
+
+
+def complete(results: list[Any], execution_id: str, organization_id: str) -> dict[str, Any]:
+    """Finalize, and delete the execution's working files once it is final. Safe to run twice."""
+    api = WorkerExecutionContext.bind(organization_id, execution_id)
+    batches = aggregate(results)
+    for error in batches.errors:
+        log.warning("batch.reported_error", error=error)
+    final = api.executions(organization_id).finalize(execution_id, FinalizeRequest())
+    log.info(
+        "execution.finalize",
+        status=final.status.value,
+        finalized=final.finalized,
+        open_files=final.open_files,
+        total=final.total_files,
+        failed=final.failed_files,
+        batches=batches.batches_processed,
+    )
+    if final.status.is_final and final.workflow_id:
+        folder = execution_folder(organization_id, final.workflow_id, execution_id)
+        shutil.rmtree(resolve_folder(Path(api.settings.execution_storage_root), folder), ignore_errors=True)
+    built: dict[str, Any] = msgspec.to_builtins(final)
+    return built

@@ -1,0 +1,35 @@
+"""Tasks of the ``callback`` worker. All of them end in the backend's finalize, which is safe to repeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from docfleet.core.names import TaskName
+from docfleet.workers.callback.completion import complete
+
+
+@shared_task(name=TaskName.PROCESS_BATCH_CALLBACK.value, ignore_result=True)
+def process_batch_callback(
+    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None
+) -> dict[str, Any]:
+    """All batches of an ETL or TASK execution have ended."""
+    return complete(results, execution_id, organization_id)
+
+
+@shared_task(name=TaskName.PROCESS_BATCH_CALLBACK_API.value, ignore_result=True)
+def process_batch_callback_api(
+    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None
+) -> dict[str, Any]:
+    """All batches of an API execution have ended."""
+    return complete(results, execution_id, organization_id)
+
+
+@shared_task(name=TaskName.PROCESS_BATCH_ERRBACK.value, ignore_result=True)
+def process_batch_errback(
+    *failure: Any, execution_id: str, organization_id: str, pipeline_id: str | None = None
+) -> dict[str, Any]:
+    """A batch was lost to the infrastructure. ``failure`` is ``(task id,)`` or ``(request, error, traceback)``,
+    as Celery finds the task registered or not; the rows know what happened."""
+    return complete([], execution_id, organization_id)

@@ -1,0 +1,69 @@
+"""From a batch message to a batch result."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery import Celery
+
+from docfleet.core.errors import DocfleetError
+from docfleet.core.execution import ExecutionContext
+from docfleet.core.files import FileBatchData
+from docfleet.core.names import QueueName, TaskName
+from docfleet.core.results import BatchExecutionResult
+from docfleet.workers.shared.clients.api import InternalApi
+from docfleet.workers.shared.workflow.execution.batch import BatchRun
+from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
+from docfleet.workers.shared.workflow.execution.file_run import FileRun
+from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+
+log = structlog.get_logger()
+
+MARGIN_SECONDS = 60.0
+
+
+def process(app: Celery, message: dict[str, Any], *, hostname: str) -> BatchExecutionResult:
+    """Process the batch. What goes wrong with the batch as a whole is in the result's ``errors``; the rows and
+    their leases see to it that its files are handed out again."""
+    try:
+        return _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}")
+    except SoftTimeLimitExceeded:
+        log.error("batch.time_limit")
+        return BatchExecutionResult(errors=["the batch ran into its time limit; its files are handed out again"])
+    except DocfleetError as error:
+        log.error("batch.failed", code=error.code, error=error.message)
+        return BatchExecutionResult(errors=[error.message])
+    except Exception as error:  # noqa: BLE001 - the task boundary: a header task never raises
+        log.exception("batch.crashed")
+        return BatchExecutionResult(errors=[f"{type(error).__name__}: {error}"])
+
+
+def _process(app: Celery, batch: FileBatchData, *, owner: str) -> BatchExecutionResult:
+    data = batch.file_data
+    context, api = WorkerExecutionContext.setup_execution_context(
+        data.organization_id, data.execution_id, data.workflow_id
+    )
+    files = api.files(data.organization_id)
+    with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
+        file_run = FileRun(context, api.settings, api.tools, leases)
+        run = BatchRun(
+            batch, files, leases, file_run, claim_limit=api.settings.claim_limit, deadline=_deadline(app, context, api)
+        )
+        try:
+            result = run.run()
+        finally:
+            file_run.close()
+    if run.unfinished:
+        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=QueueName.FILE_PROCESSING.value)
+    return result
+
+
+def _deadline(app: Celery, context: ExecutionContext, api: InternalApi) -> float:
+    """When to stop taking files: what one more file may need must fit before the soft limit."""
+    soft = float(app.conf.task_soft_time_limit)
+    one_file = api.settings.tool_timeout_seconds * max(1, len(context.tool_instances)) + MARGIN_SECONDS
+    return time.monotonic() + max(soft - one_file, soft / 2)

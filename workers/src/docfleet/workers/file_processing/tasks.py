@@ -1,0 +1,17 @@
+"""Tasks of the ``file_processing`` worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Task, shared_task
+
+from docfleet.core.names import TaskName
+from docfleet.workers.file_processing.batches import process
+
+
+@shared_task(name=TaskName.PROCESS_FILE_BATCH.value, bind=True, max_retries=0)
+def process_file_batch(task: Task, file_batch_data: dict[str, Any]) -> dict[str, Any]:
+    """Process one batch (``FileBatchData``); a ``BatchExecutionResult``. Never raises: a failed header would
+    cost the chord its callback."""
+    return process(task.app, file_batch_data, hostname=task.request.hostname or "worker").to_dict()

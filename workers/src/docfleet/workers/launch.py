@@ -1,0 +1,75 @@
+"""``docfleet worker TYPE``: from a type to a running Celery worker."""
+
+# ruff: noqa: E402 - gRPC reads these when it is imported, by whatever connector comes first
+from __future__ import annotations
+
+from docfleet.core.settings import set_default
+
+set_default("GRPC_ENABLE_FORK_SUPPORT", "1")
+set_default("GRPC_POLL_STRATEGY", "poll")
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery import signals
+
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.names import WorkerType
+from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.config.registry import WORKERS
+from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
+from docfleet.workers.shared.infrastructure.logging.setup import configure_logging
+from docfleet.workers.shared.infrastructure.process.fork import install_signals
+from docfleet.workers.shared.infrastructure.process.runtime import load_settings
+
+log = structlog.get_logger()
+
+
+def run(worker_type: WorkerType, argv: list[str]) -> None:
+    """Run a worker until it is told to stop. ``argv`` are further options of ``celery worker``.
+
+    Raises ``ConfigurationError`` for a type that is not implemented yet or a wrong setting.
+    """
+    spec = WORKERS[worker_type]
+    if not spec.implemented:
+        raise ConfigurationError(f"worker {worker_type.value} is not part of this version yet")
+    settings = load_settings(worker_type)
+    configure_logging(settings.log_level, settings.log_format)
+    app = WorkerBuilder.build_celery_app(worker_type, settings)
+    install_signals()
+    signals.setup_logging.connect(_keep_our_logging, weak=False)
+    signals.worker_ready.connect(_ReadyFile(settings), weak=False)
+    app.worker_main(
+        [
+            "worker",
+            f"--queues={','.join(spec.queues)}",
+            f"--concurrency={settings.concurrency(spec)}",
+            f"--pool={settings.celery_pool_type or spec.pool}",
+            # A name of its own each start: two workers with one name exclude each other.
+            f"--hostname={worker_type.value}-{uuid.uuid4().hex[:8]}@%h",
+            "--without-gossip",
+            "--without-mingle",
+            f"--loglevel={settings.log_level}",
+            *argv,
+        ]
+    )
+
+
+def _keep_our_logging(**_: Any) -> None:
+    """Celery leaves logging alone when somebody listens to this signal."""
+
+
+class _ReadyFile:
+    """Tells whoever started the worker that it consumes."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._path = Path(settings.worker_ready_file) if settings.worker_ready_file else None
+        if self._path:
+            self._path.unlink(missing_ok=True)
+
+    def __call__(self, **_: Any) -> None:
+        log.info("worker.ready")
+        if self._path:
+            self._path.touch()

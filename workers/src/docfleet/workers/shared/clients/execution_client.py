@@ -1,0 +1,36 @@
+"""Executions: context, registration, start, final status."""
+
+from __future__ import annotations
+
+from docfleet.core.execution import (
+    ExecutionContext,
+    FinalizeRequest,
+    FinalizeResponse,
+    RegisterRequest,
+    RegisterResponse,
+    StartRequest,
+    StartResponse,
+)
+from docfleet.workers.shared.clients.base import BackendClient
+
+
+class ExecutionClient(BackendClient):
+    """One organization's executions."""
+
+    def context(self, execution_id: str) -> ExecutionContext:
+        """Everything about the execution in one call. Holds credentials: keep it in memory."""
+        return self._call(ExecutionContext, "GET", f"v1/workflow-execution/{execution_id}/")
+
+    def register(self, execution_id: str, page: RegisterRequest) -> RegisterResponse:
+        """Write one page of files as rows, before anything about them is sent."""
+        return self._call(RegisterResponse, "POST", f"v1/workflow-execution/{execution_id}/files/register/", page)
+
+    def start(self, execution_id: str, request: StartRequest) -> StartResponse:
+        """Say that the source is listed to its end and the batches are about to be sent."""
+        return self._call(StartResponse, "POST", f"v1/workflow-execution/{execution_id}/start/", request)
+
+    def finalize(self, execution_id: str, request: FinalizeRequest) -> FinalizeResponse:
+        """Ask for the final status; harmless to repeat. Never behind a breaker."""
+        return self._call(
+            FinalizeResponse, "POST", f"v1/workflow-execution/{execution_id}/finalize/", request, final=True
+        )

@@ -1,0 +1,54 @@
+"""Tool runs at the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from docfleet.core.errors import DocfleetError, RunnerUnavailable, ToolFailed, ToolStopped, error_from_code
+from docfleet.core.execution import RunRequest, RunState
+from docfleet.workers.shared.clients.transport import Transport
+
+WAIT_SECONDS = 5.0
+
+
+class ToolClient:
+    """Runs tools and waits for their verdict."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def run(self, run_id: str, request: RunRequest, *, should_stop: Callable[[], bool]) -> RunState:
+        """Run to the end. One call for a short run; a long one is waited for in steps of a few seconds, and
+        killed when ``should_stop`` says so. Raises the ``ToolError`` the run ended with."""
+        state = self._put(run_id, request)
+        while not state.is_final:
+            if should_stop():
+                state = self.kill(run_id)
+                break
+            # PUT again, not GET: it is idempotent, and a restarted runner starts the run anew.
+            state = self._put(run_id, request)
+        if state.phase == "SUCCEEDED":
+            return state
+        if state.phase == "STOPPED":
+            raise ToolStopped
+        raise _tool_error(state)
+
+    def kill(self, run_id: str) -> RunState:
+        """Stop the run and everything it started."""
+        return msgspec.json.decode(self._transport.request("DELETE", f"v1/runs/{run_id}"), type=RunState)
+
+    def _put(self, run_id: str, request: RunRequest) -> RunState:
+        raw = self._transport.request(
+            "PUT", f"v1/runs/{run_id}?wait={WAIT_SECONDS:g}", body=request, timeout=WAIT_SECONDS + 25.0
+        )
+        try:
+            return msgspec.json.decode(raw, type=RunState)
+        except msgspec.DecodeError as error:
+            raise RunnerUnavailable(f"the runner's answer cannot be read: {error}") from error
+
+
+def _tool_error(state: RunState) -> DocfleetError:
+    message = state.error or ToolFailed().message
+    return error_from_code(state.error_code or ToolFailed.code, message)

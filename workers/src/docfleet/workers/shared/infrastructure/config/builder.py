@@ -1,0 +1,86 @@
+"""``WorkerBuilder``: from a row of the table and the settings to a Celery app. All Celery configuration is here."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import Celery
+from kombu.entity import Exchange, Queue
+
+from docfleet.core.names import QueueName, WorkerType
+from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
+from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
+from docfleet.workers.shared.infrastructure.context.task import ContextTask
+
+RESULT_TTL_SECONDS = 86_400
+
+
+class WorkerBuilder:
+    """Builds the Celery app of one worker type."""
+
+    @staticmethod
+    def build_celery_app(worker_type: WorkerType, settings: WorkerSettings) -> Celery:
+        """An app that consumes the type's queues and can send to all. Opens no connection."""
+        spec = WORKERS[worker_type]
+        app = Celery(worker_type.value, task_cls=ContextTask, set_as_current=True)
+        app.conf.update(celery_config(spec, settings))
+        return app
+
+
+def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
+    """The whole Celery configuration of a worker type."""
+    hard = settings.celery_task_time_limit or spec.time_limit
+    soft = min(settings.celery_task_soft_time_limit or spec.soft_time_limit, hard)
+    return {
+        "broker_url": settings.broker_url,
+        "result_backend": settings.celery_result_backend,
+        "include": [spec.tasks_module],
+        "task_queues": [Queue(name.value, Exchange(""), routing_key=name.value) for name in QueueName],
+        "task_default_queue": spec.queues[0].value,
+        "task_routes": {task.value: {"queue": row.queues[0].value} for row in WORKERS.values() for task in row.tasks},
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "timezone": "UTC",
+        "enable_utc": True,
+        # At least once: a message is gone only when its task ended. Rows and leases make a repeat harmless,
+        # and cap the attempts of a file that kills its process.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_acks_on_failure_or_timeout": True,
+        "task_create_missing_queues": False,
+        "task_time_limit": hard,
+        "task_soft_time_limit": soft,
+        "task_store_errors_even_if_ignored": False,
+        "worker_prefetch_multiplier": settings.celery_prefetch_multiplier,
+        "worker_max_tasks_per_child": settings.celery_max_tasks_per_child,
+        "worker_hijack_root_logger": False,
+        "worker_send_task_events": False,
+        # Cancelling on a lost connection would kill half-written deliveries; fencing handles the repeat.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "result_expires": RESULT_TTL_SECONDS,
+        "result_chord_retry_interval": settings.celery_result_chord_retry_interval,
+        # Without this a result backend that is away for seconds loses the chord for good.
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 1000,
+        "result_chord_join_timeout": 60.0,
+        "broker_heartbeat": settings.celery_broker_heartbeat,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": transport_options(settings.broker_url, hard),
+        "database_short_lived_sessions": True,
+    }
+
+
+def transport_options(broker_url: str, hard_limit: int) -> dict[str, Any]:
+    """Options of the broker's transport: a message must stay invisible longer than its task may run."""
+    if urlsplit(broker_url).scheme.startswith("redis"):
+        return {
+            "visibility_timeout": 2 * hard_limit,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+            "unacked_restore_interval": 10,
+        }
+    return {"confirm_publish": True}

@@ -1,0 +1,100 @@
+"""The table of worker types: the only source for queues, routes, limits, ports and commands."""
+
+from __future__ import annotations
+
+import msgspec
+
+from docfleet.core.names import QueueName, TaskName, WorkerType
+
+
+class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker type. Limits are in seconds; ``concurrency`` 0 means one slot a processor.
+
+    ``implemented`` is false for the types whose package does not exist yet.
+    """
+
+    type: WorkerType
+    queues: tuple[QueueName, ...]
+    tasks: tuple[TaskName, ...]
+    health_port: int
+    concurrency: int = 2
+    pool: str = "prefork"
+    time_limit: int = 3600
+    soft_time_limit: int = 3300
+    implemented: bool = True
+
+    @property
+    def tasks_module(self) -> str:
+        """The module that registers the tasks."""
+        return f"docfleet.workers.{self.type.value}.tasks"
+
+
+WORKERS: dict[WorkerType, WorkerSpec] = {
+    spec.type: spec
+    for spec in (
+        WorkerSpec(
+            type=WorkerType.API_DEPLOYMENT,
+            queues=(QueueName.API_DEPLOYMENTS,),
+            tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API),
+            health_port=8080,
+            implemented=False,
+        ),
+        WorkerSpec(
+            type=WorkerType.GENERAL,
+            queues=(QueueName.GENERAL,),
+            tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL),
+            health_port=8081,
+        ),
+        WorkerSpec(
+            type=WorkerType.FILE_PROCESSING,
+            queues=(QueueName.FILE_PROCESSING, QueueName.API_FILE_PROCESSING),
+            tasks=(TaskName.PROCESS_FILE_BATCH,),
+            health_port=8082,
+            concurrency=0,
+            time_limit=7200,
+            soft_time_limit=6300,
+        ),
+        WorkerSpec(
+            type=WorkerType.CALLBACK,
+            queues=(QueueName.FILE_PROCESSING_CALLBACK, QueueName.API_FILE_PROCESSING_CALLBACK),
+            tasks=(
+                TaskName.PROCESS_BATCH_CALLBACK,
+                TaskName.PROCESS_BATCH_CALLBACK_API,
+                TaskName.PROCESS_BATCH_ERRBACK,
+            ),
+            health_port=8083,
+        ),
+        WorkerSpec(
+            type=WorkerType.NOTIFICATION,
+            queues=(
+                QueueName.NOTIFICATIONS,
+                QueueName.NOTIFICATIONS_WEBHOOK,
+                QueueName.NOTIFICATIONS_EMAIL,
+                QueueName.NOTIFICATIONS_SMS,
+                QueueName.NOTIFICATIONS_PRIORITY,
+            ),
+            tasks=(
+                TaskName.SEND_WEBHOOK_NOTIFICATION,
+                TaskName.PROCESS_NOTIFICATION,
+                TaskName.SEND_BATCH_NOTIFICATIONS,
+                TaskName.PRIORITY_NOTIFICATION,
+            ),
+            health_port=8085,
+            implemented=False,
+        ),
+        WorkerSpec(
+            type=WorkerType.LOG_CONSUMER,
+            queues=(QueueName.LOGS,),
+            tasks=(TaskName.LOGS_CONSUMER,),
+            health_port=8086,
+            implemented=False,
+        ),
+        WorkerSpec(
+            type=WorkerType.SCHEDULER,
+            queues=(QueueName.SCHEDULER,),
+            tasks=(TaskName.EXECUTE_PIPELINE_TASK, TaskName.EXECUTE_PIPELINE_TASK_V2, TaskName.SWEEP),
+            health_port=8087,
+            implemented=False,
+        ),
+    )
+}

@@ -1,0 +1,123 @@
+"""Settings of a worker process: read once, typed, frozen, handed in.
+
+A Celery setting ``NAME`` is looked up as ``<WORKER_TYPE>_NAME``, then ``CELERY_NAME``, then its default (the
+table of worker types). A variable that begins with one of our prefixes and means nothing is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.execution import RunLimits
+from docfleet.core.names import WorkerType
+from docfleet.core.settings import environment, read_settings, variables
+from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+PREFIXES = ("CELERY_", "WORKER_", "INTERNAL_API_", *(f"{kind.value.upper()}_" for kind in WorkerType))
+MINIMUM_KEY_LENGTH = 32
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """What a worker process needs to know. Times are seconds, sizes are bytes."""
+
+    celery_broker_base_url: str
+    celery_result_backend: str
+    redis_url: str
+    internal_api_base_url: str
+    internal_service_api_key: str
+    unstract_runner_url: str
+    runner_api_key: str
+    execution_storage_root: str
+
+    celery_broker_user: str | None = None
+    celery_broker_pass: str | None = None
+    celery_broker_heartbeat: Positive = 30
+    celery_concurrency: Positive | None = None
+    celery_pool_type: Literal["prefork", "solo"] | None = None
+    celery_prefetch_multiplier: Positive = 1
+    celery_max_tasks_per_child: Positive = 1000
+    celery_task_time_limit: Positive | None = None
+    celery_task_soft_time_limit: Positive | None = None
+    celery_result_chord_retry_interval: Seconds = 1.0
+
+    internal_api_timeout: Seconds = 30.0
+    internal_api_retry_attempts: Positive = 12
+    lease_seconds: Annotated[float, msgspec.Meta(ge=3)] = 120.0
+    claim_limit: Positive = 50
+    max_parallel_file_batches: Positive | None = None
+    file_processing_concurrency: Positive | None = None
+
+    tool_timeout_seconds: Seconds = 600.0
+    tool_cpu_seconds: Positive = 600
+    tool_memory_bytes: Positive = 2 * 1024**3
+    tool_file_size_bytes: Positive = 512 * 1024**2
+    tool_processes: Positive = 64
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    worker_ready_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.internal_service_api_key) < MINIMUM_KEY_LENGTH:
+            raise ValueError(f"INTERNAL_SERVICE_API_KEY is too short: {MINIMUM_KEY_LENGTH} characters at least")
+        if not Path(self.execution_storage_root).is_absolute():
+            raise ValueError("EXECUTION_STORAGE_ROOT must be an absolute path")
+
+    @property
+    def broker_url(self) -> str:
+        """The broker's URL with user and password put in when they are given apart."""
+        if not self.celery_broker_user:
+            return self.celery_broker_base_url
+        parts = urlsplit(self.celery_broker_base_url)
+        login = f"{quote(self.celery_broker_user, safe='')}:{quote(self.celery_broker_pass or '', safe='')}"
+        return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}"))
+
+    @property
+    def parallel_batches(self) -> int:
+        """How many batches a run is split into when its organization does not say: the file-processing slots."""
+        return self.max_parallel_file_batches or self.file_processing_concurrency or processors()
+
+    @property
+    def run_limits(self) -> RunLimits:
+        """The limits of one tool run."""
+        return RunLimits(
+            wall_seconds=self.tool_timeout_seconds,
+            cpu_seconds=self.tool_cpu_seconds,
+            memory_bytes=self.tool_memory_bytes,
+            file_size_bytes=self.tool_file_size_bytes,
+            processes=self.tool_processes,
+        )
+
+    def concurrency(self, spec: WorkerSpec) -> int:
+        """Pool size of a worker of this type."""
+        return self.celery_concurrency or spec.concurrency or processors()
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = None) -> WorkerSettings:
+    """Read the settings of a worker of ``worker_type``. Raises ``ConfigurationError`` naming the variable."""
+    merged = dict(environment() if source is None else source)
+    tunable = [name.removeprefix("CELERY_") for name in variables(WorkerSettings) if name.startswith("CELERY_")]
+    known = [f"{kind.value.upper()}_{name}" for kind in WORKERS for name in tunable]
+    for name in tunable:
+        own = merged.get(f"{worker_type.value.upper()}_{name}", "")
+        if own.strip():
+            merged[f"CELERY_{name}"] = own
+    try:
+        return read_settings(WorkerSettings, merged, prefixes=PREFIXES, known=tuple(known))
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(str(error)) from error

@@ -1,0 +1,59 @@
+"""Fork safety.
+
+The parent of a pool holds no client, channel or thread of ours: clients are made lazily inside tasks and
+belong to the process that made them (``per_process``). (``launch`` tells gRPC about forks before it is imported.)
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import signals
+
+log = structlog.get_logger()
+
+
+class per_process[T]:  # noqa: N801 - reads as a decorator
+    """A value made on first use in each process, and made again after a fork.
+
+    ``@per_process`` on a function without arguments; ``.reset()`` forgets the value without closing it, because
+    after a fork its sockets belong to the parent.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: tuple[int, T] | None = None
+
+    def __call__(self) -> T:
+        """The value of this process."""
+        if self._made is None or self._made[0] != os.getpid():
+            self._made = (os.getpid(), self._make())
+        return self._made[1]
+
+    def reset(self) -> None:
+        """Forget the value."""
+        self._made = None
+
+
+def install_signals() -> None:
+    """Hook into the worker's life: freeze before the fork, clean after it."""
+    signals.worker_init.connect(_before_fork, weak=False)
+    signals.worker_process_init.connect(_after_fork, weak=False)
+
+
+def _before_fork(**_: Any) -> None:
+    # What the parent has allocated stays for ever: out of the collector's sight its pages stay shared.
+    gc.collect()
+    gc.freeze()
+
+
+def _after_fork(**_: Any) -> None:
+    # Init systems send SIGTERM to the whole group; the parent leads the shutdown, a child finishes its task.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    gc.collect()
+    log.debug("pool.child_started", pid=os.getpid())

@@ -1,0 +1,91 @@
+"""Discovery: a source connector's listing as a stream of ``FileHashData``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+import msgspec
+import structlog
+
+from docfleet.connectors.base import FileSystemConnector, SourceEntry
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.files import FileHashData
+from docfleet.workers.shared.workflow.connectors.filters import name_filter
+
+log = structlog.get_logger()
+
+MAX_DEPTH = 10
+"""Levels of folders below each listed one (the original's bound)."""
+
+
+class SourceOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """Options of a source endpoint. ``max_files`` ``None`` means no limit."""
+
+    folders: list[str] = ["/"]
+    file_extensions: list[str] = []
+    process_sub_directories: bool = False
+    max_files: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    file_processing_order: Literal["unordered", "oldest_first", "newest_first"] = "unordered"
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> SourceOptions:
+        """Read the endpoint's configuration; keys may be camelCase or snake_case.
+
+        Raises ``ConfigurationError`` naming the option.
+        """
+        fields = {field.name: field.encode_name for field in msgspec.structs.fields(cls)}
+        known = {fields.get(key, key): value for key, value in settings.items() if value is not None}
+        try:
+            return msgspec.convert({name: known[name] for name in fields.values() if name in known}, cls)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"the source's options are not valid: {error}") from error
+
+
+def discover(
+    connector: FileSystemConnector, options: SourceOptions, connector_id: str | None
+) -> Iterator[FileHashData]:
+    """The files of all folders that match, in the wanted order. Raises ``SourceError``: a listing that fails is
+    never a short list."""
+    entries = _entries(connector, options)
+    if options.file_processing_order != "unordered":
+        # An order by time needs the whole listing; only the entries are held, never the files.
+        newest = options.file_processing_order == "newest_first"
+        entries = iter(sorted(entries, key=lambda entry: (entry.modified_at, entry.path), reverse=newest))
+    for entry in entries:
+        yield FileHashData(
+            file_name=entry.name,
+            file_path=entry.path,
+            file_size=entry.size,
+            provider_file_uuid=entry.provider_file_uuid,
+            fs_metadata={**entry.fs_metadata, "modified_at": entry.modified_at},
+            source_connection_type="FILESYSTEM",
+            connector_id=connector_id,
+        )
+
+
+def _entries(connector: FileSystemConnector, options: SourceOptions) -> Iterator[SourceEntry]:
+    wanted = name_filter(options.file_extensions)
+    for folder in _outermost(options.folders or ["/"], recursive=options.process_sub_directories):
+        for entry in connector.list_files(
+            folder.strip("/"), recursive=options.process_sub_directories, max_depth=MAX_DEPTH, on_skip=_log_skip
+        ):
+            if wanted(entry.name):
+                yield entry
+
+
+def _log_skip(path: str, reason: str) -> None:
+    log.warning("source.entry_skipped", path=path, reason=reason)
+
+
+def _outermost(folders: list[str], *, recursive: bool) -> list[str]:
+    """Each folder once; in a recursive listing also without those inside another one."""
+    unique = list(dict.fromkeys(str(PurePosixPath("/") / folder.strip("/")) for folder in folders))
+    if not recursive:
+        return unique
+    return [
+        folder
+        for folder in unique
+        if not any(other != folder and PurePosixPath(folder).is_relative_to(other) for other in unique)
+    ]

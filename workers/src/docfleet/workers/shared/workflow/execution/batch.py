@@ -1,0 +1,141 @@
+"""One batch: claim files page by page, process them, report in groups.
+
+A batch never raises for what is in its files. Near the soft time limit it takes no more files and hands the
+rest to a new batch. When its own slice is done it helps its siblings: the backend hands out what nobody works on.
+"""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, Lease, ReportRequest
+from docfleet.core.files import FileBatchData
+from docfleet.core.results import BatchExecutionResult, FileOutcome
+from docfleet.workers.shared.clients.file_client import FileClient
+from docfleet.workers.shared.workflow.execution.file_run import FileRun
+from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+
+log = structlog.get_logger()
+
+REPORT_FILES = 25
+REPORT_SECONDS = 0.5
+REPORT_SHARE = 0.05
+"""A report is due after this share of the batch's age (at least ``REPORT_SECONDS``, at most ``REPORT_LATEST``),
+so that the number of reports grows with the logarithm of the duration, and progress is still seen live."""
+REPORT_LATEST = 5.0
+
+
+class BatchRun:
+    """Carries out one ``FileBatchData``. ``deadline`` is on the monotonic clock."""
+
+    def __init__(
+        self,
+        batch: FileBatchData,
+        client: FileClient,
+        leases: LeaseKeeper,
+        file_run: FileRun,
+        *,
+        claim_limit: int,
+        deadline: float,
+    ) -> None:
+        self._batch = batch
+        self._client = client
+        self._leases = leases
+        self._file_run = file_run
+        self._claim_limit = claim_limit
+        self._deadline = deadline
+        self._execution_id = batch.file_data.execution_id
+        self._outcomes: list[FileOutcome] = []
+        self._started = self._reported = time.monotonic()
+        self._result = BatchExecutionResult(organization_id=batch.file_data.organization_id)
+        self.unfinished = False
+        """True when the deadline came first: files are left for another batch."""
+
+    def run(self) -> BatchExecutionResult:
+        """Process until there is nothing left to claim, the execution is stopped, or the deadline is near."""
+        claims = self._take(self._client.claim(self._execution_id, self._claim_request()))
+        while claims:
+            for position, claim in enumerate(claims):
+                if self._leases.stopped:
+                    break
+                if time.monotonic() >= self._deadline:
+                    self._hand_back(claims[position:])
+                    return self._finish()
+                self._process(claim)
+            claims = self._report(claim_next=not self._batch.files)
+        return self._finish()
+
+    def _process(self, claim: FileClaim) -> None:
+        outcome = self._file_run.process(claim)
+        if outcome is None:
+            self._leases.drop([claim.file_execution_id])
+            return
+        self._outcomes.append(outcome)
+        self._result.add(outcome, claim.file.file_name)
+        if len(self._outcomes) >= REPORT_FILES or self._report_is_due():
+            self._report(claim_next=False)
+
+    def _report_is_due(self) -> bool:
+        now = time.monotonic()
+        wait = min(max(REPORT_SECONDS, REPORT_SHARE * (now - self._started)), REPORT_LATEST)
+        return now - self._reported >= wait
+
+    def _report(self, *, claim_next: bool, release: list[Lease] | None = None) -> list[FileClaim]:
+        """Send what is known and, when wanted, ask for the next files: one call."""
+        claim = self._claim_request() if claim_next and not self._leases.stopped else None
+        if not (self._outcomes or release or claim):
+            return []
+        reported = [outcome.file_execution_id for outcome in self._outcomes]
+        self._leases.drop(reported)
+        held = self._leases.held()
+        answer = self._client.report(
+            self._execution_id,
+            ReportRequest(
+                owner=self._leases.owner,
+                lease_seconds=self._leases.lease_seconds,
+                outcomes=self._outcomes,
+                renew=held,
+                release=release or [],
+                claim=claim,
+            ),
+        )
+        self._outcomes = []
+        self._reported = time.monotonic()
+        self._leases.renewed(held, answer.lost)
+        for refused in answer.refused:
+            log.warning("report.refused", file_execution_id=refused.file_execution_id, reason=refused.reason)
+        if answer.stop:
+            self._leases.stop()
+        return self._take(answer.claim) if answer.claim else []
+
+    def _take(self, answer: ClaimResponse) -> list[FileClaim]:
+        self._result.skipped_already_completed += answer.already_done
+        self._result.skipped_active_duplicate += answer.active_elsewhere
+        if answer.stop:
+            self._leases.stop()
+        self._leases.add(answer.claims)
+        return answer.claims
+
+    def _hand_back(self, claims: list[FileClaim]) -> None:
+        leases = [Lease(file_execution_id=claim.file_execution_id, attempt=claim.attempt) for claim in claims]
+        self._leases.drop([lease.file_execution_id for lease in leases])
+        self._report(claim_next=False, release=leases)
+        self.unfinished = True
+        log.info("batch.handed_back", files=len(leases))
+
+    def _finish(self) -> BatchExecutionResult:
+        self._report(claim_next=False)
+        self._result.execution_time = round(time.monotonic() - self._started, 4)
+        return self._result
+
+    def _claim_request(self) -> ClaimRequest:
+        return ClaimRequest(
+            owner=self._leases.owner,
+            lease_seconds=self._leases.lease_seconds,
+            limit=max(self._claim_limit, len(self._batch.files)),
+            batch_index=self._batch.batch_index,
+            batch_count=self._batch.batch_count,
+            file_execution_ids=[file_execution_id for file_execution_id, _ in self._batch.files],
+        )

@@ -1,0 +1,38 @@
+"""``WorkerExecutionContext``: what every task does first."""
+
+from __future__ import annotations
+
+import structlog
+
+from docfleet.core.execution import ExecutionContext
+from docfleet.workers.shared.clients.api import InternalApi, internal_api
+from docfleet.workers.shared.infrastructure.context.state_store import (
+    EXECUTION_ID,
+    LOG_EVENTS_ID,
+    ORGANIZATION_ID,
+    StateStore,
+)
+
+
+class WorkerExecutionContext:
+    """Sets up the context of a task about one execution."""
+
+    @staticmethod
+    def bind(organization_id: str, execution_id: str) -> InternalApi:
+        """Bind organization and execution to this task and its log lines; no call is made."""
+        StateStore.set(ORGANIZATION_ID, organization_id)
+        StateStore.set(EXECUTION_ID, execution_id)
+        structlog.contextvars.bind_contextvars(organization_id=organization_id, execution_id=execution_id)
+        return internal_api()
+
+    @staticmethod
+    def setup_execution_context(
+        organization_id: str, execution_id: str, workflow_id: str
+    ) -> tuple[ExecutionContext, InternalApi]:
+        """``bind``, then fetch the execution's context: one call. Raises ``NotFound`` when it belongs to
+        another organization, ``BackendUnavailable`` when the backend does not answer."""
+        api = WorkerExecutionContext.bind(organization_id, execution_id)
+        structlog.contextvars.bind_contextvars(workflow_id=workflow_id)
+        context = api.executions(organization_id).context(execution_id)
+        StateStore.set(LOG_EVENTS_ID, context.execution.execution_log_id or context.execution.pipeline_id)
+        return context, api

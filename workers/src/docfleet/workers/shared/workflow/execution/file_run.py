@@ -1,0 +1,182 @@
+"""One file: fetch, run the tools, deliver. Whatever happens to it stays with it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from docfleet.core.errors import ConfigurationError, DocfleetError, Fenced, ToolStopped
+from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest
+from docfleet.core.results import FileOutcome
+from docfleet.core.status import ExecutionStatus
+from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
+from docfleet.workers.shared.clients.tool_client import ToolClient
+from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
+from docfleet.workers.shared.infrastructure.patterns.retry import retrying
+from docfleet.workers.shared.workflow.connectors.destination import Delivery, Sink, open_sink, read_metadata
+from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
+from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+
+log = structlog.get_logger()
+
+DELIVERY_ATTEMPTS = 5
+DELIVERY_SECONDS = 60.0
+
+
+class FileRun:
+    """Processes the files of one batch, one after another. Connectors are made on first use, in this process."""
+
+    def __init__(
+        self, context: ExecutionContext, settings: WorkerSettings, tools: ToolClient, leases: LeaseKeeper
+    ) -> None:
+        self._context = context
+        self._settings = settings
+        self._tools = tools
+        self._leases = leases
+        self._source: ConnectorSource | None = None
+        self._sink: Sink | None = None
+
+    def process(self, claim: FileClaim) -> FileOutcome | None:
+        """The outcome to report, or ``None`` when the file is not ours any more. Never raises for a reason that
+        lies in the file, its tools or its destination."""
+        started = time.monotonic()
+        outcome = FileOutcome(
+            file_execution_id=claim.file_execution_id, attempt=claim.attempt, status=ExecutionStatus.COMPLETED
+        )
+        folder = self._folder(claim)
+        with structlog.contextvars.bound_contextvars(file_execution_id=claim.file_execution_id):
+            try:
+                self._run(claim, folder, outcome)
+            except (Fenced, ToolStopped) as error:
+                log.warning("file.abandoned", file=claim.file.file_name, reason=error.code)
+                return None
+            except SoftTimeLimitExceeded:
+                raise
+            except Exception as error:  # noqa: BLE001 - the boundary of a file: its neighbours go on
+                failure = _as_failure(error)
+                outcome.status = ExecutionStatus.ERROR
+                outcome.error, outcome.error_code = failure.message, failure.code
+                if not self._deliver_error(claim, folder, outcome):
+                    return None
+                log.warning("file.failed", file=claim.file.file_name, code=failure.code, error=failure.message)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        outcome.execution_time = round(time.monotonic() - started, 4)
+        return outcome
+
+    def close(self) -> None:
+        """Close the connectors."""
+        for part in (self._source, self._sink):
+            if part is not None:
+                part.close()
+
+    def _run(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> None:
+        outcome.file_hash = self._fetch(claim, folder)
+        for step, tool in enumerate(self._context.tool_instances, start=1):
+            self._tools.run(
+                f"{claim.file_execution_id}.{claim.attempt}.{step}",
+                RunRequest(
+                    tool_id=tool.tool_id,
+                    folder=self._relative(claim),
+                    step=step,
+                    settings=tool.metadata,
+                    limits=self._settings.run_limits,
+                    organization_id=self._context.organization_context.organization_id,
+                    execution_id=self._context.execution.id,
+                    file_execution_id=claim.file_execution_id,
+                ),
+                should_stop=lambda: self._leases.stopped,
+            )
+        for step_metadata in read_metadata(folder).get("tool_metadata", []):
+            outcome.pages = max(outcome.pages, int(step_metadata.get("pages") or 0))
+            outcome.usage.update(step_metadata.get("usage") or {})
+        outcome.outputs = self._deliver(self._delivery(claim, folder))
+
+    def _fetch(self, claim: FileClaim, folder: Path) -> str:
+        """Bring the bytes into the execution folder; returns their SHA-256."""
+        if not self._context.tool_instances:
+            raise ConfigurationError("the workflow has no tools: add one under `tools`")
+        if self._source is None:
+            self._source = ConnectorSource(self._context.source_config)
+        # An earlier attempt that died may have left a half: each attempt begins with an empty folder of its own.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        source_hash = self._source.fetch(claim.file, folder / SOURCE)
+        # Two names of the same bytes: a tool's output replaces INFILE by a rename and never writes into it.
+        (folder / INFILE).hardlink_to(folder / SOURCE)
+        (folder / METADATA).write_bytes(msgspec.json.encode(self._metadata(claim, source_hash)))
+        return source_hash
+
+    def _metadata(self, claim: FileClaim, source_hash: str) -> dict[str, Any]:
+        execution = self._context.execution
+        return {
+            "source_name": claim.file.file_name,
+            "source_path": claim.file.file_path,
+            "source_hash": source_hash,
+            "organization_id": self._context.organization_context.organization_id,
+            "workflow_id": execution.workflow_id,
+            "execution_id": execution.id,
+            "file_execution_id": claim.file_execution_id,
+            "tags": [tag.name for tag in execution.tags],
+            "workflow_start_time": time.time(),
+            "tool_metadata": [],
+            "total_elapsed_time": 0.0,
+        }
+
+    def _deliver(self, delivery: Delivery) -> list[str]:
+        if self._sink is None:
+            self._sink = open_sink(self._context.destination_config)
+        sink = self._sink
+
+        def once() -> list[str]:
+            self._leases.require(delivery.file_execution_id)
+            return sink.deliver(delivery)
+
+        return retrying(once, attempts=DELIVERY_ATTEMPTS, seconds=DELIVERY_SECONDS)
+
+    def _deliver_error(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> bool:
+        """Tell the destination that the file failed, where it keeps errors. False when the file is not ours."""
+        try:
+            outcome.outputs = self._deliver(self._delivery(claim, folder, outcome.error))
+        except Fenced:
+            return False
+        except (DocfleetError, OSError) as error:
+            # The file's own cause stays the reported one.
+            log.warning("destination.error_row_failed", error=str(error))
+        return True
+
+    def _delivery(self, claim: FileClaim, folder: Path, error: str | None = None) -> Delivery:
+        return Delivery(
+            execution_id=self._context.execution.id,
+            file_execution_id=claim.file_execution_id,
+            file=claim.file,
+            folder=folder,
+            error=error,
+        )
+
+    def _relative(self, claim: FileClaim) -> str:
+        # A folder an attempt: a worker that was taken for dead cannot write into its successor's.
+        return file_folder(
+            self._context.organization_context.organization_id,
+            self._context.execution.workflow_id,
+            self._context.execution.id,
+            f"{claim.file_execution_id}.{claim.attempt}",
+        )
+
+    def _folder(self, claim: FileClaim) -> Path:
+        return resolve_folder(Path(self._settings.execution_storage_root), self._relative(claim))
+
+
+def _as_failure(error: Exception) -> DocfleetError:
+    if isinstance(error, DocfleetError):
+        return error
+    if not isinstance(error, OSError):
+        log.exception("file.crashed")
+        return DocfleetError(f"internal error while the file was processed: {type(error).__name__}: {error}")
+    return DocfleetError(f"the file could not be stored while it was processed: {error.strerror or error}")

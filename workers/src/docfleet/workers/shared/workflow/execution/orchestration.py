@@ -1,0 +1,204 @@
+"""Orchestration: from an execution to a chord of batches.
+
+One orchestrator for every source. Rows are written before anything is sent; the chord is the fast path, and the
+backend's sweep the guarantee.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from celery import Celery, chord
+from celery.canvas import Signature
+from celery.result import AsyncResult
+
+from docfleet.core.errors import DependencyError, DocfleetError
+from docfleet.core.execution import (
+    ExecutionContext,
+    FinalizeRequest,
+    RegisterRequest,
+    StartRequest,
+)
+from docfleet.core.files import FileHashData, WorkerFileData
+from docfleet.core.names import QueueName, TaskName
+from docfleet.core.results import CallbackTaskData
+from docfleet.core.review import plan_review
+from docfleet.core.status import EmptyReason
+from docfleet.workers.shared.clients.api import InternalApi
+from docfleet.workers.shared.workflow.execution.batching import batch_count, create_batches
+
+log = structlog.get_logger()
+
+REGISTER_PAGE = 500
+"""Files a registration call carries: 1,000 files are two calls, and a page stays below a megabyte."""
+
+MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
+
+
+class FileSource(Protocol):
+    """Where the files come from: a connector, or (API deployments) an upload."""
+
+    def files(self) -> Iterator[FileHashData]:
+        """A stream of files in the order they are to be numbered. Raises ``SourceError``."""
+
+
+class Queues(msgspec.Struct, frozen=True):
+    """Queues and callback of one kind of execution."""
+
+    files: QueueName
+    callback: QueueName
+    callback_task: TaskName
+
+
+ETL_QUEUES = Queues(QueueName.FILE_PROCESSING, QueueName.FILE_PROCESSING_CALLBACK, TaskName.PROCESS_BATCH_CALLBACK)
+
+
+class Orchestrated(msgspec.Struct, kw_only=True):
+    """What became of an orchestration. ``status`` is orchestrated, completed, skipped or error."""
+
+    status: str
+    execution_id: str
+    total_files: int = 0
+    batches_created: int = 0
+    skipped: dict[str, int] = {}
+    error: str | None = None
+
+
+class WorkflowOrchestrationUtils:
+    """The specification's name for the one way to fan out."""
+
+    @staticmethod
+    def create_chord_execution(
+        *,
+        batch_tasks: list[Signature],
+        callback_task_name: str,
+        callback_kwargs: dict[str, Any],
+        callback_queue: str,
+        app_instance: Celery,
+    ) -> AsyncResult | None:
+        """Send the batches as a chord. ``None``, and nothing sent, when there are none.
+
+        A header that fails for want of infrastructure calls the errback, which finalizes like the callback.
+        """
+        if not batch_tasks:
+            return None
+        errback = app_instance.signature(
+            TaskName.PROCESS_BATCH_ERRBACK.value, kwargs=callback_kwargs, queue=callback_queue, app=app_instance
+        )
+        body = app_instance.signature(
+            callback_task_name, kwargs=callback_kwargs, queue=callback_queue, app=app_instance
+        )
+        body.on_error(errback)
+        return chord(batch_tasks, app=app_instance)(body)
+
+
+class Orchestrator:
+    """Carries one execution from its source to its batches."""
+
+    def __init__(self, app: Celery, api: InternalApi, context: ExecutionContext, queues: Queues) -> None:
+        self._app = app
+        self._api = api
+        self._context = context
+        self._queues = queues
+        self._organization = context.organization_context.organization_id
+        self._execution_id = context.execution.id
+        self._executions = api.executions(self._organization)
+        self._skipped: dict[str, int] = {}
+
+    def run(self, source: FileSource, file_data: WorkerFileData, max_files: int | None) -> Orchestrated:
+        """List, register, start, send. A source that cannot be listed ends the execution with its reason.
+
+        Raises ``DependencyError`` when the backend stays away; a later delivery of the task goes on from there.
+        """
+        try:
+            total, listed, stop = self._register(source, max_files)
+            if stop:
+                return self._result("skipped", total=total)
+            if total == 0:
+                return self._nothing_to_do(listed)
+            return self._send(file_data, total)
+        except DependencyError:
+            raise
+        except DocfleetError as error:
+            return self.fail(error)
+
+    def fail(self, error: DocfleetError) -> Orchestrated:
+        """End the execution in ERROR with this cause."""
+        log.error("orchestration.failed", code=error.code, error=error.message)
+        self._executions.finalize(self._execution_id, FinalizeRequest(error=error.message, error_code=error.code))
+        return self._result("error", error=error.message)
+
+    def _register(self, source: FileSource, max_files: int | None) -> tuple[int, int, bool]:
+        """Write the stream as rows, page by page. Returns files registered, files listed, and whether to stop."""
+        total = listed = 0
+        for number, page in enumerate(itertools.batched(source.files(), REGISTER_PAGE), start=1):
+            listed += len(page)
+            answer = self._executions.register(
+                self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files)
+            )
+            total = answer.total_files
+            for reason, count in answer.skipped.items():
+                self._skipped[reason] = self._skipped.get(reason, 0) + count
+            if answer.stop:
+                return total, listed, True
+            if answer.full:
+                break
+        log.info("source.listed", listed=listed, registered=total, skipped=self._skipped)
+        return total, listed, False
+
+    def _nothing_to_do(self, listed: int) -> Orchestrated:
+        reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
+        self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
+        log.info("execution.empty", reason=reason.value)
+        return self._result("completed")
+
+    def _send(self, file_data: WorkerFileData, total: int) -> Orchestrated:
+        batches = batch_count(total, self._parallel())
+        # Planned once, for the whole run, before there are batches; a batch only looks its files up.
+        file_data.q_file_no_list = plan_review(self._execution_id, total, self._context.manual_review.review_percentage)
+        started = self._executions.start(
+            self._execution_id, StartRequest(batch_count=batches, q_file_no_list=file_data.q_file_no_list)
+        )
+        if started.status == "skipped":
+            log.info("orchestration.skipped", reason=started.reason)
+            return self._result("skipped", total=total)
+        signatures = [
+            self._app.signature(
+                TaskName.PROCESS_FILE_BATCH.value,
+                args=[batch.to_dict()],
+                queue=self._queues.files.value,
+                app=self._app,
+            )
+            for batch in create_batches(file_data, batches)
+        ]
+        callback = CallbackTaskData(
+            execution_id=self._execution_id, organization_id=self._organization, pipeline_id=file_data.pipeline_id
+        )
+        result = WorkflowOrchestrationUtils.create_chord_execution(
+            batch_tasks=signatures,
+            callback_task_name=self._queues.callback_task.value,
+            callback_kwargs=callback.to_dict(),
+            callback_queue=self._queues.callback.value,
+            app_instance=self._app,
+        )
+        log.info("execution.dispatched", files=total, batches=batches, chord=result.id if result else None)
+        return self._result("orchestrated", total=total, batches=batches)
+
+    def _parallel(self) -> int:
+        """Batches of a run: the organization's setting, else the file-processing slots."""
+        value = self._api.organization(self._organization).configuration(MAX_PARALLEL_FILE_BATCHES)
+        return int(value) if value else self._api.settings.parallel_batches
+
+    def _result(self, status: str, *, total: int = 0, batches: int = 0, error: str | None = None) -> Orchestrated:
+        return Orchestrated(
+            status=status,
+            execution_id=self._execution_id,
+            total_files=total,
+            batches_created=batches,
+            skipped=self._skipped,
+            error=error,
+        )
