@@ -10,6 +10,5 @@ def command() -> None:
     """Serve the backend, which owns the data. `docfleet config backend` lists its settings."""
     from docfleet.backend.app import serve
     from docfleet.backend.settings import BackendSettings
-    from docfleet.core.settings import read_settings
 
-    serve(read_settings(BackendSettings))
+    serve(BackendSettings.read())

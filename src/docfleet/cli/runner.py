@@ -8,8 +8,7 @@ import click
 @click.command("runner")
 def command() -> None:
     """Serve the tool runner. `docfleet config runner` lists its settings."""
-    from docfleet.core.settings import read_settings
     from docfleet.runner.app import serve
-    from docfleet.runner.settings import RunnerSettings
+    from docfleet.runner.settings import runner_settings
 
-    serve(read_settings(RunnerSettings))
+    serve(runner_settings())

@@ -117,9 +117,8 @@ class EmbeddedSystem:
         self._supervisor.kill()
 
     def _start_valkey(self, interrupted: Callable[[], bool]) -> str | None:
-        """The socket of the embedded server, or None when every place it serves is configured elsewhere."""
-        settings = self._settings
-        if settings.redis_url or (settings.celery_broker_base_url and settings.celery_result_backend):
+        """The socket of the embedded server, or None when a Redis is configured."""
+        if self._settings.redis_url:
             return None
         path = self.data.socket("valkey.sock")
         path.unlink(missing_ok=True)
@@ -148,6 +147,7 @@ class EmbeddedSystem:
             "ENCRYPTION_KEY": given.encryption_key or keys["ENCRYPTION_KEY"],
             "CELERY_BROKER_BASE_URL": broker,
             "CELERY_RESULT_BACKEND": result,
+            "REDIS_URL": redis or f"unix://{valkey_socket}?db=2",
             "INTERNAL_API_BASE_URL": f"{self.addresses.backend_url}/internal",
             "UNSTRACT_RUNNER_URL": self.addresses.runner_url,
             "EXECUTION_STORAGE_ROOT": given.execution_storage_root or str(self.data.storage),
@@ -155,8 +155,6 @@ class EmbeddedSystem:
             "BACKEND_PORT": str(self._backend_port),
             "RUNNER_PORT": str(self._runner_port),
         }
-        if redis or valkey_socket:
-            mine["REDIS_URL"] = redis or f"unix://{valkey_socket}?db=2"
         return {**environment(), **mine}
 
     def _backend(self, shared: dict[str, str]) -> ChildSpec:

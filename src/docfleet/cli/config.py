@@ -1,0 +1,115 @@
+"""``docfleet config PROCESS``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import click
+import msgspec
+
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.names import WorkerType
+from docfleet.core.settings import environment
+
+PROCESSES = ("backend", "runner", *(str(worker) for worker in WorkerType))
+_SECRET = re.compile(r"KEY|PASS|SECRET|TOKEN")
+_LIMIT = re.compile(r"SECONDS|COUNT|LIMIT|BYTES")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://")
+
+
+class EffectiveSetting(msgspec.Struct):
+    """One setting: its variable, its value as text (secrets masked), and ``environment NAME``, ``default`` or
+    ``missing``."""
+
+    name: str
+    value: str | None
+    origin: str
+
+
+@click.command("config")
+@click.argument("process", type=click.Choice(PROCESSES))
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
+def command(process: str, json_output: bool) -> int:
+    """Show every setting of PROCESS (backend, runner or a worker type), its value here and where it came from.
+
+    Secrets are masked. Exit code 2 when the process would refuse these settings.
+    """
+    settings, read, overrides = _settings_of(process)
+    found = effective(settings, environment(), overrides)
+    if json_output:
+        click.echo(json.dumps([msgspec.to_builtins(entry) for entry in found], indent=2))
+    else:
+        width = max(len(entry.name) for entry in found)
+        values = max(len(entry.value or "-") for entry in found)
+        for entry in found:
+            click.echo(f"{entry.name:<{width}}  {entry.value or '-':<{min(values, 60)}}  {entry.origin}")
+    try:
+        read()
+    except ConfigurationError as error:
+        click.echo(f"docfleet: {process} would refuse this: {error.message}", err=True)
+        return 2
+    return 0
+
+
+def effective(
+    settings: type[msgspec.Struct], source: Mapping[str, str], overrides: Callable[[str], str] = lambda name: name
+) -> list[EffectiveSetting]:
+    """The settings of a type as ``source`` gives them. ``overrides`` names the variable that goes before another."""
+    found = []
+    for field in msgspec.structs.fields(settings):
+        name = field.encode_name
+        variable = next((candidate for candidate in (overrides(name), name) if source.get(candidate, "").strip()), None)
+        if variable is not None:
+            entry = EffectiveSetting(name, masked(name, source[variable]), f"environment {variable}")
+        elif field.required:
+            entry = EffectiveSetting(name, None, "missing: it has to be set")
+        else:
+            entry = EffectiveSetting(name, _default(field), "default")
+        found.append(entry)
+    return found
+
+
+def masked(name: str, value: str) -> str:
+    """``value`` fit to be shown: secrets as stars, the password of a URL too."""
+    if _SECRET.search(name) and not _LIMIT.search(name):
+        return "********"
+    if _URL.match(value):
+        parts = urlsplit(value)
+        if "@" in parts.netloc:
+            login, _, host = parts.netloc.rpartition("@")
+            user = login.partition(":")[0]
+            return urlunsplit(parts._replace(netloc=f"{user}:********@{host}"))
+    return value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str | None:
+    value: Any = field.default
+    if value is msgspec.NODEFAULT:
+        value = field.default_factory() if callable(field.default_factory) else None
+    return None if value is None else str(value)
+
+
+def _settings_of(process: str) -> tuple[type[msgspec.Struct], Callable[[], object], Callable[[str], str]]:
+    """The type a process reads, how it reads it, and the name that overrides a variable."""
+    if process == "backend":
+        from docfleet.backend.settings import BackendSettings
+
+        return BackendSettings, BackendSettings.read, lambda name: name
+    if process == "runner":
+        from docfleet.runner.settings import RunnerSettings, runner_settings
+
+        return RunnerSettings, runner_settings, lambda name: name
+
+    from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings, worker_settings
+
+    worker = WorkerType(process)
+    return WorkerSettings, lambda: worker_settings(worker), lambda name: _worker_name(worker, name)
+
+
+def _worker_name(worker: WorkerType, name: str) -> str:
+    """CELERY_CONCURRENCY of the general worker may be set as GENERAL_CONCURRENCY."""
+    return f"{worker.upper()}_{name.removeprefix('CELERY_')}" if name.startswith("CELERY_") else name

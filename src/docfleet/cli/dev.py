@@ -1,0 +1,96 @@
+"""``docfleet dev``: the whole system on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from docfleet.cli.data_folder import DEFAULT
+from docfleet.cli.interrupts import EXIT_INTERRUPTED, Interrupts
+from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
+from docfleet.cli.supervisor import Interrupted
+from docfleet.cli.system import EmbeddedSystem
+from docfleet.core.names import WorkerType
+
+_CHECK_SECONDS = 0.25
+
+
+@click.command("dev")
+@click.option("--data", type=click.Path(path_type=Path), default=DEFAULT, show_default=True, help="The data folder.")
+@click.option("--json", "json_output", is_flag=True, help="Print one line of JSON on standard output when ready.")
+def command(data: Path, json_output: bool) -> int:
+    """Start everything on this machine and stay: backend, runner, workers and, where none is set, a Redis.
+
+    Ctrl-C stops it all. What it holds stays in the data folder for the next time.
+    """
+    console = Console(stderr=json_output)
+    with Interrupts() as interrupts:
+        try:
+            with EmbeddedSystem(
+                data,
+                implemented_workers(),
+                command="docfleet dev",
+                say=lambda line: console.print(line, markup=False, highlight=False),
+            ) as system:
+                interrupts.on_second = system.kill
+                with console.status("starting the system"):
+                    system.start(interrupts.requested)
+                    ManagementClient(system.addresses).put_organization()
+                if json_output:
+                    click.echo(json.dumps(_description(system)))
+                else:
+                    console.print(_box(system), soft_wrap=True)
+                while not interrupts.requested():
+                    system.check()
+                    time.sleep(_CHECK_SECONDS)
+                console.print("stopping; once more to end at once", highlight=False)
+        except Interrupted:
+            return EXIT_INTERRUPTED
+    return 0
+
+
+def implemented_workers() -> tuple[WorkerType, ...]:
+    """The worker types that have tasks, from the one table."""
+    from docfleet.workers.shared.infrastructure.config.registry import WORKERS
+
+    return tuple(spec.type for spec in WORKERS.values() if spec.implemented)
+
+
+def _description(system: EmbeddedSystem) -> dict[str, object]:
+    return {
+        "url": system.addresses.backend_url,
+        "runner_url": system.addresses.runner_url,
+        "organization": ORGANIZATION_ID,
+        "key": system.addresses.key,
+        "data": str(system.data.path),
+        "logs": str(system.data.logs),
+        "processes": system.pids(),
+    }
+
+
+def _box(system: EmbeddedSystem) -> Panel:
+    addresses = system.addresses
+    lines = [
+        ("backend", f"{addresses.backend_url}/api/v1"),
+        ("API pages", f"{addresses.backend_url}/schema"),
+        ("runner", addresses.runner_url),
+        ("organization", ORGANIZATION_ID),
+        ("key", addresses.key),
+        ("data", str(system.data.path)),
+        ("logs", str(system.data.logs)),
+        ("processes", ", ".join(system.pids())),
+    ]
+    text = Text()
+    for name, value in lines:
+        text.append(f"{name:<14}", style="dim").append(f"{value}\n")
+    text.append(
+        f"\ncurl -H 'Authorization: Bearer {addresses.key}' \\\n"
+        f"     -H 'X-Organization-ID: {ORGANIZATION_ID}' {addresses.backend_url}/api/v1/workflows"
+    )
+    return Panel(text, title="Docfleet is ready", subtitle="Ctrl-C stops everything", padding=(1, 2), expand=False)

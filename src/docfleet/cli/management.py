@@ -1,0 +1,131 @@
+"""The management API, as the commands use it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from docfleet.cli.system import Addresses
+from docfleet.core.errors import BackendUnavailable, DocfleetError, error_from_code
+from docfleet.core.execution import ExecutionInfo
+from docfleet.core.ids import new_id
+
+ORGANIZATION_ID = "default"
+ORGANIZATION_NAME = "Default"
+PAGE_FILES = 500
+_TIMEOUT_SECONDS = 20.0
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class FileOfExecution(msgspec.Struct):
+    """One file of an execution, as the management API lists it."""
+
+    file_execution_id: str
+    file_number: int
+    name: str
+    path: str
+    status: str
+    error: str | None = None
+    error_code: str | None = None
+    outputs: list[str] = []
+    execution_time: float | None = None
+    attempt: int = 0
+
+
+class ExecutionState(msgspec.Struct):
+    """An execution, the number of its files by status, and the number of skipped ones by reason."""
+
+    execution: ExecutionInfo
+    counts: dict[str, int] = {}
+    skipped: dict[str, int] = {}
+
+
+class ManagementClient:
+    """Calls one backend for one organization. Errors are those of ``docfleet.core.errors``, by code."""
+
+    def __init__(self, addresses: Addresses, organization_id: str = ORGANIZATION_ID) -> None:
+        self._base = f"{addresses.backend_url}/api/v1"
+        self._headers = {
+            "Authorization": f"Bearer {addresses.key}",
+            "X-Organization-ID": organization_id,
+            "Content-Type": "application/json",
+        }
+
+    def put_organization(self) -> None:
+        """Make the default organization, where it is not there."""
+        self._call("PUT", f"organizations/{ORGANIZATION_ID}", {"name": ORGANIZATION_NAME})
+
+    def put_workflow(self, document: dict[str, Any]) -> str:
+        """Create or change the workflow of this name; returns its id."""
+        return str(self._call("PUT", "workflows", document)["workflow_id"])
+
+    def create_execution(self, workflow_id: str, *, use_file_history: bool) -> str:
+        """Start an execution; a repeat of a lost answer starts no second one. Returns its id."""
+        key = new_id()
+        path, body = f"workflows/{workflow_id}/executions", {"use_file_history": use_file_history}
+        try:
+            answer = self._call("POST", path, body, {"Idempotency-Key": key})
+        except BackendUnavailable:
+            answer = self._call("POST", path, body, {"Idempotency-Key": key})
+        return str(answer["execution_id"])
+
+    def execution(self, execution_id: str) -> ExecutionState:
+        """How far it is."""
+        return msgspec.convert(self._call("GET", f"executions/{execution_id}"), ExecutionState, strict=False)
+
+    def files(self, execution_id: str, *, status: str | None = None, limit: int | None = None) -> list[FileOfExecution]:
+        """Its files by number, those of one status where given, at most ``limit``."""
+        found: list[FileOfExecution] = []
+        for page in self._pages(execution_id, status, min(limit or PAGE_FILES, PAGE_FILES)):
+            found += page
+            if limit is not None and len(found) >= limit:
+                return found[:limit]
+        return found
+
+    def stop_execution(self, execution_id: str) -> None:
+        """Ask for STOPPED; harmless on an execution that has ended."""
+        self._call("POST", f"executions/{execution_id}/stop", {})
+
+    def _pages(self, execution_id: str, status: str | None, limit: int) -> Iterator[list[FileOfExecution]]:
+        after: int | None = 0
+        while after is not None:
+            query = {"after": after, "limit": limit} | ({"status": status} if status else {})
+            answer = self._call("GET", f"executions/{execution_id}/files?{urllib.parse.urlencode(query)}")
+            yield msgspec.convert(answer["files"], list[FileOfExecution], strict=False)
+            after = answer.get("next")
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self._base}/{path}", data=data, method=method, headers={**self._headers, **(headers or {})}
+        )
+        try:
+            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            raise _problem(error) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise BackendUnavailable(f"the backend does not answer ({method} {path}): {error}") from error
+        found = json.loads(content or b"{}")
+        return found if isinstance(found, dict) else {"items": found}
+
+
+def _problem(error: urllib.error.HTTPError) -> DocfleetError:
+    """The error that an ``application/problem+json`` answer describes."""
+    text = error.read().decode(errors="replace")
+    try:
+        problem = json.loads(text)
+        detail = str(problem.get("detail") or problem.get("title") or text)
+        code = str(problem.get("code", ""))
+    except (ValueError, AttributeError):
+        detail, code = f"HTTP {error.code}: {text[:300]}", ""
+    return error_from_code(code, detail)

@@ -1,0 +1,208 @@
+"""What an execution came to: as one JSON object, and as a page a person likes to read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from docfleet.cli.management import ExecutionState, FileOfExecution
+from docfleet.cli.workflow_file import PATH_SETTING
+from docfleet.core.status import EmptyReason, ExecutionStatus, SkipReason
+
+EXIT_SUCCESS, EXIT_FAILURE, EXIT_PARTIAL = 0, 1, 3
+SHOWN_FAILURES = 20
+SHOWN_ROWS = 3
+_SHOWN_COLUMNS = 7
+_BOOKKEEPING = {"id", "created_by", "created_at", "metadata", "status", "error_message", "file_execution_id"}
+_EMPTY = {
+    EmptyReason.NO_MATCH: "no file in the source matched",
+    EmptyReason.ALL_FILTERED: "every file of the source was skipped",
+}
+_SKIPPED: dict[str, str] = {
+    SkipReason.DUPLICATE: "listed twice",
+    SkipReason.ALREADY_PROCESSED: "already processed in an earlier run",
+    SkipReason.ATTEMPTS_EXHAUSTED: "given up: failed too often in earlier runs",
+    SkipReason.ACTIVE_ELSEWHERE: "being processed by another execution",
+    SkipReason.OVER_LIMIT: "over the limit of maxFiles",
+}
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The end of one execution. ``files`` holds all of them, or only what the page shows.
+
+    ``rows`` are examples of what was written, ``note`` is a further sentence (why it was stopped).
+    """
+
+    workflow_name: str
+    state: ExecutionState
+    files: list[FileOfExecution]
+    duration: float
+    destination: dict[str, Any]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 only when every file succeeded; 3 when some failed; 1 otherwise."""
+        if self.state.execution.status != ExecutionStatus.COMPLETED:
+            return EXIT_FAILURE
+        counts = self.state.counts
+        failed = counts.get(ExecutionStatus.ERROR, 0) + counts.get(ExecutionStatus.STOPPED, 0)
+        return EXIT_PARTIAL if failed else EXIT_SUCCESS
+
+
+def as_json(result: RunResult) -> str:
+    """One JSON object; its keys are a contract with scripts."""
+    execution = result.state.execution
+    return (
+        json.dumps(
+            {
+                "execution_id": execution.id,
+                "status": execution.status,
+                "total_files": _total(result.state),
+                "successful_files": result.state.counts.get(ExecutionStatus.COMPLETED, 0),
+                "failed_files": result.state.counts.get(ExecutionStatus.ERROR, 0),
+                "skipped_files": sum(result.state.skipped.values()),
+                "duration_s": round(result.duration, 3),
+                "files": [
+                    {
+                        "name": file.name,
+                        "path": file.path,
+                        "status": file.status,
+                        "error": file.error,
+                        "outputs": file.outputs,
+                    }
+                    for file in result.files
+                ],
+                "destination": result.destination,
+            },
+            ensure_ascii=False,
+            default=str,
+        )
+        .encode("utf-8", "backslashreplace")
+        .decode()
+    )
+
+
+def show(console: Console, result: RunResult) -> None:
+    """Print the page."""
+    execution = result.state.execution
+    console.print()
+    console.print(_headline(result))
+    if execution.error_message:
+        console.print(Text(f"  {execution.error_message}", style="red"))
+    if result.note:
+        console.print(Text(f"  {result.note}", style="yellow"))
+    console.print(Text(f"  {_counts(result.state)}"))
+    for reason, number in sorted(result.state.skipped.items()):
+        if number:
+            console.print(Text(f"  {number} {_SKIPPED.get(reason, reason)}", style="dim"))
+    if execution.empty_reason:
+        console.print(Text(f"  nothing to do: {_EMPTY[execution.empty_reason]}"))
+    _show_failures(console, result)
+    _show_destination(console, result)
+    console.print(Text(f"\nexecution {execution.id}", style="dim"))
+
+
+def _headline(result: RunResult) -> Text:
+    status = result.state.execution.status
+    style = {EXIT_SUCCESS: "bold green", EXIT_PARTIAL: "bold yellow"}.get(result.exit_code, "bold red")
+    word = "COMPLETED, some files failed" if result.exit_code == EXIT_PARTIAL else str(status)
+    return Text.assemble(
+        (plain(result.workflow_name), "bold"), ": ", (word, style), f" in {_duration(result.duration)}"
+    )
+
+
+def _counts(state: ExecutionState) -> str:
+    words = {
+        ExecutionStatus.COMPLETED: "successful",
+        ExecutionStatus.ERROR: "failed",
+        ExecutionStatus.STOPPED: "stopped",
+        ExecutionStatus.EXECUTING: "still executing",
+        ExecutionStatus.PENDING: "not started",
+    }
+    parts = [f"{state.counts[status]} {word}" for status, word in words.items() if state.counts.get(status)]
+    if skipped := sum(state.skipped.values()):
+        parts.append(f"{skipped} skipped")
+    total = _total(state)
+    return f"{total} file{'' if total == 1 else 's'}" + (": " + ", ".join(parts) if parts else "")
+
+
+def _show_failures(console: Console, result: RunResult) -> None:
+    failed = [file for file in result.files if file.status == ExecutionStatus.ERROR]
+    if not failed:
+        return
+    table = Table(box=None, padding=(0, 2), show_header=False, title="Failed files", title_justify="left")
+    table.add_column(overflow="fold", max_width=max(20, console.width // 3))
+    table.add_column(overflow="fold")
+    for file in failed[:SHOWN_FAILURES]:
+        table.add_row(Text(plain(file.path or file.name)), Text(plain(file.error or "no cause was recorded"), "red"))
+    console.print()
+    console.print(table)
+    more = result.state.counts.get(ExecutionStatus.ERROR, len(failed)) - len(failed[:SHOWN_FAILURES])
+    if more > 0:
+        console.print(Text(f"  and {more} more (all of them with --json)", style="dim"))
+
+
+def _show_destination(console: Console, result: RunResult) -> None:
+    destination = result.destination
+    where = str(destination.get(PATH_SETTING) or destination["connector"])
+    if "table" in destination:
+        console.print(
+            Text.assemble("\nRows: ", (plain(where), "bold"), f", table {destination['table']}"), soft_wrap=True
+        )
+    else:
+        console.print(Text.assemble("\nFiles: ", (plain(where), "bold")), soft_wrap=True)
+        paths = [output for file in result.files for output in file.outputs][:SHOWN_ROWS]
+        for path in paths:
+            console.print(Text(f"  {plain(path)}"), soft_wrap=True)
+    if result.rows:
+        console.print(_rows_table(result.rows))
+
+
+def _rows_table(rows: list[dict[str, Any]]) -> Table:
+    columns = [
+        name
+        for name in rows[0]
+        if name not in _BOOKKEEPING
+        and name != "execution_id"
+        and not name.startswith("user_field_")
+        and any(row.get(name) not in (None, "") for row in rows)
+    ]
+    columns.sort(key=lambda name: name != "file_path")
+    table = Table(padding=(0, 1), header_style="bold")
+    for name in columns[:_SHOWN_COLUMNS]:
+        table.add_column(plain(name), overflow="ellipsis", max_width=40, no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(name))) for name in columns[:_SHOWN_COLUMNS]))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+
+
+def plain(text: str) -> str:
+    """``text`` on one line and harmless to a terminal: control characters and lone surrogates are escaped."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def _total(state: ExecutionState) -> int:
+    return max(state.execution.total_files, sum(state.counts.values()))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

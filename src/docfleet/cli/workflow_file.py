@@ -1,0 +1,163 @@
+"""Reads a workflow file: YAML that says what to read, with which tools, and where results go.
+
+::
+
+    workflow:    {name: invoices, description: "", use_file_history: true}
+    source:      {connector: local, settings: {path: ./samples}, fileExtensions: ["*"], maxFiles: 1000}
+    tools:       [{tool: text_extractor, settings: {}}]
+    destination: {connector: sqlite, settings: {path: ./out/invoices.db}, table: invoices}
+
+Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from docfleet.core.errors import InvalidInput
+
+PATH_SETTING = "path"
+_LOCATION = re.compile(r"\s*-\s*at `\$(?P<path>[^`]*)`")
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+
+
+class WorkflowFileInvalid(InvalidInput):
+    """The workflow file is not valid."""
+
+    code = "workflow_file_invalid"
+
+
+class Endpoint(msgspec.Struct):
+    """``source`` or ``destination``; its other keys are the endpoint's own and are passed on as they are."""
+
+    connector: str
+    settings: dict[str, Any] = {}
+
+
+class Step(msgspec.Struct, forbid_unknown_fields=True):
+    """One entry of ``tools``."""
+
+    tool: str
+    settings: dict[str, Any] = {}
+
+
+class Header(msgspec.Struct, forbid_unknown_fields=True):
+    """The ``workflow`` section."""
+
+    name: str
+    description: str = ""
+    use_file_history: bool = True
+    max_file_execution_count: int | None = None
+    manual_review: dict[str, Any] | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    workflow: Header
+    source: Endpoint
+    destination: Endpoint
+    tools: list[Step] = []
+
+
+class Workflow(msgspec.Struct):
+    """A workflow as the management API takes it (``document``), all paths absolute."""
+
+    name: str
+    document: dict[str, Any]
+    use_file_history: bool
+
+    @property
+    def destination(self) -> dict[str, Any]:
+        """The destination's connector, settings and configuration."""
+        found: dict[str, Any] = self.document["destination"]
+        return found
+
+
+def read_workflow(path: Path, *, source: Path | None = None, output: Path | None = None) -> Workflow:
+    """Read and check the file. ``source`` and ``output`` take the place of the endpoints' paths.
+
+    Raises ``WorkflowFileInvalid`` naming the file, the line and the field.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise WorkflowFileInvalid(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise WorkflowFileInvalid(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
+    lines: dict[tuple[str, ...], int] = {}
+    document = _parse(path, text, lines)
+    try:
+        checked = msgspec.convert(document, _File)
+    except msgspec.ValidationError as error:
+        raise WorkflowFileInvalid(_explain(path, str(error), lines)) from error
+    if not checked.workflow.name.strip():
+        raise WorkflowFileInvalid(f"{path}, line {lines[('workflow', 'name')]}: workflow.name is empty")
+    folder = path.absolute().parent
+    body = {
+        **{key: value for key, value in document["workflow"].items() if value is not None},
+        "source": _resolved(document["source"], folder, source),
+        "tools": [{"tool": step.tool, "settings": step.settings} for step in checked.tools],
+        "destination": _resolved(document["destination"], folder, output),
+    }
+    return Workflow(checked.workflow.name, body, checked.workflow.use_file_history)
+
+
+def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is not None:
+            _note_lines(path, root, (), lines)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise WorkflowFileInvalid(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise WorkflowFileInvalid(f"{path}: expected the sections workflow, source, tools and destination")
+    return document
+
+
+def _note_lines(path: Path, node: yaml.Node, at: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+    """Remember the line of every field; YAML would let a repeated key win silently, so it is refused here."""
+    lines[at] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            below = (*at, str(key.value))
+            if below in lines:
+                field = ".".join(below)
+                raise WorkflowFileInvalid(f"{path}, line {key.start_mark.line + 1}: {field} is given twice")
+            _note_lines(path, value, below, lines)
+            lines[below] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_lines(path, item, (*at, str(index)), lines)
+
+
+def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str:
+    found = _LOCATION.search(message)
+    steps = tuple(name or index for name, index in _STEP.findall(found["path"])) if found else ()
+    unknown = re.search(r"unknown field `(\w+)`", message)
+    line = lines.get((*steps, unknown[1]) if unknown else steps)
+    where = f", line {line}" if line else ""
+    field = f"{'.'.join(steps)}: " if steps else ""
+    fault = message[: found.start()] if found else message
+    return f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}"
+
+
+def _resolved(endpoint: dict[str, Any], folder: Path, given: Path | None) -> dict[str, Any]:
+    settings = dict(endpoint.get("settings") or {})
+    if given is not None:
+        settings[PATH_SETTING] = str(given.expanduser().absolute())
+    elif isinstance(settings.get(PATH_SETTING), str) and _is_local(endpoint["connector"]):
+        settings[PATH_SETTING] = str(folder / Path(settings[PATH_SETTING]).expanduser())
+    return {**endpoint, "settings": settings}
+
+
+def _is_local(connector: str) -> bool:
+    return connector.partition("|")[0] in {"local", "localstorage", "sqlite"}
