@@ -1,0 +1,96 @@
+"""Fields of real invoices and receipts against their truth: a table of expected and found values.
+
+    python bench/invoice_fields.py [DATA_FOLDER]
+
+DATA_FOLDER (default: ``DOCFLEET_TEST_DATA``, else ``../shared/data``) holds ``invoices``, ``receipts`` and ``truth``. The text
+extractor and the field extractor run one after the other, in this process, as the runner would run them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from docfleet.core.settings import environment
+from docfleet.tools.builtin.field_extractor.tool import tool as field_extractor
+from docfleet.tools.builtin.field_extractor.values import Locale, parse_amount, parse_date
+from docfleet.tools.builtin.text_extractor.tool import tool as text_extractor
+from docfleet.tools.sdk import run_tool
+
+INVOICE_FIELDS = ("invoice_number", "date", "amount", "currency", "issuer")
+
+
+def run_both(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The fields found in one document; ``{"error": ...}`` when a tool failed."""
+    lines = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(lines):
+        folder = Path(name)
+        for copy in ("INFILE", "SOURCE"):
+            shutil.copyfile(path, folder / copy)
+        (folder / "METADATA.json").write_text(json.dumps({"source_name": path.name, "tool_metadata": []}))
+        if run_tool(text_extractor, {}, folder) or run_tool(field_extractor, settings, folder):
+            lines.seek(0)
+            return {"error": lines.read()}
+        found: dict[str, Any] = json.loads((folder / "INFILE").read_text("utf-8"))
+        return found
+
+
+def invoices(data: Path) -> None:
+    """Print the table of the invoices."""
+    print(f"{'invoice':24} {'field':15} {'expected':34} {'found':34} ok")
+    matched = total = 0
+    for path in sorted((data / "invoices").iterdir()):
+        if path.suffix == ".png":
+            continue
+        truth = json.loads((data / "truth" / "invoices" / f"{path.stem}.json").read_text("utf-8"))[0]
+        found = run_both(path, {"preset": "invoice"})
+        good = True
+        for field in INVOICE_FIELDS:
+            if field in truth:
+                same = truth[field] == found.get(field)
+                good &= same
+                print(f"{path.stem:24} {field:15} {truth[field]!s:34.34} {found.get(field)!s:34.34} {'yes' if same else 'NO'}")
+        matched += good
+        total += 1
+    print(f"matched {matched} of {total}\n")
+
+
+def receipts(data: Path) -> None:
+    """Print the table of the receipts: date and total."""
+    print(f"{'receipt':24} {'field':15} {'expected':34} {'found':34} ok")
+    counts = {"date": 0, "total": 0}
+    names = sorted((data / "receipts").iterdir())
+    for path in names:
+        truth = json.loads((data / "truth" / "receipts" / f"{path.stem}.json").read_text("utf-8"))
+        found = run_both(path, {"preset": "receipt"})
+        expected = {
+            "date": parse_date(truth.get("date", ""), Locale(day_first=True)),
+            "total": parse_amount(truth.get("total", "").replace("$", "").removeprefix("RM "), Locale()),
+        }
+        for field, value in expected.items():
+            same = value == found.get(field)
+            counts[field] += same
+            print(f"{path.stem:24} {field:15} {value!s:34.34} {found.get(field)!s:34.34} {'yes' if same else 'NO'}")
+    print(f"date {counts['date']} of {len(names)}, total {counts['total']} of {len(names)}")
+
+
+def main() -> int:
+    """Print both tables."""
+    default = environment().get("DOCFLEET_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
+    data = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(default)
+    if not data.is_dir():
+        print(f"no documents at {data}: name their folder as the first argument", file=sys.stderr)
+        return 2
+    invoices(data)
+    receipts(data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

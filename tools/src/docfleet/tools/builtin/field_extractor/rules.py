@@ -1,0 +1,129 @@
+"""Plain rules: a field is what stands after (or below) a label, or what a regular expression finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from docfleet.core.errors import ToolSettingsInvalid
+from docfleet.tools.builtin.field_extractor.values import (
+    DATE,
+    NUMBER,
+    Locale,
+    parse_amount,
+    parse_date,
+    parse_integer,
+)
+
+Value = str | float | int
+_TEXT = re.compile(r"\S+(?: \S+)*")
+_BELOW_LINES = 2
+_BELOW_MARGIN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One field. Labels are tried in order; ``value`` narrows what counts, ``skip`` drops lines that mean another thing."""
+
+    name: str
+    type: str
+    labels: tuple[str, ...] = ()
+    regex: str | None = None
+    required: bool = False
+    value: re.Pattern[str] | None = None
+    skip: re.Pattern[str] | None = None
+    last: bool = False
+
+
+def find(rule: Rule, text: str, locale: Locale) -> Value | None:
+    """The field's value in ``text``, or None. Dates are ``YYYY-MM-DD``. Raises ``ToolSettingsInvalid`` for a bad regex."""
+    if rule.regex is not None:
+        return _by_regex(rule, text, locale)
+    lines = text.replace("\f", "\n").expandtabs(8).split("\n")
+    for label in rule.labels:
+        found = [value for value in _after_label(rule, label, lines, locale) if value is not None]
+        if found:
+            return found[-1] if rule.last else found[0]
+    return None
+
+
+def _by_regex(rule: Rule, text: str, locale: Locale) -> Value | None:
+    try:
+        match = re.search(rule.regex or "", text, re.MULTILINE)
+    except re.error as error:
+        raise ToolSettingsInvalid(f"the regex of field {rule.name!r} is not valid: {error}") from error
+    if match is None:
+        return None
+    written = match[1] if match.re.groups else match[0]
+    return None if written is None else _parse(rule, written, locale)
+
+
+def _parse(rule: Rule, written: str, locale: Locale) -> Value | None:
+    if rule.type == "amount":
+        return parse_amount(written, locale)
+    if rule.type == "date":
+        return parse_date(written, locale)
+    if rule.type == "integer":
+        return parse_integer(written)
+    return written.strip() or None
+
+
+def _label_pattern(label: str) -> re.Pattern[str]:
+    words = r"\s{1,2}".join(re.escape(word) for word in label.split())
+    before = r"(?<!\w)" if label[:1].isalnum() else ""
+    after = r"(?!\w)" if label[-1:].isalnum() else ""
+    return re.compile(before + words + after, re.IGNORECASE)
+
+
+def _after_label(rule: Rule, label: str, lines: list[str], locale: Locale) -> Iterator[Value | None]:
+    pattern = _label_pattern(label)
+    for index, line in enumerate(lines):
+        if rule.skip is not None and rule.skip.search(line):
+            continue
+        for match in pattern.finditer(line):
+            same_line = _first(rule, line[match.end() :].lstrip(" :.#=-–\t"), locale)
+            yield same_line if same_line is not None else _below(rule, lines, index, match, locale)
+
+
+def _candidates(rule: Rule, text: str) -> list[re.Match[str]]:
+    if rule.value is not None:
+        return list(rule.value.finditer(text))
+    if rule.type == "date":
+        return list(DATE.finditer(text))
+    if rule.type == "text":
+        return list(_TEXT.finditer(text))
+    found = list(NUMBER.finditer(text))
+    # Amounts have cents far more often than not: 12.50 beats the 2 of "2 items".
+    with_cents = [match for match in found if re.search(r"[.,]\d{2}$", match[0])]
+    return with_cents if rule.type == "amount" and with_cents else found
+
+
+def _first(rule: Rule, rest: str, locale: Locale) -> Value | None:
+    for match in _candidates(rule, rest):
+        value = _parse(rule, match[0], locale)
+        if value is not None:
+            return value
+    return None
+
+
+def _below(rule: Rule, lines: list[str], index: int, label: re.Match[str], locale: Locale) -> Value | None:
+    """The value under the label, as in a table: of those that overlap its column the nearest."""
+    middle = (label.start() + label.end()) / 2
+    looked_at = 0
+    for line in lines[index + 1 :]:
+        if not line.strip():
+            continue
+        looked_at += 1
+        near = [
+            match
+            for match in _candidates(rule, line)
+            if match.start() < label.end() + _BELOW_MARGIN and match.end() > label.start() - _BELOW_MARGIN
+        ]
+        for match in sorted(near, key=lambda match: abs((match.start() + match.end()) / 2 - middle)):
+            value = _parse(rule, match[0], locale)
+            if value is not None:
+                return value
+        if looked_at == _BELOW_LINES:
+            break
+    return None
