@@ -1,0 +1,71 @@
+# Everything a developer or CI calls. `make` alone lists the targets.
+
+BIN := .venv/bin
+STAMP := .venv/.setup-done
+
+# A `uv` on PATH may be a shim that refuses in this folder: it counts only when it runs.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv-uv/bin/uv)
+# Any Python that can make a venv may install uv; uv then finds or fetches Python 3.12.
+BOOTSTRAP := $(shell for p in python3.12 python3; do $$p -c 'import venv, ensurepip' >/dev/null 2>&1 && echo $$p && break; done)
+
+ifdef CI
+export UV_PYTHON_DOWNLOADS := never
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test lint fmt types imports check services-test acceptance bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with everything in it (instant when nothing changed)
+
+$(STAMP): pyproject.toml $(wildcard */pyproject.toml) .python-version $(filter .venv-uv/bin/uv,$(UV))
+	$(UV) sync --all-packages
+	@touch $@
+
+.venv-uv/bin/uv:
+	@test -n "$(BOOTSTRAP)" || { echo "Python 3.12 with venv is needed (Debian: apt install python3.12-venv)" >&2; exit 1; }
+	$(BOOTSTRAP) -m venv .venv-uv
+	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+demo: setup ## Make sample documents, run the main job on them, show the result
+	@$(BIN)/docfleet demo
+
+dev: setup ## Start everything on this machine and stay (Ctrl-C stops it)
+	@$(BIN)/docfleet dev
+
+test: setup ## Run the tests
+	$(BIN)/pytest
+
+acceptance: setup ## Run the tests that start the real processes
+	$(BIN)/pytest tests/acceptance
+
+services-test: setup ## Run the tests that need PostgreSQL and RabbitMQ; missing servers are an error
+	REQUIRE_SERVICES=1 $(BIN)/pytest tests/integration tests/contract tests/acceptance
+
+lint: setup ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: setup ## Put the style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## Check types
+	$(BIN)/mypy
+
+imports: setup ## Check that imports flow one way
+	$(BIN)/lint-imports
+
+check: lint types imports test ## All of the above: what has to pass before a commit lands
+
+bench: setup ## Measure; prints a table and writes bench/results.json
+	$(BIN)/python bench/run.py
+
+lock: $(filter .venv-uv/bin/uv,$(UV)) ## Pin the versions of the whole closure (UPGRADE=1: the newest ones)
+	UV="$(UV)" $(BOOTSTRAP) deploy/lock.py $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove what was built, the data folder too
+	rm -rf .venv .venv-uv .docfleet dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
