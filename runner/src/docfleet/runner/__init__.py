@@ -1,1 +1,1 @@
-"""docfleet.runner"""
+"""The runner: an HTTP service that executes extraction tools, each in a process group of its own."""

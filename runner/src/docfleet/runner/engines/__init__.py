@@ -1,0 +1,1 @@
+"""How a run is carried out: ``process`` forks a warm process for each run."""

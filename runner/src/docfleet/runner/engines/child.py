@@ -1,0 +1,94 @@
+"""The first steps of a forked child: out of the zygote's group, away from its descriptors, into its limits."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from docfleet.runner import limits, processes
+from docfleet.runner.engines.wire import StartRun
+from docfleet.runner.working import Working
+from docfleet.tools import protocol
+from docfleet.tools.protocol import Command, LogLevel, LogMessage
+
+if TYPE_CHECKING:
+    from docfleet.tools.sdk import Tool
+
+_CANNOT_EXECUTE = 126
+_SOFTWARE_ERROR = 70
+_RESET = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP)
+
+
+def run_child(order: StartRun, tool: Tool | None, zygote: int, output: int, null: int) -> NoReturn:
+    """Become the run; never returns. ``output`` and ``null`` are descriptors for 1 and 2, and for 0."""
+    code = _SOFTWARE_ERROR
+    try:
+        working = Working(Path(order.root))
+        _settle(order, zygote, output, null)
+        settings = working.take_settings()
+        if tool is None:
+            _execute(order, settings, working)
+        code = _run_tool(tool, settings, working, LogLevel(order.log_level))
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001  the child must never return into the zygote
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _settle(order: StartRun, zygote: int, output: int, null: int) -> None:
+    processes.die_with_parent(zygote, signal.SIGKILL)
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in _RESET:
+        signal.signal(number, signal.SIG_DFL)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.closerange(3, 1 << 16)  # nothing of the zygote's stays open; preload opens nothing
+    os.umask(0o077)
+    limits.apply(order.limits)
+    processes.refuse_new_privileges()
+
+
+def _places(working: Working) -> dict[str, str]:
+    temporary = str(working.temporary)
+    return {"HOME": temporary, "TMPDIR": temporary, protocol.EXECUTION_DATA_DIR: str(working.data)}
+
+
+def _run_tool(tool: Tool, settings: bytes, working: Working, level: LogLevel) -> int:
+    from docfleet.tools.sdk import run_tool
+
+    faulthandler.enable()  # a crash leaves the Python stack in the output
+    os.environ.update(_places(working))
+    tempfile.tempdir = None  # decided once per process; the zygote's decision is not ours
+    os.chdir(working.data)
+    decoded: dict[str, Any] = json.loads(settings)
+    try:
+        return run_tool(tool, decoded, working.data, level)
+    except SystemExit as leaving:
+        if leaving.code is None:
+            return 0
+        return leaving.code if isinstance(leaving.code, int) else 1
+
+
+def _execute(order: StartRun, settings: bytes, working: Working) -> NoReturn:
+    arguments = ["--command", Command.RUN.value, "--settings", settings.decode(), "--log-level", order.log_level]
+    os.chdir(working.data)
+    try:
+        os.execve(order.command[0], [*order.command, *arguments], {**os.environ, **_places(working)})
+    except OSError as error:
+        message = f"the tool cannot be started: {order.command[0]}: {error.strerror}"
+        line = protocol.encode_line(LogMessage(log=message, level=LogLevel.ERROR, error_code="tool_failed"))
+        os.write(1, line)
+        os._exit(_CANNOT_EXECUTE)

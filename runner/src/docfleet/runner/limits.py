@@ -1,0 +1,137 @@
+"""The limits of one run: what the kernel enforces, and what has to be watched.
+
+============  =====================================  ==========================================
+limit         kernel (per process)                   watched (the whole run)
+============  =====================================  ==========================================
+wall clock    -                                      deadline
+CPU           RLIMIT_CPU, SIGXCPU                    -
+memory        RLIMIT_DATA                            resident private memory of all processes
+file size     RLIMIT_FSIZE, SIGXFSZ or EFBIG         everything in the run's folder together
+processes     - (RLIMIT_NPROC counts the user's)     descendants
+============  =====================================  ==========================================
+
+RLIMIT_AS is not used: libraries reserve far more addresses than they ever fill.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from dataclasses import dataclass, field
+
+from docfleet.core.execution import RunLimits
+from docfleet.runner.engines.wire import Breach
+from docfleet.runner.processes import children, descendants, group_of
+
+WATCH_SECONDS = 0.2
+"""How often a run is looked at, and how old it is when that begins: short runs cost nothing."""
+
+MAX_FILES = 20_000
+"""Entries a run's folder may hold; more is output too large, whatever their size."""
+
+_DATA_SLACK = 64 * 1024**2
+_CPU_GRACE_SECONDS = 5
+
+
+def apply(limits: RunLimits) -> None:
+    """Set the limits of this process; everything it starts inherits them."""
+    _set(resource.RLIMIT_CORE, 0, 0)
+    _set(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + _CPU_GRACE_SECONDS)
+    _set(resource.RLIMIT_FSIZE, limits.file_size_bytes, limits.file_size_bytes)
+    _set(resource.RLIMIT_DATA, limits.memory_bytes + _DATA_SLACK, limits.memory_bytes + _DATA_SLACK)
+
+
+def _set(kind: int, soft: int, hard: int) -> None:
+    ceiling = resource.getrlimit(kind)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(kind, (soft, hard))
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is known of one running group. ``leader`` is its first process; times are monotonic seconds."""
+
+    leader: int
+    root: str
+    limits: RunLimits
+    input_bytes: int
+    started: float
+    next_look: float = field(init=False)
+    peak_memory_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.next_look = min(self.started + WATCH_SECONDS, self.deadline)
+
+    @property
+    def deadline(self) -> float:
+        """When the wall clock limit is reached."""
+        return self.started + self.limits.wall_seconds
+
+    def look(self, now: float) -> Breach | None:
+        """The limit that is broken at this moment, if any."""
+        if now >= self.deadline:
+            return "wall"
+        self.next_look = min(now + WATCH_SECONDS, self.deadline)
+        processes, memory = self._measure()
+        self.peak_memory_bytes = max(self.peak_memory_bytes, memory)
+        if memory > self.limits.memory_bytes:
+            return "memory"
+        if processes > self.limits.processes:
+            return "processes"
+        return "output" if self.writes_too_much() else None
+
+    def writes_too_much(self) -> bool:
+        """Whether the folder grew by more than one file may hold."""
+        allowed = self.input_bytes + self.limits.file_size_bytes
+        return folder_bytes(self.root, allowed) > allowed
+
+    def _measure(self) -> tuple[int, int]:
+        pids = set(descendants(self.leader))
+        # A process whose parent ended is a child of ours now, but still of the leader's group.
+        for pid in children(os.getpid()):
+            if pid not in pids and group_of(pid) == self.leader:
+                pids.update(descendants(pid))
+        private = shared = 0
+        for pid in pids:
+            anonymous, segment = _resident(pid)
+            private += anonymous
+            shared = max(shared, segment)  # a segment is resident in each process that maps it, but exists once
+        return len(pids), private + shared
+
+
+def _resident(pid: int) -> tuple[int, int]:
+    anonymous = shared = 0
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as stream:  # noqa: PTH123
+            for line in stream.read(8192).splitlines():
+                if line.startswith(b"RssAnon:"):
+                    anonymous = int(line.split()[1]) * 1024
+                elif line.startswith(b"RssShmem:"):
+                    shared = int(line.split()[1]) * 1024
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return anonymous, shared
+
+
+def folder_bytes(root: str, enough: int) -> int:
+    """Bytes in all files below ``root``, without following links; counting ends above ``enough``.
+
+    More than ``MAX_FILES`` entries count as ``enough + 1``.
+    """
+    total = entries = 0
+    pending = [root]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as listing:
+                for entry in listing:
+                    entries += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+                    if total > enough or entries > MAX_FILES:
+                        return enough + 1
+        except OSError:
+            continue  # the tool removes files while we look
+    return total

@@ -1,0 +1,110 @@
+"""Logs: the runner's own, and what tools print."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+
+import structlog
+
+from docfleet.tools.protocol import LogLevel, LogMessage, parse_line
+
+KEPT_BYTES = 1024**2
+"""What is kept of one run's output; the rest is counted."""
+
+TAIL_BYTES = 64 * 1024
+"""Of the rest, the end is kept as well: a tool's last words are the ones that matter."""
+
+_FORWARDED_LINES = 500
+
+log = structlog.get_logger("docfleet.runner")
+
+
+def configure_logging(level: str, form: str) -> None:
+    """Set structlog up for this process: ``form`` is console or json, both to standard error."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+class Output:
+    """The output of one run, as it comes. LOG lines go to the log as ``tool.log``; they never decide anything,
+    but the last ERROR line explains a failure."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._partial = b""
+        self._kept = 0
+        self._tail: deque[bytes] = deque()
+        self._tail_bytes = 0
+        self._forwarded = 0
+        self._last_error: LogMessage | None = None
+        self._last_text = ""
+        self.total_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read from the pipe."""
+        self.total_bytes += len(data)
+        if self._kept >= KEPT_BYTES:
+            self._feed_tail(data)
+            return
+        self._kept += len(data)
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def _feed_tail(self, data: bytes) -> None:
+        self._tail.append(data)
+        self._tail_bytes += len(data)
+        while self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
+            self._tail_bytes -= len(self._tail.popleft())
+
+    def finish(self) -> None:
+        """Take what is left when the pipe has ended."""
+        rest = self._partial + b"".join(self._tail)
+        if self._tail:
+            rest = rest[-TAIL_BYTES:]
+            log.warning("tool.output_cut", run_id=self._run_id, total_bytes=self.total_bytes)
+        self._partial = b""
+        self._tail.clear()
+        for line in rest.split(b"\n"):
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        message = parse_line(line)
+        if message is None:
+            self._last_text = line[:2000].decode("utf-8", "replace").strip()
+        elif isinstance(message, LogMessage):
+            if message.level.rank >= LogLevel.ERROR.rank:
+                self._last_error = message
+            self._forward(message)
+
+    def _forward(self, message: LogMessage) -> None:
+        self._forwarded += 1
+        if self._forwarded <= _FORWARDED_LINES:
+            log.debug("tool.log", run_id=self._run_id, level=message.level.value, text=message.log[:2000])
+
+    @property
+    def error(self) -> LogMessage | None:
+        """The last line of level ERROR or FATAL."""
+        return self._last_error
+
+    @property
+    def last_text(self) -> str:
+        """The last line that is no protocol line, at most 2000 bytes of it."""
+        return self._last_text

@@ -1,0 +1,259 @@
+"""The table of runs: who runs, who waits, what became of whom."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from docfleet.core.errors import (
+    Conflict,
+    DocfleetError,
+    NotFound,
+    RunnerUnavailable,
+    ToolFailed,
+    ToolStopped,
+)
+from docfleet.core.execution import RunRequest, RunState
+from docfleet.core.storage import resolve_folder
+from docfleet.runner.engines.process import Job, ProcessEngine
+from docfleet.runner.engines.wire import RunEnded
+from docfleet.runner.limits import folder_bytes
+from docfleet.runner.logs import Output, log
+from docfleet.runner.settings import RunnerSettings
+from docfleet.runner.verdict import failure
+from docfleet.runner.working import Execution, Working
+from docfleet.tools.registry import ToolDescriptor, ToolRegistry
+
+
+class _Run:
+    """One run. ``stop`` is why it is to end early, when it is."""
+
+    def __init__(self, run_id: str, digest: bytes, state: RunState) -> None:
+        self.run_id = run_id
+        self.digest = digest
+        self.state = state
+        self.finished = asyncio.Event()
+        self.stop: DocfleetError | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.executing = False
+
+
+def _digest(request: RunRequest) -> bytes:
+    return hashlib.sha256(msgspec.json.encode(request, order="deterministic")).digest()
+
+
+class RunTable:
+    """All runs this runner knows. ``home`` is a private folder for the working folders."""
+
+    def __init__(self, settings: RunnerSettings, registry: ToolRegistry, engine: ProcessEngine, home: Path) -> None:
+        self._storage = Path(settings.execution_storage_root)
+        self._retention = settings.run_retention_seconds
+        self._retention_count = settings.run_retention_count
+        self._log_level = {"WARNING": "WARN"}.get(settings.log_level, settings.log_level)
+        self._registry = registry
+        self._engine = engine
+        self._home = home
+        self._slots = asyncio.Semaphore(settings.runner_concurrency)
+        self._folders: dict[Path, tuple[asyncio.Lock, int]] = {}
+        self._open: dict[str, _Run] = {}
+        self._final: OrderedDict[str, _Run] = OrderedDict()
+        self._count = 0
+        self.draining = False
+
+    # -- requests ------------------------------------------------------------------------------------------
+
+    async def put(self, run_id: str, request: RunRequest, wait: float) -> RunState:
+        """Create the run, or find it; answer when it is final or after ``wait`` seconds.
+
+        Raises ``Conflict`` for another body under a known id and for a step out of order, ``NotFound`` for a
+        folder that does not exist, ``UnsafePath``, ``ToolUnknown``, ``RunnerUnavailable`` while shutting down.
+        """
+        digest = _digest(request)
+        run = self._find(run_id)
+        if run is None:
+            run = await self._create(run_id, request, digest)
+        if run.digest != digest:
+            raise Conflict(f"run {run_id} exists with another request: use a new id for a new request")
+        return await self._answer(run, wait)
+
+    async def get(self, run_id: str, wait: float) -> RunState:
+        """The state, when it is final or after ``wait`` seconds. Raises ``NotFound``."""
+        return await self._answer(self._known(run_id), wait)
+
+    async def delete(self, run_id: str) -> RunState:
+        """End the run if it is not final, and answer when it is. Raises ``NotFound``."""
+        run = self._known(run_id)
+        self._stop(run, ToolStopped("the run was stopped on request"))
+        await run.finished.wait()
+        return run.state
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Take no more runs; give those that run ``grace_seconds``, then end them."""
+        self.draining = True
+        shutdown = RunnerUnavailable("the runner is shutting down: send the run again")
+        for run in list(self._open.values()):
+            if not run.executing:
+                self._stop(run, shutdown)
+        tasks = [run.task for run in self._open.values() if run.task is not None]
+        if tasks:
+            log.info("runner.draining", runs=len(tasks), grace_seconds=grace_seconds)
+            await asyncio.wait(tasks, timeout=grace_seconds)
+        for run in list(self._open.values()):
+            self._stop(run, shutdown)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- table ---------------------------------------------------------------------------------------------
+
+    def _find(self, run_id: str) -> _Run | None:
+        self._forget()
+        return self._open.get(run_id) or self._final.get(run_id)
+
+    def _known(self, run_id: str) -> _Run:
+        run = self._find(run_id)
+        if run is None:
+            raise NotFound(f"there is no run {run_id}")
+        return run
+
+    def _forget(self) -> None:
+        expired = time.time() - self._retention
+        while self._final:
+            oldest = next(iter(self._final.values()))
+            if len(self._final) <= self._retention_count and (oldest.state.finished_at or 0.0) > expired:
+                return
+            self._final.popitem(last=False)
+
+    async def _answer(self, run: _Run, wait: float) -> RunState:
+        if wait > 0 and not run.finished.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await run.finished.wait()
+        return run.state
+
+    async def _create(self, run_id: str, request: RunRequest, digest: bytes) -> _Run:
+        if self.draining:
+            raise RunnerUnavailable("the runner is shutting down: send the run again")
+        descriptor = self._registry.get(request.tool_id)
+        folder = resolve_folder(self._storage, request.folder)
+        published = None
+        if folder not in self._folders:  # somebody works on it: wait for its lock and look then
+            published = await asyncio.to_thread(lambda: Execution(folder).published(request.step))
+        if (found := self._find(run_id)) is not None:
+            return found
+        run = _Run(run_id, digest, RunState(run_id=run_id, phase="RUNNING"))
+        if published is not None:
+            self._finish(run, _succeeded(run, published))
+            return run
+        self._open[run_id] = run
+        run.task = asyncio.create_task(self._drive(run, request, descriptor, folder))
+        return run
+
+    def _stop(self, run: _Run, reason: DocfleetError) -> None:
+        if run.finished.is_set() or run.stop is not None:
+            return
+        run.stop = reason
+        if run.executing:
+            self._engine.kill(run.run_id)
+        elif run.task is not None:
+            run.task.cancel()
+
+    def _finish(self, run: _Run, state: RunState) -> None:
+        state.finished_at = time.time()
+        run.state = state
+        self._open.pop(run.run_id, None)
+        self._final[run.run_id] = run
+        run.finished.set()
+
+    # -- one run -------------------------------------------------------------------------------------------
+
+    async def _drive(self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path) -> None:
+        bound = log.bind(run_id=run.run_id, tool_id=request.tool_id, execution_id=request.execution_id)
+        try:
+            async with self._alone(folder), self._slots:
+                run.executing = True
+                state = await self._execute(run, request, descriptor, folder)
+        except asyncio.CancelledError:
+            state = _failed(run, run.stop or ToolStopped())
+        except DocfleetError as error:
+            state = _failed(run, error)
+        except Exception as error:  # noqa: BLE001  the fault is the runner's, and the run has to end
+            bound.exception("run.broken")
+            state = _failed(run, ToolFailed(f"the runner could not carry out the run: {error}"))
+        self._finish(run, state)
+        bound.debug("run.finished", phase=state.phase, error_code=state.error_code, cpu_seconds=state.cpu_seconds)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, folder: Path) -> AsyncIterator[None]:
+        # One run at a time in a folder: what a second one reads is what the first one published.
+        lock, users = self._folders.get(folder, (asyncio.Lock(), 0))
+        self._folders[folder] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._folders[folder]
+            if users == 1:
+                del self._folders[folder]
+            else:
+                self._folders[folder] = lock, users - 1
+
+    async def _execute(self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path) -> RunState:
+        self._count += 1
+        root = self._home / f"run-{self._count}"
+
+        def prepare() -> tuple[Execution, Working | None]:
+            execution = Execution(folder)
+            if execution.published(request.step) is not None:
+                return execution, None
+            working = execution.copy_in(root)
+            working.put_settings(request.settings)
+            return execution, working
+
+        def conclude(working: Working, ended: RunEnded, output: Output) -> dict[str, Any]:
+            allowed = working.input_bytes + request.limits.file_size_bytes
+            too_large = folder_bytes(str(working.root), allowed) > allowed
+            cause = failure(ended, output, request.limits, too_large=too_large)
+            if cause is not None:
+                raise cause
+            return execution.publish(working, request.step)
+
+        try:
+            execution, working = await asyncio.to_thread(prepare)
+            if working is None:
+                return _succeeded(run, execution.published(request.step) or {})
+            if run.stop is not None:
+                raise run.stop
+            output = Output(run.run_id)
+            run.state.started_at = time.time()
+            job = Job(run.run_id, descriptor, working, request.limits, self._log_level)
+            ended = await self._engine.execute(job, output)
+            _measure(run.state, ended)
+            if run.stop is not None:
+                raise run.stop
+            return _succeeded(run, await asyncio.to_thread(conclude, working, ended, output))
+        finally:
+            await asyncio.to_thread(Working(root).remove)
+
+
+def _measure(state: RunState, ended: RunEnded) -> None:
+    state.exit_code = ended.exit_code
+    state.signal = ended.signal
+    state.cpu_seconds = ended.cpu_seconds
+    state.max_rss_bytes = ended.max_rss_bytes
+
+
+def _succeeded(run: _Run, tool_metadata: dict[str, Any]) -> RunState:
+    return msgspec.structs.replace(run.state, phase="SUCCEEDED", tool_metadata=tool_metadata)
+
+
+def _failed(run: _Run, error: DocfleetError) -> RunState:
+    phase = "STOPPED" if isinstance(error, ToolStopped) else "FAILED"
+    state: RunState = msgspec.structs.replace(run.state, phase=phase, error=error.message, error_code=error.code)
+    return state

@@ -1,0 +1,90 @@
+"""Why a run failed, in words for a person and as one code."""
+
+from __future__ import annotations
+
+import signal as signals
+
+from docfleet.core.errors import (
+    DocfleetError,
+    ToolCrashed,
+    ToolFailed,
+    ToolMemoryExceeded,
+    ToolOutputTooLarge,
+    ToolTimeout,
+    error_from_code,
+)
+from docfleet.core.execution import RunLimits
+from docfleet.runner.engines.wire import RunEnded
+from docfleet.runner.logs import Output
+
+_NEAR = 0.85
+"""A process this close to its memory limit that dies of a failed allocation ran out of memory."""
+
+_ALLOCATION_SIGNALS = (signals.SIGSEGV, signals.SIGABRT, signals.SIGBUS, signals.SIGTRAP)
+
+
+def failure(ended: RunEnded, output: Output, limits: RunLimits, *, too_large: bool) -> DocfleetError | None:
+    """The cause of a run that did not end with exit code 0 inside its limits, else None.
+
+    ``too_large``: what it wrote is above the limit now that it has ended.
+    """
+    if ended.failure is not None:
+        return ToolFailed(ended.failure)
+    if ended.breach is not None:
+        return _breach(ended, limits)
+    if too_large or ended.signal == signals.SIGXFSZ:
+        return _output(limits)
+    if ended.signal is not None:
+        return _signal(ended, ended.signal, limits)
+    return _exit(ended, output, limits) if ended.exit_code else None
+
+
+def _breach(ended: RunEnded, limits: RunLimits) -> DocfleetError:
+    match ended.breach:
+        case "wall":
+            return ToolTimeout(f"the tool ran longer than {limits.wall_seconds:g} s and was ended")
+        case "memory":
+            return _memory(limits)
+        case "processes":
+            return ToolFailed(f"the tool started more than {limits.processes} processes and was ended")
+        case _:
+            return _output(limits)
+
+
+def _signal(ended: RunEnded, number: int, limits: RunLimits) -> DocfleetError:
+    used_up = ended.cpu_seconds >= limits.cpu_seconds
+    if number == signals.SIGXCPU or (number == signals.SIGKILL and used_up):
+        return ToolTimeout(f"the tool used more than {limits.cpu_seconds} s of CPU time and was ended")
+    if number in _ALLOCATION_SIGNALS and _near_memory_limit(ended, limits):
+        return _memory(limits)
+    try:
+        name = signals.Signals(number).name
+    except ValueError:
+        name = "unknown signal"
+    return ToolCrashed(f"the tool crashed on this document: {name} (signal {number})")
+
+
+def _exit(ended: RunEnded, output: Output, limits: RunLimits) -> DocfleetError:
+    if (line := output.error) is not None:
+        error = error_from_code(line.error_code or ToolFailed.code, line.log)
+        return error if type(error) is not DocfleetError else ToolFailed(line.log)
+    if output.last_text.startswith("MemoryError") or _near_memory_limit(ended, limits):
+        return _memory(limits)
+    said = f": {output.last_text[:500]}" if output.last_text else ""
+    return ToolFailed(f"the tool failed with exit code {ended.exit_code}{said}")
+
+
+def _near_memory_limit(ended: RunEnded, limits: RunLimits) -> bool:
+    return ended.max_rss_bytes >= limits.memory_bytes * _NEAR
+
+
+def _memory(limits: RunLimits) -> DocfleetError:
+    return ToolMemoryExceeded(f"the tool needed more than {_size(limits.memory_bytes)} of memory and was ended")
+
+
+def _output(limits: RunLimits) -> DocfleetError:
+    return ToolOutputTooLarge(f"the tool wrote more than {_size(limits.file_size_bytes)} and was ended")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**2:,.0f} MB" if count >= 1024**2 else f"{count:,} bytes"

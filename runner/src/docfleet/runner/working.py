@@ -1,0 +1,227 @@
+"""The private folder of one run, and the way in from and back out to the execution folder.
+
+::
+
+    root/
+        settings.json   what the tool is asked, gone once the tool has it
+        data/           EXECUTION_DATA_DIR: INFILE SOURCE METADATA.json COPY_TO_FOLDER/
+        tmp/            HOME and TMPDIR
+
+A result goes back in three moves, so that no crash leaves half of it: everything is written to a hidden folder
+beside the target, that folder gets its final name (the commit), its files are renamed into place. Whoever finds
+a committed folder finishes the third move (``Execution.recover``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from docfleet.core.errors import Conflict, FileMissing, NotFound, ToolResultInvalid
+from docfleet.tools.protocol import COPY_TO_FOLDER, INFILE, METADATA_FILE, SOURCE, ToolMetadata, read_verdict
+
+MAX_METADATA_BYTES = 16 * 1024**2
+
+_STAGED = ".publish-"
+_Mark = tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class Working:
+    """The private folder. ``marks`` remembers what was copied in, so that only changes go back."""
+
+    root: Path
+    input_bytes: int = 0
+    marks: dict[str, _Mark] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        """The folder the tool works in."""
+        return self.root / "data"
+
+    @property
+    def temporary(self) -> Path:
+        """The tool's home and temporary folder."""
+        return self.root / "tmp"
+
+    def put_settings(self, settings: dict[str, Any]) -> None:
+        """Leave the tool's settings for the child."""
+        (self.root / "settings.json").write_bytes(msgspec.json.encode(settings))
+
+    def take_settings(self) -> bytes:
+        """The tool's settings as JSON; they are removed, because they may hold a secret."""
+        path = self.root / "settings.json"
+        settings = path.read_bytes()
+        path.unlink()
+        return settings
+
+    def remove(self) -> None:
+        """Remove everything, whatever permissions the tool left behind."""
+        shutil.rmtree(self.root, onexc=_open_and_retry)
+
+
+def _open_and_retry(remove: Any, path: str, error: BaseException) -> None:
+    if isinstance(error, FileNotFoundError):
+        return
+    with contextlib.suppress(OSError):
+        Path(path).parent.chmod(0o700)
+        Path(path).chmod(0o700, follow_symlinks=False) if Path(path).is_dir() else None
+        remove(path) if remove is not os.open else shutil.rmtree(path, ignore_errors=True)
+
+
+class Execution:
+    """The execution folder of one file. Raises ``NotFound`` when there is none, ``Conflict`` without metadata."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recover()
+        self.metadata = self._read_metadata()
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """What the finished tools said, in order."""
+        entries = self.metadata.get("tool_metadata") or []
+        return entries if isinstance(entries, list) else []
+
+    def _read_metadata(self) -> dict[str, Any]:
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            raise NotFound("there is no such execution folder on the runner's storage: check EXECUTION_STORAGE_ROOT")
+        try:
+            metadata = msgspec.json.decode((self.folder / METADATA_FILE).read_bytes())
+        except FileNotFoundError as error:
+            raise Conflict(f"the execution folder holds no {METADATA_FILE}: prepare it before the run") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Conflict(f"{METADATA_FILE} of the execution folder is not valid JSON: {error}") from error
+        if not isinstance(metadata, dict):
+            raise Conflict(f"{METADATA_FILE} of the execution folder is not a JSON object")
+        return metadata
+
+    def published(self, step: int) -> dict[str, Any] | None:
+        """What the tool of ``step`` said when its result is here already. Raises ``Conflict`` for a step too far."""
+        done = len(self.steps)
+        if done >= step:
+            return self.steps[step - 1]
+        if done < step - 1:
+            raise Conflict(f"step {step} cannot run: the execution folder holds the results of {done} steps")
+        return None
+
+    def copy_in(self, root: Path) -> Working:
+        """A private folder ``root`` with copies of all a tool may read. Raises ``FileMissing`` without INFILE."""
+        working = Working(root)
+        root.mkdir(mode=0o700)
+        working.data.mkdir(mode=0o700)
+        working.temporary.mkdir(mode=0o700)
+        for name in (METADATA_FILE, INFILE, SOURCE):
+            try:
+                shutil.copyfile(self.folder / name, working.data / name)
+            except FileNotFoundError as error:
+                if name == INFILE:
+                    raise FileMissing(f"the document is gone from the execution folder ({INFILE})") from error
+                continue
+            working.input_bytes += (working.data / name).stat().st_size
+        if (self.folder / COPY_TO_FOLDER).is_dir():
+            shutil.copytree(self.folder / COPY_TO_FOLDER, working.data / COPY_TO_FOLDER, copy_function=shutil.copyfile)
+            for relative, status in _files(working.data):
+                working.marks[relative] = _mark(status)
+                working.input_bytes += status.st_size
+        return working
+
+    def publish(self, working: Working, step: int) -> dict[str, Any]:
+        """Bring the result of a tool that ended with 0 back and return what the tool said of it.
+
+        Raises ``ToolResultInvalid``: then nothing has changed here.
+        """
+        _check_metadata_file(working.data / METADATA_FILE)
+        verdict: ToolMetadata = read_verdict(working.data, step - 1)
+        entry: dict[str, Any] = msgspec.to_builtins(verdict)
+        copied = [name for name, status in _files(working.data) if working.marks.get(name) != _mark(status)]
+        # The tool's own entry is taken, all else stays as it was: a tool cannot rewrite whose file this is.
+        metadata = dict(self.metadata)
+        metadata["tool_metadata"] = [*self.steps, entry]
+        elapsed = metadata.get("total_elapsed_time") or 0
+        metadata["total_elapsed_time"] = round((elapsed if isinstance(elapsed, int | float) else 0)
+                                               + verdict.elapsed_time, 6)  # fmt: skip
+        staging = self.folder / f"{_STAGED}{secrets.token_hex(6)}"
+        mode = stat.S_IMODE((self.folder / METADATA_FILE).stat().st_mode)
+        try:
+            staging.mkdir()
+            (staging / METADATA_FILE).write_bytes(msgspec.json.encode(metadata))
+            for name in (INFILE, *copied):
+                target = staging / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _move(working.data / name, target)
+                target.chmod(mode)
+            (staging / METADATA_FILE).chmod(mode)
+            staging.rename(self.folder / f"{_STAGED}committed")
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        self.recover()
+        self.metadata = metadata
+        return entry
+
+    def recover(self) -> None:
+        """Finish a publication that was committed and not finished. METADATA.json comes last: it says so."""
+        committed = self.folder / f"{_STAGED}committed"
+        if not committed.is_dir():
+            return
+        if (committed / METADATA_FILE).exists():
+            for name, _ in _files(committed):
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (committed / name).replace(self.folder / name)
+            for name in (INFILE, METADATA_FILE):
+                with contextlib.suppress(FileNotFoundError):  # an earlier attempt came that far
+                    (committed / name).replace(self.folder / name)
+        shutil.rmtree(committed)
+
+
+def _check_metadata_file(path: Path) -> None:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return  # the verdict says it better
+    if not stat.S_ISREG(status.st_mode):
+        raise ToolResultInvalid(f"{METADATA_FILE} of the tool is not a regular file")
+    if status.st_size > MAX_METADATA_BYTES:
+        raise ToolResultInvalid(f"{METADATA_FILE} of the tool has more than {MAX_METADATA_BYTES} bytes")
+
+
+def _mark(status: os.stat_result) -> _Mark:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
+    # Relative names of the files below COPY_TO_FOLDER. Anything but files and folders is refused.
+    found: list[tuple[str, os.stat_result]] = []
+    pending = [COPY_TO_FOLDER]
+    while pending:
+        relative = pending.pop()
+        if relative == COPY_TO_FOLDER and not os.path.lexists(folder / relative):
+            break
+        if (folder / relative).is_symlink():
+            raise ToolResultInvalid(f"the tool left a symbolic link in its result: {relative!r:.200}")
+        with os.scandir(folder / relative) as listing:
+            for entry in listing:
+                name = f"{relative}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(name)
+                elif entry.is_file(follow_symlinks=False):
+                    found.append((name, entry.stat(follow_symlinks=False)))
+                else:
+                    raise ToolResultInvalid(f"the tool left something that is no file in its result: {name!r:.200}")
+    return found
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.rename(target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
