@@ -55,7 +55,9 @@ def invoices(data: Path) -> None:
             if field in truth:
                 same = truth[field] == found.get(field)
                 good &= same
-                print(f"{path.stem:24} {field:15} {truth[field]!s:34.34} {found.get(field)!s:34.34} {'yes' if same else 'NO'}")
+                print(
+                    f"{path.stem:24} {field:15} {truth[field]!s:34.34} {found.get(field)!s:34.34} {'yes' if same else 'NO'}"
+                )
         matched += good
         total += 1
     print(f"matched {matched} of {total}\n")

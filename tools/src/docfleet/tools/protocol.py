@@ -175,7 +175,7 @@ class ToolMetadata(msgspec.Struct, kw_only=True, omit_defaults=True):
 class RunMetadata(msgspec.Struct, kw_only=True):
     """METADATA.json: written by the runner, one entry of ``tool_metadata`` added by each tool that succeeded.
 
-    Keys the tools do not know are kept (``load_metadata`` and ``msgspec`` would drop them, so writers work on the dict).
+    Whoever writes the file works on the plain dict, because this type drops the keys it does not know.
     """
 
     source_name: str = ""

@@ -128,7 +128,7 @@ def run_tool(tool: Tool, settings: dict[str, Any], folder: Path, log_level: LogL
 
         result = tool.run(check_settings(tool.name, tool.config.spec, settings), context)
         _write_result(tool, context, result, started)
-    except Exception as error:  # the boundary of a tool: whatever happened becomes its verdict
+    except Exception as error:  # noqa: BLE001 - the boundary of a tool: whatever happened becomes its verdict
         failure = _failure(error)
         emit(LogMessage(log=failure.message, level=LogLevel.ERROR, error_code=failure.code))
         return 1

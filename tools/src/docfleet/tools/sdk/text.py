@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 
 from docfleet.tools.sdk.media import utf16_without_mark
 
@@ -37,3 +38,15 @@ def encoding_of(raw: bytes) -> str:
 def decode_text(raw: bytes) -> str:
     """``raw`` as text with ``\\n`` line ends; undecodable bytes become U+FFFD."""
     return raw.decode(encoding_of(raw), "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def earlier_text(raw: bytes) -> str:
+    """The text in an earlier tool's output: the member ``text`` of a JSON object, else all of it."""
+    text = decode_text(raw)
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        earlier = json.loads(text)
+    except ValueError:
+        return text
+    return earlier["text"] if isinstance(earlier, dict) and isinstance(earlier.get("text"), str) else text

@@ -22,7 +22,8 @@ INVOICE = (
         labels=(
             "invoice number", "invoice no.", "invoice no", "invoice #", "invoice id", "invoice nr", "tax invoice no",
             "factuurnummer", "factuur nr", "rechnungsnummer", "rechnungs-nr", "rechnung nr", "numéro de facture",
-            "facture n°", "facture no", "número de factura", "factura n", "numero fattura", "faktura nr", "numer faktury",
+            "facture n°", "facture no",
+            "número de factura", "factura n", "numero fattura", "faktura nr", "numer faktury",
             "factuur", "rechnung", "facture", "invoice",
         ),
         required=True,

@@ -24,7 +24,7 @@ _BELOW_MARGIN = 12
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One field. Labels are tried in order; ``value`` narrows what counts, ``skip`` drops lines that mean another thing."""
+    """One field. Labels are tried in order; ``value`` narrows what counts, ``skip`` drops lines that mean another."""
 
     name: str
     type: str
@@ -37,7 +37,7 @@ class Rule:
 
 
 def find(rule: Rule, text: str, locale: Locale) -> Value | None:
-    """The field's value in ``text``, or None. Dates are ``YYYY-MM-DD``. Raises ``ToolSettingsInvalid`` for a bad regex."""
+    """The field's value in ``text``, or None; dates as ``YYYY-MM-DD``. Raises ``ToolSettingsInvalid`` (bad regex)."""
     if rule.regex is not None:
         return _by_regex(rule, text, locale)
     lines = text.replace("\f", "\n").expandtabs(8).split("\n")
@@ -82,7 +82,7 @@ def _after_label(rule: Rule, label: str, lines: list[str], locale: Locale) -> It
         if rule.skip is not None and rule.skip.search(line):
             continue
         for match in pattern.finditer(line):
-            same_line = _first(rule, line[match.end() :].lstrip(" :.#=-–\t"), locale)
+            same_line = _first(rule, line[match.end() :].lstrip(" :.#=-\u2013\t"), locale)
             yield same_line if same_line is not None else _below(rule, lines, index, match, locale)
 
 

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 from docfleet.tools.builtin.field_extractor import presets, rules, templates
 from docfleet.tools.builtin.field_extractor.values import Locale
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
-from docfleet.tools.sdk.text import decode_text
-
-
-def input_text(context: RunContext) -> str:
-    """The text to search: that of an earlier tool (also inside its JSON), else the document decoded as text."""
-    text = decode_text(context.input_path.read_bytes())
-    if context.is_first_step or not text.lstrip().startswith(("{", "[")):
-        return text
-    try:
-        earlier = json.loads(text)
-    except ValueError:
-        return text
-    return str(earlier["text"]) if isinstance(earlier, dict) and isinstance(earlier.get("text"), str) else text
+from docfleet.tools.sdk.text import decode_text, earlier_text
 
 
 class FieldExtractor(Tool):
     """An object of fields with ``matched`` and ``template`` (null when plain rules found the fields)."""
 
+    @override
     def preload(self) -> None:
         super().preload()
         templates.packaged_templates()
 
+    @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
-        text = input_text(context)
+        raw = context.input_path.read_bytes()
+        text = decode_text(raw) if context.is_first_step else earlier_text(raw)
         own = [
             rules.Rule(
                 field["name"],
                 field["type"],
                 labels=tuple(field.get("labels", ())),
                 regex=field.get("regex"),
-                required=field["required"] if "required" in field else False,
+                required=field.get("required", False),
             )
             for field in settings["fields"]
         ]

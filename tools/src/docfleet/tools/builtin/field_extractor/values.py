@@ -87,14 +87,16 @@ def _date_in_words(words: str, locale: Locale) -> str | None:
     from dateutil import parser
 
     try:
-        return parser.parse(words.replace("-", " "), dayfirst=True).date().isoformat()
+        return str(parser.parse(words.replace("-", " "), dayfirst=True).date().isoformat())
     except (ValueError, OverflowError):
         pass
     # Month names of other languages; the library is slow to load and rarely needed.
     import dateparser
 
-    found = dateparser.parse(words, settings={"DATE_ORDER": "DMY" if locale.day_first else "MDY", "STRICT_PARSING": True})
-    return found.date().isoformat() if found else None
+    found = dateparser.parse(
+        words, settings={"DATE_ORDER": "DMY" if locale.day_first else "MDY", "STRICT_PARSING": True}
+    )
+    return str(found.date().isoformat()) if found else None
 
 
 def parse_integer(written: str) -> int | None:

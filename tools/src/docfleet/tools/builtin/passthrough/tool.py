@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult
@@ -13,6 +13,7 @@ from docfleet.tools.sdk import RunContext, Tool, ToolResult
 class Passthrough(Tool):
     """``{"file", "size", "sha256", "mime"}``; with ``copy`` (the default) the document goes to COPY_TO_FOLDER."""
 
+    @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         source = context.source_path
         with source.open("rb") as stream:

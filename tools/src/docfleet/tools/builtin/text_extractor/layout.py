@@ -20,10 +20,12 @@ class Word:
 
     @property
     def height(self) -> float:
+        """Height of the box."""
         return self.bottom - self.top
 
     @property
     def middle(self) -> float:
+        """Vertical centre of the box."""
         return (self.top + self.bottom) / 2
 
 

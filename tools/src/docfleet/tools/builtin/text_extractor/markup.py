@@ -6,6 +6,7 @@ import posixpath
 import re
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,10 +16,39 @@ from docfleet.tools.builtin.text_extractor.document import Document, Reading, ch
 from docfleet.tools.sdk.text import decode_text
 
 _HIDDEN = ("script", "style", "noscript", "template", "head", "svg")
-_BLOCKS = (
-    "address article aside blockquote div dd dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr"
-    " li main nav ol p pre section table tr ul"
-).split()
+_BLOCKS = [
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "div",
+    "dd",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "li",
+    "main",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "table",
+    "tr",
+    "ul",
+]
 
 
 def read_html(path: Path, _reading: Reading) -> Document:
@@ -59,10 +89,12 @@ def html_text(content: str | bytes) -> tuple[str, str]:
 
 def read_rtf(path: Path, _reading: Reading) -> Document:
     """The text without its formatting."""
-    from striprtf.striprtf import rtf_to_text
+    from striprtf import striprtf
 
+    # Untyped; it writes a bar after each cell of a table.
+    to_text: Callable[..., str] = striprtf.rtf_to_text
     try:
-        return Document([rtf_to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
+        return Document([to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
     except (ValueError, IndexError, LookupError) as error:
         raise CorruptFile(f"the RTF file is damaged ({error}); send it again") from error
 

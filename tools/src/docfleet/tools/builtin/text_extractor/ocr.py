@@ -60,16 +60,16 @@ def recognize(image: Image, reading: Reading) -> str:
 
 
 def _prepare(image: Image) -> Image:
-    from PIL import Image as images
+    import PIL.Image
 
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         # Transparent is paper: left alone it would turn black.
         picture = image.convert("RGBA")
-        paper = images.new("RGBA", picture.size, "white")
-        image = images.alpha_composite(paper, picture)
+        paper = PIL.Image.new("RGBA", picture.size, "white")
+        image = PIL.Image.alpha_composite(paper, picture)
     image = image.convert("L")
     if image.width < _NARROW_PIXELS:
-        image = image.resize((image.width * 2, image.height * 2), images.Resampling.LANCZOS)
+        image = image.resize((image.width * 2, image.height * 2), PIL.Image.Resampling.LANCZOS)
     return image
 
 

@@ -139,7 +139,8 @@ def _render(page: pdfium.PdfPage, reading: Reading) -> Image:
     if pixels > reading.max_pixels:
         # A poster is readable at a lower resolution too; a page is never refused for its size.
         scale *= (reading.max_pixels / pixels) ** 0.5
-    return page.render(scale=scale, grayscale=True).to_pil()
+    picture: Image = page.render(scale=scale, grayscale=True).to_pil()
+    return picture
 
 
 def _facts(document: pdfium.PdfDocument) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, override
 
 from docfleet.core.errors import PasswordRequired, UnsupportedFileType
 from docfleet.tools.builtin.text_extractor.document import Document, Reading
@@ -42,7 +42,7 @@ _PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx",
 
 
 def reader_of(mime: str) -> Reader:
-    """The function that reads this type. Raises ``UnsupportedFileType`` or, for encrypted Office, ``PasswordRequired``."""
+    """The function that reads this type. Raises ``UnsupportedFileType``, ``PasswordRequired`` (encrypted Office)."""
     if mime == media.ENCRYPTED_OFFICE:
         raise PasswordRequired(
             "password required: the office document is encrypted; remove the password and send it again"
@@ -64,6 +64,7 @@ def reader_of(mime: str) -> Reader:
 class TextExtractor(Tool):
     """Text, or with ``output: json`` an object ``{"text", "pages": [...], "metadata": {...}}``."""
 
+    @override
     def preload(self) -> None:
         super().preload()
         for name in ("layout", "pdf", "ocr", "office", "markup", "mail", "plain"):
@@ -71,6 +72,7 @@ class TextExtractor(Tool):
         for name in _PRELOADED:
             importlib.import_module(name)
 
+    @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         mime = context.input_mime
         document = reader_of(mime)(context.input_path, Reading.from_settings(settings))
