@@ -23,9 +23,9 @@ from docfleet.connectors.base import (
 )
 from docfleet.connectors.paths import encode_name, path_parts
 from docfleet.connectors.rows import (
-    MAX_DATA_COLUMNS,
     SPLIT_COLUMNS_KEY,
     ColumnKind,
+    check_growth,
     fit,
     fixed_columns,
     kind_of,
@@ -216,11 +216,7 @@ def _add_columns(table: _Table, target: TableSettings, cells: Mapping[str, Any])
         kind = fixed.get(name) or kind_of(value)
         if kind is not None and table.name_of(name) is None:
             missing[name] = kind
-    if len(table.kinds) + len(missing) > MAX_DATA_COLUMNS + len(fixed_columns(TableSettings())):
-        raise DestinationRejected(
-            f"table {target.table} would get more than {MAX_DATA_COLUMNS} data columns: "
-            f"the keys of the results differ from file to file; use {ColumnMode.SINGLE}"
-        )
+    check_growth(target, table.kinds, missing)
     table.kinds.update(missing)
 
 

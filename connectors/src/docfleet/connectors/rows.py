@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -64,6 +64,18 @@ def fixed_columns(target: TableSettings) -> dict[str, ColumnKind]:
     if target.column_mode is ColumnMode.SINGLE:
         kinds[target.single_column_name] = ColumnKind.JSON
     return kinds
+
+
+def check_growth(target: TableSettings, present: Collection[str], missing: Collection[str]) -> None:
+    """Raise ``DestinationRejected`` when results with ever new keys would widen the table without end."""
+    fixed = fixed_columns(target)
+    if all(name in fixed for name in missing):
+        return
+    if len(present) + len(missing) > MAX_DATA_COLUMNS + len(fixed):
+        raise DestinationRejected(
+            f"table {target.table} would get more than {MAX_DATA_COLUMNS} data columns: "
+            f"the keys of the results differ from file to file; use {ColumnMode.SINGLE}"
+        )
 
 
 def shape_row(target: TableSettings, row: DeliveryRow) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from docfleet.connectors.base import FILE_EXECUTION_COLUMN, TableSettings
-from docfleet.connectors.rows import MAX_DATA_COLUMNS, ColumnKind, fixed_columns, kind_of
+from docfleet.connectors.rows import ColumnKind, check_growth, fixed_columns, kind_of
 from docfleet.core.errors import DestinationRejected
 
 _TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {
@@ -67,6 +67,7 @@ def prepare(
         column: kind for column, kind in wanted.items() if column in needed and column.casefold() not in layout.names
     }
     if missing:
+        check_growth(target, layout.kinds, missing)
         _add_columns(connection, layout, missing)
         layout = reflect(connection, schema, name)
     _secure_key(connection, layout, tuple(layout.names[column.casefold()] for column in key))
@@ -125,11 +126,6 @@ def _new_table(schema: str | None, name: str, columns: Mapping[str, ColumnKind],
 
 
 def _add_columns(connection: sa.Connection, layout: Layout, missing: Mapping[str, ColumnKind]) -> None:
-    if len(layout.kinds) + len(missing) > MAX_DATA_COLUMNS + len(fixed_columns(TableSettings())):
-        raise DestinationRejected(
-            f"table {layout.table.fullname} would get more than {MAX_DATA_COLUMNS} data columns: "
-            "the keys of the results differ from file to file; use WRITE_JSON_TO_A_SINGLE_COLUMN"
-        )
     preparer = connection.dialect.identifier_preparer
     for column, kind in missing.items():
         # SQLAlchemy has no construct for ADD COLUMN; both halves of the statement are quoted by its own compilers.

@@ -6,7 +6,7 @@ through two folders.
 """
 
 # a Path for every file of a large folder costs more than the walk
-# ruff: noqa: PTH116, PTH118, PTH208
+# ruff: noqa: PTH116, PTH118
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Walk:
                 self._skip(folder.relative, "it leads to a folder that is listed already")
                 return
             self._seen.add(identity)
-            names = sorted(os.listdir(folder.real))
+            names, folders = _names(folder.real)
         except OSError as error:
             raise self._failure(folder, error) from error
         below: list[_Folder] = []
@@ -75,6 +75,8 @@ class Walk:
                 found = os.lstat(path)
             except OSError as error:
                 self._absent(folder, identity, error)
+                if name in folders:
+                    raise self._failure(_Folder(path, name, folder.level + 1), error) from error
                 continue
             shown = f"{folder.relative}/{name}" if folder.relative else name
             if stat.S_ISREG(found.st_mode):
@@ -133,6 +135,19 @@ class Walk:
     def _skip(self, shown: str, reason: str) -> None:
         if self._on_skip is not None:
             self._on_skip(encode_name(shown), reason)
+
+
+def _names(folder: str) -> tuple[list[str], set[str]]:
+    """The names in a folder, sorted, and which of them are folders (known without a ``stat`` each)."""
+    names = []
+    folders = set()
+    with os.scandir(folder) as found:
+        for entry in found:
+            names.append(entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                folders.add(entry.name)
+    names.sort()
+    return names, folders
 
 
 def _entry(shown: str, name: str, found: os.stat_result) -> SourceEntry:
