@@ -73,6 +73,7 @@ class Lifeline:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("lifeline.py"))],
             stdin=subprocess.PIPE,
+            bufsize=0,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -104,7 +105,6 @@ class Lifeline:
             return
         try:
             pipe.write(line.encode())
-            pipe.flush()
         except BrokenPipeError:
             pass  # it was ended from outside; `check` starts another one
 
@@ -141,6 +141,7 @@ class Supervisor:
         if self._stopping:
             return
         if not self._lifeline.alive:
+            self._lifeline.close()
             self._lifeline = Lifeline(self._held_fd)
             for child in self._children.values():
                 if child.process and _running(child):

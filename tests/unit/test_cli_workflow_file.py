@@ -1,0 +1,90 @@
+"""Workflow files: what is read, how paths are resolved, and what a mistake is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docfleet.cli.workflow_file import WorkflowFileInvalid, read_workflow
+
+GOOD = """\
+workflow: {name: invoices, description: d, use_file_history: false}
+source:
+  connector: local
+  settings: {path: ./in put}
+  fileExtensions: ["*"]
+tools:
+  - {tool: text_extractor, settings: {a: 1}}
+  - tool: field_extractor
+destination: {connector: sqlite, settings: {path: out/x.db}, table: invoices}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "w.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    workflow = read_workflow(write(tmp_path, GOOD))
+    assert workflow.name == "invoices"
+    assert workflow.use_file_history is False
+    assert workflow.document["source"] == {
+        "connector": "local",
+        "settings": {"path": str(tmp_path / "in put")},
+        "fileExtensions": ["*"],
+    }
+    assert workflow.document["destination"]["settings"]["path"] == str(tmp_path / "out/x.db")
+    assert workflow.document["destination"]["table"] == "invoices"
+    assert workflow.document["tools"] == [
+        {"tool": "text_extractor", "settings": {"a": 1}},
+        {"tool": "field_extractor", "settings": {}},
+    ]
+    assert workflow.document["name"] == "invoices"
+    assert "workflow" not in workflow.document
+
+
+def test_options_take_the_place_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    workflow = read_workflow(write(tmp_path, GOOD), source=Path("other"), output=Path("o.db"))
+    assert workflow.document["source"]["settings"] == {"path": str(tmp_path / "other")}
+    assert workflow.document["destination"]["settings"] == {"path": str(tmp_path / "o.db")}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("workflow: {name: x\n", "line 2, column 1: not valid YAML"),
+        ("- a\n", "expected the sections"),
+        ("", "expected the sections"),
+        (GOOD.replace("connector: local", "conector: local"), "line 2: source: "),
+        (GOOD.replace("name: invoices,", "name: '  ',"), "line 1: workflow.name is empty"),
+        (GOOD.replace("name: invoices,", "name: 7,"), "line 1: workflow.name: expected str, got int"),
+        (GOOD.replace("settings: {a: 1}", "settings: 5"), "line 7: tools.0.settings: expected object, got int"),
+        (GOOD.replace("settings: {a: 1}", "seting: {}"), "line 7: tools.0: object contains unknown field seting"),
+        (GOOD + "extra: 1\n", "line 10: object contains unknown field extra"),
+        (GOOD + "source: {connector: local}\n", "line 10: source is given twice"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, expected: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(WorkflowFileInvalid) as caught:
+        read_workflow(path)
+    assert str(path) in caught.value.message
+    assert expected in caught.value.message
+
+
+def test_a_missing_or_binary_file(tmp_path: Path) -> None:
+    with pytest.raises(WorkflowFileInvalid, match="cannot be read: No such file"):
+        read_workflow(tmp_path / "absent.yaml")
+    path = tmp_path / "b.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(WorkflowFileInvalid, match="not a text file"):
+        read_workflow(path)
+
+
+def test_yaml_makes_no_objects(tmp_path: Path) -> None:
+    with pytest.raises(WorkflowFileInvalid, match="not valid YAML"):
+        read_workflow(write(tmp_path, "workflow: !!python/object/apply:os.system ['true']\n"))
