@@ -2,8 +2,8 @@
 
     python bench/invoice_fields.py [DATA_FOLDER]
 
-DATA_FOLDER (default: ``DOCFLEET_TEST_DATA``, else ``../shared/data``) holds ``invoices``, ``receipts`` and ``truth``. The text
-extractor and the field extractor run one after the other, in this process, as the runner would run them.
+DATA_FOLDER (default: ``DOCFLEET_TEST_DATA``, else ``../shared/data``) holds ``invoices``, ``receipts`` and ``truth``.
+The text extractor and the field extractor run one after the other, in this process, as the runner would run them.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def run_both(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         return found
 
 
+def row(name: str, field: str, expected: object, found: object) -> None:
+    """Print one line of the table."""
+    print(f"{name:24} {field:15} {expected!s:34.34} {found!s:34.34} {'yes' if expected == found else 'NO'}")
+
+
 def invoices(data: Path) -> None:
     """Print the table of the invoices."""
     print(f"{'invoice':24} {'field':15} {'expected':34} {'found':34} ok")
@@ -55,9 +60,7 @@ def invoices(data: Path) -> None:
             if field in truth:
                 same = truth[field] == found.get(field)
                 good &= same
-                print(
-                    f"{path.stem:24} {field:15} {truth[field]!s:34.34} {found.get(field)!s:34.34} {'yes' if same else 'NO'}"
-                )
+                row(path.stem, field, truth[field], found.get(field))
         matched += good
         total += 1
     print(f"matched {matched} of {total}\n")
@@ -78,7 +81,7 @@ def receipts(data: Path) -> None:
         for field, value in expected.items():
             same = value == found.get(field)
             counts[field] += same
-            print(f"{path.stem:24} {field:15} {value!s:34.34} {found.get(field)!s:34.34} {'yes' if same else 'NO'}")
+            row(path.stem, field, value, found.get(field))
     print(f"date {counts['date']} of {len(names)}, total {counts['total']} of {len(names)}")
 
 
