@@ -37,7 +37,7 @@ def process(app: Celery, message: dict[str, Any], *, hostname: str) -> BatchExec
     except DocfleetError as error:
         log.error("batch.failed", code=error.code, error=error.message)
         return BatchExecutionResult(errors=[error.message])
-    except Exception as error:  # noqa: BLE001 - the task boundary: a header task never raises
+    except Exception as error:  # the task boundary: a header task never raises
         log.exception("batch.crashed")
         return BatchExecutionResult(errors=[f"{type(error).__name__}: {error}"])
 

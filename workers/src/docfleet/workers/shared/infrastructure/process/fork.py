@@ -41,12 +41,12 @@ class per_process[T]:  # noqa: N801 - reads as a decorator
 
 
 def install_signals() -> None:
-    """Hook into the worker's life: freeze before the fork, clean after it."""
-    signals.worker_init.connect(_before_fork, weak=False)
+    """Hook into the life of pool children."""
     signals.worker_process_init.connect(_after_fork, weak=False)
 
 
-def _before_fork(**_: Any) -> None:
+def freeze_before_fork() -> None:
+    """Called in the parent when everything is imported and nothing is forked yet."""
     # What the parent has allocated stays for ever: out of the collector's sight its pages stay shared.
     gc.collect()
     gc.freeze()

@@ -23,7 +23,7 @@ MAX_DEPTH = 10
 class SourceOptions(msgspec.Struct, frozen=True, rename="camel"):
     """Options of a source endpoint. ``max_files`` ``None`` means no limit."""
 
-    folders: list[str] = ["/"]
+    folders: list[str] = []
     file_extensions: list[str] = []
     process_sub_directories: bool = False
     max_files: Annotated[int, msgspec.Meta(ge=1)] | None = None
