@@ -275,6 +275,34 @@ def test_an_existing_table_of_the_customer_is_completed(settings: Settings, data
     assert found == [(1, "kept", 1, None, None), (found[1][0], "newer", 2, "f1.pdf", "SUCCESS")]
 
 
+def test_columns_of_other_types_take_what_the_database_takes(settings: Settings, database: SqlDatabase) -> None:
+    execute(
+        settings,
+        "CREATE TABLE typed (execution_id UUID, day DATE, at TIMESTAMP, price NUMERIC(10, 2), code CHAR(2), j JSON, "
+        "note TEXT NOT NULL DEFAULT 'default')",
+    )
+    target = TableSettings(table="typed", column_mode=ColumnMode.SPLIT)
+    execution = str(uuid.uuid4())
+    result = {"day": "2024-01-31", "at": "2024-01-31T10:00:00+00:00", "price": 12.5, "code": "DE", "j": 1, "x": None}
+    database.deliver(target, row(result, execution_id=execution))
+    database.deliver(target, row(result | {"price": 3, "j": None}, execution_id=execution))
+    (read,) = database.read_rows(target, 9, execution)
+    assert (read["day"], read["at"]) == ("2024-01-31", "2024-01-31T10:00:00+00:00")
+    assert (read["price"], read["code"]) == (3, "DE")
+    assert (read["j"], read["note"], read["execution_id"]) == (None, "default", execution)
+
+
+def test_an_odd_value_of_the_customer_can_be_read(settings: Settings, database: SqlDatabase) -> None:
+    database.deliver(SINGLE, row({"n": 1}))
+    if settings[0] == "sqlite":
+        execute(settings, "UPDATE docfleet_results SET data = 'not json', created_at = 'yesterday'")
+        (read,) = database.read_rows(SINGLE, 9)
+        assert (read["data"], read["created_at"]) == ("not json", "yesterday")
+    else:
+        execute(settings, "ALTER TABLE docfleet_results ADD COLUMN seen INTERVAL DEFAULT '1 day'")
+        assert database.read_rows(SINGLE, 9)[0]["seen"]
+
+
 def test_a_table_that_cannot_hold_the_key_is_refused(settings: Settings, database: SqlDatabase) -> None:
     execute(
         settings,

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,14 +175,41 @@ def test_a_missing_or_wrong_root_is_named(tmp_path: Path) -> None:
         LocalFileSystem({"path": str(tmp_path)}).list_files("absent", recursive=True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_folder_is_an_error(root: Path, local: LocalFileSystem) -> None:
-    (root / "closed").mkdir(mode=0o000)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder everybody can reach, with root's rights laid aside while the test runs."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
     try:
-        with pytest.raises(SourceUnreadable, match="closed"):
-            list(local.list_files(recursive=True))
+        yield folder
     finally:
-        (root / "closed").chmod(0o755)
+        os.seteuid(user)
+        for closed in folder.rglob("*"):
+            closed.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def test_unreadable_folders_and_files_are_errors(open_folder: Path) -> None:
+    local = LocalFileSystem({"path": str(open_folder)})
+    (open_folder / "a").write_text("x")
+    (open_folder / "a").chmod(0)
+    (open_folder / "closed").mkdir()
+    (open_folder / "closed").chmod(0)
+    listing = local.list_files(recursive=True)
+    assert next(listing).path == "a"
+    with pytest.raises(SourceUnreadable, match="closed cannot be read: Permission denied"):
+        next(listing)
+    with pytest.raises(SourceUnreadable, match="Permission denied"):
+        local.list_files("closed", recursive=True)
+    with pytest.raises(FileError, match="Permission denied"):
+        local.open("a")
+    with pytest.raises(DestinationRejected, match="Permission denied"):
+        local.write_file("closed/b", io.BytesIO(b"x"))
+    with pytest.raises(DestinationRejected, match="may write to"):
+        LocalFileSystem({"path": "/nowhere/out"}).check(write=True)
 
 
 def test_a_folder_that_cannot_be_listed_midway_is_an_error(

@@ -69,7 +69,7 @@ def connector_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict
         if expected == "integer" and isinstance(value, str) and value.strip().isdecimal():
             value = int(value)
         mistyped_bool = isinstance(value, bool) and expected != "boolean"
-        if mistyped_bool or not isinstance(value, _JSON_TYPES[expected]):
+        if mistyped_bool or not isinstance(value, _JSON_TYPES.get(expected, (object,))):
             raise ConfigurationError(
                 f"connector {name}: field {field!r} must be of type {expected}, not {type(value).__name__}"
             )
@@ -127,7 +127,7 @@ class FileSystemConnector(Protocol):
         """
 
     def open(self, path: str) -> BinaryIO:
-        """The content of one file. Raises ``UnsafePath``, ``FileMissing``, ``SourceUnreadable``."""
+        """The content of one file. Raises ``UnsafePath``, ``FileMissing`` or another ``FileError``."""
 
     def write_file(self, path: str, source: BinaryIO) -> str:
         """Write atomically, replacing an earlier file of this path; returns the final location.

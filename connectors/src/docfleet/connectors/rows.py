@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -232,6 +233,8 @@ def readable(value: Any) -> Any:
             return value
         case datetime():
             return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
         case dict():
             return {str(key): readable(item) for key, item in value.items()}
         case list() | tuple():

@@ -105,7 +105,8 @@ class PostgresqlDatabase(SqlDatabase):
         reason = None
         if isinstance(cause, psycopg.Error):
             reason = cause.diag.message_primary
-        reason = reason or (str(cause).splitlines() or [type(cause).__name__])[0]
+        # Several addresses of one host give several lines, the first of them without a reason.
+        reason = reason or " ".join(str(cause).split())[:500] or type(cause).__name__
         return reason.replace(self._password, "***") if self._password else reason
 
 

@@ -79,18 +79,28 @@ def reflect(connection: sa.Connection, schema: str | None, name: str) -> Layout:
     columns = []
     kinds = {}
     for found in sa.inspect(connection).get_columns(name, schema=schema):
-        column_type = _null_as_null(found["type"])
-        kinds[found["name"]] = _kind(column_type)
+        column_type, kinds[found["name"]] = _usable(found["type"], connection.dialect.name)
         columns.append(sa.Column(found["name"], column_type))
     table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
     return Layout(table, kinds, {column.casefold(): column for column in kinds})
 
 
-def _null_as_null(column_type: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
-    """Make a reflected JSON type write SQL NULL, not the JSON value null, for None."""
-    if isinstance(column_type, JSONB):
-        return JSONB(none_as_null=True)
-    return sa.JSON(none_as_null=True) if isinstance(column_type, sa.JSON) else column_type
+def _usable(reflected: sa.types.TypeEngine[Any], dialect: str) -> tuple[sa.types.TypeEngine[Any], ColumnKind]:
+    """The type to bind a reflected column with, and its kind."""
+    match reflected:
+        case JSONB():
+            return JSONB(none_as_null=True), ColumnKind.JSON
+        case sa.JSON():
+            return sa.JSON(none_as_null=True), ColumnKind.JSON
+        case sa.Uuid():
+            return sa.Uuid(as_uuid=False), ColumnKind.TEXT
+    kind = _kind(reflected)
+    # SQLite shows a type name it does not know as a bare NUMERIC.
+    unknown = isinstance(reflected, sa.NUMERIC) and reflected.precision is None
+    if dialect == "sqlite" and (unknown or kind in (ColumnKind.TIMESTAMP, ColumnKind.OTHER)):
+        # SQLite stores what it is given; as text a time keeps its zone, and odd customer values can be read.
+        return sa.Text(), ColumnKind.TEXT
+    return reflected, kind
 
 
 def _kind(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
@@ -101,8 +111,6 @@ def _kind(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
             return ColumnKind.INTEGER
         case sa.Numeric() | sa.Float():
             return ColumnKind.FLOAT
-        case sa.JSON():
-            return ColumnKind.JSON
         case sa.DateTime():
             return ColumnKind.TIMESTAMP
         case sa.Enum():

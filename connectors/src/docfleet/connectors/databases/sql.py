@@ -28,6 +28,7 @@ from docfleet.connectors.databases.schema import Layout, prepare, reflect, split
 from docfleet.connectors.rows import SPLIT_COLUMNS_KEY, ColumnKind, fit, readable, shape_row
 from docfleet.core.errors import DestinationError, DestinationRejected, DestinationUnavailable
 
+_WRITE_ATTEMPTS = 3
 _SCHEMA_ATTEMPTS = 4  # a concurrent writer may add the same column or table between our look and our change
 
 
@@ -135,12 +136,14 @@ class SqlDatabase(ForkGuard, ABC):
         key = [layout.names[name.casefold()] for name in (target.execution_id, FILE_EXECUTION_COLUMN)]
         columns = tuple(values)
         new = _new_id(layout)
-        written = connection.execute(self._insert_once(layout.table, new | values, key)).first()
-        outcome: Literal["written", "replaced"] = "written"
-        if written is None:
-            outcome = "replaced"
-            self._replace(connection, target, layout, values, key)
-        return DeliveryReceipt(outcome, layout.table.fullname, columns)
+        for _ in range(_WRITE_ATTEMPTS):
+            outcome: Literal["written", "replaced"] = "written"
+            if connection.execute(self._insert_once(layout.table, new | values, key)).first() is None:
+                outcome = "replaced"
+                if not self._replace(connection, target, layout, values, key):
+                    continue
+            return DeliveryReceipt(outcome, layout.table.fullname, columns)
+        raise unavailable(self._place, f"the row is deleted from {layout.table.fullname} as often as it is written")
 
     def _replace(
         self,
@@ -149,15 +152,18 @@ class SqlDatabase(ForkGuard, ABC):
         layout: Layout,
         values: dict[str, Any],
         key: list[str],
-    ) -> None:
-        """Overwrite the row of this key; what only its earlier result had becomes null."""
+    ) -> bool:
+        """Overwrite the row of this key; what only its earlier result had becomes null.
+
+        False when the row was deleted in between.
+        """
         table = layout.table
         where = sa.and_(*(table.c[name] == values[name] for name in key))
         cleared: dict[str, Any] = {}
         if target.column_mode is ColumnMode.SPLIT:
             metadata = connection.execute(sa.select(table.c[layout.names["metadata"]]).where(where)).scalar()
             cleared = dict.fromkeys(name for name in _earlier_columns(metadata, layout) if name not in values)
-        connection.execute(sa.update(table).where(where).values(cleared | values))
+        return connection.execute(sa.update(table).where(where).values(cleared | values)).rowcount > 0
 
     def _prepare(self, connection: sa.Connection, target: TableSettings, cells: dict[str, Any]) -> Layout:
         schema, name = split_table_name(target, self._schema)
@@ -204,12 +210,10 @@ def _bind(layout: Layout, cells: dict[str, Any]) -> dict[str, Any]:
 
 
 def _new_id(layout: Layout) -> dict[str, Any]:
-    """A new ``id`` where the table's is a text or a UUID; any other is the customer's and has its own default."""
+    """A new ``id`` where the table's takes a text; any other is the customer's and has its own default."""
     column = layout.names.get("id")
     if column is None:
         return {}
-    if isinstance(layout.table.c[column].type, sa.Uuid):
-        return {column: uuid.uuid4()}
     return {column: str(uuid.uuid4())} if layout.kinds[column] is ColumnKind.TEXT else {}
 
 
@@ -228,9 +232,19 @@ def dump_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
+def load_json(text: str) -> Any:
+    """The value of a JSON column; a customer's text that is not JSON comes back as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def rejected(place: str, reason: str) -> DestinationRejected:
     """The database answered and refused."""
-    return DestinationRejected(f"database {place} refused the operation: {reason}")
+    return DestinationRejected(
+        f"database {place} refused the operation: {reason}; correct the destination's settings or its table"
+    )
 
 
 def unavailable(place: str, reason: str) -> DestinationUnavailable:

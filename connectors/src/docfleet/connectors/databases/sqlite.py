@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings
-from docfleet.connectors.databases.sql import SqlDatabase, dump_json, rejected, unavailable
+from docfleet.connectors.databases.sql import SqlDatabase, dump_json, load_json, rejected, unavailable
 from docfleet.core.errors import DestinationError, DestinationUnavailable
 
 BUSY_SECONDS = 30.0
@@ -55,6 +55,8 @@ class SqliteDatabase(SqlDatabase):
             sa.URL.create("sqlite+pysqlite", database=str(self._path)),
             poolclass=NullPool,
             json_serializer=dump_json,
+            json_deserializer=load_json,
+            hide_parameters=True,
             connect_args={"timeout": BUSY_SECONDS},
         )
         sa.event.listen(engine, "connect", _configure)

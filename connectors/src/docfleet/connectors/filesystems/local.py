@@ -88,7 +88,8 @@ class LocalFileSystem(ForkGuard):
         existing = self.root
         while not os.path.lexists(existing):
             existing = os.path.dirname(existing)
-        if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
+        rights = os.access in os.supports_effective_ids
+        if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK, effective_ids=rights):
             raise DestinationRejected(
                 f"output folder {self.root} cannot be written: {existing} is not a folder this user may write to"
             )
