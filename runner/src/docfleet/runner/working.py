@@ -2,19 +2,25 @@
 
 ::
 
-    root/
+    root/               HOME and TMPDIR of the tool
         settings.json   what the tool is asked, gone once the tool has it
         data/           EXECUTION_DATA_DIR: INFILE SOURCE METADATA.json COPY_TO_FOLDER/
-        tmp/            HOME and TMPDIR
 
-A result goes back in three moves, so that no crash leaves half of it: everything is written to a hidden folder
-beside the target, that folder gets its final name (the commit), its files are renamed into place. Whoever finds
-a committed folder finishes the third move (``Execution.recover``).
+A result goes back so that no crash leaves half of it::
+
+    COPY_TO_FOLDER/*      each renamed into place; a repeated run would write the same ones
+    .INFILE.<step>        the new INFILE, beside the old one
+    .METADATA.<step>      its appearance is the commit
+    INFILE                <- .INFILE.<step>
+    METADATA.json         <- .METADATA.<step>; last: who sees it sees everything
+
+Whoever opens an execution folder finishes a committed publication first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -30,7 +36,6 @@ from docfleet.tools.protocol import COPY_TO_FOLDER, INFILE, METADATA_FILE, SOURC
 
 MAX_METADATA_BYTES = 16 * 1024**2
 
-_STAGED = ".publish-"
 _Mark = tuple[int, int, int]
 
 
@@ -46,11 +51,6 @@ class Working:
     def data(self) -> Path:
         """The folder the tool works in."""
         return self.root / "data"
-
-    @property
-    def temporary(self) -> Path:
-        """The tool's home and temporary folder."""
-        return self.root / "tmp"
 
     def put_settings(self, settings: dict[str, Any]) -> None:
         """Leave the tool's settings for the child."""
@@ -81,9 +81,12 @@ class Execution:
     """The execution folder of one file. Raises ``NotFound`` when there is none, ``Conflict`` without metadata."""
 
     def __init__(self, folder: Path) -> None:
+        if folder.is_symlink() or not folder.is_dir():
+            raise NotFound("there is no such execution folder on the runner's storage: check EXECUTION_STORAGE_ROOT")
         self.folder = folder
-        self.recover()
         self.metadata = self._read_metadata()
+        if self._finish_publication(len(self.steps) + 1):
+            self.metadata = self._read_metadata()
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -92,8 +95,6 @@ class Execution:
         return entries if isinstance(entries, list) else []
 
     def _read_metadata(self) -> dict[str, Any]:
-        if self.folder.is_symlink() or not self.folder.is_dir():
-            raise NotFound("there is no such execution folder on the runner's storage: check EXECUTION_STORAGE_ROOT")
         try:
             metadata = msgspec.json.decode((self.folder / METADATA_FILE).read_bytes())
         except FileNotFoundError as error:
@@ -118,7 +119,6 @@ class Execution:
         working = Working(root)
         root.mkdir(mode=0o700)
         working.data.mkdir(mode=0o700)
-        working.temporary.mkdir(mode=0o700)
         for name in (METADATA_FILE, INFILE, SOURCE):
             try:
                 shutil.copyfile(self.folder / name, working.data / name)
@@ -149,38 +149,40 @@ class Execution:
         elapsed = metadata.get("total_elapsed_time") or 0
         metadata["total_elapsed_time"] = round((elapsed if isinstance(elapsed, int | float) else 0)
                                                + verdict.elapsed_time, 6)  # fmt: skip
-        staging = self.folder / f"{_STAGED}{secrets.token_hex(6)}"
         mode = stat.S_IMODE((self.folder / METADATA_FILE).stat().st_mode)
-        try:
-            staging.mkdir()
-            (staging / METADATA_FILE).write_bytes(msgspec.json.encode(metadata))
-            for name in (INFILE, *copied):
-                target = staging / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _move(working.data / name, target)
-                target.chmod(mode)
-            (staging / METADATA_FILE).chmod(mode)
-            staging.rename(self.folder / f"{_STAGED}committed")
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-        self.recover()
+        for name in copied:
+            self._place(working.data / name, self.folder / name, mode)
+        self._place(working.data / INFILE, self.folder / f".{INFILE}.{step}", mode)
+        committing = working.root / METADATA_FILE
+        committing.write_bytes(msgspec.json.encode(metadata))
+        self._place(committing, self.folder / f".{METADATA_FILE}.{step}", mode)
+        self._finish_publication(step)
         self.metadata = metadata
         return entry
 
-    def recover(self) -> None:
-        """Finish a publication that was committed and not finished. METADATA.json comes last: it says so."""
-        committed = self.folder / f"{_STAGED}committed"
-        if not committed.is_dir():
-            return
-        if (committed / METADATA_FILE).exists():
-            for name, _ in _files(committed):
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (committed / name).replace(self.folder / name)
-            for name in (INFILE, METADATA_FILE):
-                with contextlib.suppress(FileNotFoundError):  # an earlier attempt came that far
-                    (committed / name).replace(self.folder / name)
-        shutil.rmtree(committed)
+    def _place(self, source: Path, target: Path, mode: int) -> None:
+        source.chmod(mode)
+        if target.parent != self.folder:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            source.rename(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # Another file system: copy to a name nobody looks at, on the right one.
+            partial = self.folder / f".partial-{secrets.token_hex(6)}"
+            shutil.copyfile(source, partial)
+            partial.chmod(mode)
+            partial.rename(target)
+
+    def _finish_publication(self, step: int) -> bool:
+        committed = self.folder / f".{METADATA_FILE}.{step}"
+        if not committed.exists():
+            return False
+        with contextlib.suppress(FileNotFoundError):  # an earlier attempt came that far
+            (self.folder / f".{INFILE}.{step}").rename(self.folder / INFILE)
+        committed.rename(self.folder / METADATA_FILE)
+        return True
 
 
 def _check_metadata_file(path: Path) -> None:
@@ -218,10 +220,3 @@ def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
                 else:
                     raise ToolResultInvalid(f"the tool left something that is no file in its result: {name!r:.200}")
     return found
-
-
-def _move(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError:  # another file system
-        shutil.copyfile(source, target)

@@ -62,8 +62,8 @@ def _settle(order: StartRun, zygote: int, output: int, null: int) -> None:
 
 
 def _places(working: Working) -> dict[str, str]:
-    temporary = str(working.temporary)
-    return {"HOME": temporary, "TMPDIR": temporary, protocol.EXECUTION_DATA_DIR: str(working.data)}
+    home = str(working.root)
+    return {"HOME": home, "TMPDIR": home, protocol.EXECUTION_DATA_DIR: str(working.data)}
 
 
 def _run_tool(tool: Tool, settings: bytes, working: Working, level: LogLevel) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 import time
@@ -67,11 +66,9 @@ def _check_restrictions(tool: Tool, context: RunContext) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    # No fsync: the folder is private to this run, and a machine that stops loses the run with it.
     temporary = path.with_name(path.name + ".partial")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 
