@@ -181,7 +181,8 @@ class EmbeddedSystem:
         ready = self.data.ready_file(worker)
         ready.unlink(missing_ok=True)
         own = {**shared, "WORKER_READY_FILE": str(ready)}
-        return self._start(ChildSpec(worker, _docfleet("worker", worker), own, ready.exists, _WORKERS_STOP))
+        command = _docfleet("worker", worker)
+        return self._start(ChildSpec(worker.value, command, own, ready.exists, _WORKERS_STOP))
 
     def _start(self, spec: ChildSpec) -> ChildSpec:
         self._supervisor.start(spec)

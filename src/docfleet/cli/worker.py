@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from docfleet.core.names import WorkerType
@@ -11,9 +9,9 @@ from docfleet.core.names import WorkerType
 
 @click.command("worker", epilog=f"TYPE is one of: {', '.join(WorkerType)}")
 @click.argument("worker_type", metavar="TYPE", type=click.Choice([str(worker) for worker in WorkerType]))
-@click.option("--concurrency", type=click.IntRange(min=1), help="Pool size; overrides CELERY_CONCURRENCY.")
-def command(worker_type: str, concurrency: int | None) -> None:
-    """Start one worker."""
+@click.option("--concurrency", "-c", type=click.IntRange(min=1), help="Pool size, whatever the settings say.")
+def command(worker_type: str, concurrency: int | None) -> int:
+    """Start one worker of TYPE. `docfleet config TYPE` lists its settings."""
     from docfleet.workers.launch import run
 
-    sys.exit(run(WorkerType(worker_type), concurrency))
+    return run(WorkerType(worker_type), concurrency)
