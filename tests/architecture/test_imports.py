@@ -1,0 +1,47 @@
+"""What a process may load, and who may import whom."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+FORBIDDEN = {"sqlalchemy", "psycopg", "django", "litestar", "pydantic", "boto3", "grpc", "uvicorn"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys, json\n{statement}\nprint(json.dumps(sorted({{n.partition('.')[0] for n in sys.modules}})))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(answer.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("kind", ["general", "callback", "file_processing"])
+def test_a_started_worker_is_light(kind: str) -> None:
+    modules = loaded_by(f"import docfleet.workers.launch, docfleet.workers.{kind}.tasks")
+    assert "celery" in modules
+    assert not modules & FORBIDDEN
+
+
+def test_the_core_needs_msgspec_only() -> None:
+    modules = loaded_by(
+        "import pkgutil, importlib, docfleet.core\n"
+        "for m in pkgutil.iter_modules(docfleet.core.__path__): importlib.import_module('docfleet.core.' + m.name)"
+    )
+    allowed = set(sys.stdlib_module_names) | {"docfleet", "msgspec", "sitecustomize", "__main__"}
+    assert {name for name in modules if not name.startswith(("_", "__editable__"))} <= allowed
+
+
+def test_grpc_is_told_about_forks_before_anything_else_is_imported() -> None:
+    code = (
+        "import sys, os\n"
+        "class Spy:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('celery', 'structlog', 'docfleet.connectors'):\n"
+        "            assert os.environ.get('GRPC_ENABLE_FORK_SUPPORT') == '1', name\n"
+        "            assert os.environ.get('GRPC_POLL_STRATEGY') == 'poll', name\n"
+        "sys.meta_path.insert(0, Spy())\n"
+        "import docfleet.workers.launch\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={})
