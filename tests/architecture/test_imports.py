@@ -29,7 +29,7 @@ def test_the_core_needs_msgspec_only() -> None:
         "import pkgutil, importlib, docfleet.core\n"
         "for m in pkgutil.iter_modules(docfleet.core.__path__): importlib.import_module('docfleet.core.' + m.name)"
     )
-    allowed = set(sys.stdlib_module_names) | {"docfleet", "msgspec", "sitecustomize", "__main__"}
+    allowed = set(sys.stdlib_module_names) | {"docfleet", "msgspec", "typing_extensions", "sitecustomize", "__main__"}
     assert {name for name in modules if not name.startswith(("_", "__editable__"))} <= allowed
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from docfleet.core import errors
 from docfleet.core.errors import ConfigurationError, DocfleetError, UnsafePath
 from docfleet.core.ids import parse_id
@@ -21,8 +24,6 @@ from docfleet.core.status import (
     sources_of,
 )
 from docfleet.core.storage import file_folder, resolve_folder
-from hypothesis import given
-from hypothesis import strategies as st
 
 S = ExecutionStatus
 
@@ -89,7 +90,7 @@ def test_settings_name_the_variable_that_is_wrong() -> None:
         read_settings(Example, {"EXAMPLE_PORT": " "})
     with pytest.raises(ConfigurationError, match="EXAMPLE_PORT is malformed"):
         read_settings(Example, {"EXAMPLE_PORT": "eighty"})
-    with pytest.raises(ConfigurationError, match="EXAMPLE_PROT.*did you mean EXAMPLE_PORT"):
+    with pytest.raises(ConfigurationError, match=r"EXAMPLE_PROT.*did you mean EXAMPLE_PORT"):
         read_settings(Example, {"EXAMPLE_PORT": "1", "EXAMPLE_PROT": "2"}, prefixes=("EXAMPLE_",))
 
 

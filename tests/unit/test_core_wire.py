@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from docfleet.core import execution, files, results, review
 from docfleet.core.errors import InvalidInput
 from docfleet.core.files import FileBatchData, FileHashData, FileProcessingUtils, Tag, WorkerFileData
 from docfleet.core.results import BatchExecutionResult, FileOutcome, aggregate
 from docfleet.core.status import ExecutionStatus
-from hypothesis import given
-from hypothesis import strategies as st
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 name = text.filter(bool)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from docfleet.core.errors import BackendUnavailable
 from docfleet.workers.shared.cache.decorators import cached
 from docfleet.workers.shared.cache.keys import cache_key

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import stamina
+
 from docfleet.core.errors import AlreadyFinal, BackendUnavailable, NotFound
 from docfleet.workers.shared.clients.transport import HttpTransport
 from docfleet.workers.shared.infrastructure.patterns.breaker import FAILURES_TO_OPEN
@@ -41,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815
 
     def log_message(self, *args: Any) -> None:
         pass

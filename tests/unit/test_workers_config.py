@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import QueueName, TaskName, WorkerType
 from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder

@@ -8,6 +8,7 @@ import pytest
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery
+
 from docfleet.core.errors import InvalidInput
 from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZATION_ID, StateStore
 from docfleet.workers.shared.infrastructure.context.task import ContextTask

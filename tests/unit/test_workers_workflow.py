@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.core.errors import BackendUnavailable, ConfigurationError, EmptyFile, Fenced, SourceNotFound
 from docfleet.core.execution import FileClaim, RenewRequest, RenewResponse, SourceConfig
@@ -17,8 +20,6 @@ from docfleet.workers.shared.workflow.connectors.filters import GROUPS, name_fil
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
 from docfleet.workers.shared.workflow.execution.batching import batch_count, batch_of, create_batches
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
