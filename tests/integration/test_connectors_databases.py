@@ -3,6 +3,7 @@
 import math
 import multiprocessing
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -319,6 +320,17 @@ def test_a_table_dropped_meanwhile_is_made_again(settings: Settings, database: S
     execute(settings, "DROP TABLE docfleet_results")
     assert database.deliver(SINGLE, row({"n": 2})).outcome == "written"
     assert database.read_rows(SINGLE, 9)[0]["data"] == {"n": 2}
+
+
+def test_a_writer_killed_after_its_commit_and_before_it_could_say_so(settings: Settings, database: SqlDatabase) -> None:
+    pid = os.fork()
+    if pid == 0:
+        open_database(*settings).deliver(SINGLE, row({"n": 1}))
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    assert [read["data"] for read in database.read_rows(SINGLE, 9)] == [{"n": 1}]
+    assert database.deliver(SINGLE, row({"n": 1})).outcome == "replaced"
+    assert [read["data"] for read in database.read_rows(SINGLE, 9)] == [{"n": 1}]
 
 
 def _write_many(settings: Settings, start: Any, number: int) -> None:

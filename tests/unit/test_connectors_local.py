@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -285,6 +286,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(root: Path, local: 
         local.write_file("out/a.txt", Broken(b"new content"))
     assert (root / "out" / "a.txt").read_bytes() == b"old"
     assert os.listdir(root / "out") == ["a.txt"]
+
+
+def test_a_writer_killed_midway_leaves_the_old_file(root: Path, local: LocalFileSystem) -> None:
+    class Deadly(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if chunk := super().read(10):
+                return chunk
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise AssertionError("unreachable")
+
+    local.write_file("a.txt", io.BytesIO(b"old"))
+    pid = os.fork()
+    if pid == 0:
+        LocalFileSystem({"path": str(root)}).write_file("a.txt", Deadly(b"new content"))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    assert (root / "a.txt").read_bytes() == b"old"
+    assert paths(local.list_files(recursive=True)) == ["a.txt"]
 
 
 def test_writes_stay_below_the_root(tmp_path: Path, root: Path, local: LocalFileSystem) -> None:
