@@ -7,7 +7,6 @@ import importlib.util
 import json
 import subprocess
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -62,6 +61,8 @@ class ToolRegistry:
 
         A built-in tool cannot be replaced. Raises ``ConfigurationError`` naming the file at fault.
         """
+        from importlib.metadata import entry_points  # pulls in the email package
+
         found = {tool_id: _builtin(tool_id) for tool_id in BUILTIN}
         for point in entry_points(group=ENTRY_POINT_GROUP):
             _add(found, _from_module(point.name, point.value), f"entry point {point.name}")
