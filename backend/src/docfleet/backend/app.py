@@ -1,0 +1,171 @@
+"""The backend as a web application, and how it is served."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+import structlog
+import uvicorn
+from litestar import Litestar, Request, Response, Router, get
+from litestar.di import Provide
+
+from docfleet.backend import openapi, problems
+from docfleet.backend.auth.guard import Guard
+from docfleet.backend.db import THREADS, Database
+from docfleet.backend.dispatch import CeleryDispatcher, Dispatcher
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.executions import internal as executions_internal
+from docfleet.backend.executions import public as executions_public
+from docfleet.backend.files import history_internal
+from docfleet.backend.files import internal as files_internal
+from docfleet.backend.migrations.upgrade import upgrade
+from docfleet.backend.organizations import internal as organizations_internal
+from docfleet.backend.organizations import public as organizations_public
+from docfleet.backend.pipelines import internal as pipelines_internal
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tools.registry import load_registry
+from docfleet.backend.usage import internal as usage_internal
+from docfleet.backend.workflows import internal as workflows_internal
+from docfleet.backend.workflows import public as workflows_public
+from docfleet.tools.registry import ToolRegistry
+
+log = structlog.get_logger(__name__)
+
+INTERNAL_PREFIX = "/internal/v1"
+PUBLIC_PREFIX = "/api/v1"
+
+
+@get("/livez", sync_to_thread=False, opt={"public": True}, tags=["health"])
+def livez() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@get("/readyz", sync_to_thread=True, opt={"public": True}, tags=["health"])
+def readyz(database: Database) -> Response[dict[str, str]]:
+    """The database answers; 503 when it does not."""
+    database.check()
+    return Response({"status": "ok"})
+
+
+@get("/health", sync_to_thread=True, opt={"organization": False})
+def health(database: Database) -> dict[str, Any]:
+    """E39: for workers."""
+    database.check()
+    return {"status": "healthy", "service": "docfleet-backend", "version": "v1", "authenticated": True}
+
+
+def _organization_id(request: Request[Any, Any, Any]) -> str:
+    return str(request.state.organization_id)
+
+
+def _value(value: object) -> Provide:
+    def provide() -> Any:
+        return value
+
+    return Provide(provide, sync_to_thread=False, use_cache=True)
+
+
+def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) -> Litestar:
+    """The application. Migrations run when it starts; nothing is contacted before.
+
+    ``dispatcher`` replaces the Celery producer (tests). Raises ``ConfigurationError``.
+    """
+    database = Database(settings.database_url)
+    sender = dispatcher or CeleryDispatcher(settings.broker_url)
+    guard = Guard(settings.keys, database, openapi.PATH)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await anyio.to_thread.run_sync(upgrade, settings.database_url)
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(sender.close)
+            database.close()
+
+    internal = Router(
+        path=INTERNAL_PREFIX,
+        tags=["internal"],
+        route_handlers=[
+            health,
+            *executions_internal.handlers,
+            *workflows_internal.handlers,
+            *files_internal.handlers,
+            *history_internal.handlers,
+            *organizations_internal.handlers,
+            *usage_internal.handlers,
+            *pipelines_internal.handlers,
+        ],
+    )
+    public = Router(
+        path=PUBLIC_PREFIX,
+        route_handlers=[*organizations_public.handlers, workflows_public.router, executions_public.router],
+    )
+    return Litestar(
+        route_handlers=[livez, readyz, internal, public],
+        guards=[guard],
+        dependencies={
+            "database": _value(database),
+            "settings": _value(settings),
+            "cipher": _value(Cipher(settings.encryption_key)),
+            "dispatcher": _value(sender),
+            "tools": Provide(_tools(settings), sync_to_thread=False),
+            "organization_id": Provide(_organization_id, sync_to_thread=False),
+        },
+        signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry],
+        exception_handlers=problems.handlers,
+        openapi_config=openapi.config,
+        lifespan=[lifespan],
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _tools(settings: BackendSettings) -> Callable[[], ToolRegistry]:
+    def provide() -> ToolRegistry:
+        return load_registry(settings.tool_registry_config_path)
+
+    return provide
+
+
+def configure_logging(settings: BackendSettings) -> None:
+    """Log events to standard error: for people on a console, or one JSON object a line."""
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    last: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    if settings.log_format == "console":
+        # Plain tracebacks: the pretty ones print local variables, keys and credentials among them.
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(stream=sys.stderr, level=max(level, logging.WARNING))
+
+
+def serve(settings: BackendSettings) -> None:
+    """Serve in this process until SIGTERM or SIGINT. Prints nothing; logs go to standard error."""
+    configure_logging(settings)
+    log.info("backend.starting", host=settings.backend_host, port=settings.backend_port)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.backend_host,
+        port=settings.backend_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )

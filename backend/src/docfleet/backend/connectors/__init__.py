@@ -1,0 +1,1 @@
+"""Connector instances: where a workflow reads and writes, credentials sealed."""

@@ -1,0 +1,1 @@
+"""Executions: their life, from created to final."""

@@ -1,0 +1,125 @@
+"""The execution's context: everything a worker asks for, in one answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from docfleet.backend.connectors.models import connector_instances
+from docfleet.backend.db import Record
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.executions import repository
+from docfleet.backend.organizations import repository as organizations
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tools.models import tool_instances
+from docfleet.backend.workflows.models import workflow_endpoints
+from docfleet.core.execution import (
+    DestinationConfig,
+    ExecutionContext,
+    OrganizationContext,
+    SourceConfig,
+    ToolInstance,
+    WorkflowDefinition,
+)
+from docfleet.core.review import ManualReviewConfig
+
+API_TYPES = ("API", "APPDEPLOYMENT")
+
+
+def build(
+    connection: Connection, cipher: Cipher, settings: BackendSettings, organization_id: str, execution_id: str
+) -> ExecutionContext:
+    """The context. Holds opened credentials: it goes to a worker and nowhere else. Raises ``NotFound``."""
+    execution = repository.find(connection, organization_id, execution_id)
+    workflow = repository.workflow_of(connection, organization_id, execution.workflow_id)
+    organization = organizations.find(connection, organization_id)
+    overrides = organizations.settings(connection, organization_id)
+    found = endpoints(connection, workflow.id)
+    counts = None if repository.is_final(execution) else repository.count(connection, execution_id)
+    return ExecutionContext(
+        execution=repository.describe(execution, workflow.workflow_name, counts),
+        workflow_definition=WorkflowDefinition(
+            workflow_id=workflow.id,
+            workflow_name=workflow.workflow_name,
+            workflow_type=workflow.deployment_type,
+            description=workflow.description,
+            is_active=workflow.is_active,
+        ),
+        source_config=_source(cipher, found.get("SOURCE"), execution.pipeline_id),
+        destination_config=_destination(cipher, found.get("DESTINATION"), execution.use_file_history),
+        organization_context=OrganizationContext(
+            organization_id=organization_id,
+            organization_name=organization.name if organization is not None else "",
+            settings=dict(overrides),
+        ),
+        tool_instances=steps(connection, workflow.id),
+        manual_review=msgspec.convert(workflow.manual_review, ManualReviewConfig),
+        use_file_history=execution.use_file_history,
+        max_parallel_file_batches=overrides.get("MAX_PARALLEL_FILE_BATCHES", settings.max_parallel_file_batches),
+    )
+
+
+def endpoints(connection: Connection, workflow_id: str) -> dict[str, Record]:
+    """The workflow's endpoints by type, each with its connector's columns (None without connector)."""
+    rows = connection.execute(
+        select(
+            workflow_endpoints.c.id,
+            workflow_endpoints.c.endpoint_type,
+            workflow_endpoints.c.connection_type,
+            workflow_endpoints.c.configuration,
+            connector_instances.c.connector_id,
+            connector_instances.c.connector_name,
+            connector_instances.c.connector_metadata,
+        )
+        .outerjoin(connector_instances, connector_instances.c.id == workflow_endpoints.c.connector_instance_id)
+        .where(workflow_endpoints.c.workflow_id == workflow_id)
+    )
+    return {row.endpoint_type: row for row in rows}
+
+
+def opened(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
+    """The connector's settings, credentials included."""
+    return cipher.open(endpoint.connector_metadata) if endpoint.connector_metadata else {}
+
+
+def steps(connection: Connection, workflow_id: str) -> list[ToolInstance]:
+    """The workflow's tools in order."""
+    rows = connection.execute(
+        select(tool_instances).where(tool_instances.c.workflow_id == workflow_id).order_by(tool_instances.c.step)
+    )
+    return [
+        ToolInstance(
+            id=row.id, tool_id=row.tool_id, step=row.step, version=row.version, metadata=row._mapping["metadata"]
+        )
+        for row in rows
+    ]
+
+
+def _source(cipher: Cipher, endpoint: Record | None, pipeline_id: str | None) -> SourceConfig:
+    if endpoint is None:
+        return SourceConfig(connection_type="NONE")
+    return SourceConfig(
+        type="pipeline" if pipeline_id else "general_workflow",
+        connection_type=endpoint.connection_type,
+        is_api=endpoint.connection_type in API_TYPES,
+        source_settings=endpoint.configuration,
+        connector_id=endpoint.connector_id,
+        connector_name=endpoint.connector_name,
+        connector_settings=opened(cipher, endpoint),
+    )
+
+
+def _destination(cipher: Cipher, endpoint: Record | None, use_file_history: bool) -> DestinationConfig:
+    if endpoint is None:
+        return DestinationConfig(connection_type="NONE", use_file_history=use_file_history)
+    return DestinationConfig(
+        connection_type=endpoint.connection_type,
+        settings=endpoint.configuration,
+        is_api=endpoint.connection_type in API_TYPES,
+        use_file_history=use_file_history,
+        connector_id=endpoint.connector_id,
+        connector_name=endpoint.connector_name,
+        connector_settings=opened(cipher, endpoint),
+    )

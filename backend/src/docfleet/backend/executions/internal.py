@@ -1,0 +1,177 @@
+"""Internal API of executions: the context, the batch operations, and the sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+
+from docfleet.backend.answers import whole
+from docfleet.backend.db import Database
+from docfleet.backend.dispatch import Dispatcher
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.executions import claims, context, finalize, register, reports, repository, service, status_update
+from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.executions.status_update import StatusUpdate
+from docfleet.backend.executions.sweep import Sweep, SweepResult
+from docfleet.backend.files import listing
+from docfleet.backend.settings import BackendSettings
+from docfleet.core.errors import InvalidInput
+from docfleet.core.execution import (
+    ClaimRequest,
+    ClaimResponse,
+    FinalizeRequest,
+    FinalizeResponse,
+    RegisterRequest,
+    RegisterResponse,
+    RenewRequest,
+    RenewResponse,
+    ReportRequest,
+    ReportResponse,
+    StartRequest,
+    StartResponse,
+)
+
+PREFIX = "/workflow-execution/{execution_id:uuid}"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+
+def lenient_flags(query: str) -> set[str]:
+    """The parameters that are true, also in ``a=true?b=true`` as the original's client writes it."""
+    return {name for name, value in parse_qsl(query.replace("?", "&")) if value.lower() in ("true", "1")}
+
+
+@get(PREFIX, sync_to_thread=True, media_type="application/json")
+def get_context(
+    execution_id: UUID,
+    request: Request[Any, Any, Any],
+    database: Database,
+    cipher: Cipher,
+    settings: BackendSettings,
+    organization_id: str,
+) -> dict[str, Any]:
+    """E1: the execution's context. ``file_execution=true`` adds at most 100 file rows."""
+    flags = lenient_flags(request.url.query)
+    with database.reading() as connection:
+        answer = whole(context.build(connection, cipher, settings, organization_id, str(execution_id)))
+        if "file_execution" in flags:
+            rows = listing.page(connection, str(execution_id), after=0, limit=100, status=None)
+            answer["file_executions"] = [listing.described(row) for row in rows]
+    return dict(answer)
+
+
+@post(f"{PREFIX}/update_status", status_code=200, sync_to_thread=True)
+def update_status(execution_id: UUID, data: StatusUpdate, database: Database, organization_id: str) -> dict[str, Any]:
+    """E2: change the status along the state machine."""
+    with database.writing() as connection:
+        return status_update.update_execution(connection, organization_id, str(execution_id), data)
+
+
+@post(f"{PREFIX}/files/register", status_code=200, sync_to_thread=True)
+def register_files(
+    execution_id: UUID, data: RegisterRequest, database: Database, settings: BackendSettings, organization_id: str
+) -> RegisterResponse:
+    """Write one page of the listing as rows, numbered 1..N, and say what was left out and why."""
+    with database.writing() as connection:
+        return register.register(
+            connection, organization_id, str(execution_id), data, settings.max_file_execution_count
+        )
+
+
+@post(f"{PREFIX}/start", status_code=200, sync_to_thread=True)
+def start_execution(execution_id: UUID, data: StartRequest, database: Database, organization_id: str) -> StartResponse:
+    """Close the listing; whoever is told "started" sends the batches."""
+    with database.writing() as connection:
+        return register.start(connection, organization_id, str(execution_id), data)
+
+
+@post(f"{PREFIX}/files/claim", status_code=200, sync_to_thread=True)
+def claim_files(
+    execution_id: UUID, data: ClaimRequest, database: Database, settings: BackendSettings, organization_id: str
+) -> ClaimResponse:
+    """Take files under a lease."""
+    with database.writing() as connection:
+        execution = repository.lock_execution(connection, organization_id, str(execution_id))
+        answer = claims.claim(connection, execution, data, settings.max_file_attempts)
+        if not answer.claims and not answer.stop and finalize.when_done(connection, execution):
+            answer.stop = True
+        return answer
+
+
+@post(f"{PREFIX}/files/renew", status_code=200, sync_to_thread=True)
+def renew_files(execution_id: UUID, data: RenewRequest, database: Database, organization_id: str) -> RenewResponse:
+    """Extend leases."""
+    with database.writing() as connection:
+        return claims.renew(connection, organization_id, str(execution_id), data)
+
+
+@post(f"{PREFIX}/files/report", status_code=200, sync_to_thread=True)
+def report_files(
+    execution_id: UUID, data: ReportRequest, database: Database, settings: BackendSettings, organization_id: str
+) -> ReportResponse:
+    """Write outcomes, keep or give back leases, and claim again."""
+    with database.writing() as connection:
+        return reports.report(connection, organization_id, str(execution_id), data, settings.max_file_attempts)
+
+
+@post(f"{PREFIX}/finalize", status_code=200, sync_to_thread=True)
+def finalize_execution(
+    execution_id: UUID, data: FinalizeRequest, database: Database, organization_id: str
+) -> FinalizeResponse:
+    """End the execution if it can end."""
+    with database.writing() as connection:
+        return finalize.finalize(connection, organization_id, str(execution_id), data)
+
+
+@post("/workflow-manager/execution/create", sync_to_thread=True)
+def create_execution(
+    data: dict[str, Any],
+    request: Request[Any, Any, Any],
+    database: Database,
+    cipher: Cipher,
+    organization_id: str,
+) -> Response[dict[str, Any]]:
+    """E26: write an execution; the caller sends it. Idempotent by ``Idempotency-Key``."""
+    workflow_id = data.get("workflow_id")
+    if not isinstance(workflow_id, str) or not workflow_id:
+        raise InvalidInput("workflow_id is missing")
+    tags = [tag.get("name", "") if isinstance(tag, dict) else str(tag) for tag in data.get("tags") or []]
+    wanted = NewExecution(
+        workflow_id=workflow_id,
+        pipeline_id=data.get("pipeline_id") or None,
+        tags=tags,
+        scheduled=data.get("scheduled", True) is True,
+        mode=str(data.get("mode") or "QUEUE"),
+        log_events_id=data.get("log_events_id") or None,
+        idempotency_key=request.headers.get(IDEMPOTENCY_HEADER),
+    )
+    created = service.create(database, cipher, organization_id, wanted)
+    body = {
+        "execution_id": created.row.id,
+        "status": created.row.status,
+        "execution_log_id": created.row.execution_log_id,
+        "transport": "celery",
+    }
+    return Response(body, status_code=200)
+
+
+@post("/sweep", status_code=200, sync_to_thread=True, opt={"organization": False})
+def sweep(database: Database, dispatcher: Dispatcher, settings: BackendSettings) -> SweepResult:
+    """Recover what was lost, for all organizations."""
+    return Sweep(database, dispatcher, settings).run()
+
+
+handlers = [
+    get_context,
+    update_status,
+    register_files,
+    start_execution,
+    claim_files,
+    renew_files,
+    report_files,
+    finalize_execution,
+    create_execution,
+    sweep,
+]

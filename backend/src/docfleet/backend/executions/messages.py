@@ -1,0 +1,66 @@
+"""What the backend sends about an execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from docfleet.backend.db import Record
+from docfleet.backend.dispatch import Dispatcher
+from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
+from docfleet.core.names import QueueName, TaskName
+
+API = "API"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One task to send once the transaction is committed."""
+
+    task: TaskName
+    queue: QueueName
+    args: list[Any]
+    kwargs: dict[str, Any] = {}
+
+    def send(self, dispatcher: Dispatcher) -> None:
+        """Send it. Raises ``BrokerUnavailable``."""
+        dispatcher.send(self.task, self.args, self.kwargs, self.queue)
+
+
+def orchestrate(execution: Record, workflow_type: str) -> Message:
+    """``async_execute_bin`` for the execution; runs of an API go to their own queue."""
+    return Message(
+        task=TaskName.ASYNC_EXECUTE_BIN,
+        queue=QueueName.API_DEPLOYMENTS if workflow_type == API else QueueName.GENERAL,
+        args=[execution.organization_id, execution.workflow_id, execution.id, {}],
+        kwargs={
+            "scheduled": execution.execution_method == "SCHEDULED",
+            "execution_mode": None,
+            "pipeline_id": execution.pipeline_id,
+            "log_events_id": execution.execution_log_id or None,
+            "use_file_history": execution.use_file_history,
+            "transport": "celery",
+        },
+    )
+
+
+def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> Message:
+    """``process_file_batch`` for these files, or for whatever is free when none are named."""
+    data = FileBatchData(
+        file_data=WorkerFileData(
+            workflow_id=execution.workflow_id,
+            execution_id=execution.id,
+            organization_id=execution.organization_id,
+            pipeline_id=execution.pipeline_id,
+            scheduled=execution.execution_method == "SCHEDULED",
+            execution_mode=execution.execution_mode,
+            use_file_history=execution.use_file_history,
+            q_file_no_list=execution.q_file_no_list,
+        ),
+        files=files,
+    )
+    return Message(
+        task=TaskName.PROCESS_FILE_BATCH,
+        queue=QueueName.API_FILE_PROCESSING if workflow_type == API else QueueName.FILE_PROCESSING,
+        args=[data.to_dict()],
+    )

@@ -1,0 +1,148 @@
+"""Management API of executions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, Router, get, post
+from litestar.params import Parameter
+from sqlalchemy import and_, or_, select
+
+from docfleet.backend.answers import whole
+from docfleet.backend.db import Database
+from docfleet.backend.dispatch import Dispatcher
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.executions import repository, service
+from docfleet.backend.executions.internal import IDEMPOTENCY_HEADER
+from docfleet.backend.executions.models import executions
+from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.files import listing
+from docfleet.backend.workflows.models import workflows
+from docfleet.core.status import ExecutionStatus
+
+Limit = Annotated[int, Parameter(ge=1, le=500)]
+
+
+class RunBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How to run; ``use_file_history`` null means as the workflow says."""
+
+    use_file_history: bool | None = None
+    tags: list[str] = []
+
+
+@post("/workflows/{workflow_id:uuid}/executions", sync_to_thread=True, summary="Run a workflow")
+def run_workflow(
+    workflow_id: UUID,
+    request: Request[Any, Any, Any],
+    database: Database,
+    cipher: Cipher,
+    dispatcher: Dispatcher,
+    organization_id: str,
+    data: RunBody | None = None,
+) -> Response[dict[str, str]]:
+    """Write an execution and send it. With ``Idempotency-Key`` a repeated call answers 200 and the same id."""
+    body = data or RunBody()
+    wanted = NewExecution(
+        workflow_id=str(workflow_id),
+        use_file_history=body.use_file_history,
+        tags=body.tags,
+        idempotency_key=request.headers.get(IDEMPOTENCY_HEADER),
+    )
+    created = service.create(database, cipher, organization_id, wanted)
+    if created.new:
+        service.dispatch(database, dispatcher, created)
+    answer = {"execution_id": created.row.id, "status": created.row.status}
+    return Response(answer, status_code=201 if created.new else 200)
+
+
+def _state(database: Database, organization_id: str, execution_id: str) -> dict[str, Any]:
+    with database.reading() as connection:
+        row = repository.find(connection, organization_id, execution_id)
+        workflow = repository.workflow_of(connection, organization_id, row.workflow_id)
+        counts = repository.count(connection, execution_id)
+    final = repository.is_final(row)
+    info = repository.describe(row, workflow.workflow_name, None if final else counts)
+    done = counts.total - counts.open
+    return {
+        "execution": whole(info),
+        "counts": counts.by_status(),
+        "skipped": row.skipped,
+        "progress": {
+            "total": row.total_files,
+            "done": done,
+            "open": counts.open,
+            "listing_complete": row.dispatched_at is not None or final,
+            "percent": round(100 * done / row.total_files, 1) if row.total_files else (100.0 if final else 0.0),
+        },
+    }
+
+
+@get("/executions/{execution_id:uuid}", sync_to_thread=True, summary="Show an execution")
+def get_execution(execution_id: UUID, database: Database, organization_id: str) -> dict[str, Any]:
+    """Status, counts by status, skipped files by reason, progress."""
+    return _state(database, organization_id, str(execution_id))
+
+
+@get("/executions", sync_to_thread=True, summary="List executions")
+def list_executions(
+    database: Database,
+    organization_id: str,
+    workflow_id: UUID | None = None,
+    status: ExecutionStatus | None = None,
+    after: UUID | None = None,
+    limit: Limit = 50,
+) -> dict[str, Any]:
+    """Newest first; ``after`` is the ``next`` of the page before."""
+    where = [executions.c.organization_id == organization_id]
+    if workflow_id is not None:
+        where.append(executions.c.workflow_id == str(workflow_id))
+    if status is not None:
+        where.append(executions.c.status == status.value)
+    with database.reading() as connection:
+        if after is not None:
+            last = repository.find(connection, organization_id, str(after))
+            older = executions.c.created_at < last.created_at
+            same = and_(executions.c.created_at == last.created_at, executions.c.id < last.id)
+            where.append(or_(older, same))
+        rows = connection.execute(
+            select(executions, workflows.c.workflow_name)
+            .join(workflows, workflows.c.id == executions.c.workflow_id)
+            .where(*where)
+            .order_by(executions.c.created_at.desc(), executions.c.id.desc())
+            .limit(limit)
+        ).all()
+    found = [whole(repository.describe(row, row.workflow_name, None)) for row in rows]
+    return {"executions": found, "next": found[-1]["id"] if len(found) == limit else None}
+
+
+@get("/executions/{execution_id:uuid}/files", sync_to_thread=True, summary="List the files of an execution")
+def list_files(
+    execution_id: UUID,
+    database: Database,
+    organization_id: str,
+    after: Annotated[int, Parameter(ge=0)] = 0,
+    limit: Limit = 100,
+    status: ExecutionStatus | None = None,
+) -> dict[str, Any]:
+    """In order of file number; ``after`` is the ``next`` of the page before."""
+    with database.reading() as connection:
+        repository.find(connection, organization_id, str(execution_id))
+        rows = listing.page(connection, str(execution_id), after=after, limit=limit, status=status)
+    files = [listing.summary(row) for row in rows]
+    return {"files": files, "next": files[-1]["file_number"] if len(files) == limit else None}
+
+
+@post("/executions/{execution_id:uuid}/stop", status_code=200, sync_to_thread=True, summary="Stop an execution")
+def stop_execution(execution_id: UUID, database: Database, organization_id: str) -> dict[str, Any]:
+    """Stop it and every open file at once; a final execution stays as it is (``stopped`` false)."""
+    stopped = service.stop(database, organization_id, str(execution_id))
+    return {"stopped": stopped, **_state(database, organization_id, str(execution_id))}
+
+
+router = Router(
+    path="/",
+    route_handlers=[run_workflow, get_execution, list_executions, list_files, stop_execution],
+    tags=["executions"],
+)

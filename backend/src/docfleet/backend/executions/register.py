@@ -1,0 +1,221 @@
+"""Registering files: one page of a listing becomes rows, in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select, text, update
+
+from docfleet.backend.db import Record, chunks, clean, db_now
+from docfleet.backend.executions import repository, state
+from docfleet.backend.executions.models import executions, registered_pages
+from docfleet.backend.files import history
+from docfleet.backend.files.models import OPEN_FILE, identity
+from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.organizations import repository as organizations
+from docfleet.backend.workflows.models import workflows
+from docfleet.core.errors import InvalidInput, UnsafePath
+from docfleet.core.execution import RegisterRequest, RegisterResponse, StartRequest, StartResponse
+from docfleet.core.files import FileHashData
+from docfleet.core.ids import new_id
+from docfleet.core.status import ExecutionStatus, SkipReason
+
+LONGEST_PATH = 4096
+LONGEST_NAME = 1024
+LARGEST_PAGE = 5000
+
+
+def register(
+    connection: Connection, organization_id: str, execution_id: str, request: RegisterRequest, default_limit: int
+) -> RegisterResponse:
+    """Write one page. ``default_limit`` bounds failed runs of one file (MAX_FILE_EXECUTION_COUNT).
+
+    Repeating a page answers as the first time and writes nothing. Raises ``NotFound``, ``InvalidInput``.
+    """
+    if request.page < 1 or len(request.files) > LARGEST_PAGE or (request.limit is not None and request.limit < 1):
+        raise InvalidInput(f"pages count from 1, hold at most {LARGEST_PAGE} files, and a limit is at least 1")
+    workflow = _lock_workflow(connection, organization_id, execution_id)
+    execution = repository.lock_execution(connection, organization_id, execution_id)
+    known = connection.scalar(
+        select(registered_pages.c.answer).where(
+            registered_pages.c.execution_id == execution_id, registered_pages.c.page == request.page
+        )
+    )
+    final = repository.is_final(execution)
+    if known is not None:
+        answer = RegisterResponse.from_dict(known)
+        answer.stop = final
+        return answer
+    if final or execution.dispatched_at is not None:
+        # Batches are on their way: the listing is closed.
+        return RegisterResponse(registered=0, total_files=execution.total_files, full=not final, stop=final)
+    state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
+    answer = _write(connection, execution, workflow, request, default_limit)
+    connection.execute(
+        insert(registered_pages).values(execution_id=execution_id, page=request.page, answer=answer.to_dict())
+    )
+    return answer
+
+
+def _lock_workflow(connection: Connection, organization_id: str, execution_id: str) -> Record:
+    # Two executions of one workflow register one after the other, so that neither takes a file of the other.
+    execution = repository.find(connection, organization_id, execution_id)
+    return connection.execute(
+        select(workflows).where(workflows.c.id == execution.workflow_id).with_for_update(key_share=True)
+    ).one()
+
+
+def _write(
+    connection: Connection, execution: Record, workflow: Record, request: RegisterRequest, default_limit: int
+) -> RegisterResponse:
+    skips = _skips(connection, execution, workflow, request.files, default_limit)
+    room = request.limit - execution.total_files if request.limit is not None else len(request.files)
+    skipped: dict[str, int] = {}
+    accepted: list[FileHashData] = []
+    for file, reason in zip(request.files, skips, strict=True):
+        if reason is None and len(accepted) >= room:
+            reason = SkipReason.OVER_LIMIT
+        if reason is None:
+            accepted.append(file)
+        else:
+            skipped[reason.value] = skipped.get(reason.value, 0) + 1
+    total = execution.total_files + len(accepted)
+    if accepted:
+        now = connection.scalar(select(db_now()))
+        first = execution.total_files + 1
+        rows = [row_of(execution, file, number, now) for number, file in enumerate(accepted, start=first)]
+        connection.execute(insert(files), rows)
+    merged = {key: execution.skipped.get(key, 0) + skipped.get(key, 0) for key in execution.skipped | skipped}
+    connection.execute(
+        update(executions)
+        .where(executions.c.id == execution.id)
+        .values(total_files=total, skipped=merged, progress_at=db_now(), modified_at=db_now())
+    )
+    full = request.limit is not None and total >= request.limit
+    return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full)
+
+
+def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict[str, Any]:
+    """The new row of one file; one that was rejected is final from the start."""
+    file = msgspec.structs.replace(file, file_number=number)
+    rejection = file.rejection or _unfit(file)
+    return {
+        "id": new_id(),
+        "organization_id": execution.organization_id,
+        "workflow_id": execution.workflow_id,
+        "execution_id": execution.id,
+        "file_number": number,
+        "identity": identity(file.file_key, file.file_path),
+        "file_key": clean(file.file_key),
+        "file_name": clean(file.file_name, LONGEST_NAME),
+        "file_path": clean(file.file_path, LONGEST_PATH),
+        "file_size": min(file.file_size, 2**63 - 1),
+        "file_hash": clean(file.file_hash),
+        "mime_type": clean(file.mime_type),
+        "data": file.to_dict(),
+        "status": (ExecutionStatus.ERROR if rejection else ExecutionStatus.PENDING).value,
+        "attempt": 0,
+        "strikes": 0,
+        "lease_until": 0.0,
+        "error": clean(rejection),
+        "error_code": (InvalidInput.code if file.rejection else UnsafePath.code) if rejection else None,
+        "execution_time": 0.0,
+        "created_at": now,
+        "modified_at": now,
+        "finished_at": now if rejection else None,
+    }
+
+
+def _unfit(file: FileHashData) -> str | None:
+    if len(file.file_path) > LONGEST_PATH:
+        return f"the path is longer than {LONGEST_PATH} characters; move the file to a shorter one"
+    if len(file.file_name) > LONGEST_NAME:
+        return f"the name is longer than {LONGEST_NAME} characters; give the file a shorter one"
+    return None
+
+
+def _skips(
+    connection: Connection, execution: Record, workflow: Record, page: list[FileHashData], default_limit: int
+) -> list[SkipReason | None]:
+    """For each file of the page why it is left out, or None."""
+    identities = [identity(file.file_key, file.file_path) for file in page]
+    present = _identities(connection, identities, files.c.execution_id == execution.id)
+    elsewhere = _active_elsewhere(connection, execution, identities)
+    past: dict[int, Record] = {}
+    if execution.use_file_history:
+        history.forget_expired(connection, execution.workflow_id)
+        past = history.lookup(connection, execution.workflow_id, [(file.file_key, file.file_path) for file in page])
+    limit = workflow.max_file_execution_count or (
+        organizations.settings(connection, execution.organization_id).get("MAX_FILE_EXECUTION_COUNT", default_limit)
+    )
+    reasons: list[SkipReason | None] = []
+    for position, key in enumerate(identities):
+        reason = None
+        if key in present:
+            reason = SkipReason.DUPLICATE
+        elif page[position].rejection:
+            pass  # it ends as a failed file with its reason, whatever happened before
+        elif position in past and past[position].status == ExecutionStatus.COMPLETED.value:
+            reason = SkipReason.ALREADY_PROCESSED
+        elif position in past and past[position].execution_count >= limit and workflow.deployment_type != "API":
+            reason = SkipReason.ATTEMPTS_EXHAUSTED
+        elif key in elsewhere:
+            reason = SkipReason.ACTIVE_ELSEWHERE
+        if reason is None:
+            present.add(key)
+        reasons.append(reason)
+    return reasons
+
+
+def _identities(connection: Connection, wanted: list[str], where: Any) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(wanted):
+        found.update(connection.scalars(select(files.c.identity).where(where, files.c.identity.in_(part))))
+    return found
+
+
+def _active_elsewhere(connection: Connection, execution: Record, identities: list[str]) -> set[str]:
+    candidates = (
+        select(files.c.identity, files.c.execution_id)
+        .where(files.c.workflow_id == execution.workflow_id, text(OPEN_FILE))
+        .where(files.c.execution_id != execution.id)
+    )
+    found: set[str] = set()
+    for part in chunks(identities):
+        active = candidates.where(files.c.identity.in_(part)).subquery()
+        running = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
+        found.update(
+            connection.scalars(
+                select(active.c.identity).join(executions, executions.c.id == active.c.execution_id).where(running)
+            )
+        )
+    return found
+
+
+def start(connection: Connection, organization_id: str, execution_id: str, request: StartRequest) -> StartResponse:
+    """Close the listing: from now on batches work on the files. Happens once. Raises ``NotFound``, ``InvalidInput``."""
+    if request.batch_count < 1:
+        raise InvalidInput("batch_count has to be at least 1")
+    execution = repository.lock_execution(connection, organization_id, execution_id)
+    reason = None
+    if repository.is_final(execution):
+        reason = "already_final"
+    elif execution.dispatched_at is not None:
+        reason = "already_started"
+    elif execution.total_files == 0:
+        reason = "no_files"
+    if reason is not None:
+        return StartResponse(status="skipped", total_files=execution.total_files, reason=reason)
+    connection.execute(
+        update(executions)
+        .where(executions.c.id == execution_id)
+        .values(
+            batch_count=request.batch_count,
+            q_file_no_list=request.q_file_no_list,
+            dispatched_at=db_now(),
+            progress_at=db_now(),
+            modified_at=db_now(),
+        )
+    )
+    return StartResponse(status="started", total_files=execution.total_files)

@@ -1,0 +1,108 @@
+"""Reports of workers: outcomes, leases, and the next claim, in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from docfleet.backend.db import Record, chunks, clean
+from docfleet.backend.executions import claims, finalize, repository, state
+from docfleet.backend.files import history
+from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.usage import repository as usage
+from docfleet.core.errors import InvalidInput
+from docfleet.core.execution import RefusedOutcome, ReportRequest, ReportResponse
+from docfleet.core.results import FileOutcome
+from docfleet.core.status import ExecutionStatus
+
+LARGEST_REPORT = 1000
+
+
+def report(
+    connection: Connection, organization_id: str, execution_id: str, request: ReportRequest, max_attempts: int
+) -> ReportResponse:
+    """Take a report. A repeated one answers alike and changes nothing. Raises ``NotFound``, ``InvalidInput``."""
+    claims.check_lease(request.owner, request.lease_seconds)
+    if max(len(request.outcomes), len(request.renew), len(request.release)) > LARGEST_REPORT:
+        raise InvalidInput(f"a report holds at most {LARGEST_REPORT} outcomes and leases of a kind")
+    if any(not outcome.status.is_final for outcome in request.outcomes):
+        raise InvalidInput("an outcome's status has to be COMPLETED, ERROR or STOPPED")
+    execution = repository.lock_execution(connection, organization_id, execution_id)
+    answer = ReportResponse(stop=repository.is_final(execution))
+    _outcomes(connection, execution, request.outcomes, answer)
+    answer.lost = claims.give_back(connection, execution_id, request.owner, request.release)
+    answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
+    if not answer.stop and (request.outcomes or request.release):
+        repository.touch(connection, execution_id)
+    if request.claim is not None:
+        answer.claim = claims.claim(connection, execution, request.claim, max_attempts)
+    answer.open_files = repository.open_files(connection, execution_id)
+    if not answer.stop and not answer.open_files and finalize.when_done(connection, execution):
+        answer.stop = True
+        if answer.claim is not None:
+            answer.claim.stop = True
+    return answer
+
+
+def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutcome], answer: ReportResponse) -> None:
+    rows: dict[str, Record] = {}
+    for part in chunks([outcome.file_execution_id for outcome in outcomes]):
+        for row in connection.execute(
+            select(files).where(files.c.execution_id == execution.id, files.c.id.in_(part)).with_for_update()
+        ):
+            rows[row.id] = row
+    fresh: dict[str, FileOutcome] = {}
+    for outcome in outcomes:
+        found = rows.get(outcome.file_execution_id)
+        again = fresh.get(outcome.file_execution_id)
+        if found is None or found.attempt != outcome.attempt:
+            final = found is not None and ExecutionStatus(found.status).is_final
+            _refuse(answer, outcome, "already_final" if final else "fenced")
+        elif again is not None or ExecutionStatus(found.status).is_final:
+            same = again.status.value if again is not None else found.status
+            if same == outcome.status.value:
+                answer.written += 1
+            else:
+                _refuse(answer, outcome, "already_final")
+        elif found.status == ExecutionStatus.EXECUTING.value:
+            fresh[found.id] = outcome
+            answer.written += 1
+        else:
+            _refuse(answer, outcome, "fenced")
+    pairs = [(rows[file_id], outcome) for file_id, outcome in fresh.items()]
+    state.finish_files(connection, [_row(row, outcome) for row, outcome in pairs])
+    history.record(connection, [_history(row, outcome) for row, outcome in pairs])
+    usage.record(connection, execution.organization_id, [outcome for _, outcome in pairs])
+
+
+def _refuse(answer: ReportResponse, outcome: FileOutcome, reason: Any) -> None:
+    answer.refused.append(RefusedOutcome(file_execution_id=outcome.file_execution_id, reason=reason))
+
+
+def _row(row: Record, outcome: FileOutcome) -> dict[str, Any]:
+    failed = outcome.status is ExecutionStatus.ERROR
+    return {
+        "b_id": row.id,
+        "b_attempt": outcome.attempt,
+        "b_status": outcome.status.value,
+        "b_error": clean(outcome.error or ("the worker gave no cause" if failed else None)),
+        "b_error_code": clean(outcome.error_code, 50),
+        "b_file_hash": clean(outcome.file_hash or row.file_hash),
+        "b_mime_type": clean(outcome.mime_type or row.mime_type),
+        "b_outputs": outcome.outputs,
+        "b_execution_time": outcome.execution_time,
+    }
+
+
+def _history(row: Record, outcome: FileOutcome) -> history.HistoryEntry:
+    return history.HistoryEntry(
+        organization_id=row.organization_id,
+        workflow_id=row.workflow_id,
+        file_key=row.data["file_key"],
+        file_path=row.data["file_path"],
+        content_hash=outcome.file_hash or row.file_hash,
+        provider_file_uuid=row.data.get("provider_file_uuid"),
+        status=outcome.status.value,
+        error=outcome.error,
+    )

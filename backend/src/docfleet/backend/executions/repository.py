@@ -1,0 +1,133 @@
+"""Reads of executions, the row lock, and counting from rows."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, func, select, text, update
+
+from docfleet.backend.db import Record, db_now, iso
+from docfleet.backend.executions.models import executions
+from docfleet.backend.files.models import OPEN_FILE
+from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.workflows.models import workflows
+from docfleet.core.errors import NotFound
+from docfleet.core.execution import ExecutionInfo
+from docfleet.core.files import Tag
+from docfleet.core.status import EmptyReason, ExecutionStatus
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Files of an execution by status, counted from its rows."""
+
+    pending: int = 0
+    executing: int = 0
+    completed: int = 0
+    stopped: int = 0
+    error: int = 0
+
+    @property
+    def total(self) -> int:
+        """All files."""
+        return self.open + self.completed + self.stopped + self.error
+
+    @property
+    def open(self) -> int:
+        """Files that are not final."""
+        return self.pending + self.executing
+
+    def by_status(self) -> dict[str, int]:
+        """``{"PENDING": n, ...}`` with every status."""
+        return {status.value: int(getattr(self, status.value.lower())) for status in ExecutionStatus}
+
+
+def find(connection: Connection, organization_id: str, execution_id: str) -> Record:
+    """The execution's row. Raises ``NotFound``, for another organization's too."""
+    row = connection.execute(
+        select(executions).where(executions.c.id == execution_id, executions.c.organization_id == organization_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no execution {execution_id} in this organization")
+    return row
+
+
+def lock_execution(connection: Connection, organization_id: str, execution_id: str) -> Record:
+    """The execution's row, locked to the end of the transaction.
+
+    Whoever changes files of an execution locks its row first, so that counting, the last report and a stop see
+    each other; a lock order of one cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
+    """
+    row = connection.execute(
+        select(executions)
+        .where(executions.c.id == execution_id, executions.c.organization_id == organization_id)
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no execution {execution_id} in this organization")
+    return row
+
+
+def is_final(row: Record) -> bool:
+    """Whether the execution's status absorbs every write."""
+    return ExecutionStatus(row.status).is_final
+
+
+def touch(connection: Connection, execution_id: str) -> None:
+    """Note progress, which keeps the sweep from sending work again."""
+    connection.execute(update(executions).where(executions.c.id == execution_id).values(progress_at=db_now()))
+
+
+def count(connection: Connection, execution_id: str) -> Counts:
+    """Count the files of an execution by status."""
+    rows = connection.execute(
+        select(files.c.status, func.count()).where(files.c.execution_id == execution_id).group_by(files.c.status)
+    )
+    return Counts(**{status.lower(): number for status, number in rows})
+
+
+def open_files(connection: Connection, execution_id: str) -> int:
+    """How many files are not final."""
+    return (
+        connection.scalar(
+            select(func.count()).select_from(files).where(files.c.execution_id == execution_id, text(OPEN_FILE))
+        )
+        or 0
+    )
+
+
+def workflow_of(connection: Connection, organization_id: str, workflow_id: str) -> Record:
+    """The workflow's row. Raises ``NotFound``, for another organization's too."""
+    row = connection.execute(
+        select(workflows).where(workflows.c.id == workflow_id, workflows.c.organization_id == organization_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no workflow {workflow_id} in this organization")
+    return row
+
+
+def describe(row: Record, workflow_name: str, counts: Counts | None) -> ExecutionInfo:
+    """The row as it goes over the wire; ``counts`` override the stored numbers while it runs."""
+    return ExecutionInfo(
+        id=row.id,
+        workflow_id=row.workflow_id,
+        workflow_name=workflow_name,
+        status=ExecutionStatus(row.status),
+        pipeline_id=row.pipeline_id,
+        task_id=row.task_id,
+        execution_mode=row.execution_mode,
+        execution_method=row.execution_method,
+        execution_type=row.execution_type,
+        execution_log_id=row.execution_log_id,
+        result_acknowledged=row.result_acknowledged,
+        total_files=row.total_files,
+        successful_files=row.successful_files if counts is None else counts.completed,
+        failed_files=row.failed_files if counts is None else counts.error,
+        stopped_files=row.stopped_files if counts is None else counts.stopped,
+        skipped_files=sum(row.skipped.values()),
+        error_message=row.error_message,
+        empty_reason=EmptyReason(row.empty_reason) if row.empty_reason else None,
+        attempts=row.attempts,
+        execution_time=row.execution_time,
+        created_at=iso(row.created_at),
+        modified_at=iso(row.modified_at),
+        tags=[msgspec.convert(tag, Tag) for tag in row.tags],
+    )

@@ -1,0 +1,144 @@
+"""Creating, sending and stopping executions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import insert, select
+
+from docfleet.backend.db import Database, Record, clean, db_now
+from docfleet.backend.dispatch import Dispatcher
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.executions import finalize, messages, repository
+from docfleet.backend.executions.models import executions
+from docfleet.backend.problems import DispatchFailed
+from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
+from docfleet.core.files import Tag
+from docfleet.core.ids import new_id
+from docfleet.core.review import ManualReviewConfig
+from docfleet.core.status import ExecutionStatus
+
+log = structlog.get_logger(__name__)
+
+LONGEST_KEY = 255
+MOST_TAGS = 50
+
+
+class NewExecution(msgspec.Struct, kw_only=True):
+    """What a caller asks for. ``use_file_history`` None means as the workflow says."""
+
+    workflow_id: str
+    pipeline_id: str | None = None
+    use_file_history: bool | None = None
+    tags: list[str] = []
+    scheduled: bool = False
+    mode: str = "QUEUE"
+    log_events_id: str | None = None
+    idempotency_key: str | None = None
+
+
+class Created(msgspec.Struct):
+    """The execution's row; ``new`` is False when the idempotency key was known."""
+
+    row: Any
+    workflow_type: str
+    new: bool
+
+
+def create(database: Database, cipher: Cipher, organization_id: str, request: NewExecution) -> Created:
+    """Write the execution as PENDING; committed when this returns. Nothing is sent.
+
+    Raises ``NotFound``, ``InvalidInput``, ``ReviewUnavailable``, and ``Conflict`` for a known idempotency key with
+    another request.
+    """
+    key = request.idempotency_key
+    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
+        raise InvalidInput(f"Idempotency-Key has to have 1 to {LONGEST_KEY} characters")
+    if len(request.tags) > MOST_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
+        raise InvalidInput(f"at most {MOST_TAGS} tags, each of 1 to 50 characters")
+    digest = cipher.digest(msgspec.to_builtins(request))
+    with database.writing() as connection:
+        workflow = repository.workflow_of(connection, organization_id, request.workflow_id)
+        if key is not None:
+            known = connection.execute(
+                select(executions).where(
+                    executions.c.organization_id == organization_id, executions.c.idempotency_key == key
+                )
+            ).one_or_none()
+            if known is not None:
+                if known.idempotency_digest != digest:
+                    raise Conflict("this Idempotency-Key was used for another request; send a new key")
+                return Created(row=known, workflow_type=workflow.deployment_type, new=False)
+        _refuse_review(msgspec.convert(workflow.manual_review, ManualReviewConfig))
+        execution_id = new_id()
+        connection.execute(insert(executions).values(_row(organization_id, workflow, execution_id, request, digest)))
+        row = repository.find(connection, organization_id, execution_id)
+    log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
+    return Created(row=row, workflow_type=workflow.deployment_type, new=True)
+
+
+def _row(
+    organization_id: str, workflow: Record, execution_id: str, request: NewExecution, digest: str
+) -> dict[str, Any]:
+    history = workflow.use_file_history if request.use_file_history is None else request.use_file_history
+    return {
+        "id": execution_id,
+        "organization_id": organization_id,
+        "workflow_id": workflow.id,
+        "pipeline_id": request.pipeline_id,
+        "status": ExecutionStatus.PENDING.value,
+        "execution_mode": clean(request.mode, 20),
+        "execution_method": "SCHEDULED" if request.scheduled else "DIRECT",
+        "execution_type": "COMPLETE",
+        "execution_log_id": clean(request.log_events_id or request.pipeline_id or "", 255),
+        "result_acknowledged": False,
+        "use_file_history": history,
+        "tags": [Tag(id=new_id(), name=clean(name) or "").to_dict() for name in request.tags],
+        "total_files": 0,
+        "successful_files": 0,
+        "failed_files": 0,
+        "stopped_files": 0,
+        "skipped": {},
+        "attempts": 0,
+        "batch_count": 0,
+        "q_file_no_list": [],
+        "error_message": "",
+        "execution_time": 0.0,
+        "idempotency_key": clean(request.idempotency_key),
+        "idempotency_digest": digest if request.idempotency_key else None,
+        "created_at": db_now(),
+        "modified_at": db_now(),
+        "progress_at": db_now(),
+    }
+
+
+def _refuse_review(review: ManualReviewConfig) -> None:
+    if review.review_required or review.review_percentage > 0 or review.rule_json:
+        raise ReviewUnavailable(
+            "the workflow asks for manual review, but no review queue is configured; "
+            "take manual_review out of the workflow, or set up a review queue first"
+        )
+
+
+def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> None:
+    """Send a new execution to its orchestrator; one that cannot be sent ends in ERROR.
+
+    Raises ``DispatchFailed``. A process that dies before this leaves the row PENDING, and the sweep sends it.
+    """
+    try:
+        messages.orchestrate(created.row, created.workflow_type).send(dispatcher)
+    except BrokerUnavailable as error:
+        cause = f"could not be dispatched: {error.message}"
+        with database.writing() as connection:
+            row = repository.lock_execution(connection, created.row.organization_id, created.row.id)
+            finalize.fail(connection, row, cause, error.code)
+        raise DispatchFailed(cause, created.row.id) from error
+
+
+def stop(database: Database, organization_id: str, execution_id: str) -> bool:
+    """Stop the execution and its open files; False when it was final already. Raises ``NotFound``."""
+    with database.writing() as connection:
+        row = repository.lock_execution(connection, organization_id, execution_id)
+        return finalize.stop(connection, row)

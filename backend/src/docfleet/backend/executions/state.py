@@ -1,0 +1,102 @@
+"""The state machine: the only module that writes a status.
+
+Every write is a compare-and-set along ``docfleet.core.status.ALLOWED``. A final status absorbs: the write
+changes nothing and the caller learns so from the result. Only the fields that are named are written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, update
+
+from docfleet.backend.db import chunks, db_now
+from docfleet.backend.executions.models import executions
+from docfleet.backend.files.models import file_executions as files
+from docfleet.core.status import ExecutionStatus, sources_of
+
+
+def _from(target: ExecutionStatus) -> list[str]:
+    return [status.value for status in sources_of(target)]
+
+
+def move_execution(connection: Connection, execution_id: str, target: ExecutionStatus, **fields: Any) -> bool:
+    """Set the execution's status and ``fields``; False when its present status does not lead there."""
+    if target.is_final:
+        fields |= {"finished_at": db_now(), "execution_time": db_now() - executions.c.created_at}
+    statement = (
+        update(executions)
+        .where(executions.c.id == execution_id, executions.c.status.in_(_from(target)))
+        .values(status=target.value, modified_at=db_now(), **fields)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def move_files(
+    connection: Connection, execution_id: str, target: ExecutionStatus, *where: ColumnElement[bool], **fields: Any
+) -> int:
+    """Set the status of an execution's files that may reach ``target``; the number of files moved."""
+    if target.is_final:
+        fields |= {"finished_at": db_now(), "owner": None, "lease_until": 0.0}
+    statement = (
+        update(files)
+        .where(files.c.execution_id == execution_id, files.c.status.in_(_from(target)), *where)
+        .values(status=target.value, modified_at=db_now(), **fields)
+    )
+    return connection.execute(statement).rowcount
+
+
+def take_files(connection: Connection, ids: list[str], owner: str, lease_seconds: float) -> None:
+    """Put free files under a lease: status EXECUTING, a new attempt, one strike more.
+
+    A file is free when it is open and no lease on it runs; the caller has locked and checked the rows.
+    """
+    free = files.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
+    for part in chunks(ids):
+        connection.execute(
+            update(files)
+            .where(files.c.id.in_(part), free, files.c.lease_until < db_now())
+            .values(
+                status=ExecutionStatus.EXECUTING.value,
+                attempt=files.c.attempt + 1,
+                strikes=files.c.strikes + 1,
+                owner=owner,
+                lease_until=db_now() + lease_seconds,
+                modified_at=db_now(),
+            )
+        )
+
+
+_OUTCOME = (
+    update(files)
+    .where(
+        files.c.id == bindparam("b_id"),
+        files.c.attempt == bindparam("b_attempt"),
+        files.c.status == ExecutionStatus.EXECUTING.value,
+    )
+    .values(
+        status=bindparam("b_status"),
+        error=bindparam("b_error"),
+        error_code=bindparam("b_error_code"),
+        file_hash=bindparam("b_file_hash"),
+        mime_type=bindparam("b_mime_type"),
+        outputs=bindparam("b_outputs", type_=files.c.outputs.type),
+        execution_time=bindparam("b_execution_time"),
+        owner=None,
+        lease_until=0.0,
+        finished_at=db_now(),
+        modified_at=db_now(),
+    )
+)
+
+
+def finish_files(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Write outcomes, one parameter set a file, each only under its own attempt.
+
+    Keys: b_id, b_attempt, b_status (final), b_error, b_error_code, b_file_hash, b_mime_type, b_outputs,
+    b_execution_time.
+    """
+    if any(not ExecutionStatus(row["b_status"]).is_final for row in rows):
+        raise ValueError("an outcome has to be a final status")
+    if rows:
+        connection.execute(_OUTCOME, rows)

@@ -1,0 +1,191 @@
+"""The sweep: what guarantees that every accepted execution ends.
+
+The chord of batches is the fast path; this finds what it lost: leases that ran out, messages that got lost,
+executions nobody finalized. One sweeper at a time (a lease row), each execution in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, text, update
+
+from docfleet.backend.db import Database, Record, db_now, upsert
+from docfleet.backend.dispatch import Dispatcher
+from docfleet.backend.executions import claims, finalize, messages, repository
+from docfleet.backend.executions.models import executions, leases
+from docfleet.backend.files.models import OPEN_FILE
+from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.workflows.models import workflows
+from docfleet.core.errors import BrokerUnavailable
+from docfleet.core.files import FileHashData
+from docfleet.core.ids import new_id
+from docfleet.core.status import ExecutionStatus
+
+log = structlog.get_logger(__name__)
+
+LEASE_NAME = "sweep"
+LEASE_SECONDS = 60.0
+FILES_A_MESSAGE = 50
+MOST_EXECUTIONS = 200
+MOST_FILES = 1000
+
+_RUNNING = executions.c.status == ExecutionStatus.EXECUTING.value
+_NOT_FINAL = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
+_LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until < db_now())
+
+
+class SweepResult(msgspec.Struct):
+    """What one sweep did. ``poisoned`` files ended after too many attempts, ``expired`` executions by a deadline."""
+
+    redispatched_files: int = 0
+    redispatched_executions: int = 0
+    finalized: int = 0
+    poisoned: int = 0
+    expired: int = 0
+
+
+class Sweep:
+    """One sweep over all organizations."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher, settings: BackendSettings) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._owner = new_id()
+        self._result = SweepResult()
+        self._messages: list[messages.Message] = []
+
+    def run(self) -> SweepResult:
+        """Sweep, unless somebody else is at it: then all numbers are 0."""
+        if not self._take_lease():
+            return self._result
+        try:
+            for where, step in self._steps():
+                for found in self._candidates(where):
+                    self._one(found, step)
+        finally:
+            with self._database.writing() as connection:
+                connection.execute(update(leases).where(leases.c.owner == self._owner).values(until=0.0))
+        self._send()
+        if any(msgspec.structs.astuple(self._result)):
+            log.info("sweep.done", **msgspec.structs.asdict(self._result))
+        return self._result
+
+    def _steps(self) -> Iterator[tuple[ColumnElement[bool], Any]]:
+        limit = self._settings.dispatch_deadline_seconds
+        if self._settings.execution_deadline_seconds > 0:
+            overdue = executions.c.created_at < db_now() - self._settings.execution_deadline_seconds
+            yield and_(_NOT_FINAL, overdue), self._expire
+        stuck = executions.c.progress_at < db_now() - 3 * self._settings.orchestration_timeout_seconds
+        yield and_(_NOT_FINAL, executions.c.dispatched_at.is_(None), stuck), self._abandon
+        of_it = files.c.execution_id == executions.c.id
+        dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
+        yield and_(dispatched, exists().where(of_it, _LOST)), self._hand_out_again
+        yield and_(dispatched, ~exists().where(of_it, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
+        quiet = and_(
+            executions.c.progress_at < db_now() - limit,
+            or_(executions.c.redispatched_at.is_(None), executions.c.redispatched_at < db_now() - limit),
+        )
+        pending = exists().where(of_it, files.c.status == ExecutionStatus.PENDING.value)
+        yield and_(dispatched, quiet, pending), self._send_batch
+        yield and_(_NOT_FINAL, executions.c.dispatched_at.is_(None), quiet), self._send_execution
+
+    def _candidates(self, where: ColumnElement[bool]) -> list[Record]:
+        with self._database.reading() as connection:
+            return list(
+                connection.execute(
+                    select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type)
+                    .join(workflows, workflows.c.id == executions.c.workflow_id)
+                    .where(where)
+                    .order_by(executions.c.progress_at)
+                    .limit(MOST_EXECUTIONS)
+                )
+            )
+
+    def _one(self, found: Record, step: Any) -> None:
+        with self._database.writing() as connection:
+            execution = repository.lock_execution(connection, found.organization_id, found.id)
+            if not repository.is_final(execution):
+                step(connection, execution, found.deployment_type)
+
+    def _expire(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        seconds = self._settings.execution_deadline_seconds
+        cause = f"the deadline passed: the execution was not done {seconds:.0f} seconds after it was created"
+        self._result.expired += finalize.fail(connection, execution, cause, "deadline_exceeded")
+
+    def _abandon(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        seconds = 3 * self._settings.orchestration_timeout_seconds
+        cause = (
+            f"no worker listed the source within {seconds:.0f} seconds; "
+            "check that a general worker runs and reaches the broker, then run the workflow again"
+        )
+        self._result.expired += finalize.fail(connection, execution, cause, "orchestration_timeout")
+
+    def _hand_out_again(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        deadline = self._settings.dispatch_deadline_seconds
+        rows = connection.execute(
+            select(*claims.CLAIM_COLUMNS)
+            .where(files.c.execution_id == execution.id, _LOST)
+            .where(or_(files.c.redispatched_at.is_(None), files.c.redispatched_at < db_now() - deadline))
+            .order_by(files.c.file_number)
+            .limit(MOST_FILES)
+            .with_for_update()
+        ).all()
+        spent = [row for row in rows if row.strikes >= self._settings.max_file_attempts]
+        claims.give_up(connection, execution, spent)
+        self._result.poisoned += len(spent)
+        again = [row for row in rows if row.strikes < self._settings.max_file_attempts]
+        for start in range(0, len(again), FILES_A_MESSAGE):
+            part = again[start : start + FILES_A_MESSAGE]
+            named = [(row.id, msgspec.convert(row.data, FileHashData)) for row in part]
+            self._messages.append(messages.batch(execution, workflow_type, named))
+            connection.execute(
+                update(files).where(files.c.id.in_([row.id for row in part])).values(redispatched_at=db_now())
+            )
+        self._result.redispatched_files += len(again)
+
+    def _finalize(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        self._result.finalized += finalize.when_done(connection, execution)
+
+    def _send_batch(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        waiting = connection.scalar(
+            select(files.c.id)
+            .where(
+                files.c.execution_id == execution.id, text(OPEN_FILE), files.c.status == ExecutionStatus.PENDING.value
+            )
+            .limit(1)
+        )
+        if waiting is not None:
+            self._messages.append(messages.batch(execution, workflow_type, []))
+            self._remember(connection, execution)
+
+    def _send_execution(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        self._messages.append(messages.orchestrate(execution, workflow_type))
+        self._remember(connection, execution)
+
+    def _remember(self, connection: Connection, execution: Record) -> None:
+        connection.execute(update(executions).where(executions.c.id == execution.id).values(redispatched_at=db_now()))
+        self._result.redispatched_executions += 1
+
+    def _send(self) -> None:
+        for message in self._messages:
+            try:
+                message.send(self._dispatcher)
+            except BrokerUnavailable as error:
+                # The next sweep after the dispatch deadline tries again.
+                log.warning("sweep.dispatch_failed", task=message.task.value, error=error.message)
+                return
+
+    def _take_lease(self) -> bool:
+        with self._database.writing() as connection:
+            values = {"owner": self._owner, "until": db_now() + LEASE_SECONDS}
+            statement = upsert(connection, leases).values(name=LEASE_NAME, **values)
+            taken = connection.execute(
+                statement.on_conflict_do_update(index_elements=["name"], set_=values, where=leases.c.until < db_now())
+            )
+            return taken.rowcount == 1

@@ -1,0 +1,1 @@
+"""Files of executions, and the history of files over executions."""

@@ -1,0 +1,38 @@
+"""Bringing a database to the newest schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from docfleet.backend.db import Database
+
+log = structlog.get_logger(__name__)
+
+_ADVISORY_LOCK = 734_220_115
+
+
+def upgrade(database_url: str) -> None:
+    """Apply what is missing, in one transaction; prints nothing. Several processes may call it at once."""
+    database = Database(database_url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    try:
+        with database.writing() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            newest = ScriptDirectory.from_config(config).get_current_head()
+            present = MigrationContext.configure(connection).get_current_revision()
+            if present == newest:
+                return
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            log.info("database.upgraded", before=present, after=newest)
+    finally:
+        database.close()

@@ -1,0 +1,55 @@
+"""Management API of organizations and their settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import get, put
+
+from docfleet.backend.db import Database
+from docfleet.backend.organizations import repository
+
+
+class OrganizationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What an organization is called."""
+
+    name: str = ""
+
+
+class SettingBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A setting's value; null takes the override away."""
+
+    value: int | None
+
+
+@put("/organizations/{organization:str}", sync_to_thread=True, opt={"organization": False}, tags=["organizations"])
+def put_organization(organization: str, data: OrganizationBody, database: Database) -> dict[str, Any]:
+    """Create an organization or rename it; needs no X-Organization-ID."""
+    with database.writing() as connection:
+        created = repository.put(connection, organization, data.name)
+    return {"organization_id": organization, "created": created}
+
+
+def _setting(database: Database, organization_id: str, key: str) -> dict[str, Any]:
+    with database.reading() as connection:
+        value = repository.settings(connection, organization_id).get(key)
+    return {"key": key, "value": value, "has_organization_override": value is not None}
+
+
+@get("/settings/{key:str}", sync_to_thread=True, tags=["organizations"])
+def get_setting(key: str, database: Database, organization_id: str) -> dict[str, Any]:
+    """The organization's override; null when it has none."""
+    repository.check_setting(key)
+    return _setting(database, organization_id, key)
+
+
+@put("/settings/{key:str}", sync_to_thread=True, tags=["organizations"])
+def put_setting(key: str, data: SettingBody, database: Database, organization_id: str) -> dict[str, Any]:
+    """Set or clear the organization's override."""
+    with database.writing() as connection:
+        repository.put_setting(connection, organization_id, key, data.value)
+    return _setting(database, organization_id, key)
+
+
+handlers = [put_organization, get_setting, put_setting]

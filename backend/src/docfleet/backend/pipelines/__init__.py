@@ -1,0 +1,1 @@
+"""Pipelines: a workflow with a schedule and the status of its last run."""

@@ -1,0 +1,112 @@
+"""Errors over HTTP: one shape, ``application/problem+json`` (RFC 9457), with a stable ``code``."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from docfleet.core import errors
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
+    (errors.NotAllowed, 401),
+    (errors.NotFound, 404),
+    (errors.Conflict, 409),
+    (errors.ReviewUnavailable, 422),
+    (errors.DependencyError, 503),
+    (errors.InvalidInput, 400),
+    (errors.ConfigurationError, 400),
+    (errors.ToolUnknown, 400),
+    (errors.ToolSettingsInvalid, 400),
+)
+_CODE_OF_STATUS = {400: "invalid_input", 401: "not_allowed", 404: "not_found", 405: "method_not_allowed"}
+
+
+class DispatchFailed(errors.BrokerUnavailable):
+    """The execution was written but could not be sent; it is ERROR now."""
+
+    def __init__(self, message: str, execution_id: str) -> None:
+        super().__init__(message)
+        self.execution_id = execution_id
+
+
+def status_of(error: errors.DocfleetError) -> int:
+    """The HTTP status of an error of the tree; 500 for one that is nobody's fault but ours."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def _problem(request: Request[Any, Any, Any], status: int, code: str, detail: str, **more: Any) -> Response[Any]:
+    body = {
+        "type": f"urn:docfleet:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "instance": request.url.path,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return Response({**body, **more}, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _docfleet(request: Request[Any, Any, Any], error: errors.DocfleetError) -> Response[Any]:
+    status = status_of(error)
+    if status == 500:
+        log.error("request.failed", path=request.url.path, error=error.message, code=error.code)
+    more = {"execution_id": error.execution_id} if isinstance(error, DispatchFailed) else {}
+    return _problem(request, status, error.code, error.message, **more)
+
+
+def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
+    found = error.extra if isinstance(error.extra, list) else []
+    texts = [f"{item.get('key') or 'body'}: {item.get('message')}" for item in found if isinstance(item, dict)]
+    more = {"errors": texts} if texts else {}
+    return _problem(request, 400, "invalid_input", "; ".join(texts) or error.detail, **more)
+
+
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "invalid_input")
+    if status >= 500:
+        log.error("request.failed", path=request.url.path, exc_info=error)
+    detail = "the server failed; its log says why" if status >= 500 else error.detail
+    if status == 404:
+        detail = f"there is no {request.method} {request.url.path}"
+    return _problem(request, status, code, detail)
+
+
+def _database(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("database.unavailable", path=request.url.path, error=str(getattr(error, "orig", None) or error))
+    return _problem(request, 503, errors.DependencyError.code, "the database does not answer; try again")
+
+
+def _integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Response[Any]:
+    log.warning("database.conflict", path=request.url.path, error=str(error.orig))
+    return _problem(request, 409, errors.Conflict.code, "the same row was written at the same time; try again")
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("request.crashed", path=request.url.path, exc_info=error)
+    return _problem(request, 500, "internal_error", "the server failed; its log says why")
+
+
+handlers: ExceptionHandlersMap = {
+    errors.DocfleetError: _docfleet,
+    ValidationException: _validation,
+    HTTPException: _http,
+    OperationalError: _database,
+    InterfaceError: _database,
+    PoolTimeout: _database,
+    IntegrityError: _integrity,
+    Exception: _unexpected,
+}
+"""Litestar's map from exception to answer: never a stack trace, never a secret."""

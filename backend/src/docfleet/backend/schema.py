@@ -1,0 +1,25 @@
+"""All tables: importing this module fills ``metadata``."""
+
+from __future__ import annotations
+
+from docfleet.backend.connectors import models as connectors
+from docfleet.backend.db import metadata
+from docfleet.backend.executions import models as executions
+from docfleet.backend.files import models as files
+from docfleet.backend.organizations import models as organizations
+from docfleet.backend.pipelines import models as pipelines
+from docfleet.backend.tools import models as tools
+from docfleet.backend.usage import models as usage
+from docfleet.backend.workflows import models as workflows
+
+__all__ = [
+    "connectors",
+    "executions",
+    "files",
+    "metadata",
+    "organizations",
+    "pipelines",
+    "tools",
+    "usage",
+    "workflows",
+]

@@ -1,0 +1,70 @@
+"""Settings of the backend process, read once from the environment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import msgspec
+
+from docfleet.backend.db import normalise_url
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.settings import read_settings
+
+SHORTEST_KEY = 32
+_SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """What ``docfleet backend`` reads. Times are seconds; 0 as EXECUTION_DEADLINE_SECONDS means none.
+
+    MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the claims of
+    one file within one execution. Raises ``ConfigurationError`` naming the variable.
+    """
+
+    database_url: str
+    internal_service_api_key: str
+    encryption_key: str
+    broker_url: str = msgspec.field(name="CELERY_BROKER_BASE_URL")
+    internal_service_api_key_previous: str | None = None
+    backend_host: str = "127.0.0.1"
+    backend_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    max_parallel_file_batches: Positive | None = None
+    max_file_execution_count: Positive = 3
+    max_file_attempts: Positive = 5
+    dispatch_deadline_seconds: Seconds = 60.0
+    execution_deadline_seconds: Seconds = 0.0
+    orchestration_timeout_seconds: Seconds = 300.0
+    tool_registry_config_path: str | None = None
+
+    def __post_init__(self) -> None:
+        normalise_url(self.database_url)
+        _check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)
+        if self.internal_service_api_key_previous is not None:
+            _check_key("INTERNAL_SERVICE_API_KEY_PREVIOUS", self.internal_service_api_key_previous)
+
+    @classmethod
+    def read(cls) -> Self:
+        """The settings of this process."""
+        return read_settings(cls)
+
+    def __repr__(self) -> str:
+        return f"BackendSettings(port={self.backend_port})"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that are accepted: the current one and, while it is rotated, the previous one."""
+        return tuple(filter(None, (self.internal_service_api_key, self.internal_service_api_key_previous)))
+
+
+def _check_key(name: str, value: str) -> None:
+    if value.strip().lower() in _SAMPLE_KEYS:
+        raise ConfigurationError(f"setting {name} holds a published sample value: make a random key of your own")
+    if len(value) < SHORTEST_KEY:
+        raise ConfigurationError(
+            f"setting {name} is too short: at least {SHORTEST_KEY} characters, for example from `openssl rand -hex 32`"
+        )

@@ -1,0 +1,1 @@
+"""Tool instances: the steps of a workflow."""

@@ -1,0 +1,80 @@
+"""Reads and writes of usage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from docfleet.backend.db import db_now, upsert
+from docfleet.backend.usage.models import page_usage, usage
+from docfleet.core.results import FileOutcome
+
+TOKENS = ("embedding_tokens", "prompt_tokens", "completion_tokens", "total_tokens")
+
+
+def _number(value: Any) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def usage_row(organization_id: str, run_id: str, record: dict[str, Any], now: float | None) -> dict[str, Any]:
+    """A row from a record as it was sent; a number that is none counts as 0."""
+    return {
+        "organization_id": organization_id,
+        "run_id": run_id,
+        **{name: min(int(_number(record.get(name))), 2**62) for name in TOKENS},
+        "cost_in_dollars": float(_number(record.get("cost_in_dollars"))),
+        "details": record,
+        "created_at": now,
+    }
+
+
+def record(connection: Connection, organization_id: str, outcomes: list[FileOutcome]) -> None:
+    """Write what the files of a report cost; called once a file, in the transaction that ends it."""
+    used = [outcome for outcome in outcomes if outcome.usage]
+    paged = [outcome for outcome in outcomes if outcome.pages > 0]
+    if not used and not paged:
+        return
+    now = connection.scalar(select(db_now()))
+    if used:
+        add(connection, [usage_row(organization_id, o.file_execution_id, o.usage, now) for o in used])
+    if paged:
+        statement = upsert(connection, page_usage).on_conflict_do_nothing(index_elements=["run_id"])
+        rows = [
+            {
+                "run_id": outcome.file_execution_id,
+                "organization_id": organization_id,
+                "pages_processed": outcome.pages,
+                "created_at": now,
+            }
+            for outcome in paged
+        ]
+        connection.execute(statement, rows)
+
+
+def add(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Write usage rows (``usage_row``)."""
+    connection.execute(insert(usage), rows)
+
+
+def totals(connection: Connection, organization_id: str, run_id: str) -> dict[str, Any]:
+    """Tokens and cost of one file execution, summed."""
+    names = (*TOKENS, "cost_in_dollars")
+    row = connection.execute(
+        select(*(func.coalesce(func.sum(usage.c[name]), 0).label(name) for name in names)).where(
+            usage.c.organization_id == organization_id, usage.c.run_id == run_id
+        )
+    ).one()
+    return dict(row._mapping)
+
+
+def pages(connection: Connection, organization_id: str, run_id: str) -> int:
+    """Pages of one file execution."""
+    return (
+        connection.scalar(
+            select(page_usage.c.pages_processed).where(
+                page_usage.c.run_id == run_id, page_usage.c.organization_id == organization_id
+            )
+        )
+        or 0
+    )

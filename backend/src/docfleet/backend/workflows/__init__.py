@@ -1,0 +1,1 @@
+"""Workflows: what is read, which tools run, where results go."""

@@ -1,0 +1,44 @@
+"""Management API of workflows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Router, get, put
+from litestar.params import Parameter
+
+from docfleet.backend.db import Database
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.workflows import service
+from docfleet.backend.workflows.service import Applied
+from docfleet.backend.workflows.spec import WorkflowSpec
+from docfleet.tools.registry import ToolRegistry
+
+
+@put("/", sync_to_thread=True, summary="Create or change a workflow")
+def put_workflow(
+    data: WorkflowSpec, database: Database, cipher: Cipher, tools: ToolRegistry, organization_id: str
+) -> Applied:
+    """Idempotent by name. An unknown connector, tool or setting is refused and named."""
+    with database.writing() as connection:
+        return service.apply(connection, cipher, tools, organization_id, data)
+
+
+@get("/", sync_to_thread=True, summary="List workflows")
+def list_workflows(
+    database: Database, organization_id: str, limit: Annotated[int, Parameter(ge=1, le=500)] = 100
+) -> dict[str, Any]:
+    """By name."""
+    with database.reading() as connection:
+        return {"workflows": service.listing(connection, organization_id, limit)}
+
+
+@get("/{workflow_id:uuid}", sync_to_thread=True, summary="Show a workflow")
+def get_workflow(workflow_id: UUID, database: Database, cipher: Cipher, organization_id: str) -> dict[str, Any]:
+    """As it was stated; secrets are masked."""
+    with database.reading() as connection:
+        return service.describe(connection, cipher, organization_id, str(workflow_id))
+
+
+router = Router(path="/workflows", route_handlers=[put_workflow, list_workflows, get_workflow], tags=["workflows"])

@@ -1,0 +1,212 @@
+"""Applying a workflow: check everything, then write it as a whole."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, delete, insert, select, update
+
+from docfleet.backend.connectors.models import connector_instances
+from docfleet.backend.db import Record, clean, db_now, iso, upsert
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.executions import context, repository
+from docfleet.backend.tools.models import tool_instances
+from docfleet.backend.workflows.models import workflow_endpoints, workflows
+from docfleet.backend.workflows.spec import DestinationSpec, SourceSpec, WorkflowSpec, configuration
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings, table_settings
+from docfleet.connectors.registry import connector_info
+from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput
+from docfleet.core.ids import new_id
+from docfleet.tools.registry import ToolRegistry
+
+log = structlog.get_logger(__name__)
+
+MASK = "********"
+
+
+class Applied(msgspec.Struct):
+    """What ``apply`` did."""
+
+    workflow_id: str
+    created: bool
+    changed: bool
+
+
+class Endpoint(msgspec.Struct):
+    """A checked endpoint, ready to be written."""
+
+    kind: str
+    info: ConnectorInfo
+    settings: dict[str, Any]
+    configuration: dict[str, Any]
+
+
+def apply(
+    connection: Connection, cipher: Cipher, tools: ToolRegistry, organization_id: str, spec: WorkflowSpec
+) -> Applied:
+    """Create or replace the workflow of this name; applying the same again changes nothing.
+
+    Raises ``InvalidInput`` naming the connector, tool or setting at fault.
+    """
+    source, destination = _source(spec.source), _destination(spec.destination)
+    steps = _steps(tools, spec)
+    normal = [source, destination, steps, spec.description, spec.use_file_history, spec.max_file_execution_count]
+    digest = cipher.digest(msgspec.to_builtins([*normal, spec.manual_review]))
+    found = connection.execute(
+        select(workflows.c.id, workflows.c.digest)
+        .where(workflows.c.organization_id == organization_id, workflows.c.workflow_name == clean(spec.name))
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if found is not None and found.digest == digest:
+        return Applied(workflow_id=found.id, created=False, changed=False)
+    values = {
+        "description": clean(spec.description),
+        "is_active": True,
+        "deployment_type": "ETL" if destination.info.mode is ConnectorMode.DATABASE else "TASK",
+        "use_file_history": spec.use_file_history,
+        "max_file_execution_count": spec.max_file_execution_count,
+        "manual_review": msgspec.to_builtins(spec.manual_review),
+        "digest": digest,
+        "modified_at": db_now(),
+    }
+    if found is None:
+        workflow_id = new_id()
+        identity = {"id": workflow_id, "organization_id": organization_id, "workflow_name": clean(spec.name)}
+        connection.execute(insert(workflows).values(**identity, created_at=db_now(), **values))
+    else:
+        workflow_id = found.id
+        connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(**values))
+    for endpoint in (source, destination):
+        _write_endpoint(connection, cipher, organization_id, workflow_id, endpoint)
+    connection.execute(delete(tool_instances).where(tool_instances.c.workflow_id == workflow_id))
+    connection.execute(insert(tool_instances), [_tool_row(workflow_id, step) for step in steps])
+    log.info("workflow.applied", workflow_id=workflow_id, created=found is None)
+    return Applied(workflow_id=workflow_id, created=found is None, changed=True)
+
+
+def _derived(workflow_id: str, name: str) -> str:
+    # The same id after every change, so that what runs keeps finding its tools and connectors.
+    return str(uuid.uuid5(uuid.UUID(workflow_id), name))
+
+
+def _checked(where: str, connector: str, settings: dict[str, Any]) -> tuple[ConnectorInfo, dict[str, Any]]:
+    try:
+        info = connector_info(connector)
+        return info, connector_settings(info, settings)
+    except ConfigurationError as error:
+        raise InvalidInput(f"{where}: {error.message}") from error
+
+
+def _source(spec: SourceSpec) -> Endpoint:
+    info, settings = _checked("source", spec.connector, spec.settings)
+    if info.mode is not ConnectorMode.FILESYSTEM or not info.can_read:
+        raise InvalidInput(f"source: connector {spec.connector!r} cannot be read from; use one that holds files")
+    return Endpoint(kind="SOURCE", info=info, settings=settings, configuration=configuration(spec))
+
+
+def _destination(spec: DestinationSpec) -> Endpoint:
+    info, settings = _checked("destination", spec.connector, spec.settings)
+    if not info.can_write:
+        raise InvalidInput(f"destination: connector {spec.connector!r} cannot be written to")
+    found = configuration(spec)
+    if info.mode is ConnectorMode.DATABASE:
+        try:
+            table_settings(found)
+        except ConfigurationError as error:
+            raise InvalidInput(f"destination: {error.message}") from error
+    return Endpoint(kind="DESTINATION", info=info, settings=settings, configuration=found)
+
+
+def _steps(tools: ToolRegistry, spec: WorkflowSpec) -> list[dict[str, Any]]:
+    steps = []
+    for number, step in enumerate(spec.tools, start=1):
+        try:
+            settings = tools.validate(step.tool, step.settings)
+            version = tools.get(step.tool).version
+        except DocfleetError as error:
+            raise InvalidInput(f"tool {number} ({step.tool}): {error.message}") from error
+        steps.append({"tool_id": step.tool, "step": number, "version": version, "metadata": settings})
+    return steps
+
+
+def _tool_row(workflow_id: str, step: dict[str, Any]) -> dict[str, Any]:
+    return {"id": _derived(workflow_id, f"tool {step['step']}"), "workflow_id": workflow_id, **step}
+
+
+def _write_endpoint(
+    connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str, endpoint: Endpoint
+) -> None:
+    connector = {
+        "connector_name": endpoint.info.name,
+        "connector_id": endpoint.info.connector_id,
+        "connector_mode": endpoint.info.mode.value,
+        "connector_metadata": cipher.seal(endpoint.settings),
+        "modified_at": db_now(),
+    }
+    key = _derived(workflow_id, f"connector {endpoint.kind}")
+    statement = upsert(connection, connector_instances).values(
+        id=key, organization_id=organization_id, created_at=db_now(), **connector
+    )
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=connector))
+    values = {
+        "connection_type": endpoint.info.mode.value,
+        "configuration": endpoint.configuration,
+        "connector_instance_id": key,
+    }
+    statement = upsert(connection, workflow_endpoints).values(
+        id=_derived(workflow_id, f"endpoint {endpoint.kind}"),
+        workflow_id=workflow_id,
+        endpoint_type=endpoint.kind,
+        **values,
+    )
+    connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "endpoint_type"], set_=values))
+
+
+def listing(connection: Connection, organization_id: str, limit: int) -> list[dict[str, Any]]:
+    """The organization's workflows by name, without endpoints and tools."""
+    rows = connection.execute(
+        select(workflows)
+        .where(workflows.c.organization_id == organization_id)
+        .order_by(workflows.c.workflow_name)
+        .limit(limit)
+    )
+    return [_described(row) for row in rows]
+
+
+def describe(connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str) -> dict[str, Any]:
+    """One workflow as its specification, secrets masked. Raises ``NotFound``."""
+    row = repository.workflow_of(connection, organization_id, workflow_id)
+    found = context.endpoints(connection, workflow_id)
+    return {
+        **_described(row),
+        "source": _endpoint(cipher, found["SOURCE"]),
+        "tools": [{"tool": step.tool_id, "settings": step.metadata} for step in context.steps(connection, workflow_id)],
+        "destination": _endpoint(cipher, found["DESTINATION"]),
+    }
+
+
+def _described(row: Record) -> dict[str, Any]:
+    return {
+        "workflow_id": row.id,
+        "name": row.workflow_name,
+        "description": row.description,
+        "workflow_type": row.deployment_type,
+        "is_active": row.is_active,
+        "use_file_history": row.use_file_history,
+        "max_file_execution_count": row.max_file_execution_count,
+        "manual_review": row.manual_review,
+        "created_at": iso(row.created_at),
+        "modified_at": iso(row.modified_at),
+    }
+
+
+def _endpoint(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
+    secrets = connector_info(endpoint.connector_id).secrets
+    settings = {
+        key: MASK if key in secrets and value else value for key, value in context.opened(cipher, endpoint).items()
+    }
+    name = endpoint.connector_id.partition("|")[0]
+    return {"connector": name, "settings": settings, **endpoint.configuration}

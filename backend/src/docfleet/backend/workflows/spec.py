@@ -1,0 +1,80 @@
+"""What a workflow is, as a person or the command line states it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from docfleet.core.review import ManualReviewConfig
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class SourceSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Where files come from. ``max_files`` None means all of them; ``reprocess_interval`` counts ``interval_unit``."""
+
+    connector: str
+    settings: dict[str, Any] = {}
+    folders: list[str] = msgspec.field(default_factory=lambda: ["/"])
+    file_extensions: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    process_sub_directories: bool = True
+    max_files: AtLeastOne | None = None
+    file_processing_order: Literal["unordered", "oldest_first", "newest_first"] = "unordered"
+    file_reprocessing_handling: Literal["skip_duplicates", "reprocess_after_interval"] = "skip_duplicates"
+    reprocess_interval: AtLeastOne | None = None
+    interval_unit: Literal["days", "months"] = "days"
+
+    def __post_init__(self) -> None:
+        if self.file_reprocessing_handling == "reprocess_after_interval" and self.reprocess_interval is None:
+            raise ValueError("reprocess_after_interval needs a reprocessInterval (a number of days or months)")
+
+
+class ToolSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One step."""
+
+    tool: str
+    settings: dict[str, Any] = {}
+
+
+class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Where results go: ``table`` and the column settings for a database, ``output_folder`` for a file system."""
+
+    connector: str
+    settings: dict[str, Any] = {}
+    table: str | None = None
+    column_mode: Literal["WRITE_JSON_TO_A_SINGLE_COLUMN", "SPLIT_JSON_INTO_COLUMNS"] | None = None
+    single_column_name: str | None = None
+    include_agent: bool | None = None
+    agent_name: str | None = None
+    include_timestamp: bool | None = None
+    file_path: str | None = None
+    execution_id: str | None = None
+    output_folder: str | None = None
+
+
+class WorkflowSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A workflow: a source, tools in order, a destination. Its name is unique in the organization."""
+
+    name: Name
+    source: SourceSpec
+    tools: list[ToolSpec]
+    destination: DestinationSpec
+    description: str = ""
+    use_file_history: bool = True
+    max_file_execution_count: AtLeastOne | None = None
+    manual_review: ManualReviewConfig = msgspec.field(default_factory=ManualReviewConfig)
+
+    def __post_init__(self) -> None:
+        if not self.tools:
+            raise ValueError("a workflow needs at least one tool")
+
+
+_NOT_CONFIGURATION = ("connector", "settings")
+
+
+def configuration(endpoint: SourceSpec | DestinationSpec) -> dict[str, Any]:
+    """The endpoint's configuration under the wire's keys, without what is unset."""
+    built = msgspec.to_builtins(endpoint)
+    return {key: value for key, value in built.items() if key not in _NOT_CONFIGURATION and value is not None}
