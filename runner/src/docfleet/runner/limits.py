@@ -5,7 +5,7 @@ limit         kernel (per process)                   watched (the whole run)
 ============  =====================================  ==========================================
 wall clock    -                                      deadline
 CPU           RLIMIT_CPU, SIGXCPU                    -
-memory        RLIMIT_DATA                            resident private memory of all processes
+memory        RLIMIT_DATA                            resident memory of all processes
 file size     RLIMIT_FSIZE, SIGXFSZ or EFBIG         everything in the run's folder together
 processes     - (RLIMIT_NPROC counts the user's)     descendants
 ============  =====================================  ==========================================
@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import resource
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from docfleet.core.execution import RunLimits
 from docfleet.runner.engines.wire import Breach
@@ -84,7 +85,7 @@ class Watch:
     def writes_too_much(self) -> bool:
         """Whether the folder grew by more than one file may hold."""
         allowed = self.input_bytes + self.limits.file_size_bytes
-        return folder_bytes(self.root, allowed) > allowed
+        return folder_size(self.root, allowed).total > allowed
 
     def _measure(self) -> tuple[int, int]:
         pids = set(descendants(self.leader))
@@ -92,34 +93,43 @@ class Watch:
         for pid in children(os.getpid()):
             if pid not in pids and group_of(pid) == self.leader:
                 pids.update(descendants(pid))
-        private = shared = 0
-        for pid in pids:
-            anonymous, segment = _resident(pid)
-            private += anonymous
-            shared = max(shared, segment)  # a segment is resident in each process that maps it, but exists once
-        return len(pids), private + shared
+        memory = sum(map(_resident_bytes, pids))
+        if memory > self.limits.memory_bytes:
+            # Pages that several processes share were counted in each. The exact sum is dear: only in doubt.
+            memory = sum(map(_proportional_bytes, pids))
+        return len(pids), memory
 
 
-def _resident(pid: int) -> tuple[int, int]:
-    anonymous = shared = 0
+def _resident_bytes(pid: int) -> int:
+    return _sum_of_lines(f"/proc/{pid}/status", (b"RssAnon:", b"RssShmem:"))
+
+
+def _proportional_bytes(pid: int) -> int:
+    return _sum_of_lines(f"/proc/{pid}/smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:"))
+
+
+def _sum_of_lines(path: str, names: tuple[bytes, ...]) -> int:
     try:
-        with open(f"/proc/{pid}/status", "rb", buffering=0) as stream:  # noqa: PTH123
-            for line in stream.read(8192).splitlines():
-                if line.startswith(b"RssAnon:"):
-                    anonymous = int(line.split()[1]) * 1024
-                elif line.startswith(b"RssShmem:"):
-                    shared = int(line.split()[1]) * 1024
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return anonymous, shared
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123
+            lines = stream.read(8192).splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))
 
 
-def folder_bytes(root: str, enough: int) -> int:
-    """Bytes in all files below ``root``, without following links; counting ends above ``enough``.
+class FolderSize(NamedTuple):
+    """Bytes in all files of a folder, and in the largest of them."""
 
-    More than ``MAX_FILES`` entries count as ``enough + 1``.
+    total: int
+    largest: int
+
+
+def folder_size(root: str, enough: int) -> FolderSize:
+    """Size of all files below ``root``, without following links; counting ends above ``enough``.
+
+    More than ``MAX_FILES`` entries count as ``enough + 1`` bytes.
     """
-    total = entries = 0
+    total = largest = entries = 0
     pending = [root]
     while pending:
         try:
@@ -129,9 +139,11 @@ def folder_bytes(root: str, enough: int) -> int:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
                     else:
-                        total += entry.stat(follow_symlinks=False).st_size
+                        size = entry.stat(follow_symlinks=False).st_size
+                        total += size
+                        largest = max(largest, size)
                     if total > enough or entries > MAX_FILES:
-                        return enough + 1
+                        return FolderSize(enough + 1, largest)
         except OSError:
             continue  # the tool removes files while we look
-    return total
+    return FolderSize(total, largest)

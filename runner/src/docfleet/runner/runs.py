@@ -25,7 +25,7 @@ from docfleet.core.execution import RunRequest, RunState
 from docfleet.core.storage import resolve_folder
 from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
-from docfleet.runner.limits import folder_bytes
+from docfleet.runner.limits import folder_size
 from docfleet.runner.logs import Output, log
 from docfleet.runner.settings import RunnerSettings
 from docfleet.runner.verdict import failure
@@ -218,8 +218,8 @@ class RunTable:
 
         def conclude(working: Working, ended: RunEnded, output: Output) -> dict[str, Any]:
             allowed = working.input_bytes + request.limits.file_size_bytes
-            too_large = folder_bytes(str(working.root), allowed) > allowed
-            cause = failure(ended, output, request.limits, too_large=too_large)
+            size = folder_size(str(working.root), allowed)
+            cause = failure(ended, output, request.limits, size, allowed)
             if cause is not None:
                 raise cause
             return execution.publish(working, request.step)

@@ -15,6 +15,7 @@ from docfleet.core.errors import (
 )
 from docfleet.core.execution import RunLimits
 from docfleet.runner.engines.wire import RunEnded
+from docfleet.runner.limits import FolderSize
 from docfleet.runner.logs import Output
 
 _NEAR = 0.85
@@ -23,20 +24,22 @@ _NEAR = 0.85
 _ALLOCATION_SIGNALS = (signals.SIGSEGV, signals.SIGABRT, signals.SIGBUS, signals.SIGTRAP)
 
 
-def failure(ended: RunEnded, output: Output, limits: RunLimits, *, too_large: bool) -> DocfleetError | None:
+def failure(
+    ended: RunEnded, output: Output, limits: RunLimits, size: FolderSize, allowed_bytes: int
+) -> DocfleetError | None:
     """The cause of a run that did not end with exit code 0 inside its limits, else None.
 
-    ``too_large``: what it wrote is above the limit now that it has ended.
+    ``size`` is what its folder holds now, ``allowed_bytes`` what it may hold in all.
     """
     if ended.failure is not None:
         return ToolFailed(ended.failure)
     if ended.breach is not None:
         return _breach(ended, limits)
-    if too_large or ended.signal == signals.SIGXFSZ:
+    if size.total > allowed_bytes or ended.signal == signals.SIGXFSZ:
         return _output(limits)
     if ended.signal is not None:
         return _signal(ended, ended.signal, limits)
-    return _exit(ended, output, limits) if ended.exit_code else None
+    return _exit(ended, output, limits, size) if ended.exit_code else None
 
 
 def _breach(ended: RunEnded, limits: RunLimits) -> DocfleetError:
@@ -64,10 +67,15 @@ def _signal(ended: RunEnded, number: int, limits: RunLimits) -> DocfleetError:
     return ToolCrashed(f"the tool crashed on this document: {name} (signal {number})")
 
 
-def _exit(ended: RunEnded, output: Output, limits: RunLimits) -> DocfleetError:
-    if (line := output.error) is not None:
-        error = error_from_code(line.error_code or ToolFailed.code, line.log)
+def _exit(ended: RunEnded, output: Output, limits: RunLimits, size: FolderSize) -> DocfleetError:
+    line = output.error
+    if line is not None and line.error_code not in (None, ToolFailed.code):
+        error = error_from_code(line.error_code or "", line.log)
         return error if type(error) is not DocfleetError else ToolFailed(line.log)
+    if size.largest >= limits.file_size_bytes:  # a program that ignores SIGXFSZ is only told EFBIG
+        return _output(limits)
+    if line is not None:
+        return ToolFailed(line.log)
     if output.last_text.startswith("MemoryError") or _near_memory_limit(ended, limits):
         return _memory(limits)
     said = f": {output.last_text[:500]}" if output.last_text else ""

@@ -208,8 +208,8 @@ def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
         relative = pending.pop()
         if relative == COPY_TO_FOLDER and not os.path.lexists(folder / relative):
             break
-        if (folder / relative).is_symlink():
-            raise ToolResultInvalid(f"the tool left a symbolic link in its result: {relative!r:.200}")
+        if not stat.S_ISDIR((folder / relative).lstat().st_mode):
+            raise ToolResultInvalid(f"the tool made {COPY_TO_FOLDER} something else than a folder")
         with os.scandir(folder / relative) as listing:
             for entry in listing:
                 name = f"{relative}/{entry.name}"
@@ -218,5 +218,6 @@ def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
                 elif entry.is_file(follow_symlinks=False):
                     found.append((name, entry.stat(follow_symlinks=False)))
                 else:
-                    raise ToolResultInvalid(f"the tool left something that is no file in its result: {name!r:.200}")
+                    kind = "a symbolic link" if entry.is_symlink() else "something that is no file"
+                    raise ToolResultInvalid(f"the tool left {kind} in its result: {name!r:.200}")
     return found
