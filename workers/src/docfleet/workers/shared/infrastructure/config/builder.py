@@ -36,7 +36,7 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_url": settings.broker_url,
         "result_backend": settings.celery_result_backend,
         "include": [spec.tasks_module],
-        "task_queues": [Queue(name.value, Exchange(""), routing_key=name.value) for name in QueueName],
+        "task_queues": [Queue(name.value, Exchange(name.value), routing_key=name.value) for name in QueueName],
         "task_default_queue": spec.queues[0].value,
         "task_routes": {task.value: {"queue": row.queues[0].value} for row in WORKERS.values() for task in row.tasks},
         "task_serializer": "json",
