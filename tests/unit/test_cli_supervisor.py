@@ -109,9 +109,27 @@ def test_a_dead_child_is_started_again(fleet: Supervisor, lines: list[str], monk
     assert "worker died (SIGKILL); starting it again" in lines[0]
 
 
-def test_a_crash_loop_ends_with_the_last_log_lines(fleet: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_never_starts_is_given_up_quickly(fleet: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_SECONDS", (0.01,))
-    fleet.start(child("worker", "import sys; sys.exit('the disk is full')"))
+    fleet.start(child("backend", "import no_such_module", ready=lambda: False))
+    with pytest.raises(ChildFailed, match=r"backend does not start \(exit code 1\)(.|\n)*ModuleNotFoundError"):
+        fleet.wait_ready(["backend"], 10, lambda: False)
+
+
+def test_a_crash_loop_ends_with_the_last_log_lines(
+    fleet: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BACKOFF_SECONDS", (0.01,))
+    marker = tmp_path / "ready"
+    code = f"""
+        import pathlib, sys, time
+        if not pathlib.Path({str(marker)!r}).exists():
+            pathlib.Path({str(marker)!r}).touch(); time.sleep(60)
+        sys.exit("the disk is full")
+    """
+    fleet.start(child("worker", code, ready=marker.exists))
+    fleet.wait_ready(["worker"], 10, lambda: False)
+    os.kill(fleet.pids()["worker"], signal.SIGKILL)
 
     def crash() -> bool:
         fleet.check()

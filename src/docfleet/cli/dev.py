@@ -36,7 +36,7 @@ def command(data: Path, json_output: bool) -> int:
                 data,
                 implemented_workers(),
                 command="docfleet dev",
-                say=lambda line: console.print(line, markup=False, highlight=False),
+                say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             ) as system:
                 interrupts.on_second = system.kill
                 with console.status("starting the system"):

@@ -49,11 +49,12 @@ class ExecutionView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end_status()
-        self._bar.stop()
+        if self._live:
+            self._bar.stop()
 
     def say(self, text: str) -> None:
         """One line."""
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def phase(self, text: str) -> None:
         """What is being waited for."""

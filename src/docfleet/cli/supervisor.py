@@ -20,6 +20,8 @@ from pathlib import Path
 from docfleet.core.errors import ConfigurationError, DependencyError
 
 CRASH_LIMIT = 5
+START_LIMIT = 2
+"""Deaths of a child that has never been ready: waiting longer for it helps nobody."""
 CRASH_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
@@ -220,6 +222,8 @@ class Supervisor:
         cause = describe_exit(process.returncode)
         if process.returncode == WRONG_CONFIGURATION and not child.was_ready:
             raise ConfigurationError(f"{child.spec.name} refused its settings\n{_log_tail(child)}")
+        if not child.was_ready and len(child.deaths) >= START_LIMIT:
+            raise ChildFailed(f"{child.spec.name} does not start ({cause})\n{_log_tail(child)}")
         if len(child.deaths) >= CRASH_LIMIT:
             raise ChildFailed(
                 f"{child.spec.name} died {CRASH_LIMIT} times in {CRASH_WINDOW_SECONDS:.0f} s (last: {cause})\n"
