@@ -7,7 +7,7 @@ import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def extract(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Extract:
     return run
 
 
-def pdf(*pages: list[tuple[float, float, str]], **options: Any) -> bytes:
+def pdf(*pages: Sequence[tuple[float, float, str]], **options: Any) -> bytes:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, **options)
     for page in pages:
@@ -202,7 +202,7 @@ def test_mail_with_alternatives_and_attachments(extract: Extract) -> None:
     "content",
     [
         message(text="-----BEGIN PGP MESSAGE-----\nabc\n-----END PGP MESSAGE-----").as_bytes(),
-        b"From: a@example.org\nMIME-Version: 1.0\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nAAAA",
+        b"From: a@b.org\nMIME-Version: 1.0\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nAAAA",
         b'From: a@example.org\nMIME-Version: 1.0\nContent-Type: multipart/encrypted; boundary="b"\n\n--b\n\nx\n--b--\n',
     ],
 )
@@ -239,7 +239,7 @@ def _png_header(width: int, height: int) -> bytes:
         (zipped(mimetype=b"application/vnd.oasis.opendocument.text"), "a.odt", "corrupt_file"),
         (zipped(mimetype=b"application/epub+zip"), "a.epub", "corrupt_file"),
         (
-            zipped(**{"[Content_Types].xml": b"<x/>", "word__document.xml": b"\0" * 60_000_000}),
+            zipped(**{"[Content_Types].xml": b"<x/>", "word__document.xml": bytes(60_000_000)}),
             "b.docx",
             "file_too_large",
         ),

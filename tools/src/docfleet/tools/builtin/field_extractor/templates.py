@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import datetime
 import logging
+import re
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,8 +68,11 @@ def extract(text: str, templates: list[Any], source: Path, *, is_pdf: bool) -> d
         if not template.matches_input(text):
             continue
         try:
-            found = template.extract(template.prepare_input(text), str(source), reader)
-        except (TemplateSyntaxError, regex.error) as error:
+            with warnings.catch_warnings():
+                # Advice to the authors of templates; nobody who runs a workflow can act on it.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                found = template.extract(template.prepare_input(text), str(source), reader)
+        except (TemplateSyntaxError, regex.error, re.error, LookupError, TypeError, AttributeError) as error:
             name = template.get("template_name", "")
             raise ToolSettingsInvalid(f"template {name!r} is not valid: {error}") from error
         except ValueError:
