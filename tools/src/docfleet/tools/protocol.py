@@ -197,7 +197,7 @@ def load_metadata(folder: Path) -> RunMetadata:
         return msgspec.json.decode(path.read_bytes(), type=RunMetadata)
     except FileNotFoundError as error:
         raise ToolResultInvalid(f"the tool's folder holds no {METADATA_FILE}") from error
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ToolResultInvalid(f"{METADATA_FILE} of the tool cannot be read: {error}") from error
 
 
@@ -220,7 +220,9 @@ def read_verdict(folder: Path, steps_before: int) -> ToolMetadata:
         raise ToolResultInvalid(f"the tool left no {INFILE}, which should hold its output")
     if entry.output_type is OutputType.JSON:
         try:
-            msgspec.json.decode(infile.read_bytes())
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            content = infile.read_bytes()
+            msgspec.json.decode(content, type=msgspec.Raw)  # checks the syntax without building the objects
+            content.decode()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ToolResultInvalid(f"the tool's output is declared JSON but does not parse: {error}") from error
     return entry
