@@ -36,6 +36,7 @@ def finalize(
     counts = repository.count(connection, execution_id)
     return FinalizeResponse(
         execution_id=execution_id,
+        workflow_id=execution.workflow_id,
         status=ExecutionStatus(after.status),
         finalized=repository.is_final(after) and not repository.is_final(execution),
         total_files=after.total_files,
