@@ -12,7 +12,8 @@ import anyio.to_thread
 import structlog
 import uvicorn
 from litestar import Litestar, Request, Response, Router, get
-from litestar.di import Provide
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
 
 from docfleet.backend import openapi, problems
 from docfleet.backend.auth.guard import Guard
@@ -47,14 +48,14 @@ def livez() -> dict[str, str]:
 
 
 @get("/readyz", sync_to_thread=True, opt={"public": True}, tags=["health"])
-def readyz(database: Database) -> Response[dict[str, str]]:
+def readyz(database: NamedDependency[Database]) -> Response[dict[str, str]]:
     """The database answers; 503 when it does not."""
     database.check()
     return Response({"status": "ok"})
 
 
 @get("/health", sync_to_thread=True, opt={"organization": False})
-def health(database: Database) -> dict[str, Any]:
+def health(database: NamedDependency[Database]) -> dict[str, Any]:
     """E39: for workers."""
     database.check()
     return {"status": "healthy", "service": "docfleet-backend", "version": "v1", "authenticated": True}
@@ -123,6 +124,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
         exception_handlers=problems.handlers,
         openapi_config=openapi.config,
         lifespan=[lifespan],
+        state=State({"engine": database.engine}),
         logging_config=None,
         debug=False,
     )

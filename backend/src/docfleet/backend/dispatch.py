@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
@@ -10,6 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from kombu.pools import reset as reset_pools
 
+from docfleet.backend.db import clean
 from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.names import QueueName, TaskName
 
@@ -43,7 +43,6 @@ class CeleryDispatcher:
             broker_connection_timeout=TIMEOUT_SECONDS,
             broker_transport_options=_transport_options(broker_url),
         )
-        self._lock = threading.Lock()
         connection = self._app.connection_for_write()
         self._errors: tuple[type[Exception], ...] = (
             OperationalError,
@@ -55,8 +54,8 @@ class CeleryDispatcher:
     def send(self, task: TaskName, args: list[Any], kwargs: dict[str, Any], queue: QueueName) -> None:
         """Hand one message to the broker. Raises ``BrokerUnavailable``."""
         try:
-            # One connection, used by one thread at a time: dispatching is rare, and a connection is not shareable.
-            with self._lock, self._app.connection_for_write() as connection:
+            # A connection a dispatch: they are rare, and threads must not share one.
+            with self._app.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=TIMEOUT_SECONDS)
                 with self._app.amqp.Producer(connection, auto_declare=False) as producer:
                     self._app.send_task(
@@ -64,7 +63,7 @@ class CeleryDispatcher:
                     )
         except self._errors as error:
             raise BrokerUnavailable(
-                f"broker unavailable: {type(error).__name__}; check that it runs and CELERY_BROKER_BASE_URL is right"
+                f"broker unavailable ({clean(str(error), 200)}); check that it runs and CELERY_BROKER_BASE_URL is right"
             ) from error
         log.info("task.sent", task=task.value, queue=queue.value)
 

@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from docfleet.backend.answers import whole
 from docfleet.backend.db import Database
@@ -45,12 +47,12 @@ def lenient_flags(query: str) -> set[str]:
 
 @get(PREFIX, sync_to_thread=True, media_type="application/json")
 def get_context(
-    execution_id: UUID,
+    execution_id: FromPath[UUID],
     request: Request[Any, Any, Any],
-    database: Database,
-    cipher: Cipher,
-    settings: BackendSettings,
-    organization_id: str,
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E1: the execution's context. ``file_execution=true`` adds at most 100 file rows."""
     flags = lenient_flags(request.url.query)
@@ -63,7 +65,12 @@ def get_context(
 
 
 @post(f"{PREFIX}/update_status", status_code=200, sync_to_thread=True)
-def update_status(execution_id: UUID, data: StatusUpdate, database: Database, organization_id: str) -> dict[str, Any]:
+def update_status(
+    execution_id: FromPath[UUID],
+    data: JSONBody[StatusUpdate],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
     """E2: change the status along the state machine."""
     with database.writing() as connection:
         return status_update.update_execution(connection, organization_id, str(execution_id), data)
@@ -71,7 +78,11 @@ def update_status(execution_id: UUID, data: StatusUpdate, database: Database, or
 
 @post(f"{PREFIX}/files/register", status_code=200, sync_to_thread=True)
 def register_files(
-    execution_id: UUID, data: RegisterRequest, database: Database, settings: BackendSettings, organization_id: str
+    execution_id: FromPath[UUID],
+    data: JSONBody[RegisterRequest],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
 ) -> RegisterResponse:
     """Write one page of the listing as rows, numbered 1..N, and say what was left out and why."""
     with database.writing() as connection:
@@ -81,7 +92,12 @@ def register_files(
 
 
 @post(f"{PREFIX}/start", status_code=200, sync_to_thread=True)
-def start_execution(execution_id: UUID, data: StartRequest, database: Database, organization_id: str) -> StartResponse:
+def start_execution(
+    execution_id: FromPath[UUID],
+    data: JSONBody[StartRequest],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+) -> StartResponse:
     """Close the listing; whoever is told "started" sends the batches."""
     with database.writing() as connection:
         return register.start(connection, organization_id, str(execution_id), data)
@@ -89,7 +105,11 @@ def start_execution(execution_id: UUID, data: StartRequest, database: Database, 
 
 @post(f"{PREFIX}/files/claim", status_code=200, sync_to_thread=True)
 def claim_files(
-    execution_id: UUID, data: ClaimRequest, database: Database, settings: BackendSettings, organization_id: str
+    execution_id: FromPath[UUID],
+    data: JSONBody[ClaimRequest],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
 ) -> ClaimResponse:
     """Take files under a lease."""
     with database.writing() as connection:
@@ -101,7 +121,12 @@ def claim_files(
 
 
 @post(f"{PREFIX}/files/renew", status_code=200, sync_to_thread=True)
-def renew_files(execution_id: UUID, data: RenewRequest, database: Database, organization_id: str) -> RenewResponse:
+def renew_files(
+    execution_id: FromPath[UUID],
+    data: JSONBody[RenewRequest],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+) -> RenewResponse:
     """Extend leases."""
     with database.writing() as connection:
         return claims.renew(connection, organization_id, str(execution_id), data)
@@ -109,7 +134,11 @@ def renew_files(execution_id: UUID, data: RenewRequest, database: Database, orga
 
 @post(f"{PREFIX}/files/report", status_code=200, sync_to_thread=True)
 def report_files(
-    execution_id: UUID, data: ReportRequest, database: Database, settings: BackendSettings, organization_id: str
+    execution_id: FromPath[UUID],
+    data: JSONBody[ReportRequest],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
 ) -> ReportResponse:
     """Write outcomes, keep or give back leases, and claim again."""
     with database.writing() as connection:
@@ -118,7 +147,10 @@ def report_files(
 
 @post(f"{PREFIX}/finalize", status_code=200, sync_to_thread=True)
 def finalize_execution(
-    execution_id: UUID, data: FinalizeRequest, database: Database, organization_id: str
+    execution_id: FromPath[UUID],
+    data: JSONBody[FinalizeRequest],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
 ) -> FinalizeResponse:
     """End the execution if it can end."""
     with database.writing() as connection:
@@ -127,11 +159,11 @@ def finalize_execution(
 
 @post("/workflow-manager/execution/create", sync_to_thread=True)
 def create_execution(
-    data: dict[str, Any],
+    data: JSONBody[dict[str, Any]],
     request: Request[Any, Any, Any],
-    database: Database,
-    cipher: Cipher,
-    organization_id: str,
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    organization_id: NamedDependency[str],
 ) -> Response[dict[str, Any]]:
     """E26: write an execution; the caller sends it. Idempotent by ``Idempotency-Key``."""
     workflow_id = data.get("workflow_id")
@@ -158,7 +190,11 @@ def create_execution(
 
 
 @post("/sweep", status_code=200, sync_to_thread=True, opt={"organization": False})
-def sweep(database: Database, dispatcher: Dispatcher, settings: BackendSettings) -> SweepResult:
+def sweep(
+    database: NamedDependency[Database],
+    dispatcher: NamedDependency[Dispatcher],
+    settings: NamedDependency[BackendSettings],
+) -> SweepResult:
     """Recover what was lost, for all organizations."""
     return Sweep(database, dispatcher, settings).run()
 

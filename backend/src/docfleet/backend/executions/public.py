@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from sqlalchemy import and_, or_, select
 
 from docfleet.backend.answers import whole
@@ -22,7 +23,7 @@ from docfleet.backend.files import listing
 from docfleet.backend.workflows.models import workflows
 from docfleet.core.status import ExecutionStatus
 
-Limit = Annotated[int, Parameter(ge=1, le=500)]
+Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 
 
 class RunBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,13 +35,13 @@ class RunBody(msgspec.Struct, forbid_unknown_fields=True):
 
 @post("/workflows/{workflow_id:uuid}/executions", sync_to_thread=True, summary="Run a workflow")
 def run_workflow(
-    workflow_id: UUID,
+    workflow_id: FromPath[UUID],
     request: Request[Any, Any, Any],
-    database: Database,
-    cipher: Cipher,
-    dispatcher: Dispatcher,
-    organization_id: str,
-    data: RunBody | None = None,
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    dispatcher: NamedDependency[Dispatcher],
+    organization_id: NamedDependency[str],
+    data: JSONBody[RunBody | None] = None,
 ) -> Response[dict[str, str]]:
     """Write an execution and send it. With ``Idempotency-Key`` a repeated call answers 200 and the same id."""
     body = data or RunBody()
@@ -80,18 +81,20 @@ def _state(database: Database, organization_id: str, execution_id: str) -> dict[
 
 
 @get("/executions/{execution_id:uuid}", sync_to_thread=True, summary="Show an execution")
-def get_execution(execution_id: UUID, database: Database, organization_id: str) -> dict[str, Any]:
+def get_execution(
+    execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """Status, counts by status, skipped files by reason, progress."""
     return _state(database, organization_id, str(execution_id))
 
 
 @get("/executions", sync_to_thread=True, summary="List executions")
 def list_executions(
-    database: Database,
-    organization_id: str,
-    workflow_id: UUID | None = None,
-    status: ExecutionStatus | None = None,
-    after: UUID | None = None,
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+    workflow_id: FromQuery[UUID | None] = None,
+    status: FromQuery[ExecutionStatus | None] = None,
+    after: FromQuery[UUID | None] = None,
     limit: Limit = 50,
 ) -> dict[str, Any]:
     """Newest first; ``after`` is the ``next`` of the page before."""
@@ -119,12 +122,12 @@ def list_executions(
 
 @get("/executions/{execution_id:uuid}/files", sync_to_thread=True, summary="List the files of an execution")
 def list_files(
-    execution_id: UUID,
-    database: Database,
-    organization_id: str,
-    after: Annotated[int, Parameter(ge=0)] = 0,
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+    after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = 100,
-    status: ExecutionStatus | None = None,
+    status: FromQuery[ExecutionStatus | None] = None,
 ) -> dict[str, Any]:
     """In order of file number; ``after`` is the ``next`` of the page before."""
     with database.reading() as connection:
@@ -135,7 +138,9 @@ def list_files(
 
 
 @post("/executions/{execution_id:uuid}/stop", status_code=200, sync_to_thread=True, summary="Stop an execution")
-def stop_execution(execution_id: UUID, database: Database, organization_id: str) -> dict[str, Any]:
+def stop_execution(
+    execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """Stop it and every open file at once; a final execution stays as it is (``stopped`` false)."""
     stopped = service.stop(database, organization_id, str(execution_id))
     return {"stopped": stopped, **_state(database, organization_id, str(execution_id))}

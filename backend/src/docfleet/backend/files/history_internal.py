@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy import select
 
 from docfleet.backend.db import Database, Record, iso
@@ -48,7 +50,10 @@ def _text(value: Any) -> str | None:
 
 @post("/file-history/batch-lookup", status_code=200, sync_to_thread=True)
 def batch_lookup(
-    data: dict[str, Any], database: Database, settings: BackendSettings, organization_id: str
+    data: JSONBody[dict[str, Any]],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E19: history of many files by ``identifier``; what is older than the re-processing interval is not found."""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
@@ -78,12 +83,12 @@ def batch_lookup(
 
 @get("/file-history/cache-key/{cache_key:str}", sync_to_thread=True)
 def by_cache_key(
-    cache_key: str,
-    workflow_id: UUID,
-    database: Database,
-    settings: BackendSettings,
-    organization_id: str,
-    file_path: str | None = None,
+    cache_key: FromPath[str],
+    workflow_id: FromQuery[UUID],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+    file_path: FromQuery[str | None] = None,
 ) -> dict[str, Any]:
     """E20: history of one content (hash or provider uuid)."""
     with database.reading() as connection:
@@ -96,7 +101,10 @@ def by_cache_key(
 
 @post("/file-history/create", sync_to_thread=True)
 def create_history(
-    data: dict[str, Any], database: Database, settings: BackendSettings, organization_id: str
+    data: JSONBody[dict[str, Any]],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E22: count one run of a file. An unknown status is refused."""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")

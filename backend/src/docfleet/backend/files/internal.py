@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy import insert, or_, select, text, update
 
 from docfleet.backend.db import Database, Record, chunks, db_now
@@ -24,7 +26,9 @@ MOST_FILES = 1000
 
 
 @post("/file-execution", sync_to_thread=True)
-def create_file(data: dict[str, Any], database: Database, organization_id: str) -> dict[str, Any]:
+def create_file(
+    data: JSONBody[dict[str, Any]], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """E10: the row of this file in this execution, made when there is none."""
     execution_id = parse_id(str(data.get("execution_id")), "execution_id")
     file = FileHashData.from_dict(data.get("file_hash") or {})
@@ -54,12 +58,12 @@ def create_file(data: dict[str, Any], database: Database, organization_id: str) 
 
 @get("/file-execution", sync_to_thread=True)
 def find_files(
-    database: Database,
-    organization_id: str,
-    execution_id: UUID,
-    file_path: str | None = None,
-    file_hash: str | None = None,
-    provider_file_uuid: str | None = None,
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+    execution_id: FromQuery[UUID],
+    file_path: FromQuery[str | None] = None,
+    file_hash: FromQuery[str | None] = None,
+    provider_file_uuid: FromQuery[str | None] = None,
 ) -> list[dict[str, Any]]:
     """E11: rows of an execution by path, hash or provider uuid (the hash wins); at most 100."""
     with database.reading() as connection:
@@ -76,7 +80,9 @@ def find_files(
 
 
 @get("/file-execution/{file_execution_id:uuid}", sync_to_thread=True)
-def get_file(file_execution_id: UUID, database: Database, organization_id: str) -> dict[str, Any]:
+def get_file(
+    file_execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """E12: one row."""
     with database.reading() as connection:
         return listing.described(status_update.find_file(connection, organization_id, str(file_execution_id)))
@@ -84,7 +90,10 @@ def get_file(file_execution_id: UUID, database: Database, organization_id: str) 
 
 @post("/file-execution/{file_execution_id:uuid}/status", status_code=200, sync_to_thread=True)
 def update_file_status(
-    file_execution_id: UUID, data: FileStatusUpdate, database: Database, organization_id: str
+    file_execution_id: FromPath[UUID],
+    data: JSONBody[FileStatusUpdate],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E13: change the status of one file along the state machine."""
     with database.writing() as connection:
@@ -92,7 +101,9 @@ def update_file_status(
 
 
 @post("/workflow-manager/file-execution/check-active", status_code=200, sync_to_thread=True)
-def check_active(data: dict[str, Any], database: Database, organization_id: str) -> dict[str, Any]:
+def check_active(
+    data: JSONBody[dict[str, Any]], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """E15: which of these files are open in another open execution of the workflow?"""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
     asked = data.get("files") or [{"uuid": uuid} for uuid in data.get("provider_file_uuids") or []]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from docfleet.backend.db import Database
 from docfleet.backend.organizations import repository
@@ -12,7 +14,12 @@ from docfleet.backend.settings import BackendSettings
 
 
 @get("/configuration/{key:str}", sync_to_thread=True)
-def get_configuration(key: str, database: Database, settings: BackendSettings, organization_id: str) -> dict[str, Any]:
+def get_configuration(
+    key: FromPath[str],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
     """E27: the value in force: the organization's, else the server's, else null."""
     repository.check_setting(key)
     defaults = {

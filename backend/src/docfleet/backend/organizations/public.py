@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 from litestar import get, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from docfleet.backend.db import Database
 from docfleet.backend.organizations import repository
@@ -24,7 +26,9 @@ class SettingBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @put("/organizations/{organization:str}", sync_to_thread=True, opt={"organization": False}, tags=["organizations"])
-def put_organization(organization: str, data: OrganizationBody, database: Database) -> dict[str, Any]:
+def put_organization(
+    organization: FromPath[str], data: JSONBody[OrganizationBody], database: NamedDependency[Database]
+) -> dict[str, Any]:
     """Create an organization or rename it; needs no X-Organization-ID."""
     with database.writing() as connection:
         created = repository.put(connection, organization, data.name)
@@ -38,14 +42,21 @@ def _setting(database: Database, organization_id: str, key: str) -> dict[str, An
 
 
 @get("/settings/{key:str}", sync_to_thread=True, tags=["organizations"])
-def get_setting(key: str, database: Database, organization_id: str) -> dict[str, Any]:
+def get_setting(
+    key: FromPath[str], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """The organization's override; null when it has none."""
     repository.check_setting(key)
     return _setting(database, organization_id, key)
 
 
 @put("/settings/{key:str}", sync_to_thread=True, tags=["organizations"])
-def put_setting(key: str, data: SettingBody, database: Database, organization_id: str) -> dict[str, Any]:
+def put_setting(
+    key: FromPath[str],
+    data: JSONBody[SettingBody],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
     """Set or clear the organization's override."""
     with database.writing() as connection:
         repository.put_setting(connection, organization_id, key, data.value)

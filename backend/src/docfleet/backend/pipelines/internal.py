@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import get, put
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from docfleet.backend.db import Database, iso
 from docfleet.backend.pipelines import repository
@@ -24,10 +25,10 @@ class StatusBody(msgspec.Struct):
 
 @get("/pipeline/{pipeline_id:uuid}", sync_to_thread=True)
 def get_pipeline(
-    pipeline_id: UUID,
-    database: Database,
-    organization_id: str,
-    check_active: Annotated[bool, Parameter(query="check_active")] = False,
+    pipeline_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+    check_active: Annotated[bool, QueryParameter()] = False,
 ) -> dict[str, Any]:
     """E23: the pipeline; with ``check_active`` an inactive one is 404."""
     with database.reading() as connection:
@@ -51,7 +52,12 @@ def get_pipeline(
 
 
 @put("/pipeline/{pipeline_id:uuid}", sync_to_thread=True)
-def put_pipeline(pipeline_id: UUID, data: StatusBody, database: Database, organization_id: str) -> dict[str, Any]:
+def put_pipeline(
+    pipeline_id: FromPath[UUID],
+    data: JSONBody[StatusBody],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
     """E24: note the status of the last run."""
     with database.writing() as connection:
         repository.find(connection, organization_id, str(pipeline_id))

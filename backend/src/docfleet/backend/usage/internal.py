@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from sqlalchemy import select
 
 from docfleet.backend.db import Database, db_now
@@ -15,7 +17,9 @@ LARGEST_BATCH = 1000
 
 
 @get("/usage/aggregated-token-count/{run_id:str}", sync_to_thread=True)
-def get_tokens(run_id: str, database: Database, organization_id: str) -> dict[str, Any]:
+def get_tokens(
+    run_id: FromPath[str], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """E29: tokens and cost of one file execution."""
     with database.reading() as connection:
         found = repository.totals(connection, organization_id, run_id)
@@ -23,7 +27,9 @@ def get_tokens(run_id: str, database: Database, organization_id: str) -> dict[st
 
 
 @get("/usage/aggregated-pages-processed/{run_id:str}", sync_to_thread=True)
-def get_pages(run_id: str, database: Database, organization_id: str) -> dict[str, Any]:
+def get_pages(
+    run_id: FromPath[str], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """E30: pages of one file execution."""
     with database.reading() as connection:
         found = repository.pages(connection, organization_id, run_id)
@@ -31,7 +37,9 @@ def get_pages(run_id: str, database: Database, organization_id: str) -> dict[str
 
 
 @post("/usage/batch", sync_to_thread=True)
-def post_usage(data: dict[str, Any], database: Database, organization_id: str) -> Response[dict[str, int]]:
+def post_usage(
+    data: JSONBody[dict[str, Any]], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> Response[dict[str, int]]:
     """E31: write usage records; 200 when there are none."""
     records = data.get("records")
     if not isinstance(records, list) or len(records) > LARGEST_BATCH or not all(isinstance(r, dict) for r in records):

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from docfleet.backend.db import Database, Record, iso
 from docfleet.backend.encryption import Cipher
@@ -38,7 +40,12 @@ def _endpoint(cipher: Cipher, endpoint: Record | None, kind: str) -> dict[str, A
 
 
 @get("/workflow-manager/workflow/{workflow_id:uuid}", sync_to_thread=True)
-def get_definition(workflow_id: UUID, database: Database, cipher: Cipher, organization_id: str) -> dict[str, Any]:
+def get_definition(
+    workflow_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
     """E5: the definition; ``configuration`` holds the endpoint's, credentials are in ``connector_instance``."""
     with database.reading() as connection:
         row = repository.workflow_of(connection, organization_id, str(workflow_id))
@@ -58,7 +65,12 @@ def get_definition(workflow_id: UUID, database: Database, cipher: Cipher, organi
 
 
 @get("/workflow-manager/{workflow_id:uuid}/endpoint", sync_to_thread=True)
-def get_endpoints(workflow_id: UUID, database: Database, cipher: Cipher, organization_id: str) -> dict[str, Any]:
+def get_endpoints(
+    workflow_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
     """E6: both endpoints, null where there is none."""
     with database.reading() as connection:
         repository.workflow_of(connection, organization_id, str(workflow_id))
@@ -73,7 +85,9 @@ def get_endpoints(workflow_id: UUID, database: Database, cipher: Cipher, organiz
 
 
 @get("/workflow-manager/workflow/{workflow_id:uuid}/tool-instances", sync_to_thread=True)
-def get_tool_instances(workflow_id: UUID, database: Database, organization_id: str) -> dict[str, Any]:
+def get_tool_instances(
+    workflow_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
     """E7: the steps in order."""
     with database.reading() as connection:
         repository.workflow_of(connection, organization_id, str(workflow_id))
@@ -97,7 +111,10 @@ def get_tool_instances(workflow_id: UUID, database: Database, organization_id: s
 
 @post("/tool-execution/validate", status_code=200, sync_to_thread=True)
 def validate_tools(
-    data: dict[str, Any], database: Database, tools: ToolRegistry, organization_id: str
+    data: JSONBody[dict[str, Any]],
+    database: NamedDependency[Database],
+    tools: NamedDependency[ToolRegistry],
+    organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E8: are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
     workflow_id, wanted = data.get("workflow_id"), data.get("tool_instances") or []
@@ -124,7 +141,7 @@ def validate_tools(
 
 
 @get("/tool-execution/tool/{tool_id:str}", sync_to_thread=True)
-def get_tool(tool_id: str, tools: ToolRegistry) -> dict[str, Any]:
+def get_tool(tool_id: FromPath[str], tools: NamedDependency[ToolRegistry]) -> dict[str, Any]:
     """E9: a tool of the registry; an unknown one is 200 with ``error``, as in the original."""
     empty = {"tool_id": tool_id, "properties": {}, "image_name": "", "image_tag": "", "version": ""}
     try:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Router, get, put
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from docfleet.backend.db import Database
 from docfleet.backend.encryption import Cipher
@@ -18,7 +19,11 @@ from docfleet.tools.registry import ToolRegistry
 
 @put("/", sync_to_thread=True, summary="Create or change a workflow")
 def put_workflow(
-    data: WorkflowSpec, database: Database, cipher: Cipher, tools: ToolRegistry, organization_id: str
+    data: JSONBody[WorkflowSpec],
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    tools: NamedDependency[ToolRegistry],
+    organization_id: NamedDependency[str],
 ) -> Applied:
     """Idempotent by name. An unknown connector, tool or setting is refused and named."""
     with database.writing() as connection:
@@ -27,7 +32,9 @@ def put_workflow(
 
 @get("/", sync_to_thread=True, summary="List workflows")
 def list_workflows(
-    database: Database, organization_id: str, limit: Annotated[int, Parameter(ge=1, le=500)] = 100
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> dict[str, Any]:
     """By name."""
     with database.reading() as connection:
@@ -35,7 +42,12 @@ def list_workflows(
 
 
 @get("/{workflow_id:uuid}", sync_to_thread=True, summary="Show a workflow")
-def get_workflow(workflow_id: UUID, database: Database, cipher: Cipher, organization_id: str) -> dict[str, Any]:
+def get_workflow(
+    workflow_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
     """As it was stated; secrets are masked."""
     with database.reading() as connection:
         return service.describe(connection, cipher, organization_id, str(workflow_id))
