@@ -41,11 +41,13 @@ def configure_logging(level: str, form: str) -> None:
 
 
 class Output:
-    """The output of one run, as it comes. LOG lines go to the log as ``tool.log``; they never decide anything,
-    but the last ERROR line explains a failure."""
+    """The output of one run, as it comes; ``context`` goes with each line to the log.
 
-    def __init__(self, run_id: str) -> None:
-        self._run_id = run_id
+    LOG lines go to the log as ``tool.log``; they never decide anything, but the last ERROR line explains a failure.
+    """
+
+    def __init__(self, **context: str) -> None:
+        self._context = {key: value for key, value in context.items() if value}
         self._partial = b""
         self._kept = 0
         self._tail: deque[bytes] = deque()
@@ -77,7 +79,7 @@ class Output:
         rest = self._partial + b"".join(self._tail)
         if self._tail:
             rest = rest[-TAIL_BYTES:]
-            log.warning("tool.output_cut", run_id=self._run_id, total_bytes=self.total_bytes)
+            log.warning("tool.output_cut", **self._context, total_bytes=self.total_bytes)
         self._partial = b""
         self._tail.clear()
         for line in rest.split(b"\n"):
@@ -97,7 +99,8 @@ class Output:
     def _forward(self, message: LogMessage) -> None:
         self._forwarded += 1
         if self._forwarded <= _FORWARDED_LINES:
-            log.debug("tool.log", run_id=self._run_id, level=message.level.value, text=message.log[:2000])
+            forward = log.debug if message.level.rank < LogLevel.WARN.rank else log.info
+            forward("tool.log", **self._context, tool_level=message.level.value, text=message.log[:2000])
 
     @property
     def error(self) -> LogMessage | None:

@@ -32,6 +32,8 @@ from docfleet.runner.verdict import failure
 from docfleet.runner.working import Execution, Working
 from docfleet.tools.registry import ToolDescriptor, ToolRegistry
 
+_ERROR_LENGTH = 2000
+
 
 class _Run:
     """One run. ``stop`` is why it is to end early, when it is."""
@@ -230,7 +232,12 @@ class RunTable:
                 return _succeeded(run, execution.published(request.step) or {})
             if run.stop is not None:
                 raise run.stop
-            output = Output(run.run_id)
+            output = Output(
+                run_id=run.run_id,
+                organization_id=request.organization_id,
+                execution_id=request.execution_id,
+                file_execution_id=request.file_execution_id,
+            )
             run.state.started_at = time.time()
             job = Job(run.run_id, descriptor, working, request.limits, self._log_level)
             ended = await self._engine.execute(job, output)
@@ -255,5 +262,7 @@ def _succeeded(run: _Run, tool_metadata: dict[str, Any]) -> RunState:
 
 def _failed(run: _Run, error: DocfleetError) -> RunState:
     phase = "STOPPED" if isinstance(error, ToolStopped) else "FAILED"
-    state: RunState = msgspec.structs.replace(run.state, phase=phase, error=error.message, error_code=error.code)
+    # What a tool says ends up in rows and messages: a NUL is refused by databases, a novel by people.
+    words = error.message.replace("\0", "")[:_ERROR_LENGTH]
+    state: RunState = msgspec.structs.replace(run.state, phase=phase, error=words, error_code=error.code)
     return state

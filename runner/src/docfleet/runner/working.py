@@ -65,16 +65,16 @@ class Working:
 
     def remove(self) -> None:
         """Remove everything, whatever permissions the tool left behind."""
-        shutil.rmtree(self.root, onexc=_open_and_retry)
-
-
-def _open_and_retry(remove: Any, path: str, error: BaseException) -> None:
-    if isinstance(error, FileNotFoundError):
-        return
-    with contextlib.suppress(OSError):
-        Path(path).parent.chmod(0o700)
-        Path(path).chmod(0o700, follow_symlinks=False) if Path(path).is_dir() else None
-        remove(path) if remove is not os.open else shutil.rmtree(path, ignore_errors=True)
+        try:
+            shutil.rmtree(self.root)
+        except FileNotFoundError:
+            return
+        except OSError:
+            for folder, names, _ in os.walk(self.root):
+                for path in (Path(folder, name) for name in names):
+                    if not path.is_symlink():
+                        path.chmod(0o700)  # os.walk goes there next
+            shutil.rmtree(self.root, ignore_errors=True)
 
 
 class Execution:
