@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import click
+from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
@@ -91,6 +92,6 @@ def _box(system: EmbeddedSystem) -> Panel:
         text.append(f"{name:<14}", style="dim").append(f"{value}\n")
     text.append(
         f"\ncurl -H 'Authorization: Bearer {addresses.key}' \\\n"
-        f"     -H 'X-Organization-ID: {ORGANIZATION_ID}' {addresses.backend_url}/api/v1/workflows"
+        f"  -H 'X-Organization-ID: {ORGANIZATION_ID}' {addresses.backend_url}/api/v1/workflows"
     )
-    return Panel(text, title="Docfleet is ready", subtitle="Ctrl-C stops everything", padding=(1, 2), expand=False)
+    return Panel(text, title="Docfleet is ready", subtitle="Ctrl-C stops everything", box=HORIZONTALS, expand=False)

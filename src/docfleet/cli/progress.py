@@ -37,7 +37,7 @@ class ExecutionView:
             console=console,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=0, failed="", rate="", visible=False)
+        self._task = self._bar.add_task("", total=0, failed="", rate="", visible=False, start=False)
         self._started_at: float | None = None
         self._last_line = 0.0
         self._last_text = ""
@@ -76,6 +76,7 @@ class ExecutionView:
             if not total:
                 return
             self._started_at = now
+            self._bar.start_task(self._task)
         elapsed = now - self._started_at
         rate = f"{done / elapsed:.1f} files/s" if done and elapsed > 1 else ""
         if self._live:

@@ -139,7 +139,7 @@ def _show_failures(console: Console, result: RunResult) -> None:
     if not failed:
         return
     table = Table(box=None, padding=(0, 2), show_header=False, title="Failed files", title_justify="left")
-    table.add_column(overflow="fold", max_width=max(20, console.width // 3))
+    table.add_column(overflow="fold", max_width=max(20, console.width * 2 // 5))
     table.add_column(overflow="fold")
     for file in failed[:SHOWN_FAILURES]:
         table.add_row(Text(plain(file.path or file.name)), Text(plain(file.error or "no cause was recorded"), "red"))
@@ -187,7 +187,10 @@ def _rows_table(rows: list[dict[str, Any]]) -> Table:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+    if isinstance(value, dict) and set(value) == {"result"}:
+        value = value["result"]  # what a text becomes on its way into a JSON column
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return plain(" ".join(text.split()))
 
 
 def plain(text: str) -> str:
