@@ -23,6 +23,8 @@ from docfleet.tools.builtin.field_extractor.values import Locale, parse_amount, 
 from docfleet.tools.builtin.text_extractor.tool import tool as text_extractor
 from docfleet.tools.sdk import run_tool
 
+# A letterhead is often a picture, and the issuer stands nowhere else.
+TEXT_SETTINGS = {"ocr": "pictures"}
 INVOICE_FIELDS = ("invoice_number", "date", "amount", "currency", "issuer")
 
 
@@ -34,7 +36,7 @@ def run_both(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         for copy in ("INFILE", "SOURCE"):
             shutil.copyfile(path, folder / copy)
         (folder / "METADATA.json").write_text(json.dumps({"source_name": path.name, "tool_metadata": []}))
-        if run_tool(text_extractor, {}, folder) or run_tool(field_extractor, settings, folder):
+        if run_tool(text_extractor, TEXT_SETTINGS, folder) or run_tool(field_extractor, settings, folder):
             lines.seek(0)
             return {"error": lines.read()}
         found: dict[str, Any] = json.loads((folder / "INFILE").read_text("utf-8"))

@@ -149,6 +149,27 @@ def test_a_template_finds_its_fields(run: Run) -> None:
     assert (found["issuer"], found["date"], found["amount"]) == ("Harbour Light", "2026-02-03", 23.8)
 
 
+@pytest.mark.parametrize(
+    ("keywords", "excluded", "matched"),
+    [
+        (["Harbour[ ]Light"], [], True),
+        (["Harbour", "HL/"], [], True),
+        (["Harbour", "absent"], [], False),
+        (["Harbour"], ["Subto.al"], False),
+        (["("], [], False),
+    ],
+)
+def test_keywords_are_literal_or_regular(run: Run, keywords: list[str], excluded: list[str], matched: bool) -> None:
+    template = TEMPLATE | {"keywords": keywords, "exclude_keywords": excluded}
+    found = run(field_extractor, INVOICE.encode(), {"templates": [template]})
+    assert (found["template"] is not None) == matched
+
+
+def test_a_word_in_a_phrase_is_no_heading() -> None:
+    text = "Copy invoice\nCustomer   Invoice date   Invoice   Due\nC-77       08-09-2022     VF1005    22-09-2022\n"
+    assert apply_preset("invoice", text, AUTO)["invoice_number"] == "VF1005"
+
+
 def test_a_folder_of_templates(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "templates"
     folder.mkdir()

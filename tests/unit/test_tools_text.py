@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import struct
@@ -17,6 +18,7 @@ import openpyxl
 import pptx
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docfleet.tools import protocol
@@ -113,6 +115,17 @@ def test_a_scanned_page_is_recognised_and_counted(extract: Extract, tmp_path: Pa
     assert "no text" in extract(buffer.getvalue(), ocr="never")
 
 
+def test_a_letterhead_that_is_a_picture_is_read_on_request(extract: Extract) -> None:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    canvas.drawImage(ImageReader(io.BytesIO(picture("Harbour 4711"))), 50, 700, 300, 53)
+    canvas.drawString(50, 600, "a line of text")
+    canvas.save()
+    assert extract(buffer.getvalue()) == "a line of text\n"
+    text = extract(buffer.getvalue(), ocr="pictures")
+    assert text.startswith("a line of text\n") and "Harbour 4711" in text
+
+
 @pytest.mark.parametrize(
     ("kind", "mode"),
     [("PNG", "RGBA"), ("PNG", "P"), ("JPEG", "RGB"), ("TIFF", "1"), ("BMP", "RGB"), ("GIF", "L"), ("WEBP", "RGB")],
@@ -135,6 +148,12 @@ def test_every_page_of_a_tiff_is_read(extract: Extract) -> None:
 def test_an_ocr_language_that_is_missing_names_its_package(extract: Extract) -> None:
     error = extract(picture("x"), fails=True, ocr_language="tlh")
     assert error.error_code == "tool_settings_invalid" and "tessdata-fast-tlh" in error.log
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rapidocr") is not None, reason="rapidocr is installed")
+def test_an_ocr_engine_that_is_missing_names_its_extra(extract: Extract) -> None:
+    error = extract(picture("x"), fails=True, ocr_engine="rapidocr")
+    assert error.error_code == "tool_settings_invalid" and "docfleet-tools[rapidocr]" in error.log
 
 
 def test_office_documents(extract: Extract) -> None:

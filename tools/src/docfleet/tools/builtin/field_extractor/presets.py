@@ -7,7 +7,13 @@ import re
 from docfleet.tools.builtin.field_extractor.rules import Rule, Value, find
 from docfleet.tools.builtin.field_extractor.values import DATE, Locale, parse_date
 
-_CODE = re.compile(r"(?<!\S)#?\s?(?=[\w/.-]*\d)[A-Z0-9][\w/.-]*\w", re.IGNORECASE)
+# Letters, digits and marks with at least one digit; neither a date nor an amount.
+_CODE = re.compile(
+    r"(?<!\S)#?\s?(?!\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b)(?!\d+[.,]\d{2}(?!\S))(?=[\w/.-]*\d)[A-Z0-9][\w/.-]*\w(?![,%])",
+    re.IGNORECASE,
+)
+# A till always prints cents; a number without them is a postcode, a count or a misread line.
+_WITH_CENTS = re.compile(r"(?<![\w.,])-?(?:RM|[$€£])?\s?\d{1,3}(?:[.,]?\d{3})*[.,]\d{2}(?![\d%])")
 _NOT_THE_TOTAL = re.compile(
     r"sub[\s-]?total|total\s+(?:qty|quantity|items?|saving|disc|tax|gst|vat|pieces|units?|points?)|excl|before\s+tax"
     r"|hors\s+taxe|\bnet\s+total|total\s+(?:ht|hors)",
@@ -67,10 +73,12 @@ RECEIPT = (
         labels=(
             "grand total", "nett total", "net total", "total amt payable", "total payable", "amount payable",
             "total rounded", "rounded total", "total after rounding", "total amount", "total due", "amount due",
-            "total incl. gst", "total inclusive", "total sales (inclusive", "total incl", "total (incl", "total",
+            "total incl. gst", "total inclusive", "total sales (inclusive", "total incl", "total (inclusive",
+            "total (incl", "total",
             "totaal", "summe", "amount", "cash",
         ),
         required=True,
+        value=_WITH_CENTS,
         skip=_NOT_THE_TOTAL,
     ),
 )  # fmt: skip

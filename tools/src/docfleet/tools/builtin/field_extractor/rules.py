@@ -20,6 +20,7 @@ Value = str | float | int
 _TEXT = re.compile(r"\S+(?: \S+)*")
 _BELOW_LINES = 2
 _BELOW_MARGIN = 12
+_AFTER_LABEL = " :.#=-\u2013\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,16 @@ def find(rule: Rule, text: str, locale: Locale) -> Value | None:
         return _by_regex(rule, text, locale)
     lines = text.replace("\f", "\n").expandtabs(8).split("\n")
     for label in rule.labels:
-        found = [value for value in _after_label(rule, label, lines, locale) if value is not None]
+        places = list(_places(rule, label, lines))
+        beside = (_first(rule, lines[index][match.end() :].lstrip(_AFTER_LABEL), locale) for index, match in places)
+        found = [value for value in beside if value is not None]
+        if not found:
+            below = (
+                _below(rule, lines, index, match, locale)
+                for index, match in places
+                if " " in label or _is_a_cell(lines[index], match)
+            )
+            found = [value for value in below if value is not None]
         if found:
             return found[-1] if rule.last else found[0]
     return None
@@ -76,14 +86,18 @@ def _label_pattern(label: str) -> re.Pattern[str]:
     return re.compile(before + words + after, re.IGNORECASE)
 
 
-def _after_label(rule: Rule, label: str, lines: list[str], locale: Locale) -> Iterator[Value | None]:
+def _places(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
+    """Where ``label`` stands: line number and match, but for lines that mean something else."""
     pattern = _label_pattern(label)
     for index, line in enumerate(lines):
-        if rule.skip is not None and rule.skip.search(line):
-            continue
-        for match in pattern.finditer(line):
-            same_line = _first(rule, line[match.end() :].lstrip(" :.#=-\u2013\t"), locale)
-            yield same_line if same_line is not None else _below(rule, lines, index, match, locale)
+        if rule.skip is None or not rule.skip.search(line):
+            yield from ((index, match) for match in pattern.finditer(line))
+
+
+def _is_a_cell(line: str, match: re.Match[str]) -> bool:
+    """Whether the match stands alone: a heading of a table, not a word in "copy of the invoice"."""
+    before, after = line[: match.start()], line[match.end() :]
+    return (not before.strip() or before.endswith("  ")) and re.match(r"\s?[:.#]?(?:\s{2}|\s*$)", after) is not None
 
 
 def _candidates(rule: Rule, text: str) -> list[re.Match[str]]:

@@ -53,6 +53,29 @@ def templates_of(settings: dict[str, Any]) -> list[Any]:
     return templates
 
 
+def matches(template: Any, text: str) -> bool:
+    """Whether all keywords of the template stand in ``text`` and none of those it excludes.
+
+    A keyword counts literally or as a regular expression: templates of both kinds are in circulation, those of
+    the library among them.
+    """
+    return all(_stands_in(keyword, text) for keyword in template["keywords"]) and not any(
+        _stands_in(keyword, text) for keyword in template["exclude_keywords"]
+    )
+
+
+def _stands_in(keyword: object, text: str) -> bool:
+    word = str(keyword)
+    if word in text:
+        return True
+    if re.escape(word) == word:
+        return False
+    try:
+        return re.search(word, text) is not None
+    except re.error:
+        return False
+
+
 def extract(text: str, templates: list[Any], source: Path, *, is_pdf: bool) -> dict[str, Any] | None:
     """The fields of the first template that matches ``text`` and finds all it requires; None when there is none.
 
@@ -65,7 +88,7 @@ def extract(text: str, templates: list[Any], source: Path, *, is_pdf: bool) -> d
 
     reader = pdfium if is_pdf else plain
     for template in templates:
-        if not template.matches_input(text):
+        if not matches(template, text):
             continue
         try:
             with warnings.catch_warnings():

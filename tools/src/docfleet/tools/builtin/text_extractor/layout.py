@@ -40,16 +40,19 @@ def _lines(words: Iterable[Word]) -> list[list[Word]]:
     """Words grouped by their baseline, from top to bottom."""
     lines: list[list[Word]] = []
     middles: list[float] = []
+    heights: list[float] = []
     for word in sorted(words, key=lambda word: (word.middle, word.left)):
         # Only the last few lines can still take a word: the words come sorted by height.
         for index in range(len(lines) - 1, max(-1, len(lines) - 4), -1):
-            tallest = max(lines[index], key=lambda other: other.height)
-            if abs(middles[index] - word.middle) < 0.5 * min(tallest.height, max(word.height, tallest.height / 2)):
+            tallest = heights[index]
+            if abs(middles[index] - word.middle) < 0.5 * min(tallest, max(word.height, tallest / 2)):
                 lines[index].append(word)
+                heights[index] = max(tallest, word.height)
                 break
         else:
             lines.append([word])
             middles.append(word.middle)
+            heights.append(word.height)
     return lines
 
 

