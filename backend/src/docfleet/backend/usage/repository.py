@@ -65,7 +65,7 @@ def totals(connection: Connection, organization_id: str, run_id: str) -> dict[st
             usage.c.organization_id == organization_id, usage.c.run_id == run_id
         )
     ).one()
-    return dict(row._mapping)
+    return {name: float(value) if name == "cost_in_dollars" else int(value) for name, value in row._mapping.items()}
 
 
 def pages(connection: Connection, organization_id: str, run_id: str) -> int:

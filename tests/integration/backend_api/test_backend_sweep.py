@@ -1,0 +1,153 @@
+"""The sweep recovers what the fast path lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+SWEEP = "/internal/v1/sweep/"
+NOTHING = {"redispatched_files": 0, "redispatched_executions": 0, "finalized": 0, "poisoned": 0, "expired": 0}
+
+
+def _sweep(api: Any) -> dict[str, int]:
+    api.recorder.sent.clear()
+    return dict(api.post(SWEEP))
+
+
+def test_nothing_to_do_writes_nothing(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(2)
+    before = run.state()
+    assert _sweep(fresh_api) == NOTHING
+    assert run.state() == before and not fresh_api.recorder.sent
+
+
+def test_files_of_dead_workers_are_handed_out_again_once(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(120)
+    held = run.take(120)
+    run.report(held[:2])
+    run.expire_leases()
+    assert _sweep(fresh_api) == NOTHING | {"redispatched_files": 118}
+    sizes = []
+    named = set()
+    for task, args, _, queue in fresh_api.recorder.sent:
+        assert (task, queue) == ("process_file_batch", "file_processing")
+        assert args[0]["file_data"]["execution_id"] == run.id
+        sizes.append(len(args[0]["files"]))
+        named |= {pair[0] for pair in args[0]["files"]}
+    assert sizes == [50, 50, 18] and len(named) == 118
+    assert _sweep(fresh_api) == NOTHING
+    ids = [pair[0] for pair in fresh_api.recorder.sent[0][1][0]["files"]] if fresh_api.recorder.sent else sorted(named)
+    assert len(run.claim(limit=200, owner="rescuer", file_execution_ids=ids)["claims"]) == 118
+    run.age(61)
+    assert _sweep(fresh_api) == NOTHING
+
+
+def test_released_files_are_handed_out_again(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(1)
+    held = run.take(1)
+    run.report(release=[{k: held[0][k] for k in ("file_execution_id", "attempt")}])
+    assert _sweep(fresh_api)["redispatched_files"] == 1
+
+
+def test_a_file_past_its_attempts_is_poison(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(1)
+    for _ in range(3):
+        assert run.take(1)
+        run.expire_leases()
+    assert _sweep(fresh_api) == NOTHING | {"poisoned": 1, "finalized": 1}
+    assert run.status == "ERROR" and "gave up after 3 attempts" in run.files()[0]["error"]
+
+
+def test_an_execution_nobody_finalized_is_finalized(fresh_api: Any) -> None:
+    run = fresh_api.run().ready([{"file_name": "x", "file_path": "x", "rejection": "bad"}])
+    assert run.status == "EXECUTING"
+    assert _sweep(fresh_api) == NOTHING | {"finalized": 1}
+    assert run.status == "ERROR"
+
+
+def test_lost_batches_are_sent_again_after_the_deadline(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(10, batch_count=4)
+    run.age(61)
+    assert _sweep(fresh_api) == NOTHING | {"redispatched_executions": 1}
+    task, args, _, _ = fresh_api.recorder.sent[0]
+    assert task == "process_file_batch" and "files" not in args[0] and "batch_index" not in args[0]
+    assert _sweep(fresh_api) == NOTHING
+    run.age(61)
+    run.claim(limit=1)  # progress
+    assert _sweep(fresh_api) == NOTHING
+
+
+def test_a_lost_orchestrator_is_sent_again_and_given_up_at_last(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    run.age(61)
+    assert _sweep(fresh_api) == NOTHING | {"redispatched_executions": 1}
+    assert fresh_api.recorder.sent[0][:2] == (
+        "async_execute_bin",
+        [fresh_api.organization, run.state()["execution"]["workflow_id"], run.id, {}],
+    )
+    assert _sweep(fresh_api) == NOTHING
+    run.age(901)
+    assert _sweep(fresh_api) == NOTHING | {"expired": 1}
+    info = run.state()["execution"]
+    assert info["status"] == "ERROR" and "no worker listed the source" in info["error_message"]
+
+
+def test_a_listing_that_makes_progress_is_left_alone(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    run.age(5000)
+    run.register(fresh_api.documents(2))
+    assert _sweep(fresh_api) == NOTHING
+
+
+def test_an_execution_past_its_deadline_ends(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(2)
+    run.report(run.take(1))
+    run.age(100_001)
+    assert _sweep(fresh_api) == NOTHING | {"expired": 1}
+    info = run.state()["execution"]
+    assert info["status"] == "ERROR" and "deadline" in info["error_message"]
+    assert (info["successful_files"], info["failed_files"]) == (1, 1)
+
+
+def test_one_sweeper_at_a_time(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    run.age(61)
+    fresh_api.write("INSERT INTO leases (name, owner, until) VALUES ('sweep', 'somebody', 99999999999)")
+    assert _sweep(fresh_api) == NOTHING
+    fresh_api.write("UPDATE leases SET until = 1")
+    assert _sweep(fresh_api)["redispatched_executions"] == 1
+
+
+def test_a_broker_that_is_away_does_not_break_the_sweep(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    done = fresh_api.run(fresh_api.workflow(name="two")).ready([{"file_name": "x", "file_path": "x", "rejection": "b"}])
+    run.age(61)
+    fresh_api.recorder.down = True
+    assert _sweep(fresh_api)["finalized"] == 1
+    assert done.status == "ERROR" and run.status == "PENDING"
+    fresh_api.recorder.down = False
+    run.age(61)
+    assert _sweep(fresh_api)["redispatched_executions"] == 1
+    assert len(fresh_api.recorder.sent) == 1
+
+
+def test_every_accepted_execution_ends_by_sweeping_alone(fresh_api: Any) -> None:
+    """A fleet that loses every message and dies with every claim."""
+    run = fresh_api.run().ready(3)
+    for _ in range(20):
+        if run.status != "EXECUTING":
+            break
+        run.age(61)
+        _sweep(fresh_api)
+        run.take(3)
+        run.expire_leases()
+    assert run.status == "ERROR"
+
+
+@pytest.mark.parametrize("header", ["X-Organization-ID"])
+def test_the_sweep_needs_no_organization(fresh_api: Any, header: str) -> None:
+    response = fresh_api.client.post(
+        SWEEP, json={}, headers={"Authorization": fresh_api.last.request.headers["authorization"]}
+    )
+    assert header not in response.request.headers and response.status_code == 200
