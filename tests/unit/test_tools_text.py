@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import json
+import random
 import struct
 import zipfile
 import zlib
@@ -17,6 +19,8 @@ import docx
 import openpyxl
 import pptx
 import pytest
+from odf.opendocument import OpenDocumentText
+from odf.text import P as Paragraph
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
@@ -273,6 +277,37 @@ def test_what_cannot_be_read_has_a_cause(extract: Extract, content: bytes, name:
     error = extract(content, name, fails=True)
     assert error.error_code == code, error.log
     assert "Traceback" not in error.log and len(error.log) > 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", ["docx", "xlsx", "pdf", "png", "odt"])
+def test_random_damage_is_never_a_fault_of_the_tool(extract: Extract, kind: str, seed: int, tmp_path: Path) -> None:
+    dice = random.Random(seed)
+    content = bytearray(_document(kind))
+    for _ in range(4**seed // 8 + 1):
+        content[dice.randrange(len(content))] = dice.randrange(256)
+    if seed % 2:
+        del content[dice.randrange(1, len(content)) :]
+    for copy in ("INFILE", "SOURCE"):
+        (tmp_path / copy).write_bytes(content)
+    (tmp_path / "METADATA.json").write_text(json.dumps({"source_name": f"a.{kind}", "tool_metadata": []}))
+    with contextlib.redirect_stderr(io.StringIO()) as trace:
+        run_tool(tool, {}, tmp_path)
+    assert trace.getvalue() == ""
+
+
+def _document(kind: str) -> bytes:
+    if kind == "pdf":
+        return pdf([(50, 700, "x" * 50)] * 20)
+    if kind == "png":
+        return picture("Harbour")
+    if kind == "odt":
+        text = OpenDocumentText()
+        text.text.addElement(Paragraph(text="hello"))
+        return saved(text)
+    if kind == "docx":
+        return saved(docx.Document())
+    return saved(openpyxl.Workbook())
 
 
 def test_a_pdf_of_too_many_pages_names_the_setting(extract: Extract) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,24 @@ from typing import Any
 from docfleet.core.errors import CorruptFile, FileTooLarge
 
 MIB = 1024 * 1024
+# What the readers of third parties raise on damaged content; a fault of ours would be one of these too, and its
+# message still names it.
+DAMAGE = (
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OSError,
+    EOFError,
+    SyntaxError,
+    NotImplementedError,
+    RecursionError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 # An archive below this size is never called a bomb, whatever its ratio: short repetitive sheets compress 100:1.
 _HARMLESS_BYTES = 50 * MIB
 _MOST_RATIO = 200

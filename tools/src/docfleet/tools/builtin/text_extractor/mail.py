@@ -9,7 +9,7 @@ from email.message import EmailMessage, Message
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.builtin.text_extractor.document import DAMAGE, Document, Reading
 from docfleet.tools.builtin.text_extractor.markup import html_text
 from docfleet.tools.sdk.media import utf16_without_mark
 from docfleet.tools.sdk.text import decode_text
@@ -122,7 +122,7 @@ def read_msg(path: Path, _reading: Reading) -> Document:
         }
         body = message.body or (html_text(message.html_body)[1] if message.html_body else "")
         attachments = [attachment.file_name or "unnamed" for attachment in message.attachments]
-    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except DAMAGE as error:
         raise CorruptFile(f"the Outlook message is damaged ({error}); send it again") from error
     lines = [f"{name}: {value}" for name, value in headers.items() if value]
     lines += ["", body.replace("\r\n", "\n").strip("\n")]

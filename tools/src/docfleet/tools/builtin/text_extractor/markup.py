@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from docfleet.core.errors import CorruptFile, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive
+from docfleet.tools.builtin.text_extractor.document import DAMAGE, Document, Reading, check_archive
 from docfleet.tools.sdk.text import decode_text
 
 _HIDDEN = ("script", "style", "noscript", "template", "head", "svg")
@@ -95,7 +95,7 @@ def read_rtf(path: Path, _reading: Reading) -> Document:
     to_text: Callable[..., str] = striprtf.rtf_to_text
     try:
         return Document([to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
-    except (ValueError, IndexError, LookupError) as error:
+    except DAMAGE as error:
         raise CorruptFile(f"the RTF file is damaged ({error}); send it again") from error
 
 
@@ -123,14 +123,6 @@ def read_epub(path: Path, reading: Reading) -> Document:
                 name = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(targets[reference])))
                 pages.append(html_text(archive.read(name))[1])
             title = str(book.xpath("string(//*[local-name()='title'])"))
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-        etree.XMLSyntaxError,
-        zipfile.BadZipFile,
-    ) as error:
+    except DAMAGE as error:
         raise CorruptFile(f"the book is damaged ({error}); send it again") from error
     return Document(pages, {"title": title} if title else {})

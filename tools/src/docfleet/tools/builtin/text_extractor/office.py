@@ -12,10 +12,7 @@ from xml.parsers.expat import ExpatError
 from xml.sax import SAXException
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive
-
-# What the readers raise on a damaged archive or part; anything else is a fault of ours and should say so.
-_DAMAGE = (KeyError, ValueError, OSError, EOFError, SyntaxError, AttributeError, IndexError, zipfile.BadZipFile)
+from docfleet.tools.builtin.text_extractor.document import DAMAGE, Document, Reading, check_archive
 
 
 def read_docx(path: Path, reading: Reading) -> Document:
@@ -33,7 +30,7 @@ def read_docx(path: Path, reading: Reading) -> Document:
                 if not part.is_linked_to_previous:
                     frame.extend(line for line in _docx_blocks(part.iter_inner_content()) if line.strip())
         properties = {"title": document.core_properties.title, "author": document.core_properties.author}
-    except (*_DAMAGE, PackageNotFoundError) as error:
+    except (*DAMAGE, PackageNotFoundError) as error:
         raise CorruptFile(f"the Word document is damaged ({error}); send it again") from error
     return Document(["\n".join([*frame, *lines])], {key: value for key, value in properties.items() if value})
 
@@ -77,7 +74,7 @@ def read_xlsx(path: Path, reading: Reading) -> Document:
                 )
             names = book.sheetnames
             book.close()
-    except (*_DAMAGE, TypeError, InvalidFileException) as error:
+    except (*DAMAGE, InvalidFileException) as error:
         raise CorruptFile(f"the workbook is damaged ({error}); send it again") from error
     return Document(pages, {"sheets": names})
 
@@ -109,7 +106,7 @@ def read_pptx(path: Path, reading: Reading) -> Document:
                 notes = slide.notes_slide.notes_text_frame.text.strip()
                 lines += [f"Notes: {notes}"] if notes else []
             pages.append("\n".join(lines))
-    except (*_DAMAGE, PythonPptxError) as error:
+    except (*DAMAGE, PythonPptxError) as error:
         raise CorruptFile(f"the presentation is damaged ({error}); send it again") from error
     return Document(pages, {"slides": len(pages)})
 
@@ -140,7 +137,7 @@ def read_opendocument(path: Path, reading: Reading) -> Document:
                     "password required: the document is encrypted; remove the password and send it again"
                 )
         body: Element = load(str(path)).body
-    except (*_DAMAGE, SAXException, ExpatError) as error:
+    except (*DAMAGE, SAXException, ExpatError) as error:
         raise CorruptFile(f"the OpenDocument file is damaged ({error}); send it again") from error
     return Document(["\n".join(_opendocument_lines(body))])
 
