@@ -462,6 +462,17 @@ def test_a_killed_runner_leaves_no_process_and_its_folders_are_swept(own_runner:
     assert not left[0].exists()
 
 
+def test_a_tool_dies_even_when_runner_and_zygote_are_killed_together(own_runner: Callable[..., Runner]) -> None:
+    runner = own_runner()
+    runner.put("orphaned", runner.folder(), wait=0, settings={"do": "hang"})
+    assert eventually(lambda: any(runner.work.glob("*/run-*/data/HANGS")))
+    zygote, tool = tree(runner.process.pid)
+    os.kill(runner.process.pid, signal.SIGSTOP)  # it must not get the chance to clean up
+    os.kill(zygote, signal.SIGKILL)
+    assert eventually(lambda: not is_alive(tool), 2.0)
+    runner.process.kill()
+
+
 def test_a_killed_zygote_is_replaced_and_its_runs_fail_with_the_reason(own_runner: Callable[..., Runner]) -> None:
     runner = own_runner()
     runner.put("lost", runner.folder(), wait=0, settings={"do": "fork", "amount": 2})

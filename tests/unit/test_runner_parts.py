@@ -19,6 +19,7 @@ from docfleet.core.errors import ConfigurationError, FileMissing, ToolResultInva
 from docfleet.core.execution import RunLimits
 from docfleet.core.settings import read_settings
 from docfleet.runner import processes
+from docfleet.runner.app import create_app
 from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.limits import MAX_FILES, FolderSize, folder_size
 from docfleet.runner.logs import KEPT_BYTES, Output
@@ -297,3 +298,11 @@ def test_a_zygote_stays_light() -> None:
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"litestar", "uvicorn", "uvloop", "asyncio", "structlog", "yaml", "jsonschema", "pypdfium2", "numpy"}
     assert not heavy & {module.split(".")[0] for module in modules}
+
+
+def test_the_application_is_built_without_a_warning() -> None:
+    assert {route.path for route in create_app(settings_from()).routes} == {
+        "/livez",
+        "/readyz",
+        "/v1/runs/{run_id:str}",
+    }

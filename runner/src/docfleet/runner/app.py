@@ -22,7 +22,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from docfleet.core.errors import (
     Conflict,
@@ -57,7 +57,7 @@ _STATUS: tuple[tuple[type[DocfleetError], HTTPStatus], ...] = (
     (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
-Wait = Annotated[float, Parameter(ge=0, le=MAX_WAIT_SECONDS)]
+Wait = Annotated[float, QueryParameter(ge=0, le=MAX_WAIT_SECONDS)]
 
 
 def _table(state: State) -> RunTable:
@@ -72,7 +72,7 @@ def _checked(run_id: str) -> str:
 
 
 @put("/runs/{run_id:str}", status_code=HTTPStatus.OK)
-async def put_run(run_id: str, data: RunRequest, state: State, wait: Wait = 0.0) -> RunState:
+async def put_run(run_id: FromPath[str], data: JSONBody[RunRequest], state: State, wait: Wait = 0.0) -> RunState:
     """Create the run or find it; with ``wait``, answer when it is final or after that many seconds."""
     if data.step < 1:
         raise InvalidInput("step counts from 1")
@@ -80,13 +80,13 @@ async def put_run(run_id: str, data: RunRequest, state: State, wait: Wait = 0.0)
 
 
 @get("/runs/{run_id:str}")
-async def get_run(run_id: str, state: State, wait: Wait = 0.0) -> RunState:
+async def get_run(run_id: FromPath[str], state: State, wait: Wait = 0.0) -> RunState:
     """The run's state, as PUT answers it."""
     return await _table(state).get(_checked(run_id), wait)
 
 
 @delete("/runs/{run_id:str}", status_code=HTTPStatus.OK)
-async def delete_run(run_id: str, state: State) -> RunState:
+async def delete_run(run_id: FromPath[str], state: State) -> RunState:
     """Kill what runs; a final run stays as it is."""
     return await _table(state).delete(_checked(run_id))
 

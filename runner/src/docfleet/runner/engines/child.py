@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from docfleet.core.settings import environment
 from docfleet.runner import limits, processes
 from docfleet.runner.engines.wire import StartRun
 from docfleet.runner.working import Working
@@ -86,7 +87,7 @@ def _execute(order: StartRun, settings: bytes, working: Working) -> NoReturn:
     arguments = ["--command", Command.RUN.value, "--settings", settings.decode(), "--log-level", order.log_level]
     os.chdir(working.data)
     try:
-        os.execve(order.command[0], [*order.command, *arguments], {**os.environ, **_places(working)})
+        os.execve(order.command[0], [*order.command, *arguments], {**environment(), **_places(working)})
     except OSError as error:
         message = f"the tool cannot be started: {order.command[0]}: {error.strerror}"
         line = protocol.encode_line(LogMessage(log=message, level=LogLevel.ERROR, error_code="tool_failed"))
