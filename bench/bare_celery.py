@@ -1,0 +1,74 @@
+"""The floor: a Celery app with one task that does nothing and a chord over it.
+
+Also the app a worker is started from: ``celery -A bench.bare_celery worker``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from celery import Celery, chord
+
+from bench.processes import cpu_seconds
+from docfleet.core.settings import environment
+
+app = Celery("bare")
+app.conf.update(
+    broker_url=environment().get("BARE_BROKER"),
+    result_backend=environment().get("BARE_RESULTS"),
+    task_default_queue="bare",
+    worker_prefetch_multiplier=4,
+    broker_connection_retry_on_startup=True,
+)
+
+CHORD_SECONDS = 600.0
+
+
+@app.task  # type: ignore[untyped-decorator]  # Celery has no types
+def nothing(number: int) -> int:
+    """Do nothing."""
+    return number
+
+
+@app.task  # type: ignore[untyped-decorator]  # Celery has no types
+def count(results: list[int]) -> int:
+    """The callback."""
+    return len(results)
+
+
+class BareWorker:
+    """A plain prefork Celery worker on the given broker. A context manager."""
+
+    def __init__(self, broker: str, results: str, slots: int) -> None:
+        app.conf.update(broker_url=broker, result_backend=results)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "bench.bare_celery", "worker", "-c", str(slots), "-l", "WARNING"],
+            env={**environment(), "BARE_BROKER": broker, "BARE_RESULTS": results},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> Self:
+        nothing.delay(0).get(timeout=60)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+        app.close()
+
+    def run(self, files: int) -> tuple[float, float]:
+        """Wall seconds and the worker's CPU seconds of one chord of ``files`` tasks, from its sending to its end."""
+        cpu, started = cpu_seconds([self._process.pid]), time.monotonic()
+        done: Any = chord([nothing.s(number) for number in range(files)])(count.s())
+        found = done.get(timeout=CHORD_SECONDS, interval=0.02)
+        wall = time.monotonic() - started
+        if found != files:
+            raise RuntimeError(f"the chord counted {found} of {files} tasks")
+        return wall, cpu_seconds([self._process.pid]) - cpu
