@@ -1,0 +1,250 @@
+"""Walks over every route: no key, no organization, another organization's ids, and the shape of errors."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from docfleet.backend.schema import metadata
+
+OPEN = {"/livez", "/readyz"}
+WITHOUT_ORGANIZATION = {"sweep", "put_organization", "health"}
+NOT_ABOUT_ROWS = {"put_workflow", "list_workflows", "list_executions", "get_setting", "put_setting", "get_tool"} | {
+    "get_configuration",
+    "get_tokens",
+    "get_pages",
+    "post_usage",
+}
+"""Handlers that take no id of a row; ``test_nothing_of_others_is_in_lists`` looks at their answers."""
+
+
+def _routes(api: Any) -> Iterator[tuple[str, str, Any]]:
+    for route in api.client.app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"}):
+                if not route.path.startswith("/schema"):
+                    yield method, route.path_format, handler
+    return
+
+
+def _dump(api: Any) -> dict[str, list[Any]]:
+    with api.database.reading() as connection:
+        return {
+            table.name: sorted(tuple(map(repr, row)) for row in connection.execute(select(table)))
+            for table in metadata.sorted_tables
+        }
+
+
+def _filled(path: str, values: dict[str, str]) -> str:
+    return path.format(**values) if "{" in path else path
+
+
+def _values(**known: str) -> dict[str, str]:
+    names = ("workflow_id", "execution_id", "file_execution_id", "pipeline_id")
+    free = {name: str(uuid.uuid4()) for name in names}
+    return (
+        free
+        | {"organization": "o", "key": "MAX_PARALLEL_FILE_BATCHES", "run_id": "r", "tool_id": "t", "cache_key": "c"}
+        | known
+    )
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer wrong", "Basic {key}", "{key}", "Bearer {key}x", "Bearer schlüssel"]
+)
+def test_without_the_key_every_route_is_closed_and_nothing_changes(api: Any, header: str | None) -> None:
+    api.run(api.workflow())
+    key = api.last.request.headers["authorization"].removeprefix("Bearer ")
+    before = _dump(api)
+    walked = 0
+    for method, path, _ in _routes(api):
+        if path in OPEN:
+            continue
+        headers = {"X-Organization-ID": api.organization}
+        if header is not None:
+            headers["Authorization"] = header.format(key=key).encode()
+        response = api.client.request(method, _filled(path, _values()), json={}, headers=headers)
+        assert response.status_code == 401, (method, path, response.text)
+        body = response.json()
+        assert (body["code"], body["status"]) == ("not_allowed", 401) and key not in response.text
+        assert response.headers["content-type"].startswith("application/problem+json")
+        walked += 1
+    assert walked > 30 and _dump(api) == before
+
+
+def test_a_key_that_is_rotated_out_still_opens(api: Any) -> None:
+    headers = {
+        "Authorization": "Bearer old-key-that-is-being-rotated-out-0123456",
+        "X-Organization-ID": api.organization,
+    }
+    assert api.client.get("/api/v1/workflows", headers=headers).status_code == 200
+
+
+def test_without_an_organization_nothing_is_answered(api: Any) -> None:
+    authorization = {"Authorization": api.last.request.headers["authorization"]}
+    before = _dump(api)
+    for method, path, handler in _routes(api):
+        if path in OPEN or handler.handler_name.rpartition(".")[2] in WITHOUT_ORGANIZATION:
+            continue
+        where = _filled(path, _values())
+        for headers, status in (({}, 400), ({"X-Organization-ID": "nobody"}, 404)):
+            response = api.client.request(method, where, json={}, headers=authorization | headers)
+            assert response.status_code == status, (method, path, response.text)
+            assert "organization" in response.json()["detail"].lower()
+    assert _dump(api) == before
+
+
+_CLAIM = {"owner": "w", "lease_seconds": 1, "limit": 1}
+
+
+def _bodies(ids: dict[str, str]) -> dict[str, Any]:
+    """A valid body for every handler that writes; a new handler has to be added here."""
+    return {
+        "update_status": {"status": "ERROR", "error_message": "x"},
+        "register_files": {"page": 1, "files": [{"file_name": "n", "file_path": "n"}]},
+        "start_execution": {"batch_count": 1},
+        "claim_files": _CLAIM,
+        "renew_files": {
+            "owner": "worker",
+            "lease_seconds": 1,
+            "leases": [{"file_execution_id": ids["file_execution_id"], "attempt": 1}],
+        },
+        "report_files": {"owner": "worker", "lease_seconds": 1, "outcomes": []},
+        "finalize_execution": {"error": "x"},
+        "create_execution": {"workflow_id": ids["workflow_id"]},
+        "validate_tools": {"workflow_id": ids["workflow_id"], "tool_instances": []},
+        "create_file": {"execution_id": ids["execution_id"], "file_hash": {"file_name": "n", "file_path": "n"}},
+        "update_file_status": {"status": "ERROR"},
+        "check_active": {"workflow_id": ids["workflow_id"], "files": []},
+        "batch_lookup": {"workflow_id": ids["workflow_id"], "files": []},
+        "create_history": {"workflow_id": ids["workflow_id"], "file_hash": "h", "status": "COMPLETED"},
+        "put_pipeline": {"status": "SUCCESS", "is_end": True},
+        "run_workflow": {},
+        "stop_execution": {},
+    }
+
+
+def test_rows_of_another_organization_do_not_exist(api: Any) -> None:
+    workflow = api.workflow()
+    run = api.run(workflow).ready(3)
+    held = run.take(1)
+    pipeline = str(uuid.uuid4())
+    api.write(
+        "INSERT INTO pipelines (id, organization_id, workflow_id, pipeline_name, pipeline_type, active, run_count, "
+        "created_at, modified_at) VALUES (:p, :o, :w, 'n', 'ETL', :t, 0, 0, 0)",
+        p=pipeline,
+        o=api.organization,
+        w=workflow,
+        t=True,
+    )
+    ids = _values(
+        workflow_id=workflow,
+        execution_id=run.id,
+        pipeline_id=pipeline,
+        file_execution_id=held[0]["file_execution_id"],
+    )
+    bodies = _bodies(ids)
+    stranger = api.other()
+    before = _dump(api)
+    walked = set()
+    for method, path, handler in _routes(api):
+        name = handler.handler_name.rpartition(".")[2]
+        if path in OPEN or name in WITHOUT_ORGANIZATION | NOT_ABOUT_ROWS:
+            continue
+        query = {"by_cache_key": f"?workflow_id={workflow}", "find_files": f"?execution_id={run.id}"}.get(name, "")
+        body = bodies[name] if method in ("POST", "PUT") else None
+        for where in (_filled(path, ids).rstrip("/"), _filled(path, ids).rstrip("/") + "/"):
+            stranger.call(method, where + query, body, status=404)
+            assert stranger.last.json()["code"] == "not_found"
+        walked.add(name)
+    assert _dump(api) == before
+    assert walked >= set(bodies)
+    assert run.report(held)["written"] == 1
+
+
+def test_nothing_of_others_is_in_lists(api: Any) -> None:
+    run = api.run().ready(1)
+    held = run.take(1)
+    run.report(outcomes=[api.outcome(held[0], pages=2, usage={"total_tokens": 3})])
+    api.put("/api/v1/settings/MAX_PARALLEL_FILE_BATCHES", {"value": 9})
+    stranger = api.other()
+    assert stranger.get("/api/v1/workflows")["workflows"] == []
+    assert stranger.get("/api/v1/executions")["executions"] == []
+    stranger.get(f"/api/v1/executions?after={run.id}", status=404)
+    assert stranger.get(f"/api/v1/executions?workflow_id={run.state()['execution']['workflow_id']}")["executions"] == []
+    file_id = held[0]["file_execution_id"]
+    root = "/internal/v1"
+    assert stranger.get(f"{root}/usage/aggregated-token-count/{file_id}/")["data"]["usage"]["total_tokens"] == 0
+    assert stranger.get(f"{root}/usage/aggregated-pages-processed/{file_id}/")["data"]["total_pages_processed"] == 0
+    assert stranger.get(f"{root}/configuration/MAX_PARALLEL_FILE_BATCHES/")["data"]["value"] is None
+
+
+def test_errors_have_one_shape(api: Any) -> None:
+    run = api.run()
+    cases = [
+        ("GET", "/nothing/here", None, 404, "not_found"),
+        ("DELETE", "/api/v1/workflows", None, 405, "method_not_allowed"),
+        ("GET", "/api/v1/executions/not-a-uuid", None, 404, "not_found"),
+        ("POST", f"{run.path}/files/claim/", {"owner": "w"}, 400, "invalid_input"),
+        ("POST", f"{run.path}/files/claim/", _CLAIM | {"limit": 0}, 400, "invalid_input"),
+        ("POST", f"{run.path}/files/claim/", _CLAIM | {"lease_seconds": -1}, 400, "invalid_input"),
+        ("POST", f"{run.path}/files/claim/", _CLAIM | {"batch_index": 2, "batch_count": 2}, 400, "invalid_input"),
+        ("POST", f"{run.path}/files/register/", {"page": 0, "files": []}, 400, "invalid_input"),
+        ("POST", f"{run.path}/start/", {"batch_count": 0}, 400, "invalid_input"),
+        ("POST", f"{run.path}/files/report/", {"owner": "", "lease_seconds": 1}, 400, "invalid_input"),
+        ("PUT", "/api/v1/organizations/..%2Fevil", {"name": "x"}, None, None),
+        ("PUT", "/api/v1/organizations/-x", {"name": "x"}, 400, "invalid_input"),
+        ("GET", f"/api/v1/executions/{uuid.uuid4()}", None, 404, "not_found"),
+    ]
+    for method, path, body, status, code in cases:
+        answer = api.call(method, path, body, status=status)
+        assert api.last.headers["content-type"].startswith("application/problem+json"), path
+        assert set(answer) >= {"type", "title", "status", "detail", "code", "instance"}
+        assert answer["status"] == api.last.status_code >= 400
+        assert code is None or answer["code"] == code
+        assert "Traceback" not in api.last.text
+
+
+def test_a_body_that_is_no_json_is_refused(api: Any) -> None:
+    run = api.run()
+    for content in (b'{"ow', b"\xff\xfe", b"[]", b"null", b"1"):
+        response = api.client.post(
+            f"{run.path}/files/claim/",
+            content=content,
+            headers={
+                "Authorization": api.last.request.headers["authorization"],
+                "X-Organization-ID": api.organization,
+                "Content-Type": "application/json",
+            },
+        )
+        assert response.status_code == 400 and response.json()["code"] == "invalid_input", content
+
+
+def test_a_crash_shows_no_inside(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from docfleet.backend.executions import repository
+
+    def crash(*_: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(repository, "workflow_of", crash)
+    problem = api.get(f"/api/v1/workflows/{uuid.uuid4()}", status=500)
+    assert problem["code"] == "internal_error" and "secret" not in str(problem)
+
+
+def test_the_description_needs_no_key_and_nothing_from_elsewhere(api: Any) -> None:
+    schema = api.client.get("/schema/openapi.json")
+    paths = schema.json()["paths"]
+    assert schema.status_code == 200 and "/api/v1/workflows" in paths
+    assert any(path.endswith("/files/report") for path in paths)
+    page = api.client.get("/schema")
+    assert page.status_code == 200 and "/api/v1/executions" in page.text
+    assert "http://" not in page.text and "https://" not in page.text and "<script" not in page.text
+
+
+def test_health_is_open(api: Any) -> None:
+    assert api.client.get("/livez").status_code == 200
+    assert api.client.get("/readyz").json() == {"status": "ok"}
