@@ -16,6 +16,7 @@ from docfleet.cli.system import Addresses
 from docfleet.core.errors import BackendUnavailable, DocfleetError, error_from_code
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.ids import new_id
+from docfleet.core.status import OPEN
 
 ORGANIZATION_ID = "default"
 ORGANIZATION_NAME = "Default"
@@ -87,6 +88,14 @@ class ManagementClient:
             found += page
             if limit is not None and len(found) >= limit:
                 return found[:limit]
+        return found
+
+    def open_executions(self, workflow_id: str) -> list[str]:
+        """Ids of the workflow's executions that have not ended."""
+        found = []
+        for status in OPEN:
+            query = urllib.parse.urlencode({"workflow_id": workflow_id, "status": status.value, "limit": PAGE_FILES})
+            found += [str(row["id"]) for row in self._call("GET", f"executions?{query}")["executions"]]
         return found
 
     def stop_execution(self, execution_id: str) -> None:

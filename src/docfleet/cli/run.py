@@ -28,6 +28,7 @@ EXIT_CONFIGURATION = 2
 _POLL_SECONDS = 0.25
 _SILENT_BACKEND_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+_GRACE_SECONDS = 4.0  # the execution has ended by then: what a worker may still do is refused
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def run(options: RunOptions) -> int:
 
 def _execute(options: RunOptions, workflow: Workflow, view: ExecutionView, interrupts: Interrupts) -> RunResult:
     view.phase("starting the system")
-    with EmbeddedSystem(options.data, RUN_WORKERS, command=f"docfleet run {options.workflow}", say=view.say) as system:
+    with EmbeddedSystem(
+        options.data, RUN_WORKERS, command=f"docfleet run {options.workflow}", say=view.say, grace=_GRACE_SECONDS
+    ) as system:
         interrupts.on_second = system.kill
         system.start(interrupts.requested)
         client = ManagementClient(system.addresses)
@@ -99,6 +102,7 @@ def _execute(options: RunOptions, workflow: Workflow, view: ExecutionView, inter
         try:
             client.put_organization()
             workflow_id = client.put_workflow(workflow.document)
+            _stop_leftovers(client, workflow_id, view)
             view.phase("listing the source")
             started = time.monotonic()
             execution_id = client.create_execution(workflow_id, use_file_history=history)
@@ -111,6 +115,16 @@ def _execute(options: RunOptions, workflow: Workflow, view: ExecutionView, inter
         view.phase("stopping the system")
     rows = [] if options.as_json else example_rows(workflow, execution_id, SHOWN_ROWS)
     return RunResult(workflow.name, state, files, duration, describe_destination(workflow), rows, note)
+
+
+def _stop_leftovers(client: ManagementClient, workflow_id: str, view: ExecutionView) -> None:
+    """End what a killed system left open: the folder's lock says nobody works on it, and its files
+    would be skipped as active elsewhere. What it finished is in the file history."""
+    left = client.open_executions(workflow_id)
+    for execution_id in left:
+        client.stop_execution(execution_id)
+    if left:
+        view.say(f"stopped {len(left)} execution{'s' * (len(left) > 1)} of this workflow that an earlier run left open")
 
 
 def _follow(

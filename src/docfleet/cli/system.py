@@ -25,6 +25,8 @@ from docfleet.core.settings import environment, read_settings
 LOOPBACK = "127.0.0.1"
 VALKEY_SECONDS = 30.0
 READY_SECONDS = 90.0
+RUNNER_GRACE_SECONDS = 1.0
+"""For tools that still run when the workers that wait for them are gone: nobody takes their results."""
 _WORKERS_STOP, _SERVERS_STOP, _VALKEY_STOP = range(3)
 
 
@@ -61,10 +63,20 @@ class EmbeddedSystem:
     """
 
     def __init__(
-        self, folder: Path, workers: Iterable[WorkerType], *, command: str, say: Callable[[str], None]
+        self,
+        folder: Path,
+        workers: Iterable[WorkerType],
+        *,
+        command: str,
+        say: Callable[[str], None],
+        grace: float = 10.0,
     ) -> None:
-        """Take the data folder. Raises ``Conflict`` when another system runs in it, ``ConfigurationError``."""
+        """Take the data folder. ``grace``: seconds that busy workers get, when all is stopped, to finish a file.
+
+        Raises ``Conflict`` when another system runs in it, ``ConfigurationError``.
+        """
         self._workers = tuple(workers)
+        self._grace = grace
         self._settings = read_settings(SystemSettings)
         self.data = DataFolder.open(folder, command)
         self._supervisor = Supervisor(self.data.logs, say, held_fd=self.data.lock_fd)
@@ -152,6 +164,7 @@ class EmbeddedSystem:
             "UNSTRACT_RUNNER_URL": self.addresses.runner_url,
             "EXECUTION_STORAGE_ROOT": given.execution_storage_root or str(self.data.storage),
             "LOG_FORMAT": given.log_format,
+            "RUNNER_GRACE_SECONDS": str(RUNNER_GRACE_SECONDS),
             "BACKEND_PORT": str(self._backend_port),
             "RUNNER_PORT": str(self._runner_port),
         }
@@ -172,7 +185,7 @@ class EmbeddedSystem:
                 shared,
                 lambda: _is_ready(url),
                 _SERVERS_STOP,
-                grace=12.0,
+                grace=RUNNER_GRACE_SECONDS + 3.0,
                 dies_with_supervisor=False,
             )
         )
@@ -182,7 +195,7 @@ class EmbeddedSystem:
         ready.unlink(missing_ok=True)
         own = {**shared, "WORKER_READY_FILE": str(ready)}
         command = _docfleet("worker", worker)
-        return self._start(ChildSpec(worker.value, command, own, ready.exists, _WORKERS_STOP))
+        return self._start(ChildSpec(worker.value, command, own, ready.exists, _WORKERS_STOP, self._grace))
 
     def _start(self, spec: ChildSpec) -> ChildSpec:
         self._supervisor.start(spec)
