@@ -124,6 +124,21 @@ def test_the_example_workflow_finds_the_truth_of_every_sample(
         assert found["matched"] is True
 
 
+def test_the_sorting_example_uses_each_of_its_bins(make_samples: ModuleType, tmp_path: Path) -> None:
+    content = yaml.safe_load((REPOSITORY / "examples" / "sort.yaml").read_text("utf-8"))
+    steps = [(step["tool"], step["settings"]) for step in content["tools"]]
+    make_samples.make_samples(tmp_path / "samples")
+    (tmp_path / "samples" / "letter.txt").write_text("Dear all")
+    bins: dict[str, str] = {}
+    for path in (tmp_path / "samples").iterdir():
+        folder = prepare(tmp_path / f"run-{path.name}", path, path.name)
+        assert run_steps(folder, steps) == 0
+        bins[path.name] = json.loads((folder / "INFILE").read_text("utf-8"))["bin"]
+        assert (folder / "COPY_TO_FOLDER" / bins[path.name] / path.name).read_bytes() == path.read_bytes()
+    assert bins["rechnung-de-1.pdf"] == "german-invoices" and bins["scan-1.png"] == "scanned-invoices"
+    assert bins["invoice-word.docx"] == "invoices" and bins["letter.txt"] == "other"
+
+
 def test_the_samples_are_the_same_every_time(make_samples: ModuleType, tmp_path: Path) -> None:
     make_samples.make_samples(tmp_path / "one")
     make_samples.make_samples(tmp_path / "two")

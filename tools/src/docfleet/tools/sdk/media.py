@@ -101,7 +101,7 @@ def looks_like_text(head: bytes) -> bool:
         return True
     if utf16_without_mark(head):
         return True
-    if any(byte in head for byte in (b"\0",)):
+    if b"\0" in head:
         return False
     try:
         head[:-4].decode("utf-8") if len(head) > 4 else head.decode("utf-8")

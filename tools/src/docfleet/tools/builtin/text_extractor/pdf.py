@@ -84,7 +84,8 @@ def page_text(page: pdfium.PdfPage, *, columns: bool) -> str:
         plain = textpage.get_text_bounded() if not columns else ""
         if columns:
             words = _words(page, textpage)
-            text = arrange(words)
+            # Characters beyond the first plane come as two halves.
+            text = arrange(words).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             # Right-to-left scripts are stored in reading order; a grid sorted from the left would turn them round.
             if page.get_rotation() or is_right_to_left(text):
                 plain = textpage.get_text_range()
