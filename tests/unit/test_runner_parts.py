@@ -41,7 +41,8 @@ def execution_folder(root: Path) -> Path:
 
 
 def finished_run(execution: Execution, root: Path) -> Working:
-    working = execution.copy_in(root)
+    working = Working(root)
+    execution.copy_in(working)
     (working.data / "INFILE").write_bytes(b"new")
     (working.data / "COPY_TO_FOLDER" / "bin").mkdir(parents=True, exist_ok=True)
     (working.data / "COPY_TO_FOLDER" / "bin" / "a").write_bytes(b"copy")
@@ -139,7 +140,7 @@ def test_a_document_that_is_gone_is_named(tmp_path: Path) -> None:
     folder = execution_folder(tmp_path)
     (folder / "INFILE").unlink()
     with pytest.raises(FileMissing):
-        Execution(folder).copy_in(tmp_path / "run")
+        Execution(folder).copy_in(Working(tmp_path / "run"))
 
 
 def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:

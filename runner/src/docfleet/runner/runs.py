@@ -209,27 +209,10 @@ class RunTable:
     async def _execute(self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path) -> RunState:
         self._count += 1
         root = self._home / f"run-{self._count}"
-
-        def prepare() -> tuple[Execution, Working | None]:
-            execution = Execution(folder)
-            if execution.published(request.step) is not None:
-                return execution, None
-            working = execution.copy_in(root)
-            working.put_settings(request.settings)
-            return execution, working
-
-        def conclude(working: Working, ended: RunEnded, output: Output) -> dict[str, Any]:
-            allowed = working.input_bytes + request.limits.file_size_bytes
-            size = folder_size(str(working.root), allowed)
-            cause = failure(ended, output, request.limits, size, allowed)
-            if cause is not None:
-                raise cause
-            return execution.publish(working, request.step)
-
+        execution, working = await asyncio.to_thread(_prepare, folder, request, root)
+        if working is None:
+            return _succeeded(run, execution.published(request.step) or {})
         try:
-            execution, working = await asyncio.to_thread(prepare)
-            if working is None:
-                return _succeeded(run, execution.published(request.step) or {})
             if run.stop is not None:
                 raise run.stop
             output = Output(
@@ -244,9 +227,38 @@ class RunTable:
             _measure(run.state, ended)
             if run.stop is not None:
                 raise run.stop
-            return _succeeded(run, await asyncio.to_thread(conclude, working, ended, output))
-        finally:
-            await asyncio.to_thread(Working(root).remove)
+        except BaseException:
+            await asyncio.to_thread(working.remove)
+            raise
+        return _succeeded(run, await asyncio.to_thread(_conclude, execution, working, request, ended, output))
+
+
+def _prepare(folder: Path, request: RunRequest, root: Path) -> tuple[Execution, Working | None]:
+    # No working folder when somebody has published the step meanwhile.
+    execution = Execution(folder)
+    if execution.published(request.step) is not None:
+        return execution, None
+    working = Working(root)
+    try:
+        execution.copy_in(working)
+        working.put_settings(request.settings)
+    except BaseException:
+        working.remove()
+        raise
+    return execution, working
+
+
+def _conclude(
+    execution: Execution, working: Working, request: RunRequest, ended: RunEnded, output: Output
+) -> dict[str, Any]:
+    try:
+        allowed = working.input_bytes + request.limits.file_size_bytes
+        cause = failure(ended, output, request.limits, folder_size(str(working.root), allowed), allowed)
+        if cause is not None:
+            raise cause
+        return execution.publish(working, request.step)
+    finally:
+        working.remove()
 
 
 def _measure(state: RunState, ended: RunEnded) -> None:

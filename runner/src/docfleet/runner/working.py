@@ -114,10 +114,9 @@ class Execution:
             raise Conflict(f"step {step} cannot run: the execution folder holds the results of {done} steps")
         return None
 
-    def copy_in(self, root: Path) -> Working:
-        """A private folder ``root`` with copies of all a tool may read. Raises ``FileMissing`` without INFILE."""
-        working = Working(root)
-        root.mkdir(mode=0o700)
+    def copy_in(self, working: Working) -> None:
+        """Make the private folder, with copies of all a tool may read. Raises ``FileMissing`` without INFILE."""
+        working.root.mkdir(mode=0o700)
         working.data.mkdir(mode=0o700)
         for name in (METADATA_FILE, INFILE, SOURCE):
             try:
@@ -132,7 +131,6 @@ class Execution:
             for relative, status in _files(working.data):
                 working.marks[relative] = _mark(status)
                 working.input_bytes += status.st_size
-        return working
 
     def publish(self, working: Working, step: int) -> dict[str, Any]:
         """Bring the result of a tool that ended with 0 back and return what the tool said of it.
