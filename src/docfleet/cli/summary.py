@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,8 +18,17 @@ from docfleet.core.status import EmptyReason, ExecutionStatus, SkipReason
 EXIT_SUCCESS, EXIT_FAILURE, EXIT_PARTIAL = 0, 1, 3
 SHOWN_FAILURES = 20
 SHOWN_ROWS = 3
-_SHOWN_COLUMNS = 7
-_BOOKKEEPING = {"id", "created_by", "created_at", "metadata", "status", "error_message", "file_execution_id"}
+_READABLE_WIDTH = 26
+_BOOKKEEPING = {
+    "id",
+    "created_by",
+    "created_at",
+    "metadata",
+    "status",
+    "error_message",
+    "file_execution_id",
+    "execution_id",
+}
 _EMPTY = {
     EmptyReason.NO_MATCH: "no file in the source matched",
     EmptyReason.ALL_FILTERED: "every file of the source was skipped",
@@ -163,24 +173,45 @@ def _show_destination(console: Console, result: RunResult) -> None:
         for path in paths:
             console.print(Text(f"  {plain(path)}"), soft_wrap=True)
     if result.rows:
-        console.print(_rows_table(result.rows))
+        console.print(_rows_table(result.rows, console.width))
 
 
-def _rows_table(rows: list[dict[str, Any]]) -> Table:
-    columns = [
+def _rows_table(rows: list[dict[str, Any]], width: int) -> Table:
+    """As many columns as stay readable in ``width``: half a dozen letters a column tell nobody anything."""
+    names = [
         name
         for name in rows[0]
         if name not in _BOOKKEEPING
-        and name != "execution_id"
         and not name.startswith("user_field_")
         and any(row.get(name) not in (None, "") for row in rows)
     ]
-    columns.sort(key=lambda name: name != "file_path")
+    names.sort(key=lambda name: name != "file_path")
+    longest = {
+        name: max(cell_len(text) for text in (plain(name), *(_cell(row.get(name)) for row in rows))) for name in names
+    }
+    widths: dict[str, int] = {}
+    room = width - 1
+    for name in names:
+        readable = min(_READABLE_WIDTH, longest[name])
+        if room < readable + 3 and len(widths) > 1:
+            break
+        room -= readable + 3
+        widths[name] = readable
+    for name in widths:
+        more = max(0, min(room, longest[name] - widths[name]))
+        widths[name] += more
+        room -= more
     table = Table(padding=(0, 1), header_style="bold")
-    for name in columns[:_SHOWN_COLUMNS]:
-        table.add_column(plain(name), overflow="ellipsis", max_width=40, no_wrap=True)
+    for name in widths:
+        table.add_column(plain(name), no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in columns[:_SHOWN_COLUMNS]))
+        cells = [Text(_cell(row.get(name))) for name in widths]
+        for cell, size in zip(cells, widths.values(), strict=True):
+            cell.truncate(size, overflow="ellipsis")
+        table.add_row(*cells)
+    if left := names[len(widths) :]:
+        table.caption = f"and {plain(', '.join(left))}"
+        table.caption_justify = "left"
     return table
 
 
