@@ -106,31 +106,37 @@ def make_samples() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
+def samples(make_samples: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("samples")
+    return folder, make_samples.make_samples(folder)
+
+
+@pytest.fixture(scope="module")
 def workflow() -> Iterator[list[tuple[str, dict[str, Any]]]]:
     content = yaml.safe_load((REPOSITORY / "examples" / "invoices.yaml").read_text("utf-8"))
     yield [(step["tool"], step["settings"]) for step in content["tools"]]
 
 
 def test_the_example_workflow_finds_the_truth_of_every_sample(
-    make_samples: ModuleType, workflow: list[tuple[str, dict[str, Any]]], tmp_path: Path
+    samples: tuple[Path, dict[str, Any]], workflow: list[tuple[str, dict[str, Any]]], tmp_path: Path
 ) -> None:
-    truth = make_samples.make_samples(tmp_path / "samples")
+    made, truth = samples
     assert {Path(name).suffix for name in truth} == {".pdf", ".png", ".jpg", ".docx", ".html"} and len(truth) == 10
     for name, fields in truth.items():
-        folder = prepare(tmp_path / f"run-{name}", tmp_path / "samples" / name, name)
+        folder = prepare(tmp_path / f"run-{name}", made / name, name)
         assert run_steps(folder, workflow) == 0
         found = json.loads((folder / "INFILE").read_text("utf-8"))
         assert {key: found.get(key) for key in fields} == fields, name
         assert found["matched"] is True
 
 
-def test_the_sorting_example_uses_each_of_its_bins(make_samples: ModuleType, tmp_path: Path) -> None:
+def test_the_sorting_example_uses_each_of_its_bins(samples: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     content = yaml.safe_load((REPOSITORY / "examples" / "sort.yaml").read_text("utf-8"))
     steps = [(step["tool"], step["settings"]) for step in content["tools"]]
-    make_samples.make_samples(tmp_path / "samples")
-    (tmp_path / "samples" / "letter.txt").write_text("Dear all")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear all")
     bins: dict[str, str] = {}
-    for path in (tmp_path / "samples").iterdir():
+    for path in (letter, *samples[0].iterdir()):
         folder = prepare(tmp_path / f"run-{path.name}", path, path.name)
         assert run_steps(folder, steps) == 0
         bins[path.name] = json.loads((folder / "INFILE").read_text("utf-8"))["bin"]
@@ -139,10 +145,11 @@ def test_the_sorting_example_uses_each_of_its_bins(make_samples: ModuleType, tmp
     assert bins["invoice-word.docx"] == "invoices" and bins["letter.txt"] == "other"
 
 
-def test_the_samples_are_the_same_every_time(make_samples: ModuleType, tmp_path: Path) -> None:
-    make_samples.make_samples(tmp_path / "one")
+def test_the_samples_are_the_same_every_time(
+    make_samples: ModuleType, samples: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
     make_samples.make_samples(tmp_path / "two")
-    for path in (tmp_path / "one").iterdir():
+    for path in samples[0].iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
