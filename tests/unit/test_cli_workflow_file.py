@@ -88,3 +88,17 @@ def test_a_missing_or_binary_file(tmp_path: Path) -> None:
 def test_yaml_makes_no_objects(tmp_path: Path) -> None:
     with pytest.raises(WorkflowFileInvalid, match="not valid YAML"):
         read_workflow(write(tmp_path, "workflow: !!python/object/apply:os.system ['true']\n"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        ("destination: unknown field `table`", 9),
+        ("tool 1 (text_extractor): there is no tool 'text_extractor'", 7),
+        ("setting 'a' of the tool is not known", 7),
+    ],
+)
+def test_a_fault_the_backend_found_is_given_its_line(tmp_path: Path, fault: str, line: int) -> None:
+    path = write(tmp_path, GOOD)
+    assert read_workflow(path).explain(fault) == f"{path}, line {line}: {fault}"
+    assert read_workflow(path).explain("the moon is full") == f"{path}: the moon is full"

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -72,6 +73,8 @@ class DataFolder:
 
     def close(self) -> None:
         """Give the lock back."""
+        with contextlib.suppress(OSError):
+            self._socket_folder().rmdir()
         os.close(self.lock_fd)
 
     @property
@@ -94,13 +97,16 @@ class DataFolder:
         inside = self.path / "run" / name
         if len(os.fsencode(inside)) <= SOCKET_LIMIT_BYTES and _PLAIN_PATH.match(str(inside)):
             return inside
-        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"docfleet-{os.getuid()}-{digest}"
+        folder = self._socket_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
             raise ConfigurationError(f"{folder} is not a private folder of this user: remove it")
         return folder / name
+
+    def _socket_folder(self) -> Path:
+        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"docfleet-{os.getuid()}-{digest}"
 
 
 def _lock(fd: int, path: Path, holder: str) -> None:

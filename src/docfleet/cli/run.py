@@ -18,8 +18,15 @@ from docfleet.cli.progress import ExecutionView
 from docfleet.cli.summary import EXIT_FAILURE, SHOWN_FAILURES, SHOWN_ROWS, RunResult, as_json, show
 from docfleet.cli.supervisor import Interrupted
 from docfleet.cli.system import EmbeddedSystem
-from docfleet.cli.workflow_file import Workflow, read_workflow
-from docfleet.core.errors import BackendUnavailable, ConfigurationError, DocfleetError
+from docfleet.cli.workflow_file import Workflow, WorkflowFileInvalid, read_workflow
+from docfleet.core.errors import (
+    BackendUnavailable,
+    ConfigurationError,
+    DocfleetError,
+    InvalidInput,
+    ReviewUnavailable,
+    ToolError,
+)
 from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus
 
@@ -106,8 +113,8 @@ def _execute(options: RunOptions, workflow: Workflow, view: ExecutionView, inter
             view.phase("listing the source")
             started = time.monotonic()
             execution_id = client.create_execution(workflow_id, use_file_history=history)
-        except ConfigurationError as error:
-            raise DocfleetError(f"{options.workflow}: {error.message}") from error
+        except (InvalidInput, ConfigurationError, ToolError, ReviewUnavailable) as error:
+            raise WorkflowFileInvalid(workflow.explain(error.message)) from error
         deadline = None if options.timeout is None else started + options.timeout
         state, note = _follow(system, client, execution_id, view, interrupts, deadline)
         duration = state.execution.execution_time or time.monotonic() - started

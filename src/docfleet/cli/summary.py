@@ -161,6 +161,8 @@ def _show_failures(console: Console, result: RunResult) -> None:
 
 
 def _show_destination(console: Console, result: RunResult) -> None:
+    if not result.state.counts.get(ExecutionStatus.COMPLETED):
+        return
     destination = result.destination
     where = str(destination.get(PATH_SETTING) or destination["connector"])
     if "table" in destination:

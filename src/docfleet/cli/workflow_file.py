@@ -23,6 +23,7 @@ from docfleet.core.errors import InvalidInput
 
 PATH_SETTING = "path"
 _LOCATION = re.compile(r"\s*-\s*at `\$(?P<path>[^`]*)`")
+_QUOTED = re.compile(r"[`'\"](\w+)[`'\"]")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
@@ -66,9 +67,17 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 class Workflow(msgspec.Struct):
     """A workflow as the management API takes it (``document``), all paths absolute."""
 
+    path: Path
     name: str
     document: dict[str, Any]
     use_file_history: bool
+    lines: dict[tuple[str, ...], int] = {}
+
+    def explain(self, fault: str) -> str:
+        """A fault that the backend found, with the file and, where the fault quotes one of its words, the line."""
+        words = set(_QUOTED.findall(fault))
+        line = next((line for at, line in self.lines.items() if at and at[-1] in words), None)
+        return f"{self.path}{f', line {line}' if line else ''}: {fault}"
 
     @property
     def destination(self) -> dict[str, Any]:
@@ -103,7 +112,7 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
         "tools": [{"tool": step.tool, "settings": step.settings} for step in checked.tools],
         "destination": _resolved(document["destination"], folder, output),
     }
-    return Workflow(checked.workflow.name, body, checked.workflow.use_file_history)
+    return Workflow(path, checked.workflow.name, body, checked.workflow.use_file_history, lines)
 
 
 def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
@@ -126,6 +135,8 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
 def _note_lines(path: Path, node: yaml.Node, at: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
     """Remember the line of every field; YAML would let a repeated key win silently, so it is refused here."""
     lines[at] = node.start_mark.line + 1
+    if isinstance(node, yaml.ScalarNode):
+        lines[(*at, node.value)] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             below = (*at, str(key.value))
