@@ -131,7 +131,7 @@ def test_currencies() -> None:
     assert [find_currency(text) for text in ("€ 3", "$ 3", "RM 3.00", "3")] == ["EUR", "USD", "MYR", None]
 
 
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
     "issuer": "Harbour Light",
     "keywords": ["Harbour Light"],
     "fields": {
@@ -163,6 +163,16 @@ def test_keywords_are_literal_or_regular(run: Run, keywords: list[str], excluded
     template = TEMPLATE | {"keywords": keywords, "exclude_keywords": excluded}
     found = run(field_extractor, INVOICE.encode(), {"templates": [template]})
     assert (found["template"] is not None) == matched
+
+
+def test_an_identifier_is_text_and_a_typed_number_a_number(run: Run) -> None:
+    fields = {
+        **TEMPLATE["fields"],
+        "vat": {"parser": "static", "value": 7740001454},
+        "items": {"parser": "regex", "regex": r"(\d) items", "type": "int"},
+    }
+    found = run(field_extractor, INVOICE.encode(), {"templates": [TEMPLATE | {"fields": fields}]})
+    assert (found["vat"], found["items"]) == ("7740001454", 2)
 
 
 def test_a_word_in_a_phrase_is_no_heading() -> None:

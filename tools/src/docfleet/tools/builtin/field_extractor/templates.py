@@ -103,8 +103,17 @@ def extract(text: str, templates: list[Any], source: Path, *, is_pdf: bool) -> d
         if found:
             name = found.pop("template_name", None)
             found.pop("desc", None)
-            return {"matched": True, "template": name, **json_safe(found)}
+            return {"matched": True, "template": name, **json_safe(_identifiers_as_text(template, found))}
     return None
+
+
+def _identifiers_as_text(template: Any, found: dict[str, Any]) -> dict[str, Any]:
+    """A whole number no template asked for is an identifier written without quotes: a VAT number, a register number.
+
+    As text it has one type in every document, whichever template found it.
+    """
+    typed = {name for name, field in template["fields"].items() if isinstance(field, dict) and "type" in field}
+    return {name: str(value) if type(value) is int and name not in typed else value for name, value in found.items()}
 
 
 def pdf_plain_text(source: Path) -> str:
