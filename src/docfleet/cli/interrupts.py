@@ -9,6 +9,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 EXIT_INTERRUPTED = 130
+_SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -39,4 +40,7 @@ class Interrupts:
         self._count += 1
         if self._count > 1:
             self.on_second()
+            for stream in (1, 2):
+                if os.isatty(stream):
+                    os.write(stream, _SHOW_CURSOR)  # a progress bar hides it
             os._exit(EXIT_INTERRUPTED)
