@@ -35,6 +35,17 @@ def test_a_repeated_page_answers_alike_and_writes_nothing(api: Any) -> None:
     assert run.state() == before
 
 
+def test_a_page_that_changed_between_two_listings_adds_what_is_new(api: Any) -> None:
+    run = api.run()
+    run.register(api.documents(3), page=1, limit=4)
+    shifted = [*api.documents(3)[1:], {"file_name": "late.pdf", "file_path": "late.pdf"}, *api.documents(1, "x/")]
+    answer = run.register(shifted, page=1, limit=4)
+    assert answer == {"registered": 1, "total_files": 4, "skipped": {"over_limit": 1}, "full": True}
+    assert run.register(shifted, page=1, limit=4) == answer
+    assert [file["name"] for file in run.files()] == ["f1.pdf", "f2.pdf", "f3.pdf", "late.pdf"]
+    assert run.state()["skipped"] == {"over_limit": 1}
+
+
 def test_the_same_file_on_another_page_is_a_duplicate(api: Any) -> None:
     run = api.run()
     run.register(api.documents(2), page=1)

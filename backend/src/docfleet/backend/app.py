@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -117,7 +117,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "settings": _value(settings),
             "cipher": _value(Cipher(settings.encryption_key)),
             "dispatcher": _value(sender),
-            "tools": Provide(_tools(settings), sync_to_thread=False),
+            "tools": _value(load_registry(settings.tool_registry_config_path)),
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
         signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry],
@@ -128,13 +128,6 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
         logging_config=None,
         debug=False,
     )
-
-
-def _tools(settings: BackendSettings) -> Callable[[], ToolRegistry]:
-    def provide() -> ToolRegistry:
-        return load_registry(settings.tool_registry_config_path)
-
-    return provide
 
 
 def configure_logging(settings: BackendSettings) -> None:

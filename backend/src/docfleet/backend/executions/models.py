@@ -52,6 +52,7 @@ registered_pages = Table(
     metadata,
     Column("execution_id", ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True),
     Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False, comment="which files the page held"),
     Column("answer", Json, nullable=False, comment="what the first call was told"),
 )
 

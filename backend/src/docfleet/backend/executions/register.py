@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, insert, select, text, update
 
-from docfleet.backend.db import Record, chunks, clean, db_now
+from docfleet.backend.db import Record, chunks, clean, db_now, upsert
 from docfleet.backend.executions import repository, state
 from docfleet.backend.executions.models import executions, registered_pages
 from docfleet.backend.files import history
@@ -31,31 +33,39 @@ def register(
 ) -> RegisterResponse:
     """Write one page. ``default_limit`` bounds failed runs of one file (MAX_FILE_EXECUTION_COUNT).
 
-    Repeating a page answers as the first time and writes nothing. Raises ``NotFound``, ``InvalidInput``.
+    Repeating a page answers as the first time and writes nothing. A page that holds other files than the first
+    time (the source changed between two listings) adds the files that are new. Raises ``NotFound``, ``InvalidInput``.
     """
     if request.page < 1 or len(request.files) > LARGEST_PAGE or (request.limit is not None and request.limit < 1):
         raise InvalidInput(f"pages count from 1, hold at most {LARGEST_PAGE} files, and a limit is at least 1")
     workflow = _lock_workflow(connection, organization_id, execution_id)
     execution = repository.lock_execution(connection, organization_id, execution_id)
-    known = connection.scalar(
-        select(registered_pages.c.answer).where(
+    final = repository.is_final(execution)
+    known = connection.execute(
+        select(registered_pages).where(
             registered_pages.c.execution_id == execution_id, registered_pages.c.page == request.page
         )
-    )
-    final = repository.is_final(execution)
-    if known is not None:
-        answer = RegisterResponse.from_dict(known)
+    ).one_or_none()
+    digest = _digest(request.files)
+    if known is not None and known.digest == digest:
+        answer = RegisterResponse.from_dict(known.answer)
         answer.stop = final
         return answer
     if final or execution.dispatched_at is not None:
         # Batches are on their way: the listing is closed.
         return RegisterResponse(registered=0, total_files=execution.total_files, full=not final, stop=final)
     state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
-    answer = _write(connection, execution, workflow, request, default_limit)
-    connection.execute(
-        insert(registered_pages).values(execution_id=execution_id, page=request.page, answer=answer.to_dict())
-    )
+    before = None if known is None else RegisterResponse.from_dict(known.answer)
+    answer = _write(connection, execution, workflow, request, default_limit, before)
+    values = {"digest": digest, "answer": answer.to_dict()}
+    statement = upsert(connection, registered_pages).values(execution_id=execution_id, page=request.page, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["execution_id", "page"], set_=values))
     return answer
+
+
+def _digest(page: list[FileHashData]) -> str:
+    names = "".join(identity(file.file_key, file.file_path) for file in page)
+    return hashlib.sha256(names.encode()).hexdigest()
 
 
 def _lock_workflow(connection: Connection, organization_id: str, execution_id: str) -> Record:
@@ -67,7 +77,12 @@ def _lock_workflow(connection: Connection, organization_id: str, execution_id: s
 
 
 def _write(
-    connection: Connection, execution: Record, workflow: Record, request: RegisterRequest, default_limit: int
+    connection: Connection,
+    execution: Record,
+    workflow: Record,
+    request: RegisterRequest,
+    default_limit: int,
+    before: RegisterResponse | None,
 ) -> RegisterResponse:
     skips = _skips(connection, execution, workflow, request.files, default_limit)
     room = request.limit - execution.total_files if request.limit is not None else len(request.files)
@@ -78,7 +93,7 @@ def _write(
             reason = SkipReason.OVER_LIMIT
         if reason is None:
             accepted.append(file)
-        else:
+        elif before is None or reason is not SkipReason.DUPLICATE:
             skipped[reason.value] = skipped.get(reason.value, 0) + 1
     total = execution.total_files + len(accepted)
     if accepted:
@@ -86,11 +101,12 @@ def _write(
         first = execution.total_files + 1
         rows = [row_of(execution, file, number, now) for number, file in enumerate(accepted, start=first)]
         connection.execute(insert(files), rows)
-    merged = {key: execution.skipped.get(key, 0) + skipped.get(key, 0) for key in execution.skipped | skipped}
+    merged = Counter(execution.skipped) + Counter(skipped)
+    merged.subtract({} if before is None else before.skipped)
     connection.execute(
         update(executions)
         .where(executions.c.id == execution.id)
-        .values(total_files=total, skipped=merged, progress_at=db_now(), modified_at=db_now())
+        .values(total_files=total, skipped=dict(+merged), progress_at=db_now(), modified_at=db_now())
     )
     full = request.limit is not None and total >= request.limit
     return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full)

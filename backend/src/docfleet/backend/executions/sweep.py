@@ -185,5 +185,7 @@ class Sweep:
         with self._database.writing() as connection:
             values = {"owner": self._owner, "until": db_now() + LEASE_SECONDS}
             statement = upsert(connection, leases).values(name=LEASE_NAME, **values)
-            taken = statement.on_conflict_do_update(index_elements=["name"], set_=values, where=leases.c.until < db_now())
+            taken = statement.on_conflict_do_update(
+                index_elements=["name"], set_=values, where=leases.c.until < db_now()
+            )
             return connection.execute(taken.returning(leases.c.owner)).one_or_none() is not None

@@ -10,8 +10,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from docfleet.backend.db import Database
+from docfleet.core.errors import DependencyError
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +21,10 @@ _ADVISORY_LOCK = 734_220_115
 
 
 def upgrade(database_url: str) -> None:
-    """Apply what is missing, in one transaction; prints nothing. Several processes may call it at once."""
+    """Apply what is missing, in one transaction; prints nothing. Several processes may call it at once.
+
+    Raises ``DependencyError`` when the database does not answer.
+    """
     database = Database(database_url)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
@@ -34,5 +39,7 @@ def upgrade(database_url: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             log.info("database.upgraded", before=present, after=newest)
+    except OperationalError as error:
+        raise DependencyError(f"the database does not answer: {error.orig}; check DATABASE_URL") from error
     finally:
         database.close()

@@ -307,6 +307,7 @@ def upgrade() -> None:
         "registered_pages",
         sa.Column("execution_id", sa.String(length=36), nullable=False),
         sa.Column("page", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False, comment="which files the page held"),
         sa.Column("answer", sa.Text(), nullable=False, comment="what the first call was told"),
         sa.ForeignKeyConstraint(
             ["execution_id"],
