@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from celery import signals
 
+from docfleet.connectors.registry import connector_class
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import WorkerType
 from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
@@ -54,6 +55,8 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
         without_mingle=True,
         loglevel=settings.log_level,
     )
+    for connector in spec.preload:
+        connector_class(connector)
     freeze_before_fork()
     worker.start()
     return int(worker.exitcode or 0)

@@ -10,7 +10,8 @@ from docfleet.core.names import QueueName, TaskName, WorkerType
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One worker type. Limits are in seconds; ``concurrency`` 0 means one slot a processor.
 
-    ``implemented`` is false for the types whose package does not exist yet.
+    ``implemented`` is false for the types whose package does not exist yet. ``preload`` names connectors whose
+    modules the parent imports before it forks: their pages are shared, while a child's own import is private to it.
     """
 
     type: WorkerType
@@ -22,6 +23,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     time_limit: int = 3600
     soft_time_limit: int = 3300
     implemented: bool = True
+    preload: tuple[str, ...] = ()
 
     @property
     def tasks_module(self) -> str:
@@ -44,6 +46,7 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             queues=(QueueName.GENERAL,),
             tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL),
             health_port=8081,
+            preload=("local",),
         ),
         WorkerSpec(
             type=WorkerType.FILE_PROCESSING,
@@ -53,6 +56,7 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             concurrency=0,
             time_limit=7200,
             soft_time_limit=6300,
+            preload=("local", "sqlite"),
         ),
         WorkerSpec(
             type=WorkerType.CALLBACK,

@@ -47,9 +47,19 @@ def install_signals() -> None:
 
 def freeze_before_fork() -> None:
     """Called in the parent when everything is imported and nothing is forked yet."""
+    _load_parser_of_billiard()
     # What the parent has allocated stays for ever: out of the collector's sight its pages stay shared.
     gc.collect()
     gc.freeze()
+
+
+def _load_parser_of_billiard() -> None:
+    # billiard asks for a signal at its parent's death through cffi, whose C parser is 5 MB and 0.1 s in each child.
+    try:
+        from cffi import FFI
+    except ImportError:
+        return
+    FFI().cdef("int prctl(int option, ...);")
 
 
 def _after_fork(**_: Any) -> None:

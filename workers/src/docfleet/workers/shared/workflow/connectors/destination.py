@@ -13,7 +13,6 @@ from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import ConfigurationError, ToolResultInvalid
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
-from docfleet.core.ids import short_key
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
 
@@ -88,7 +87,7 @@ class FileSystemSink:
             self._files,
             outputs,
             self._output_folder,
-            key=short_key(delivery.file.file_path),
+            key=delivery.file.file_path,
             source_name=delivery.file.file_name,
         )
 
