@@ -19,11 +19,14 @@ KEY = st.text(alphabet="ab-1", min_size=1, max_size=20)
 
 
 def test_names_a_person_likes() -> None:
-    assert output_path("invoice.json", "k1", "invoice.pdf") == "invoice-k1.json"
-    assert output_path("pages/1.txt", "k1", "invoice.pdf") == "invoice-k1/pages/1.txt"
-    assert output_path("result.json", "k1", "invoice.pdf") == "invoice-k1/result.json"
-    assert output_path("invoice", "k1", "invoice.pdf") == "invoice-k1/invoice"
-    assert output_path("pages/1.txt", "k1") == "pages/1-k1.txt"
+    tag = output_path("a.txt", "k1", "a.pdf").removeprefix("a-").removesuffix(".txt")
+    assert output_path("invoice.json", "k1", "invoice.pdf") == f"invoice-{tag}.json"
+    assert output_path("paid/invoice.pdf", "k1", "invoice.pdf") == f"paid/invoice-{tag}.pdf"
+    assert output_path("pages/1.txt", "k1", "invoice.pdf") == f"invoice-{tag}/pages/1.txt"
+    assert output_path("result.json", "k1", "invoice.pdf") == f"invoice-{tag}/result.json"
+    assert output_path("invoice", "k1", "invoice.pdf") == f"invoice-{tag}/invoice"
+    assert output_path("pages/1.txt", "k1") == f"pages/1-{tag}.txt"
+    assert output_path(f"x-{tag}/invoice.pdf", "k1", "invoice.pdf") == f"invoice-{tag}/x-{tag}/invoice.pdf"
     long_key = output_path("a.txt", "0f8fad5b-d9cb-469f-a165-70867728950e", "a.pdf")
     assert len(long_key) == len("a-.txt") + 12
 

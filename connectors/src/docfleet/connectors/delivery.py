@@ -3,12 +3,13 @@
 The name of a delivered file is a function of the source file and the output alone, so a repeated delivery lands
 on the same name, and two source files never share one, whoever runs at the same time:
 
-* an output named like its source, ``invoice.json`` of ``invoice.pdf``, becomes ``invoice-<tag>.json``;
-* every other output becomes ``invoice-<tag>/<its path>``.
+* an output named like its source keeps its folders: ``invoice.json`` of ``invoice.pdf`` becomes
+  ``invoice-<tag>.json``, and ``paid/invoice.pdf`` becomes ``paid/invoice-<tag>.pdf``;
+* every other output becomes ``invoice-<tag>/<its path>``. So does one in a folder that ends like a tag: the
+  first part of a path then tells the two forms apart, and two sources never meet.
 
-``<tag>`` stands for the caller's ``key``: the key itself when it is at most 16 letters, digits or ``_``,
-otherwise 12 base32 characters (60 bits) of its SHA-256. It is always there; "only when the name is taken" would
-depend on who comes first. Distinct keys are the caller's promise: with a key of the file execution every
+``<tag>`` is 12 base32 characters (60 bits) of the SHA-256 of the caller's ``key``. It is always there; "only when
+the name is taken" would depend on who comes first. Distinct keys are the caller's promise: with a key of the file execution every
 execution has its own outputs, with a key of the source path a later execution replaces them.
 """
 
@@ -31,8 +32,8 @@ from docfleet.connectors.paths import (
 )
 from docfleet.core.errors import FileMissing, SourceNotFound, ToolResultInvalid
 
-_SHORT_KEY = re.compile(r"[A-Za-z0-9_]{1,16}")
-# Neither a key nor an extension holds "-": the text after the last "-" is the tag, so two tags never look alike.
+_TAGGED = re.compile(r".*-[a-z2-7]{12}", re.DOTALL)
+# An extension holds no "-": the text after the last "-" is the tag, so two tags never look alike.
 _EXTENSION = re.compile(r"[A-Za-z0-9_]{1,16}")
 _MAX_DEPTH = 64
 
@@ -70,7 +71,9 @@ def output_path(path: str, key: str, source_name: str | None = None) -> str:
     tag = _tag(key)
     stem, suffix = _split(name)
     source = _split(decode_name(source_name))[0] if source_name is not None else stem
-    named_alike = source_name is None or (not folders and stem == source)
+    named_alike = source_name is None or stem == source
+    if any(_TAGGED.fullmatch(folder) for folder in folders):
+        named_alike = False
     # Without a suffix the file would have the name of the folder that holds the other outputs.
     if named_alike and (suffix or source_name is None):
         room = MAX_NAME_BYTES - len(tag) - 1 - len(suffix.encode("utf-8", "surrogateescape"))
@@ -80,8 +83,6 @@ def output_path(path: str, key: str, source_name: str | None = None) -> str:
 
 
 def _tag(key: str) -> str:
-    if _SHORT_KEY.fullmatch(key):
-        return key
     return _digest(key, 12)
 
 

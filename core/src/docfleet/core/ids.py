@@ -10,8 +10,6 @@ import uuid
 
 from docfleet.core.errors import InvalidInput
 
-SHORT_KEY_LENGTH = 8
-
 
 def new_id() -> str:
     """A random UUID, lower case with hyphens."""
@@ -40,8 +38,3 @@ def stable_file_key(
         return file_hash
     seed = "\0".join((file_path, str(file_size), "" if modified_at is None else repr(float(modified_at))))
     return hashlib.sha256(seed.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def short_key(text: str) -> str:
-    """Eight hex digits that tell two texts apart in a file name."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:SHORT_KEY_LENGTH]
