@@ -9,8 +9,8 @@ on the same name, and two source files never share one, whoever runs at the same
   first part of a path then tells the two forms apart, and two sources never meet.
 
 ``<tag>`` is 12 base32 characters (60 bits) of the SHA-256 of the caller's ``key``. It is always there; "only when
-the name is taken" would depend on who comes first. Distinct keys are the caller's promise: with a key of the file execution every
-execution has its own outputs, with a key of the source path a later execution replaces them.
+the name is taken" would depend on who comes first. Distinct keys are the caller's promise: with a key of the file
+execution every execution has its own outputs, with a key of the source path a later execution replaces them.
 """
 
 from __future__ import annotations
