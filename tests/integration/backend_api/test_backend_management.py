@@ -40,6 +40,8 @@ def test_applying_a_workflow_is_idempotent_by_name(api: Any) -> None:
         ({"tools": [{"tool": "nothing_like_it"}]}, "nothing_like_it"),
         ({"tools": [{"tool": "passthrough", "settings": {"color": 1}}]}, "color"),
         ({"tools": []}, "tool"),
+        ({"tools": {}}, "tools"),
+        ({"source": 1}, "source"),
         ({"destination": {"connector": "sqlite", "settings": {"path": "/x.db"}, "table": "a b;"}}, "a b;"),
         ({"name": ""}, "name"),
         ({"surprise": 1}, "surprise"),

@@ -112,12 +112,13 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     return Litestar(
         route_handlers=[livez, readyz, internal, public],
         guards=[guard],
+        # No name of a body's field here: Litestar takes a fault of such a field for a fault of ours.
         dependencies={
             "database": _value(database),
             "settings": _value(settings),
             "cipher": _value(Cipher(settings.encryption_key)),
             "dispatcher": _value(sender),
-            "tools": _value(load_registry(settings.tool_registry_config_path)),
+            "tool_registry": _value(load_registry(settings.tool_registry_config_path)),
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
         signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry],

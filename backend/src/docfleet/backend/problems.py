@@ -9,7 +9,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from docfleet.core import errors
@@ -94,6 +94,10 @@ def _integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Respon
     return _problem(request, 409, errors.Conflict.code, "the same row was written at the same time; try again")
 
 
+def _out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:  # noqa: ARG001
+    return _problem(request, 400, errors.InvalidInput.code, "a number of the request is too large or too small")
+
+
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     log.error("request.crashed", path=request.url.path, exc_info=error)
     return _problem(request, 500, "internal_error", "the server failed; its log says why")
@@ -107,6 +111,8 @@ handlers: ExceptionHandlersMap = {
     InterfaceError: _database,
     PoolTimeout: _database,
     IntegrityError: _integrity,
+    DataError: _out_of_range,
+    OverflowError: _out_of_range,
     Exception: _unexpected,
 }
 """Litestar's map from exception to answer: never a stack trace, never a secret."""

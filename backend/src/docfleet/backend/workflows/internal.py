@@ -113,7 +113,7 @@ def get_tool_instances(
 def validate_tools(
     data: JSONBody[dict[str, Any]],
     database: NamedDependency[Database],
-    tools: NamedDependency[ToolRegistry],
+    tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E8: are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
@@ -131,7 +131,7 @@ def validate_tools(
             errors.append({"id": instance_id, "error": "there is no such tool instance in this workflow"})
             continue
         try:
-            settings = tools.validate(step.tool_id, step.metadata)
+            settings = tool_registry.validate(step.tool_id, step.metadata)
         except DocfleetError as error:
             errors.append({"id": step.id, "tool_id": step.tool_id, "error": error.message})
             continue
@@ -141,11 +141,11 @@ def validate_tools(
 
 
 @get("/tool-execution/tool/{tool_id:str}", sync_to_thread=True)
-def get_tool(tool_id: FromPath[str], tools: NamedDependency[ToolRegistry]) -> dict[str, Any]:
+def get_tool(tool_id: FromPath[str], tool_registry: NamedDependency[ToolRegistry]) -> dict[str, Any]:
     """E9: a tool of the registry; an unknown one is 200 with ``error``, as in the original."""
     empty = {"tool_id": tool_id, "properties": {}, "image_name": "", "image_tag": "", "version": ""}
     try:
-        tool = tools.get(tool_id)
+        tool = tool_registry.get(tool_id)
     except ToolUnknown as error:
         return {"tool": {**empty, "name": tool_id, "description": "", "error": error.message}}
     described = {

@@ -22,12 +22,12 @@ def put_workflow(
     data: JSONBody[WorkflowSpec],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
-    tools: NamedDependency[ToolRegistry],
+    tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> Applied:
     """Idempotent by name. An unknown connector, tool or setting is refused and named."""
     with database.writing() as connection:
-        return service.apply(connection, cipher, tools, organization_id, data)
+        return service.apply(connection, cipher, tool_registry, organization_id, data)
 
 
 @get("/", sync_to_thread=True, summary="List workflows")
