@@ -96,8 +96,10 @@ def postgres() -> Iterator[str]:
         (folder / "password").chmod(0o644 if user else 0o600)
         data, port = folder / "data", free_port()
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "docfleet", "-A", "scram-sha-256", "--encoding=UTF8"]
-            + ["--locale=C.UTF-8", "--no-sync", f"--pwfile={folder / 'password'}"],
+            [
+                *(programs / "initdb", "-D", data, "-U", "docfleet", "-A", "scram-sha-256"),
+                *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", f"--pwfile={folder / 'password'}"),
+            ],
             check=True,
             capture_output=True,
             cwd=folder,

@@ -60,7 +60,7 @@ def fleet(embedded_fleet: Fleet) -> Fleet:
     return embedded_fleet
 
 
-@pytest.fixture(params=["embedded", "services"])
+@pytest.fixture(params=["embedded", "service"])
 def each_fleet(request: pytest.FixtureRequest) -> Fleet:
     """One after the other: the core of the acceptance tests runs on both."""
     found: Fleet = request.getfixturevalue(f"{request.param}_fleet")

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -258,6 +259,13 @@ def fill(folder: Path, files: dict[str | bytes, str | bytes]) -> Path:
     return folder
 
 
+def free_port() -> int:
+    """A TCP port of the loopback nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def children(pid: int) -> list[int]:
     """Processes a process started."""
     found: list[int] = []
@@ -290,9 +298,11 @@ def _mentions(pid: int, folder: Path) -> bool:
 
 
 def _plugin(folder: Path) -> Path:
-    """An installed distribution that plugs in the connector of ``vanishing.py``."""
-    described = folder / "vanishing-1.0.dist-info"
+    """An installed distribution that plugs in the connectors of ``folders.py``."""
+    described = folder / "folders-1.0.dist-info"
     described.mkdir(parents=True)
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: vanishing\nVersion: 1.0\n")
-    (described / "entry_points.txt").write_text("[docfleet.connectors]\nvanishing = vanishing:VanishingFolder\n")
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: folders\nVersion: 1.0\n")
+    points = {"vanishing": "folders:VanishingFolder", "paused": "folders:PausedFolder"}
+    lines = ["[docfleet.connectors]", *(f"{name} = {entry}" for name, entry in points.items())]
+    (described / "entry_points.txt").write_text("\n".join(lines) + "\n")
     return folder

@@ -68,8 +68,10 @@ class RunResult:
 
 
 def as_json(result: RunResult) -> str:
-    """One JSON object; its keys are a contract with scripts."""
+    """One JSON object; its keys are a contract with scripts. ``error`` is there when the execution as a whole failed,
+    ``empty_reason`` when it had nothing to do."""
     execution = result.state.execution
+    extra = {"error": execution.error_message, "empty_reason": execution.empty_reason}
     return (
         json.dumps(
             {
@@ -91,6 +93,7 @@ def as_json(result: RunResult) -> str:
                     for file in result.files
                 ],
                 "destination": result.destination,
+                **{key: value for key, value in extra.items() if value},
             },
             ensure_ascii=False,
             default=str,

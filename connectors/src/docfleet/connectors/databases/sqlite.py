@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, TableSettings, connector_settings
 from docfleet.connectors.databases.sql import SqlDatabase, dump_json, load_json, rejected, unavailable
 from docfleet.core.errors import DestinationError, DestinationUnavailable
 
@@ -62,6 +62,11 @@ class SqliteDatabase(SqlDatabase):
         sa.event.listen(engine, "connect", _configure)
         sa.event.listen(engine, "begin", _begin)
         super().__init__(engine, str(self._path))
+
+    def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
+        """See ``DatabaseConnector``; looking at a file that is not there does not make it."""
+        self._guard()
+        return super().read_rows(target, limit, execution_id) if self._path.exists() else []
 
     def _connect(self) -> sa.Connection:
         try:

@@ -1,0 +1,94 @@
+"""Stopping, review, and destinations that refuse or do not answer."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet import TABLE, Fleet, Stage, fill, free_port, until
+
+from docfleet.core.errors import ReviewUnavailable
+
+FILES = {f"{number:02}.txt": "wait here" for number in range(12)}
+
+
+def test_stop_in_the_middle_ends_it_at_once_and_for_good(fleet: Fleet, tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    source = fill(tmp_path / "in", FILES)
+    run = fleet.begin(source, stage.tool)
+    stage.await_starts(1)
+    fleet.client.stop_execution(run.id)
+    assert run.status == "STOPPED"
+    run.wait()
+    counts = run.state.counts
+    assert counts.get("STOPPED", 0) == 12
+    pids = [int(path.name.split(".")[1]) for path in stage.folder.glob("*.started")]
+    until(lambda: not any(_alive(pid) for pid in pids), 20, what="the stopped tool runs on")
+    stage.open()
+    assert len(stage.started()) <= 4, "files were begun after the stop"
+    again = fleet.run(source, stage.tool, name=run.workflow.name)
+    assert again.json()["successful_files"] == 12
+    assert run.status == "STOPPED", "a late report changed it"
+    assert run.rows() == []
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("review", [{"review_percentage": 10}, {"review_required": True}])
+def test_review_is_refused_when_the_run_is_asked_for(fleet: Fleet, tmp_path: Path, review: dict[str, Any]) -> None:
+    source = fill(tmp_path / "in", {"a.txt": "document"})
+    with pytest.raises(ReviewUnavailable, match="no review queue is configured"):
+        fleet.begin(source, workflow={"manual_review": review})
+
+
+def test_a_destination_that_does_not_answer_is_the_error_of_each_file(fleet: Fleet, tmp_path: Path) -> None:
+    source = fill(tmp_path / "in", {"a.txt": "document", "b.txt": "document"})
+    port = free_port()
+    url = f"postgresql://nobody:hidden-word@127.0.0.1:{port}/nothing"
+    into = {"connector": "postgresql", "settings": {"connection_url": url}, "table": TABLE}
+    run = fleet.begin(source, destination=into).wait(90)
+    assert run.status == "ERROR"
+    assert {file.status for file in run.files} == {"ERROR"}
+    assert {file.error_code for file in run.files} == {"destination_unavailable"}
+    assert all(str(port) in str(file.error) for file in run.files), [file.error for file in run.files]
+    said = run.page() + str(run.json()) + "".join(fleet.log(name) for name in ("file_processing", "general", "backend"))
+    assert "hidden-word" not in said
+
+
+def test_a_table_that_does_not_fit_is_the_error_of_each_file(fleet: Fleet, tmp_path: Path) -> None:
+    source = fill(tmp_path / "in", {"a.txt": "document", "b.txt": "document"})
+    with closing(sqlite3.connect(tmp_path / "in.db")) as database:
+        database.execute(f"CREATE TABLE {TABLE} (mine INTEGER NOT NULL)")
+        database.commit()
+    run = fleet.run(source)
+    assert run.status == "ERROR"
+    assert {file.error_code for file in run.files} == {"destination_rejected"}
+    assert all(TABLE in str(file.error) for file in run.files), [file.error for file in run.files]
+
+
+def test_a_folder_that_cannot_be_written_is_the_error_of_each_file(fleet: Fleet, tmp_path: Path) -> None:
+    source = fill(tmp_path / "in", {"a.txt": "document"})
+    (tmp_path / "out").write_text("a file in its place")
+    run = fleet.run(source, destination={"connector": "local", "settings": {"path": str(tmp_path / "out")}})
+    assert run.status == "ERROR"
+    assert [file.error_code for file in run.files] == ["destination_rejected"]
+    assert str(tmp_path / "out") in str(run.files[0].error)
+
+
+def test_secrets_stay_in_the_backend(fleet: Fleet, tmp_path: Path, postgres_url: str) -> None:
+    password = postgres_url.partition("@")[0].rpartition(":")[2]
+    source = fill(tmp_path / "in", {"a.txt": "document"})
+    into = {"connector": "postgresql", "settings": {"connection_url": postgres_url}, "table": "acceptance_secrets"}
+    run = fleet.run(source, destination=into)
+    assert run.json()["successful_files"] == 1, run.files
+    kept = [path for path in fleet.data.rglob("*") if path.is_file() and password.encode() in path.read_bytes()]
+    assert kept == []
+    assert password not in str(run.json()) + run.page()
