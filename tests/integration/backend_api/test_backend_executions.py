@@ -298,6 +298,15 @@ def test_finalize_waits_for_open_files_and_for_the_start(api: Any) -> None:
     assert answer["finalized"] is False and answer["open_files"] == 1 and answer["status"] == "EXECUTING"
 
 
+def test_an_execution_whose_listing_goes_on_is_not_done(api: Any) -> None:
+    run = api.run()
+    run.register([{"file_name": "x", "file_path": "x", "rejection": "bad"}])
+    assert run.finalize(empty_reason="no_match")["finalized"] is False
+    assert run.finalize()["status"] == "EXECUTING"
+    run.start()
+    assert run.finalize()["status"] == "ERROR"
+
+
 def test_finalize_with_an_error_ends_open_files_with_the_cause(api: Any) -> None:
     run = api.run().ready(3)
     run.report([run.claim(limit=1)["claims"][0]])

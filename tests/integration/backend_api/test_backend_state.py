@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import docfleet.backend
+from docfleet.backend.executions import state
 from docfleet.core.status import ALLOWED, FINAL, ExecutionStatus
 
 FINAL_STATUSES = {status.value for status in FINAL}
@@ -120,6 +122,23 @@ def test_statuses_move_along_the_table_only(api: Any, steps: list[str]) -> None:
     driver = Driver(api)
     for step in steps:
         driver.step(step)
+
+
+@pytest.mark.parametrize("present", list(ExecutionStatus))
+@pytest.mark.parametrize("target", list(ExecutionStatus))
+def test_every_pair_of_statuses(api: Any, present: ExecutionStatus, target: ExecutionStatus) -> None:
+    run = api.run().ready(1)
+    allowed = target in ALLOWED[present]
+    for table in ("executions", "file_executions"):
+        column = "id" if table == "executions" else "execution_id"
+        api.write(f"UPDATE {table} SET status = :s WHERE {column} = :e", s=present.value, e=run.id)
+    with api.database.writing() as connection:
+        assert state.move_execution(connection, run.id, target, error_message="moved") is allowed
+        assert state.move_files(connection, run.id, target, error="moved") == int(allowed)
+    execution, file = run.state()["execution"], run.files()[0]
+    after = target if allowed else present
+    assert (execution["status"], file["status"]) == (after.value, after.value)
+    assert (execution["error_message"] == "moved", file["error"] == "moved") == (allowed, allowed)
 
 
 def test_only_the_state_machine_writes_a_status() -> None:
