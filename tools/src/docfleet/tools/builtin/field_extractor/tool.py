@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, override
 
-from docfleet.tools.builtin.field_extractor import presets, rules, templates
+from docfleet.tools.builtin.field_extractor import presets, rules, templates, values
 from docfleet.tools.builtin.field_extractor.values import Locale
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 from docfleet.tools.sdk.text import decode_text, earlier_text
+
+_SAMPLE = "Nobody\nInvoice No: 1\nInvoice date: 12 March 2018\nTotal: 12.50 EUR\n"
 
 
 class FieldExtractor(Tool):
@@ -18,7 +20,12 @@ class FieldExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        templates.packaged_templates()
+        # Patterns and the words of dates are compiled and loaded on first use: here, once for all runs.
+        locale = Locale.of(_SAMPLE, "auto", "auto")
+        for preset in presets.PRESETS:
+            presets.apply_preset(preset, _SAMPLE, locale)
+        values.parse_date("12 mars 2018", locale)
+        templates.extract(_SAMPLE, list(templates.packaged_templates()), Path(), is_pdf=False)
 
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:

@@ -71,6 +71,8 @@ class TextExtractor(Tool):
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
+        ocr = importlib.import_module(f"{__package__}.ocr")
+        ocr.preload()
 
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
