@@ -94,7 +94,7 @@ def _integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Respon
     return _problem(request, 409, errors.Conflict.code, "the same row was written at the same time; try again")
 
 
-def _out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:  # noqa: ARG001
+def _out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return _problem(request, 400, errors.InvalidInput.code, "a number of the request is too large or too small")
 
 
