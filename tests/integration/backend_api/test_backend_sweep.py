@@ -87,10 +87,19 @@ def test_a_lost_orchestrator_is_sent_again_and_given_up_at_last(fresh_api: Any) 
         [fresh_api.organization, run.state()["execution"]["workflow_id"], run.id, {}],
     )
     assert _sweep(fresh_api) == NOTHING
-    run.age(901)
+    run.age(86_500)
     assert _sweep(fresh_api) == NOTHING | {"expired": 1}
     info = run.state()["execution"]
     assert info["status"] == "ERROR" and "no worker listed the source" in info["error_message"]
+
+
+def test_repeats_wait_longer_each_time_so_that_a_queue_does_not_fill_with_copies(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    sent = 0
+    for _ in range(60):
+        run.age(61)
+        sent += _sweep(fresh_api)["redispatched_executions"]
+    assert 5 <= sent <= 8  # an hour: after 1, 2, 4, 8, 16, 32 minutes
 
 
 def test_a_listing_that_makes_progress_is_left_alone(fresh_api: Any) -> None:
@@ -127,7 +136,7 @@ def test_a_broker_that_is_away_does_not_break_the_sweep(fresh_api: Any) -> None:
     assert _sweep(fresh_api)["finalized"] == 1
     assert done.status == "ERROR" and run.status == "PENDING"
     fresh_api.recorder.down = False
-    run.age(61)
+    run.age(130)
     assert _sweep(fresh_api)["redispatched_executions"] == 1
     assert len(fresh_api.recorder.sent) == 1
 

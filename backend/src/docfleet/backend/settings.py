@@ -38,7 +38,7 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     max_file_attempts: Positive = 5
     dispatch_deadline_seconds: Seconds = 60.0
     execution_deadline_seconds: Seconds = 0.0
-    orchestration_timeout_seconds: Seconds = 300.0
+    orchestration_timeout_seconds: Seconds = 86_400.0
     tool_registry_config_path: str | None = None
 
     def __post_init__(self) -> None:

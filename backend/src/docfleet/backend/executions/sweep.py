@@ -81,7 +81,7 @@ class Sweep:
         if self._settings.execution_deadline_seconds > 0:
             overdue = executions.c.created_at < db_now() - self._settings.execution_deadline_seconds
             yield and_(_NOT_FINAL, overdue), self._expire
-        stuck = executions.c.progress_at < db_now() - 3 * self._settings.orchestration_timeout_seconds
+        stuck = executions.c.progress_at < db_now() - self._settings.orchestration_timeout_seconds
         yield and_(_NOT_FINAL, executions.c.dispatched_at.is_(None), stuck), self._abandon
         of_it = files.c.execution_id == executions.c.id
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
@@ -90,6 +90,11 @@ class Sweep:
         quiet = and_(
             executions.c.progress_at < db_now() - limit,
             or_(executions.c.redispatched_at.is_(None), executions.c.redispatched_at < db_now() - limit),
+            # Each repeat waits twice as long as the one before: a long queue must not fill with copies.
+            or_(
+                executions.c.redispatched_at.is_(None),
+                db_now() - executions.c.redispatched_at > executions.c.redispatched_at - executions.c.progress_at,
+            ),
         )
         pending = exists().where(of_it, files.c.status == ExecutionStatus.PENDING.value)
         yield and_(dispatched, quiet, pending), self._send_batch
@@ -119,7 +124,7 @@ class Sweep:
         self._result.expired += finalize.fail(connection, execution, cause, "deadline_exceeded")
 
     def _abandon(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        seconds = 3 * self._settings.orchestration_timeout_seconds
+        seconds = self._settings.orchestration_timeout_seconds
         cause = (
             f"no worker listed the source within {seconds:.0f} seconds; "
             "check that a general worker runs and reaches the broker, then run the workflow again"
