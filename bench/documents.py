@@ -44,14 +44,15 @@ def measure(*, short: bool) -> Report:
         fleet.run(warm, TOOLS)
         for _ in range(rounds):
             pool = _pool(source)
-            done = fleet.run(source, TOOLS, poll_seconds=0.1)
+            done = fleet.run(source, TOOLS)
             if sum(done.state.counts.values()) != len(paths):
                 raise RuntimeError(f"{done.state.counts} of {len(paths)} files")
             ratios.append(pool["wall_seconds"] / done.wall_seconds)
             details.append(
                 f"{len(paths)} documents: fleet {done.wall_seconds:.1f} s wall, {done.cpu_seconds:.1f} s CPU "
                 f"({done.state.counts.get('ERROR', 0)} failed); pool {pool['wall_seconds']:.1f} s wall, "
-                f"{pool['cpu_seconds']:.1f} s CPU ({pool['failed']} failed)"
+                f"{pool['cpu_seconds']:.1f} s CPU ({pool['failed']} failed); "
+                f"CPU ratio {pool['cpu_seconds'] / done.cpu_seconds:.2f}"
             )
     note = f"median of {rounds}, {len(paths)} documents, {SLOTS} processes each"
     return Report([Figure("pool_efficiency", median(ratios), "x", at_least=0.8, note=note)], details)

@@ -93,7 +93,7 @@ class Fleet:
         """The environment of the processes."""
         return self.system.shared
 
-    def run(self, source: Path, tools: list[dict[str, Any]], *, poll_seconds: float = _POLL_SECONDS) -> Done:
+    def run(self, source: Path, tools: list[dict[str, Any]]) -> Done:
         """One execution over ``source`` into a new SQLite file. Raises ``RuntimeError`` when it takes too long."""
         self._count += 1
         workflow = self.client.put_workflow(
@@ -119,20 +119,20 @@ class Fleet:
         roots = list(self.system.pids().values())
         cpu = cpu_seconds(roots) + own_cpu_seconds()
         execution_id = self.client.create_execution(workflow, use_file_history=False)
-        state = self._wait(execution_id, poll_seconds)
+        state = self._wait(execution_id)
         cpu = cpu_seconds(roots) + own_cpu_seconds() - cpu
         if list(self.system.pids().values()) != roots:
             raise RuntimeError("a process died during the execution: its CPU time is lost")
         return Done(execution_id, state, state.execution.execution_time, cpu)
 
-    def _wait(self, execution_id: str, poll_seconds: float) -> ExecutionState:
+    def _wait(self, execution_id: str) -> ExecutionState:
         deadline = time.monotonic() + EXECUTION_SECONDS
         while time.monotonic() < deadline:
             self.system.check()
             state = self.client.execution(execution_id)
             if state.execution.status.is_final:
                 return state
-            time.sleep(poll_seconds)
+            time.sleep(_POLL_SECONDS)
         raise RuntimeError(f"execution {execution_id} did not end in {EXECUTION_SECONDS:.0f} s")
 
     def processes(self) -> dict[int, str]:

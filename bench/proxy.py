@@ -19,7 +19,7 @@ class CountingProxy:
     """Passes everything on to ``target`` (``http://host:port``). A context manager; ``url`` is its own address."""
 
     def __init__(self, target: str) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._answers: dict[str, list[int]] = defaultdict(list)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, urlsplit(target).netloc))
         self._server.daemon_threads = True
@@ -39,6 +39,13 @@ class CountingProxy:
         """Count one call; ``size`` is that of the answer's body in bytes."""
         with self._lock:
             self._answers[f"{method} {_ID.sub('/ID', path.partition('?')[0])}"].append(size)
+            self._lock.notify_all()
+
+    def wait_for(self, end: str, seconds: float) -> None:
+        """Return when a call whose path ends with ``end`` has been answered. Raises ``TimeoutError``."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: any(path.endswith(end) for path in self._answers), seconds):
+                raise TimeoutError(f"no call to {end} within {seconds:g} s")
 
     def take(self) -> dict[str, list[int]]:
         """The answers' sizes by method and path (ids replaced by ``ID``) since the last ``take``."""

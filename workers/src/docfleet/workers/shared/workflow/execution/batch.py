@@ -19,12 +19,14 @@ from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 log = structlog.get_logger()
 
-REPORT_FILES = 25
+REPORT_FILES = 50
 REPORT_SECONDS = 0.5
-REPORT_SHARE = 0.05
+REPORT_SHARE = 0.1
 """A report is due after this share of the batch's age (at least ``REPORT_SECONDS``, at most ``REPORT_LATEST``),
 so that the number of reports grows with the logarithm of the duration, and progress is still seen live."""
 REPORT_LATEST = 5.0
+REPORTING_BATCHES = 2
+"""With more batches each reports less often: the calls of an execution do not grow with its parallelism."""
 
 
 class BatchRun:
@@ -79,7 +81,9 @@ class BatchRun:
 
     def _report_is_due(self) -> bool:
         now = time.monotonic()
-        wait = min(max(REPORT_SECONDS, REPORT_SHARE * (now - self._started)), REPORT_LATEST)
+        share = REPORT_SHARE * (now - self._started)
+        spread = max(1.0, self._batch.batch_count / REPORTING_BATCHES)
+        wait = min(max(REPORT_SECONDS, share) * spread, REPORT_LATEST)
         return now - self._reported >= wait
 
     def _report(self, *, claim_next: bool, release: list[Lease] | None = None) -> list[FileClaim]:
