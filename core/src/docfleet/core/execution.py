@@ -100,6 +100,15 @@ class OrganizationContext(Wire):
     settings: dict[str, Any] = {}
 
 
+class ExecutionOptions(Wire):
+    """What the caller of an API asked for, as far as it concerns tools and review."""
+
+    llm_profile_id: str | None = None
+    custom_data: dict[str, Any] | None = None
+    hitl_queue_name: str | None = None
+    hitl_packet_id: str | None = None
+
+
 class ExecutionContext(Wire):
     """Everything a worker needs to know about an execution, in one answer."""
 
@@ -112,6 +121,7 @@ class ExecutionContext(Wire):
     manual_review: ManualReviewConfig = msgspec.field(default_factory=ManualReviewConfig)
     use_file_history: bool = True
     max_parallel_file_batches: int | None = None
+    options: ExecutionOptions = msgspec.field(default_factory=ExecutionOptions)
 
 
 # -- register ----------------------------------------------------------------------------------------------
@@ -147,7 +157,9 @@ class StartRequest(Wire):
 
 
 class StartResponse(Wire):
-    """``status`` is "started", or "skipped" with a ``reason``: then nothing is to be sent."""
+    """``status`` is "started", or "skipped" with a ``reason``: then nothing is to be sent. Reasons: ``already_started``,
+    ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from the start, so that this call
+    ended the execution."""
 
     status: Literal["started", "skipped"]
     total_files: int

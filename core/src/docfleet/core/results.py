@@ -33,7 +33,8 @@ class FileOutcome(Wire):
     """What a worker reports about one file it held a lease on.
 
     ``attempt`` is the fencing token. ``execution_time`` is in seconds. ``outputs`` are places a person can
-    open (a path, or ``table:row``). ``status`` is COMPLETED, ERROR or STOPPED.
+    open (a path, or ``table:row``). ``status`` is COMPLETED, ERROR or STOPPED. ``result`` and ``metadata`` are
+    those of an API's result item; an outcome of another destination has none.
     """
 
     file_execution_id: str
@@ -47,6 +48,8 @@ class FileOutcome(Wire):
     outputs: list[str] = []
     pages: int = 0
     usage: dict[str, Any] = {}
+    result: Any = None
+    metadata: dict[str, Any] | None = None
 
 
 class BatchExecutionResult(Wire):

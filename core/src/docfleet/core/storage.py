@@ -4,6 +4,8 @@
 
     {root}/{organization}/{workflow}/{execution}/{file_execution}/
         SOURCE  INFILE  METADATA.json  COPY_TO_FOLDER/
+    {root}/{organization}/{workflow}/{execution}/uploads/
+        one file a content, named by its SHA-256
 
 The layout and the names are the original's (Unstract at 6b916eac). Folder names are ids, never
 names from outside, so nothing a document is called can leave its folder.
@@ -20,6 +22,7 @@ SOURCE = "SOURCE"
 INFILE = "INFILE"
 METADATA = "METADATA.json"
 COPY_TO_FOLDER = "COPY_TO_FOLDER"
+UPLOADS = "uploads"
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
@@ -32,6 +35,11 @@ def execution_folder(organization_id: str, workflow_id: str, execution_id: str) 
 def file_folder(organization_id: str, workflow_id: str, execution_id: str, file_execution_id: str) -> str:
     """The folder of one file, relative to the storage root. Raises ``UnsafePath``."""
     return f"{execution_folder(organization_id, workflow_id, execution_id)}/{_segment(file_execution_id)}"
+
+
+def upload_folder(organization_id: str, workflow_id: str, execution_id: str) -> str:
+    """Where an API call's files are staged, relative to the storage root. Raises ``UnsafePath``."""
+    return f"{execution_folder(organization_id, workflow_id, execution_id)}/{UPLOADS}"
 
 
 def resolve_folder(root: Path, folder: str) -> Path:
