@@ -192,6 +192,12 @@ class Run:
         """Why the execution as a whole failed."""
         return self.state.execution.error_message or ""
 
+    def assert_cleaned(self) -> None:
+        """Its working files are deleted, also those of attempts whose worker died."""
+        storage = self.fleet.data / "storage"
+        left = lambda: [str(path) for path in storage.rglob("*") if self.id in path.parts]  # noqa: E731
+        until(lambda: not left(), 20, what=f"working files were left behind: {left()}")
+
     def rows(self) -> list[dict[str, Any]]:
         """The rows of this execution in its SQLite destination."""
         path = self.workflow.destination["settings"]["path"]

@@ -33,6 +33,7 @@ def test_stop_in_the_middle_ends_it_at_once_and_for_good(fleet: Fleet, tmp_path:
     assert again.json()["successful_files"] == 12
     assert run.status == "STOPPED", "a late report changed it"
     assert run.rows() == []
+    run.assert_cleaned()
 
 
 def _alive(pid: int) -> bool:

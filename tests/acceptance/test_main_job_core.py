@@ -22,6 +22,7 @@ def assert_each_row_once(run: Run, names: set[str]) -> None:
     assert run.status == "COMPLETED"
     assert set(run.statuses.values()) == {"COMPLETED"}, [file.error for file in run.files]
     assert run.json()["successful_files"] == run.json()["total_files"] == len(names)
+    run.assert_cleaned()
 
 
 def test_a_run_with_failures_and_the_same_folder_again(each_fleet: Fleet, tmp_path: Path) -> None:

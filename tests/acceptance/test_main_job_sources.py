@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fleet import Fleet, Stage, fill, until
+from fleet import Fleet, Stage, fill
 
 TEN = {f"{number:02}.txt": f"document {number}" for number in range(10)}
 
@@ -137,4 +137,4 @@ def test_a_file_listed_twice_is_processed_once(fleet: Fleet, tmp_path: Path) -> 
     (source / "again").symlink_to(source / "sub")
     run = fleet.run(source, folders=["/", "/sub", "/sub/"])
     assert run.statuses == {"sub/a.txt": "COMPLETED"}
-    until(lambda: not list((fleet.data / "storage").rglob(run.id)), what="working files were left behind")
+    run.assert_cleaned()

@@ -10,6 +10,7 @@ from docfleet.backend.db import Record
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import QueueName, TaskName
+from docfleet.core.results import CallbackTaskData
 
 API = "API"
 
@@ -63,4 +64,18 @@ def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHash
         task=TaskName.PROCESS_FILE_BATCH,
         queue=QueueName.API_FILE_PROCESSING if workflow_type == API else QueueName.FILE_PROCESSING,
         args=[data.to_dict()],
+    )
+
+
+def callback(execution: Record, workflow_type: str) -> Message:
+    """``process_batch_callback`` for an execution that ended without one: it deletes the working files."""
+    data = CallbackTaskData(
+        execution_id=execution.id, organization_id=execution.organization_id, pipeline_id=execution.pipeline_id
+    )
+    api = workflow_type == API
+    return Message(
+        task=TaskName.PROCESS_BATCH_CALLBACK_API if api else TaskName.PROCESS_BATCH_CALLBACK,
+        queue=QueueName.API_FILE_PROCESSING_CALLBACK if api else QueueName.FILE_PROCESSING_CALLBACK,
+        args=[[]],
+        kwargs=data.to_dict(),
     )

@@ -155,7 +155,9 @@ class Sweep:
         self._result.redispatched_files += len(again)
 
     def _finalize(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        self._result.finalized += finalize.when_done(connection, execution)
+        if finalize.when_done(connection, execution):
+            self._result.finalized += 1
+            self._messages.append(messages.callback(execution, workflow_type))
 
     def _send_batch(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         waiting = connection.scalar(

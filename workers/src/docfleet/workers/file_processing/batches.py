@@ -14,23 +14,28 @@ from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.files import FileBatchData
 from docfleet.core.names import QueueName, TaskName
-from docfleet.core.results import BatchExecutionResult
+from docfleet.core.results import BatchExecutionResult, CallbackTaskData
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.workflow.execution.batch import BatchRun
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES
 
 log = structlog.get_logger()
 
 MARGIN_SECONDS = 60.0
 
 
-def process(app: Celery, message: dict[str, Any], *, hostname: str) -> BatchExecutionResult:
+def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bool) -> BatchExecutionResult:
     """Process the batch. What goes wrong with the batch as a whole is in the result's ``errors``; the rows and
-    their leases see to it that its files are handed out again."""
+    their leases see to it that its files are handed out again. A batch outside a chord calls the callback itself."""
     try:
-        return _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}")
+        batch = FileBatchData.from_dict(message)
+        result = _process(app, batch, owner=f"{hostname}/{os.getpid()}")
+        if not in_chord:
+            _send_callback(app, batch)
+        return result
     except SoftTimeLimitExceeded:
         log.error("batch.time_limit")
         return BatchExecutionResult(errors=["the batch ran into its time limit; its files are handed out again"])
@@ -60,6 +65,16 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str) -> BatchExecution
     if run.unfinished:
         app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=QueueName.FILE_PROCESSING.value)
     return result
+
+
+def _send_callback(app: Celery, batch: FileBatchData) -> None:
+    """The chord's callback may have come and gone before these files were handed out again, and working files of
+    whoever died over them are still there."""
+    data = batch.file_data
+    callback = CallbackTaskData(
+        execution_id=data.execution_id, organization_id=data.organization_id, pipeline_id=data.pipeline_id
+    )
+    app.send_task(ETL_QUEUES.callback_task.value, args=[[]], kwargs=callback.to_dict(), queue=ETL_QUEUES.callback.value)
 
 
 def _deadline(app: Celery, context: ExecutionContext, api: InternalApi) -> float:

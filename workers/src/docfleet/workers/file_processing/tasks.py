@@ -14,4 +14,5 @@ from docfleet.workers.file_processing.batches import process
 def process_file_batch(task: Task, file_batch_data: dict[str, Any]) -> dict[str, Any]:
     """Process one batch (``FileBatchData``); a ``BatchExecutionResult``. Never raises: a failed header would
     cost the chord its callback."""
-    return process(task.app, file_batch_data, hostname=task.request.hostname or "worker").to_dict()
+    hostname = task.request.hostname or "worker"
+    return process(task.app, file_batch_data, hostname=hostname, in_chord=bool(task.request.chord)).to_dict()
