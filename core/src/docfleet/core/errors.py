@@ -289,10 +289,11 @@ class CacheUnavailable(DependencyError):
 
 
 def _tree(root: type[DocfleetError]) -> dict[str, type[DocfleetError]]:
-    found = {root.code: root}
+    found: dict[str, type[DocfleetError]] = {}
     for child in root.__subclasses__():
         found |= _tree(child)
-    return found
+    # A subclass outside this module may share the code and take other arguments: the class that named it wins.
+    return found | {root.code: root}
 
 
 def error_from_code(code: str, message: str) -> DocfleetError:
