@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from docfleet.core.errors import ToolSettingsInvalid
 from docfleet.tools.builtin.field_extractor.values import (
@@ -41,8 +42,11 @@ def find(rule: Rule, text: str, locale: Locale) -> Value | None:
     """The field's value in ``text``, or None; dates as ``YYYY-MM-DD``. Raises ``ToolSettingsInvalid`` (bad regex)."""
     if rule.regex is not None:
         return _by_regex(rule, text, locale)
-    lines = text.replace("\f", "\n").expandtabs(8).split("\n")
+    expanded = text.replace("\f", "\n").expandtabs(8)
+    lines = expanded.split("\n")
     for label in rule.labels:
+        if _label_pattern(label).search(expanded) is None:
+            continue  # most labels stand nowhere, and one look at the whole text is cheaper than one a line
         places = list(_places(rule, label, lines))
         beside = (_first(rule, lines[index][match.end() :].lstrip(_AFTER_LABEL), locale) for index, match in places)
         found = [value for value in beside if value is not None]
@@ -79,6 +83,7 @@ def _parse(rule: Rule, written: str, locale: Locale) -> Value | None:
     return written.strip() or None
 
 
+@lru_cache(maxsize=1024)
 def _label_pattern(label: str) -> re.Pattern[str]:
     words = r"\s{1,2}".join(re.escape(word) for word in label.split())
     before = r"(?<!\w)" if label[:1].isalnum() else ""
