@@ -59,6 +59,26 @@ def test_a_file_past_its_attempts_is_poison(fresh_api: Any) -> None:
     assert run.status == "ERROR" and "gave up after 3 attempts" in run.files()[0]["error"]
 
 
+def test_neighbours_of_a_file_that_kills_its_workers_are_not_given_up_with_it(fresh_api: Any) -> None:
+    """Every claim that holds the first file dies with all it holds; the others are fine."""
+    run = fresh_api.run().ready(30)
+    killer = run.files()[0]["file_execution_id"]
+    for _ in range(200):
+        if run.status != "EXECUTING":
+            break
+        run.expire_leases()
+        run.age(61)
+        _sweep(fresh_api)
+        batches = [args[0] for task, args, _, _ in fresh_api.recorder.sent if task == "process_file_batch"]
+        for ids in [[pair[0] for pair in batch.get("files", [])] for batch in batches] or [[]]:
+            held = run.claim(limit=50, owner="w", file_execution_ids=ids)["claims"]
+            if killer not in [item["file_execution_id"] for item in held]:
+                run.report(held, owner="w")
+    ended = {item["file_execution_id"]: item["status"] for item in run.files()}
+    assert ended.pop(killer) == "ERROR"
+    assert set(ended.values()) == {"COMPLETED"}
+
+
 def test_an_execution_nobody_finalized_is_finalized(fresh_api: Any) -> None:
     run = fresh_api.run().ready([{"file_name": "x", "file_path": "x", "rejection": "bad"}])
     assert run.status == "EXECUTING"

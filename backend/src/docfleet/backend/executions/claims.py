@@ -45,7 +45,7 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, max_
     spent = [row for row in rows if row.strikes >= max_attempts]
     if spent:
         give_up(connection, execution, spent)
-    taken = [row for row in rows if row.strikes < max_attempts]
+    taken = _apart([row for row in rows if row.strikes < max_attempts], max_attempts)
     if taken:
         state.take_files(connection, [row.id for row in taken], request.owner, request.lease_seconds)
     if rows:
@@ -55,6 +55,18 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, max_
         for row in taken
     ]
     return answer
+
+
+def is_last_attempt(row: Record, max_attempts: int) -> bool:
+    """True for a file that is given up when its worker dies once more. ``row`` has CLAIM_COLUMNS."""
+    return bool(row.strikes > 0 and row.strikes >= max_attempts - 1)
+
+
+def _apart(rows: list[Record], max_attempts: int) -> list[Record]:
+    # A worker that dies costs every file it holds a strike. Whoever may die of the next one is claimed alone, so
+    # that the file that kills its workers is given up and those that only lay beside it are not.
+    safe = [row for row in rows if not is_last_attempt(row, max_attempts)]
+    return safe or rows[:1]
 
 
 def _free() -> ColumnElement[bool]:

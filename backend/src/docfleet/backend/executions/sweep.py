@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, text, update
 
-from docfleet.backend.db import Database, Record, db_now, upsert
+from docfleet.backend.db import Database, Record, chunks, db_now, upsert
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.executions import claims, finalize, messages, repository
 from docfleet.backend.executions.models import executions, leases
@@ -145,14 +145,20 @@ class Sweep:
         claims.give_up(connection, execution, spent)
         self._result.poisoned += len(spent)
         again = [row for row in rows if row.strikes < self._settings.max_file_attempts]
-        for start in range(0, len(again), FILES_A_MESSAGE):
-            part = again[start : start + FILES_A_MESSAGE]
+        for part in self._parts(again):
             named = [(row.id, msgspec.convert(row.data, FileHashData)) for row in part]
             self._messages.append(messages.batch(execution, workflow_type, named))
             connection.execute(
                 update(files).where(files.c.id.in_([row.id for row in part])).values(redispatched_at=db_now())
             )
         self._result.redispatched_files += len(again)
+
+    def _parts(self, rows: list[Record]) -> Iterator[list[Record]]:
+        """What goes into one message; a file on its last attempt has one of its own (``claims`` says why)."""
+        last = [row for row in rows if claims.is_last_attempt(row, self._settings.max_file_attempts)]
+        ids = {row.id for row in last}
+        yield from chunks([row for row in rows if row.id not in ids], FILES_A_MESSAGE)
+        yield from ([row] for row in last)
 
     def _finalize(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         if finalize.when_done(connection, execution):
