@@ -80,6 +80,7 @@ class Fleet:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
+            self.process.stdout.close()
             self.process.wait()
             raise RuntimeError(f"the fleet did not start:\n{(folder / 'dev.log').read_text()}")
         said = json.loads(line)
