@@ -25,6 +25,7 @@ from docfleet.workers.shared.infrastructure.config.settings import WorkerSetting
 from docfleet.workers.shared.infrastructure.logging.setup import configure_logging
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
 from docfleet.workers.shared.infrastructure.process.runtime import load_settings
+from docfleet.workers.shared.infrastructure.process.shutdown import watch_shutdown
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     configure_logging(settings.log_level, settings.log_format)
     app = WorkerBuilder.build_celery_app(worker_type, settings)
     install_signals()
+    watch_shutdown()
     signals.setup_logging.connect(_keep_our_logging, weak=False)
     signals.worker_ready.connect(_ReadyFile(settings), weak=False)
     # Not ``app.worker_main``: the ``celery`` command imports an interactive shell, 0.3 s and 15 MB for nothing.

@@ -16,6 +16,7 @@ from docfleet.core.files import FileBatchData
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
 from docfleet.workers.shared.clients.api import InternalApi
+from docfleet.workers.shared.infrastructure.process.shutdown import shutting_down
 from docfleet.workers.shared.workflow.execution.batch import BatchRun
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
@@ -55,8 +56,14 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str) -> BatchExecution
     files = api.files(data.organization_id)
     with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
         file_run = FileRun(context, api.settings, api.tools, leases)
+        deadline = _deadline(app, context, api)
         run = BatchRun(
-            batch, files, leases, file_run, claim_limit=api.settings.claim_limit, deadline=_deadline(app, context, api)
+            batch,
+            files,
+            leases,
+            file_run,
+            claim_limit=api.settings.claim_limit,
+            has_to_leave=lambda: shutting_down() or time.monotonic() >= deadline,
         )
         try:
             result = run.run()

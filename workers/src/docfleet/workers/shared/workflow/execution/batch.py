@@ -1,14 +1,17 @@
 """One batch: claim files page by page, process them, report in groups.
 
-A batch never raises for what is in its files. Near the soft time limit it takes no more files and hands the
-rest to a new batch. When its own slice is done it helps its siblings: the backend hands out what nobody works on.
+A batch never raises for what is in its files. Near the soft time limit, or when its worker is told to end, it takes
+no more files and hands the rest to a new batch. When its own slice is done it helps its siblings: the backend hands
+out what nobody works on.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, Lease, ReportRequest
 from docfleet.core.files import FileBatchData
@@ -30,7 +33,7 @@ REPORTING_BATCHES = 2
 
 
 class BatchRun:
-    """Carries out one ``FileBatchData``. ``deadline`` is on the monotonic clock."""
+    """Carries out one ``FileBatchData``. ``has_to_leave`` is asked between two files."""
 
     def __init__(
         self,
@@ -40,32 +43,38 @@ class BatchRun:
         file_run: FileRun,
         *,
         claim_limit: int,
-        deadline: float,
+        has_to_leave: Callable[[], bool],
     ) -> None:
         self._batch = batch
         self._client = client
         self._leases = leases
         self._file_run = file_run
         self._claim_limit = claim_limit
-        self._deadline = deadline
+        self._has_to_leave = has_to_leave
         self._execution_id = batch.file_data.execution_id
         self._outcomes: list[FileOutcome] = []
         self._started = self._reported = time.monotonic()
         self._result = BatchExecutionResult(organization_id=batch.file_data.organization_id)
         self.unfinished = False
-        """True when the deadline came first: files are left for another batch."""
+        """True when it had to leave before it was done: files are left for another batch."""
 
     def run(self) -> BatchExecutionResult:
-        """Process until there is nothing left to claim, the execution is stopped, or the deadline is near."""
+        """Process until there is nothing left to claim, the execution is stopped, or it has to leave."""
         claims = self._take(self._client.claim(self._execution_id, self._claim_request()))
         while claims:
             for position, claim in enumerate(claims):
                 if self._leases.stopped:
                     break
-                if time.monotonic() >= self._deadline:
+                if self._has_to_leave():
                     self._hand_back(claims[position:])
                     return self._finish()
-                self._process(claim)
+                try:
+                    self._process(claim)
+                except SoftTimeLimitExceeded:
+                    # The file that took the time stays leased, and its attempt counted; the others lose nothing.
+                    self._result.errors.append(f"the batch ran into its time limit at {claim.file.file_name}")
+                    self._hand_back(claims[position + 1 :])
+                    return self._finish()
             claims = self._report(claim_next=not self._batch.files)
         return self._finish()
 

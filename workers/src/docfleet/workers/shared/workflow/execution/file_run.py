@@ -77,6 +77,8 @@ class FileRun:
                 part.close()
 
     def _run(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> None:
+        # A worker that was away for long may have lost the rest of its page: no tool runs for those.
+        self._leases.require(claim.file_execution_id)
         outcome.file_hash = self._fetch(claim, folder)
         for step, tool in enumerate(self._context.tool_instances, start=1):
             self._tools.run(
