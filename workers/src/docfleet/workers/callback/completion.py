@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +9,6 @@ import structlog
 
 from docfleet.core.execution import FinalizeRequest
 from docfleet.core.results import aggregate
-from docfleet.core.storage import execution_folder, resolve_folder
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 
 log = structlog.get_logger()
@@ -34,7 +31,6 @@ def complete(results: list[Any], execution_id: str, organization_id: str) -> dic
         batches=batches.batches_processed,
     )
     if final.status.is_final and final.workflow_id:
-        folder = execution_folder(organization_id, final.workflow_id, execution_id)
-        shutil.rmtree(resolve_folder(Path(api.settings.execution_storage_root), folder), ignore_errors=True)
+        WorkerExecutionContext.delete_files(api, organization_id, final.workflow_id, execution_id)
     built: dict[str, Any] = msgspec.to_builtins(final)
     return built

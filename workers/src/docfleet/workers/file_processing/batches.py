@@ -13,7 +13,7 @@ from celery import Celery
 from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.files import FileBatchData
-from docfleet.core.names import QueueName, TaskName
+from docfleet.core.names import TaskName
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.process.shutdown import shutting_down
@@ -21,7 +21,7 @@ from docfleet.workers.shared.workflow.execution.batch import BatchRun
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
-from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES
+from docfleet.workers.shared.workflow.execution.orchestration import Queues, queues_of
 
 log = structlog.get_logger()
 
@@ -32,11 +32,7 @@ def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bo
     """Process the batch. What goes wrong with the batch as a whole is in the result's ``errors``; the rows and
     their leases see to it that its files are handed out again. A batch outside a chord calls the callback itself."""
     try:
-        batch = FileBatchData.from_dict(message)
-        result = _process(app, batch, owner=f"{hostname}/{os.getpid()}")
-        if not in_chord:
-            _send_callback(app, batch)
-        return result
+        return _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
     except SoftTimeLimitExceeded:
         log.error("batch.time_limit")
         return BatchExecutionResult(errors=["the batch ran into its time limit; its files are handed out again"])
@@ -48,7 +44,7 @@ def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bo
         return BatchExecutionResult(errors=[f"{type(error).__name__}: {error}"])
 
 
-def _process(app: Celery, batch: FileBatchData, *, owner: str) -> BatchExecutionResult:
+def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -> BatchExecutionResult:
     data = batch.file_data
     context, api = WorkerExecutionContext.setup_execution_context(
         data.organization_id, data.execution_id, data.workflow_id
@@ -69,19 +65,22 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str) -> BatchExecution
             result = run.run()
         finally:
             file_run.close()
+    queues = queues_of(context)
     if run.unfinished:
-        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=QueueName.FILE_PROCESSING.value)
+        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=queues.files.value)
+    if not in_chord:
+        _send_callback(app, batch, queues)
     return result
 
 
-def _send_callback(app: Celery, batch: FileBatchData) -> None:
+def _send_callback(app: Celery, batch: FileBatchData, queues: Queues) -> None:
     """The chord's callback may have come and gone before these files were handed out again, and working files of
     whoever died over them are still there."""
     data = batch.file_data
     callback = CallbackTaskData(
         execution_id=data.execution_id, organization_id=data.organization_id, pipeline_id=data.pipeline_id
     )
-    app.send_task(ETL_QUEUES.callback_task.value, args=[[]], kwargs=callback.to_dict(), queue=ETL_QUEUES.callback.value)
+    app.send_task(queues.callback_task.value, args=[[]], kwargs=callback.to_dict(), queue=queues.callback.value)
 
 
 def _deadline(app: Celery, context: ExecutionContext, api: InternalApi) -> float:

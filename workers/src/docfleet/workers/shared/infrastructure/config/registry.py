@@ -39,7 +39,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             queues=(QueueName.API_DEPLOYMENTS,),
             tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API),
             health_port=8080,
-            implemented=False,
         ),
         WorkerSpec(
             type=WorkerType.GENERAL,

@@ -10,27 +10,45 @@ import msgspec
 from docfleet.connectors.base import DeliveryRow, table_settings
 from docfleet.connectors.delivery import deliver_files
 from docfleet.connectors.registry import open_database, open_file_system
-from docfleet.core.errors import ConfigurationError, ToolResultInvalid
+from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolResultInvalid
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
+MAX_RESULT_BYTES = 6 * 1024**2
+"""An outcome travels in a request body, of which the backend takes 10 MB."""
+
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One file to deliver: its result lies in ``folder``, or ``error`` says why there is none."""
+    """One file to deliver: its result lies in ``folder``, or ``error`` says why there is none.
+
+    ``metadata`` is what is known of the file without its folder. ``text`` is what a step read from the document,
+    ``metrics`` what the steps cost; both are kept for an API only.
+    """
 
     execution_id: str
     file_execution_id: str
     file: FileHashData
     folder: Path
     error: str | None = None
+    metadata: dict[str, Any] = {}
+    text: str | None = None
+    metrics: dict[str, Any] = {}
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """``outputs`` are places for people. ``result`` and ``metadata`` travel with the outcome: an API's."""
+
+    outputs: list[str] = []
+    result: msgspec.Raw | None = None
+    metadata: dict[str, Any] | None = None
 
 
 class Sink(Protocol):
     """Delivers results. Made and used inside one task; repeating a delivery changes nothing."""
 
-    def deliver(self, delivery: Delivery) -> list[str]:
-        """Write the result, or the error where the sink keeps errors. Returns where it is, for people.
+    def deliver(self, delivery: Delivery) -> Delivered:
+        """Write the result, or the error where the sink keeps errors.
 
         Raises ``DestinationUnavailable`` (the same delivery may be tried again) or another error of the file.
         """
@@ -46,7 +64,7 @@ class DatabaseSink:
         self._target = table_settings(config.settings)
         self._database = open_database(config.connector_id or "", config.connector_settings)
 
-    def deliver(self, delivery: Delivery) -> list[str]:
+    def deliver(self, delivery: Delivery) -> Delivered:
         """As ``Sink.deliver``; the key is (execution, file execution)."""
         failed = delivery.error is not None
         row = DeliveryRow(
@@ -59,7 +77,7 @@ class DatabaseSink:
             metadata=read_metadata(delivery.folder),
         )
         receipt = self._database.deliver(self._target, row)
-        return [f"{receipt.table}:{delivery.file_execution_id}"]
+        return Delivered(outputs=[f"{receipt.table}:{delivery.file_execution_id}"])
 
     def close(self) -> None:
         """Close the connection."""
@@ -73,27 +91,56 @@ class FileSystemSink:
         self._output_folder = str(config.settings.get("outputFolder") or "/")
         self._files = open_file_system(config.connector_id or "", config.connector_settings)
 
-    def deliver(self, delivery: Delivery) -> list[str]:
+    def deliver(self, delivery: Delivery) -> Delivered:
         """As ``Sink.deliver``; the name is derived from the source path, so a repeat lands on the same name."""
         if delivery.error is not None:
-            return []
+            return Delivered()
         outputs = delivery.folder / COPY_TO_FOLDER
         if not outputs.is_dir() or not any(outputs.iterdir()):
             outputs.mkdir(exist_ok=True)
             suffix = ".txt" if isinstance(read_result(delivery.folder), str) else ".json"
             stem = Path(delivery.file.file_name).stem.encode()[:200].decode(errors="ignore") or "result"
             (outputs / f"{stem}{suffix}").write_bytes((delivery.folder / INFILE).read_bytes())
-        return deliver_files(
+        names = deliver_files(
             self._files,
             outputs,
             self._output_folder,
             key=delivery.file.file_path,
             source_name=delivery.file.file_name,
         )
+        return Delivered(outputs=names)
 
     def close(self) -> None:
         """Close the connector."""
         self._files.close()
+
+
+class ApiSink:
+    """The result goes to the caller: it travels with the outcome, and the backend keeps it with the file's status
+    in one transaction, so there is nothing that a repeat could double."""
+
+    def deliver(self, delivery: Delivery) -> Delivered:
+        """As ``Sink.deliver``. Raises ``ToolOutputTooLarge``."""
+        metadata = {**delivery.metadata, **read_metadata(delivery.folder)}
+        if delivery.error is not None:
+            return Delivered(metadata={**metadata, "error_occurred": True, "workflow_execution_failed": True})
+        inner: dict[str, Any] = {
+            "source_name": metadata.get("source_name"),
+            "tools": [step.get("tool_name") for step in metadata.get("tool_metadata") or []],
+        }
+        if delivery.text is not None:
+            inner["extracted_text"] = delivery.text
+        item = {"output": read_result(delivery.folder), "metadata": inner, "metrics": delivery.metrics}
+        result = msgspec.json.encode(item)
+        if len(result) > MAX_RESULT_BYTES:
+            raise ToolOutputTooLarge(
+                f"the result has {len(result) / 1024**2:.1f} MB, at most {MAX_RESULT_BYTES // 1024**2} MB "
+                "are returned for a file; use a workflow with a destination for such documents"
+            )
+        return Delivered(result=msgspec.Raw(result), metadata=metadata)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def open_sink(config: DestinationConfig) -> Sink:
@@ -103,8 +150,10 @@ def open_sink(config: DestinationConfig) -> Sink:
             return DatabaseSink(config)
         case "FILESYSTEM":
             return FileSystemSink(config)
+        case "API":
+            return ApiSink()
         case other:
-            raise ConfigurationError(f"destination type {other!r} is not supported: use DATABASE or FILESYSTEM")
+            raise ConfigurationError(f"destination type {other!r} is not supported: use DATABASE, FILESYSTEM or API")
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.registry import open_file_system
-from docfleet.core.errors import ConfigurationError, EmptyFile
-from docfleet.core.execution import SourceConfig
+from docfleet.core.errors import ConfigurationError, EmptyFile, FileMissing, SourceError, UnsafePath
+from docfleet.core.execution import ExecutionContext, SourceConfig
 from docfleet.core.files import FileHashData
+from docfleet.core.storage import resolve_folder, upload_folder
 from docfleet.workers.shared.workflow.connectors.discovery import SourceOptions, discover
 
 CHUNK_BYTES = 1024 * 1024
+
+
+class Source(Protocol):
+    """Where an execution's files come from. Made and used inside one task."""
+
+    def files(self) -> Iterator[FileHashData]:
+        """The files in the order they are to be numbered, as a stream. Raises ``SourceError``."""
+
+    def fetch(self, file: FileHashData, target: Path) -> str:
+        """Bring the file's bytes to ``target`` and return their SHA-256 in hex.
+
+        Raises ``EmptyFile``, ``FileMissing``, ``SourceError``.
+        """
+
+    def close(self) -> None:
+        """Give back what it holds."""
 
 
 class ConnectorSource:
@@ -27,14 +47,11 @@ class ConnectorSource:
         self._connector: FileSystemConnector = open_file_system(config.connector_id, config.connector_settings)
 
     def files(self) -> Iterator[FileHashData]:
-        """The listing, as a stream. Raises ``SourceError``."""
+        """As ``Source.files``: the listing."""
         return discover(self._connector, self.options, self._connector_id)
 
     def fetch(self, file: FileHashData, target: Path) -> str:
-        """Copy the file's bytes to ``target`` (temporary name, then rename) and return their SHA-256 in hex.
-
-        Raises ``EmptyFile``, ``FileMissing``, ``SourceError``.
-        """
+        """As ``Source.fetch``: a copy, under a temporary name until it is whole."""
         digest = hashlib.sha256()
         partial = target.with_name(target.name + ".partial")
         with self._connector.open(file.file_path) as source, partial.open("wb") as copy:
@@ -44,12 +61,60 @@ class ConnectorSource:
             size = copy.tell()
         if size == 0:
             partial.unlink()
-            raise EmptyFile(
-                "the file is empty (0 bytes): there is nothing to extract; send it again when it has content"
-            )
+            raise _empty()
         partial.rename(target)
         return digest.hexdigest()
 
     def close(self) -> None:
         """Close the connector."""
         self._connector.close()
+
+
+class UploadSource:
+    """Files that a caller of an API sent: they lie in the execution's upload folder, named by their hash."""
+
+    def __init__(self, root: Path, context: ExecutionContext, files: Iterable[FileHashData] = ()) -> None:
+        """``files`` are those of the message, in the order of the request; who only fetches has none."""
+        self._root = root
+        self._files = files
+        organization = context.organization_context.organization_id
+        self._folder = upload_folder(organization, context.execution.workflow_id, context.execution.id)
+
+    def files(self) -> Iterator[FileHashData]:
+        """As ``Source.files``: those of the message."""
+        yield from self._files
+
+    def fetch(self, file: FileHashData, target: Path) -> str:
+        """As ``Source.fetch``: a second name of the staged file, which nobody writes into."""
+        if file.file_path != f"{self._folder}/{file.file_hash}":
+            raise UnsafePath("the file's entry names a place outside of the execution's uploads; send the file again")
+        staged = resolve_folder(self._root, file.file_path)
+        try:
+            size = staged.stat().st_size
+            if size == 0:
+                raise _empty()
+            if size != file.file_size:
+                raise SourceError(f"the staged file has {size} bytes instead of {file.file_size}; send it again")
+            try:
+                os.link(staged, target)
+            except OSError:  # another file system, or one without hard links
+                partial = target.with_name(target.name + ".partial")
+                shutil.copyfile(staged, partial)
+                partial.rename(target)
+        except FileNotFoundError as error:
+            raise FileMissing("the uploaded file is not there any more; send it again") from error
+        return file.file_hash
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_source(context: ExecutionContext, root: Path) -> Source:
+    """Where the bytes of this execution's files are. ``root`` is the storage root. Raises ``ConfigurationError``."""
+    if context.source_config.is_api:
+        return UploadSource(root, context)
+    return ConnectorSource(context.source_config)
+
+
+def _empty() -> EmptyFile:
+    return EmptyFile("the file is empty (0 bytes): there is nothing to extract; send it again when it has content")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
@@ -28,6 +29,8 @@ REPORT_SHARE = 0.1
 """A report is due after this share of the batch's age (at least ``REPORT_SECONDS``, at most ``REPORT_LATEST``),
 so that the number of reports grows with the logarithm of the duration, and progress is still seen live."""
 REPORT_LATEST = 5.0
+REPORT_BYTES = 2 * 1024**2
+"""A report is due when the results it carries (an API's) have so many bytes."""
 REPORTING_BATCHES = 2
 """With more batches each reports less often: the calls of an execution do not grow with its parallelism."""
 
@@ -53,6 +56,7 @@ class BatchRun:
         self._has_to_leave = has_to_leave
         self._execution_id = batch.file_data.execution_id
         self._outcomes: list[FileOutcome] = []
+        self._bytes = 0
         self._started = self._reported = time.monotonic()
         self._result = BatchExecutionResult(organization_id=batch.file_data.organization_id)
         self.unfinished = False
@@ -85,10 +89,13 @@ class BatchRun:
             return
         self._outcomes.append(outcome)
         self._result.add(outcome, claim.file.file_name)
+        self._bytes += len(outcome.result) if isinstance(outcome.result, msgspec.Raw) else 0
         if len(self._outcomes) >= REPORT_FILES or self._report_is_due():
             self._report(claim_next=False)
 
     def _report_is_due(self) -> bool:
+        if self._bytes >= REPORT_BYTES:
+            return True
         now = time.monotonic()
         share = REPORT_SHARE * (now - self._started)
         spread = max(1.0, self._batch.batch_count / REPORTING_BATCHES)
@@ -114,7 +121,7 @@ class BatchRun:
                 claim=claim,
             ),
         )
-        self._outcomes = []
+        self._outcomes, self._bytes = [], 0
         self._reported = time.monotonic()
         self._leases.renewed(held, answer.lost)
         for refused in answer.refused:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import structlog
 
 from docfleet.core.execution import ExecutionContext
+from docfleet.core.storage import execution_folder, resolve_folder
 from docfleet.workers.shared.clients.api import InternalApi, internal_api
 from docfleet.workers.shared.infrastructure.context.state_store import (
     EXECUTION_ID,
@@ -36,3 +40,9 @@ class WorkerExecutionContext:
         context = api.executions(organization_id).context(execution_id)
         StateStore.set(LOG_EVENTS_ID, context.execution.execution_log_id or context.execution.pipeline_id)
         return context, api
+
+    @staticmethod
+    def delete_files(api: InternalApi, organization_id: str, workflow_id: str, execution_id: str) -> None:
+        """Delete the working files and uploads of an execution that is final. Safe to repeat."""
+        folder = execution_folder(organization_id, workflow_id, execution_id)
+        shutil.rmtree(resolve_folder(Path(api.settings.execution_storage_root), folder), ignore_errors=True)

@@ -12,21 +12,23 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.errors import ConfigurationError, DocfleetError, Fenced, ToolStopped
-from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest
+from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest, RunState
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
 from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.patterns.retry import retrying
-from docfleet.workers.shared.workflow.connectors.destination import Delivery, Sink, open_sink, read_metadata
-from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
+from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, Sink, open_sink, read_metadata
+from docfleet.workers.shared.workflow.connectors.source import Source, open_source
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 log = structlog.get_logger()
 
 DELIVERY_ATTEMPTS = 5
 DELIVERY_SECONDS = 60.0
+TEXT_BYTES = 1024 * 1024
+"""How much of a document's text is kept for a caller who asks for the extracted text."""
 
 
 class FileRun:
@@ -39,7 +41,7 @@ class FileRun:
         self._settings = settings
         self._tools = tools
         self._leases = leases
-        self._source: ConnectorSource | None = None
+        self._source: Source | None = None
         self._sink: Sink | None = None
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
@@ -80,32 +82,55 @@ class FileRun:
         # A worker that was away for long may have lost the rest of its page: no tool runs for those.
         self._leases.require(claim.file_execution_id)
         outcome.file_hash = self._fetch(claim, folder)
-        for step, tool in enumerate(self._context.tool_instances, start=1):
-            self._tools.run(
-                f"{claim.file_execution_id}.{claim.attempt}.{step}",
-                RunRequest(
-                    tool_id=tool.tool_id,
-                    folder=self._relative(claim),
-                    step=step,
-                    settings=tool.metadata,
-                    limits=self._settings.run_limits,
-                    organization_id=self._context.organization_context.organization_id,
-                    execution_id=self._context.execution.id,
-                    file_execution_id=claim.file_execution_id,
-                ),
-                should_stop=lambda: self._leases.stopped,
-            )
+        text: str | None = None
+        states: list[RunState] = []
+        for step in range(1, len(self._context.tool_instances) + 1):
+            states.append(self._run_tool(claim, step))
+            if self._context.destination_config.is_api and states[-1].tool_metadata.get("output_type") == "TXT":
+                text = _read_text(folder / INFILE)
         for step_metadata in read_metadata(folder).get("tool_metadata", []):
             outcome.pages = max(outcome.pages, int(step_metadata.get("pages") or 0))
             outcome.usage.update(step_metadata.get("usage") or {})
-        outcome.outputs = self._deliver(self._delivery(claim, folder))
+        delivery = self._delivery(claim, folder)
+        self._note(outcome, self._deliver(msgspec.structs.replace(delivery, text=text, metrics=self._metrics(states))))
+
+    def _run_tool(self, claim: FileClaim, step: int) -> RunState:
+        tool = self._context.tool_instances[step - 1]
+        return self._tools.run(
+            f"{claim.file_execution_id}.{claim.attempt}.{step}",
+            RunRequest(
+                tool_id=tool.tool_id,
+                folder=self._relative(claim),
+                step=step,
+                settings=tool.metadata,
+                limits=self._settings.run_limits,
+                organization_id=self._context.organization_context.organization_id,
+                execution_id=self._context.execution.id,
+                file_execution_id=claim.file_execution_id,
+            ),
+            should_stop=lambda: self._leases.stopped,
+        )
+
+    def _metrics(self, states: list[RunState]) -> dict[str, Any]:
+        """What the steps cost: seconds and bytes."""
+        steps = [
+            {
+                "tool_id": tool.tool_id,
+                "step": tool.step,
+                "elapsed_time": round((state.finished_at or state.started_at) - state.started_at, 4),
+                "cpu_seconds": state.cpu_seconds,
+                "max_rss_bytes": state.max_rss_bytes,
+            }
+            for tool, state in zip(self._context.tool_instances, states, strict=True)
+        ]
+        return {"steps": steps}
 
     def _fetch(self, claim: FileClaim, folder: Path) -> str:
         """Bring the bytes into the execution folder; returns their SHA-256."""
         if not self._context.tool_instances:
             raise ConfigurationError("the workflow has no tools: add one under `tools`")
         if self._source is None:
-            self._source = ConnectorSource(self._context.source_config)
+            self._source = open_source(self._context, Path(self._settings.execution_storage_root))
         # An earlier attempt that died may have left a half: each attempt begins with an empty folder of its own.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -117,6 +142,7 @@ class FileRun:
 
     def _metadata(self, claim: FileClaim, source_hash: str) -> dict[str, Any]:
         execution = self._context.execution
+        options = {name: value for name, value in msgspec.to_builtins(self._context.options).items() if value}
         return {
             "source_name": claim.file.file_name,
             "source_path": claim.file.file_path,
@@ -129,14 +155,15 @@ class FileRun:
             "workflow_start_time": time.time(),
             "tool_metadata": [],
             "total_elapsed_time": 0.0,
+            **options,
         }
 
-    def _deliver(self, delivery: Delivery) -> list[str]:
+    def _deliver(self, delivery: Delivery) -> Delivered:
         if self._sink is None:
             self._sink = open_sink(self._context.destination_config)
         sink = self._sink
 
-        def once() -> list[str]:
+        def once() -> Delivered:
             self._leases.require(delivery.file_execution_id)
             return sink.deliver(delivery)
 
@@ -145,13 +172,17 @@ class FileRun:
     def _deliver_error(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> bool:
         """Tell the destination that the file failed, where it keeps errors. False when the file is not ours."""
         try:
-            outcome.outputs = self._deliver(self._delivery(claim, folder, outcome.error))
+            self._note(outcome, self._deliver(self._delivery(claim, folder, outcome.error)))
         except Fenced:
             return False
         except (DocfleetError, OSError) as error:
             # The file's own cause stays the reported one.
             log.warning("destination.error_row_failed", error=str(error))
         return True
+
+    @staticmethod
+    def _note(outcome: FileOutcome, delivered: Delivered) -> None:
+        outcome.outputs, outcome.result, outcome.metadata = delivered.outputs, delivered.result, delivered.metadata
 
     def _delivery(self, claim: FileClaim, folder: Path, error: str | None = None) -> Delivery:
         return Delivery(
@@ -160,6 +191,7 @@ class FileRun:
             file=claim.file,
             folder=folder,
             error=error,
+            metadata=self._metadata(claim, claim.file.file_hash),
         )
 
     def _relative(self, claim: FileClaim) -> str:
@@ -173,6 +205,11 @@ class FileRun:
 
     def _folder(self, claim: FileClaim) -> Path:
         return resolve_folder(Path(self._settings.execution_storage_root), self._relative(claim))
+
+
+def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(TEXT_BYTES).decode("utf-8", "replace")
 
 
 def _as_failure(error: Exception) -> DocfleetError:

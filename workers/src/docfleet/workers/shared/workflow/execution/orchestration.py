@@ -7,8 +7,7 @@ backend's sweep the guarantee.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import structlog
@@ -23,12 +22,13 @@ from docfleet.core.execution import (
     RegisterRequest,
     StartRequest,
 )
-from docfleet.core.files import FileHashData, WorkerFileData
+from docfleet.core.files import WorkerFileData
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.results import CallbackTaskData
 from docfleet.core.review import plan_review
 from docfleet.core.status import EmptyReason
 from docfleet.workers.shared.clients.api import InternalApi
+from docfleet.workers.shared.workflow.connectors.source import Source
 from docfleet.workers.shared.workflow.execution.batching import batch_count, create_batches
 
 log = structlog.get_logger()
@@ -38,12 +38,7 @@ REGISTER_PAGE = 500
 
 MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
 
-
-class FileSource(Protocol):
-    """Where the files come from: a connector, or (API deployments) an upload."""
-
-    def files(self) -> Iterator[FileHashData]:
-        """A stream of files in the order they are to be numbered. Raises ``SourceError``."""
+_ENDED = ("already_final", "nothing_open")
 
 
 class Queues(msgspec.Struct, frozen=True):
@@ -55,10 +50,19 @@ class Queues(msgspec.Struct, frozen=True):
 
 
 ETL_QUEUES = Queues(QueueName.FILE_PROCESSING, QueueName.FILE_PROCESSING_CALLBACK, TaskName.PROCESS_BATCH_CALLBACK)
+API_QUEUES = Queues(
+    QueueName.API_FILE_PROCESSING, QueueName.API_FILE_PROCESSING_CALLBACK, TaskName.PROCESS_BATCH_CALLBACK_API
+)
+
+
+def queues_of(context: ExecutionContext) -> Queues:
+    """The queues an execution's batches and callback go to."""
+    return API_QUEUES if context.source_config.is_api else ETL_QUEUES
 
 
 class Orchestrated(msgspec.Struct, kw_only=True):
-    """What became of an orchestration. ``status`` is orchestrated, completed, skipped or error."""
+    """What became of an orchestration. ``status`` is orchestrated, completed, skipped or error; ``final`` when the
+    execution has ended, so that nobody else will call its callback."""
 
     status: str
     execution_id: str
@@ -66,6 +70,7 @@ class Orchestrated(msgspec.Struct, kw_only=True):
     batches_created: int = 0
     skipped: dict[str, int] = {}
     error: str | None = None
+    final: bool = False
 
 
 class WorkflowOrchestrationUtils:
@@ -109,7 +114,7 @@ class Orchestrator:
         self._executions = api.executions(self._organization)
         self._skipped: dict[str, int] = {}
 
-    def run(self, source: FileSource, file_data: WorkerFileData, max_files: int | None) -> Orchestrated:
+    def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> Orchestrated:
         """List, register, start, send. A source that cannot be listed ends the execution with its reason.
 
         Raises ``DependencyError`` when the backend stays away; a later delivery of the task goes on from there.
@@ -117,7 +122,7 @@ class Orchestrator:
         try:
             total, listed, stop = self._register(source, max_files)
             if stop:
-                return self._result("skipped", total=total)
+                return self._result("skipped", total=total, final=True)
             if total == 0:
                 return self._nothing_to_do(listed)
             return self._send(file_data, total)
@@ -130,9 +135,9 @@ class Orchestrator:
         """End the execution in ERROR with this cause."""
         log.error("orchestration.failed", code=error.code, error=error.message)
         self._executions.finalize(self._execution_id, FinalizeRequest(error=error.message, error_code=error.code))
-        return self._result("error", error=error.message)
+        return self._result("error", error=error.message, final=True)
 
-    def _register(self, source: FileSource, max_files: int | None) -> tuple[int, int, bool]:
+    def _register(self, source: Source, max_files: int | None) -> tuple[int, int, bool]:
         """Write the stream as rows, page by page. Returns files registered, files listed, and whether to stop."""
         total = listed = 0
         for number, page in enumerate(itertools.batched(source.files(), REGISTER_PAGE), start=1):
@@ -154,10 +159,10 @@ class Orchestrator:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
         self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
         log.info("execution.empty", reason=reason.value)
-        return self._result("completed")
+        return self._result("completed", final=True)
 
     def _send(self, file_data: WorkerFileData, total: int) -> Orchestrated:
-        batches = batch_count(total, self._parallel())
+        batches = batch_count(total, self._parallel()) if total > 1 else 1
         # Planned once, for the whole run, before there are batches; a batch only looks its files up.
         file_data.q_file_no_list = plan_review(self._execution_id, total, self._context.manual_review.review_percentage)
         started = self._executions.start(
@@ -165,7 +170,7 @@ class Orchestrator:
         )
         if started.status == "skipped":
             log.info("orchestration.skipped", reason=started.reason)
-            return self._result("skipped", total=total)
+            return self._result("skipped", total=total, final=started.reason in _ENDED)
         signatures = [
             self._app.signature(
                 TaskName.PROCESS_FILE_BATCH.value,
@@ -193,7 +198,9 @@ class Orchestrator:
         value = self._api.organization(self._organization).configuration(MAX_PARALLEL_FILE_BATCHES)
         return int(value) if value else self._api.settings.parallel_batches
 
-    def _result(self, status: str, *, total: int = 0, batches: int = 0, error: str | None = None) -> Orchestrated:
+    def _result(
+        self, status: str, *, total: int = 0, batches: int = 0, error: str | None = None, final: bool = False
+    ) -> Orchestrated:
         return Orchestrated(
             status=status,
             execution_id=self._execution_id,
@@ -201,4 +208,5 @@ class Orchestrator:
             batches_created=batches,
             skipped=self._skipped,
             error=error,
+            final=final,
         )
