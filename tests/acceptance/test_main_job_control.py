@@ -27,6 +27,8 @@ def test_stop_in_the_middle_ends_it_at_once_and_for_good(fleet: Fleet, tmp_path:
     assert counts.get("STOPPED", 0) == 12
     pids = [int(path.name.split(".")[1]) for path in stage.folder.glob("*.started")]
     until(lambda: not any(_alive(pid) for pid in pids), 20, what="the stopped tool runs on")
+    # Not the tool's own time limit: the worker was told and had the tool killed.
+    until(lambda: _abandoned(fleet, run.id), 20, what="the worker did not hear of the stop")
     stage.open()
     assert len(stage.started()) <= 4, "files were begun after the stop"
     again = fleet.run(source, stage.tool, name=run.workflow.name)
@@ -34,6 +36,11 @@ def test_stop_in_the_middle_ends_it_at_once_and_for_good(fleet: Fleet, tmp_path:
     assert run.status == "STOPPED", "a late report changed it"
     assert run.rows() == []
     run.assert_cleaned()
+
+
+def _abandoned(fleet: Fleet, execution_id: str) -> bool:
+    lines = fleet.log("file_processing").splitlines()
+    return any("file.abandoned" in line and execution_id in line and "tool_stopped" in line for line in lines)
 
 
 def _alive(pid: int) -> bool:
