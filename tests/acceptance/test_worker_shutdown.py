@@ -1,0 +1,36 @@
+"""A worker that is told to end (SIGTERM, as a deployment does it) finishes the files it is at and hands on the rest."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from fleet import Fleet, Stage, fill, until
+
+FILES = {f"{number:02}.txt": "wait" for number in range(40)}
+
+
+def test_sigterm_in_the_middle_of_a_batch_costs_no_file_its_attempt(fleet: Fleet, tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    run = fleet.begin(fill(tmp_path / "in", FILES), stage.tool)
+    stage.await_starts(1)
+    worker = fleet.worker("file_processing")
+    begun = fleet.log("file_processing").count("batch.handed_back")
+    os.kill(worker, signal.SIGTERM)
+    # Only now may the files end.
+    until(lambda: not _pending(worker), what="the signal was not taken")
+    stage.open()
+    until(lambda: not Path(f"/proc/{worker}").exists(), 20, what="the worker goes on with its batch")
+    assert fleet.log("file_processing").count("batch.handed_back") > begun
+    run.wait(60)
+    assert run.statuses == dict.fromkeys(FILES, "COMPLETED")
+    assert sorted(stage.started()) == sorted(FILES), "a file was begun twice"
+    assert len(run.rows()) == len(FILES)
+    run.assert_cleaned()
+
+
+def _pending(pid: int) -> int:
+    """Signals sent to the process and not yet delivered, as a mask."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd"))
