@@ -10,7 +10,7 @@ Every time that is compared comes from the database: ``db_now()``, seconds since
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +93,11 @@ def iso(seconds: float | None) -> str:
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
+def happened(connection: Connection, event: Any) -> None:
+    """Tell ``Database.after_commit`` about ``event`` once this writing transaction is committed."""
+    connection.get_execution_options()["docfleet_happened"].append(event)
+
+
 def upsert(connection: Connection, table: Any) -> Any:
     """An INSERT of this dialect that knows ``on_conflict_do_update``."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
@@ -127,6 +132,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = normalise_url(url)
+        self.after_commit: Callable[[list[Any]], None] | None = None
         self._write_lock: threading.Lock | None = None
         if self.url.startswith("sqlite"):
             Path(make_url(self.url).database or "").parent.mkdir(parents=True, exist_ok=True)
@@ -145,10 +151,13 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that may write; committed when the block ends, rolled back when it raises."""
+        events: list[Any] = []
         with self._write_lock or nullcontext(), self.engine.connect() as plain:
-            connection = plain.execution_options(docfleet_writing=True)
+            connection = plain.execution_options(docfleet_writing=True, docfleet_happened=events)
             with connection.begin():
                 yield connection
+        if events and self.after_commit is not None:
+            self.after_commit(events)
 
     def check(self) -> None:
         """One round trip; raises what the driver raises when the database does not answer."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from docfleet.backend.connectors import models as connectors
 from docfleet.backend.db import metadata
+from docfleet.backend.deployments import models as deployments
 from docfleet.backend.executions import models as executions
 from docfleet.backend.files import models as files
+from docfleet.backend.keys import models as keys
 from docfleet.backend.organizations import models as organizations
 from docfleet.backend.pipelines import models as pipelines
 from docfleet.backend.tools import models as tools
@@ -14,8 +16,10 @@ from docfleet.backend.workflows import models as workflows
 
 __all__ = [
     "connectors",
+    "deployments",
     "executions",
     "files",
+    "keys",
     "metadata",
     "organizations",
     "pipelines",

@@ -21,7 +21,11 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     """What ``docfleet backend`` reads. Times are seconds; 0 as EXECUTION_DEADLINE_SECONDS means none.
 
     MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the claims of
-    one file within one execution. Raises ``ConfigurationError`` naming the variable.
+    one file within one execution. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers;
+    without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there are none.
+    API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
+    API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
+    variable.
     """
 
     database_url: str
@@ -40,6 +44,18 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     execution_deadline_seconds: Seconds = 0.0
     orchestration_timeout_seconds: Seconds = 86_400.0
     tool_registry_config_path: str | None = None
+    redis_url: str | None = None
+    execution_storage_root: str | None = None
+    execution_result_ttl_seconds: Annotated[int, msgspec.Meta(ge=1)] = 86_400
+    api_concurrent_limit_org: Positive = 20
+    api_concurrent_limit_global: Positive = 100
+    api_max_file_size_mb: Positive = 100
+    api_max_request_size_mb: Positive = 1024
+    api_presigned_max_file_size_mb: Positive = 20
+    api_presigned_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    api_presigned_allowed_hosts: str = ""
+    api_presigned_allowed_networks: str = ""
+    api_presigned_ca_file: str | None = None
 
     def __post_init__(self) -> None:
         normalise_url(self.database_url)

@@ -127,6 +127,8 @@ def give_up(connection: Connection, execution: Record, rows: Sequence[Record]) -
             error=cause,
             error_code=ToolCrashed.code,
         )
+        if execution.api_deployment_id is not None:
+            continue
         entry = history.HistoryEntry(
             organization_id=execution.organization_id,
             workflow_id=execution.workflow_id,

@@ -18,6 +18,7 @@ from docfleet.backend.workflows.models import workflow_endpoints
 from docfleet.core.execution import (
     DestinationConfig,
     ExecutionContext,
+    ExecutionOptions,
     OrganizationContext,
     SourceConfig,
     ToolInstance,
@@ -57,6 +58,7 @@ def build(
         tool_instances=steps(connection, workflow.id),
         manual_review=msgspec.convert(workflow.manual_review, ManualReviewConfig),
         use_file_history=execution.use_file_history,
+        options=msgspec.convert(execution.options or {}, ExecutionOptions),
         max_parallel_file_batches=overrides.get("MAX_PARALLEL_FILE_BATCHES", settings.max_parallel_file_batches),
     )
 

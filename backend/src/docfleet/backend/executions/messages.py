@@ -33,7 +33,7 @@ def orchestrate(execution: Record, workflow_type: str) -> Message:
     return Message(
         task=TaskName.ASYNC_EXECUTE_BIN,
         queue=QueueName.API_DEPLOYMENTS if workflow_type == API else QueueName.GENERAL,
-        args=[execution.organization_id, execution.workflow_id, execution.id, {}],
+        args=[execution.organization_id, execution.workflow_id, execution.id, uploaded(execution.upload_manifest)],
         kwargs={
             "scheduled": execution.execution_method == "SCHEDULED",
             "execution_mode": None,
@@ -41,8 +41,30 @@ def orchestrate(execution: Record, workflow_type: str) -> Message:
             "log_events_id": execution.execution_log_id or None,
             "use_file_history": execution.use_file_history,
             "transport": "celery",
+            **(execution.options or {}),
         },
     )
+
+
+def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]:
+    """The files of an API's call as its message carries them, by display name and in the call's order.
+
+    Content that was sent twice is there once.
+    """
+    return {
+        item["name"]: FileHashData(
+            file_name=item["name"],
+            # A file that was refused is not staged; its row still needs a place of its own.
+            file_path=item["staged"] or f"refused/{item['file_hash']}",
+            file_hash=item["file_hash"],
+            file_size=item["file_size"],
+            mime_type=item["mime_type"],
+            source_connection_type=API,
+            rejection=item["rejection"],
+        ).to_dict()
+        for item in manifest or []
+        if item["same_as"] is None
+    }
 
 
 def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> Message:

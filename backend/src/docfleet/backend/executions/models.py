@@ -42,9 +42,13 @@ executions = Table(
     Column("dispatched_at", Float, nullable=True, comment="registration complete, batches sent"),
     Column("redispatched_at", Float, nullable=True, comment="last time the sweep sent something for it"),
     Column("finished_at", Float, nullable=True),
+    Column("api_deployment_id", String(36), nullable=True),
+    Column("upload_manifest", Json, nullable=True, comment="the call's files in its order"),
+    Column("options", Json, nullable=True, comment="the call's options that concern the run"),
     UniqueConstraint("organization_id", "idempotency_key"),
     Index("ix_executions_listing", "organization_id", "created_at"),
     Index("ix_executions_status", "status"),
+    Index("ix_executions_deployment", "api_deployment_id", "created_at"),
 )
 
 registered_pages = Table(

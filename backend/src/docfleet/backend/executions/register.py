@@ -10,9 +10,10 @@ import msgspec
 from sqlalchemy import Connection, insert, select, text, update
 
 from docfleet.backend.db import Record, chunks, clean, db_now, upsert
-from docfleet.backend.executions import repository, state
+from docfleet.backend.executions import finalize, repository, state
+from docfleet.backend.executions.messages import API
 from docfleet.backend.executions.models import executions, registered_pages
-from docfleet.backend.files import history
+from docfleet.backend.files import history, results
 from docfleet.backend.files.models import OPEN_FILE, identity
 from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.organizations import repository as organizations
@@ -84,23 +85,33 @@ def _write(
     default_limit: int,
     before: RegisterResponse | None,
 ) -> RegisterResponse:
-    skips = _skips(connection, execution, workflow, request.files, default_limit)
+    page = request.files
+    past: dict[int, Record] = {}
+    if execution.use_file_history:
+        history.forget_expired(connection, execution.workflow_id)
+        past = history.lookup(connection, execution.workflow_id, [(file.file_key, file.file_path) for file in page])
+    skips = _skips(connection, execution, workflow, page, past, default_limit)
     room = request.limit - execution.total_files if request.limit is not None else len(request.files)
     skipped: dict[str, int] = {}
-    accepted: list[FileHashData] = []
-    for file, reason in zip(request.files, skips, strict=True):
+    accepted: list[tuple[FileHashData, Record | None]] = []
+    for position, (file, reason) in enumerate(zip(page, skips, strict=True)):
         if reason is None and len(accepted) >= room:
             reason = SkipReason.OVER_LIMIT
         if reason is None:
-            accepted.append(file)
+            known = past.get(position)
+            accepted.append((file, known if known is not None and _answers(workflow, file, known) else None))
         elif before is None or reason is not SkipReason.DUPLICATE:
             skipped[reason.value] = skipped.get(reason.value, 0) + 1
     total = execution.total_files + len(accepted)
     if accepted:
         now = connection.scalar(select(db_now()))
         first = execution.total_files + 1
-        rows = [row_of(execution, file, number, now) for number, file in enumerate(accepted, start=first)]
+        rows = [row_of(execution, file, number, now) for number, (file, _) in enumerate(accepted, start=first)]
+        answered = [(row, known) for row, (_, known) in zip(rows, accepted, strict=True) if known is not None]
+        for row, _ in answered:
+            row.update(status=ExecutionStatus.COMPLETED.value, finished_at=now)
         connection.execute(insert(files), rows)
+        results.copy(connection, execution, answered)
     merged = Counter(execution.skipped) + Counter(skipped)
     merged.subtract({} if before is None else before.skipped)
     connection.execute(
@@ -110,6 +121,12 @@ def _write(
     )
     full = request.limit is not None and total >= request.limit
     return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full)
+
+
+def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
+    """Whether an earlier run's result is the answer for this file: a caller of an API gets it again."""
+    done = known.status == ExecutionStatus.COMPLETED.value and known.result is not None
+    return done and workflow.deployment_type == API and not file.rejection
 
 
 def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict[str, Any]:
@@ -152,16 +169,17 @@ def _unfit(file: FileHashData) -> str | None:
 
 
 def _skips(
-    connection: Connection, execution: Record, workflow: Record, page: list[FileHashData], default_limit: int
+    connection: Connection,
+    execution: Record,
+    workflow: Record,
+    page: list[FileHashData],
+    past: dict[int, Record],
+    default_limit: int,
 ) -> list[SkipReason | None]:
     """For each file of the page why it is left out, or None."""
     identities = [identity(file.file_key, file.file_path) for file in page]
     present = _identities(connection, identities, files.c.execution_id == execution.id)
     elsewhere = _active_elsewhere(connection, execution, identities)
-    past: dict[int, Record] = {}
-    if execution.use_file_history:
-        history.forget_expired(connection, execution.workflow_id)
-        past = history.lookup(connection, execution.workflow_id, [(file.file_key, file.file_path) for file in page])
     limit = workflow.max_file_execution_count or (
         organizations.settings(connection, execution.organization_id).get("MAX_FILE_EXECUTION_COUNT", default_limit)
     )
@@ -170,11 +188,12 @@ def _skips(
         reason = None
         if key in present:
             reason = SkipReason.DUPLICATE
-        elif page[position].rejection:
-            pass  # it ends as a failed file with its reason, whatever happened before
+        elif page[position].rejection or execution.api_deployment_id is not None:
+            # A rejected file ends with its reason, whatever happened before; a caller gets one item for each file.
+            pass
         elif position in past and past[position].status == ExecutionStatus.COMPLETED.value:
             reason = SkipReason.ALREADY_PROCESSED
-        elif position in past and past[position].execution_count >= limit and workflow.deployment_type != "API":
+        elif position in past and past[position].execution_count >= limit:
             reason = SkipReason.ATTEMPTS_EXHAUSTED
         elif key in elsewhere:
             reason = SkipReason.ACTIVE_ELSEWHERE
@@ -234,4 +253,9 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
             modified_at=db_now(),
         )
     )
+    if execution.api_deployment_id is not None and not repository.open_files(connection, execution_id):
+        # Every file was final when it was registered, refused or answered from the history: the caller need not
+        # wait for a batch that has nothing to do.
+        finalize.when_done(connection, repository.find(connection, organization_id, execution_id))
+        return StartResponse(status="skipped", total_files=execution.total_files, reason="nothing_open")
     return StartResponse(status="started", total_files=execution.total_files)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from docfleet.backend.db import Record, chunks, clean
 from docfleet.backend.executions import claims, finalize, repository, state
-from docfleet.backend.files import history
+from docfleet.backend.files import history, results
 from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.usage import repository as usage
 from docfleet.core.errors import InvalidInput
@@ -72,7 +72,9 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
             _refuse(answer, outcome, "fenced")
     pairs = [(rows[file_id], outcome) for file_id, outcome in fresh.items()]
     state.finish_files(connection, [_row(row, outcome) for row, outcome in pairs])
-    history.record(connection, [_history(row, outcome) for row, outcome in pairs])
+    results.keep(connection, execution, [outcome for _, outcome in pairs])
+    if execution.api_deployment_id is None or execution.use_file_history:
+        history.record(connection, [_history(execution, row, outcome) for row, outcome in pairs])
     usage.record(connection, execution.organization_id, [outcome for _, outcome in pairs])
 
 
@@ -95,14 +97,17 @@ def _row(row: Record, outcome: FileOutcome) -> dict[str, Any]:
     }
 
 
-def _history(row: Record, outcome: FileOutcome) -> history.HistoryEntry:
+def _history(execution: Record, row: Record, outcome: FileOutcome) -> history.HistoryEntry:
+    api = execution.api_deployment_id is not None
     return history.HistoryEntry(
         organization_id=row.organization_id,
         workflow_id=row.workflow_id,
         file_key=row.data["file_key"],
-        file_path=row.data["file_path"],
+        file_path=None if api else row.data["file_path"],
         content_hash=outcome.file_hash or row.file_hash,
         provider_file_uuid=row.data.get("provider_file_uuid"),
         status=outcome.status.value,
         error=outcome.error,
+        result=results.as_text(outcome.result) if api else None,
+        metadata=results.as_text(outcome.metadata) if api else None,
     )

@@ -27,7 +27,7 @@ MOST_TAGS = 50
 
 
 class NewExecution(msgspec.Struct, kw_only=True):
-    """What a caller asks for. ``use_file_history`` None means as the workflow says."""
+    """What a caller asks for. ``use_file_history`` None means as the workflow says. The last four are an API's."""
 
     workflow_id: str
     pipeline_id: str | None = None
@@ -37,6 +37,10 @@ class NewExecution(msgspec.Struct, kw_only=True):
     mode: str = "QUEUE"
     log_events_id: str | None = None
     idempotency_key: str | None = None
+    execution_id: str | None = None
+    api_deployment_id: str | None = None
+    upload_manifest: list[dict[str, Any]] | None = None
+    options: dict[str, Any] | None = None
 
 
 class Created(msgspec.Struct):
@@ -58,7 +62,7 @@ def create(database: Database, cipher: Cipher, organization_id: str, request: Ne
         raise InvalidInput(f"Idempotency-Key has to have 1 to {LONGEST_KEY} characters")
     if len(request.tags) > MOST_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
         raise InvalidInput(f"at most {MOST_TAGS} tags, each of 1 to 50 characters")
-    digest = cipher.digest(msgspec.to_builtins(request))
+    digest = cipher.digest(msgspec.to_builtins(request)) if key is not None else ""
     with database.writing() as connection:
         workflow = repository.workflow_of(connection, organization_id, request.workflow_id)
         if key is not None:
@@ -72,7 +76,8 @@ def create(database: Database, cipher: Cipher, organization_id: str, request: Ne
                     raise Conflict("this Idempotency-Key was used for another request; send a new key")
                 return Created(row=known, workflow_type=workflow.deployment_type, new=False)
         _refuse_review(msgspec.convert(workflow.manual_review, ManualReviewConfig))
-        execution_id = new_id()
+        _refuse_without_files(workflow, request)
+        execution_id = request.execution_id or new_id()
         connection.execute(insert(executions).values(_row(organization_id, workflow, execution_id, request, digest)))
         row = repository.find(connection, organization_id, execution_id)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
@@ -111,7 +116,15 @@ def _row(
         "created_at": db_now(),
         "modified_at": db_now(),
         "progress_at": db_now(),
+        "api_deployment_id": request.api_deployment_id,
+        "upload_manifest": request.upload_manifest,
+        "options": request.options or None,
     }
+
+
+def _refuse_without_files(workflow: Record, request: NewExecution) -> None:
+    if workflow.deployment_type == messages.API and request.upload_manifest is None:
+        raise InvalidInput("the workflow's source is an API: publish it as a deployment and send files to its URL")
 
 
 def _refuse_review(review: ManualReviewConfig) -> None:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, update
 
-from docfleet.backend.db import chunks, db_now
+from docfleet.backend.db import chunks, db_now, happened
 from docfleet.backend.executions.models import executions
 from docfleet.backend.files.models import file_executions as files
 from docfleet.core.status import ExecutionStatus, sources_of
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution reached a final status; told after the commit (``Database.after_commit``)."""
+
+    execution_id: str
+    organization_id: str
+    workflow_id: str
+    api_deployment_id: str | None
+    status: ExecutionStatus
 
 
 def _from(target: ExecutionStatus) -> list[str]:
@@ -28,8 +39,12 @@ def move_execution(connection: Connection, execution_id: str, target: ExecutionS
         update(executions)
         .where(executions.c.id == execution_id, executions.c.status.in_(_from(target)))
         .values(status=target.value, modified_at=db_now(), **fields)
+        .returning(executions.c.organization_id, executions.c.workflow_id, executions.c.api_deployment_id)
     )
-    return connection.execute(statement).rowcount == 1
+    moved = connection.execute(statement).one_or_none()
+    if moved is not None and target.is_final:
+        happened(connection, Ended(execution_id=execution_id, status=target, **moved._mapping))
+    return moved is not None
 
 
 def move_files(

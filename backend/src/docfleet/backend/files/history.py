@@ -102,6 +102,13 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
     return connection.execute(statement.order_by(file_history.c.modified_at.desc()).limit(1)).first()
 
 
+def forget_results(connection: Connection, workflow_id: str) -> None:
+    """Drop the results kept for an API's callers: the workflow changed, and they are no answers any more."""
+    connection.execute(
+        delete(file_history).where(file_history.c.workflow_id == workflow_id, file_history.c.result.is_not(None))
+    )
+
+
 def record(connection: Connection, entries: list[HistoryEntry]) -> None:
     """Count finished files: a new row, or one run more on the row there is."""
     counted = [e for e in entries if e.status in (ExecutionStatus.COMPLETED.value, ExecutionStatus.ERROR.value)]

@@ -101,3 +101,13 @@ file_history = Table(
     UniqueConstraint("workflow_id", "identity"),
     Index("ix_file_history_content", "workflow_id", "content_hash"),
 )
+
+file_results = Table(
+    "file_results",
+    metadata,
+    Column("file_execution_id", ForeignKey("file_executions.id", ondelete="CASCADE"), primary_key=True),
+    Column("execution_id", String(36), nullable=False, index=True),
+    Column("result", Json, nullable=True, comment="output, metadata and metrics of an API's run"),
+    Column("metadata", Json, nullable=True),
+    Column("created_at", Float, nullable=False),
+)

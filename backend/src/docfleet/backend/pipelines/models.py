@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text
 
 from docfleet.backend.db import metadata
 
@@ -20,4 +20,5 @@ pipelines = Table(
     Column("last_run_time", Float, nullable=True),
     Column("created_at", Float, nullable=False),
     Column("modified_at", Float, nullable=False),
+    Index("ix_pipelines_name", "organization_id", "pipeline_name", unique=True),
 )

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from litestar import Router, get, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from docfleet.backend.db import Database
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.workflows import service
-from docfleet.backend.workflows.service import Applied
+from docfleet.backend.workflows.service import Applied, Planned
 from docfleet.backend.workflows.spec import WorkflowSpec
 from docfleet.tools.registry import ToolRegistry
 
@@ -24,10 +24,14 @@ def put_workflow(
     cipher: NamedDependency[Cipher],
     tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
-) -> Applied:
-    """Idempotent by name. An unknown connector, tool or setting is refused and named."""
+    dry_run: FromQuery[bool] = False,
+) -> Applied | Planned:
+    """Idempotent by name. An unknown connector, tool or setting is refused and named.
+
+    ``dry_run`` writes nothing and answers which parts would change.
+    """
     with database.writing() as connection:
-        return service.apply(connection, cipher, tool_registry, organization_id, data)
+        return service.apply(connection, cipher, tool_registry, organization_id, data, dry_run=dry_run)
 
 
 @get("/", sync_to_thread=True, summary="List workflows")

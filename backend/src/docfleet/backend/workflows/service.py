@@ -11,8 +11,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from docfleet.backend.connectors.models import connector_instances
 from docfleet.backend.db import Record, clean, db_now, iso, upsert
+from docfleet.backend.deployments.models import api_deployments
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import context, repository
+from docfleet.backend.executions.messages import API
+from docfleet.backend.files import history
+from docfleet.backend.pipelines.models import pipelines
 from docfleet.backend.tools.models import tool_instances
 from docfleet.backend.workflows.models import workflow_endpoints, workflows
 from docfleet.backend.workflows.spec import DestinationSpec, SourceSpec, WorkflowSpec, configuration
@@ -25,6 +29,8 @@ from docfleet.tools.registry import ToolRegistry
 log = structlog.get_logger(__name__)
 
 MASK = "********"
+API_CONNECTOR = "api"
+"""As a source: files come with a call. As a destination: results go back to the caller."""
 
 
 class Applied(msgspec.Struct):
@@ -35,49 +41,71 @@ class Applied(msgspec.Struct):
     changed: bool
 
 
+class Planned(msgspec.Struct):
+    """What ``apply`` would do: ``changed`` names the parts of a workflow that exists."""
+
+    created: bool
+    changed: list[str]
+
+
 class Endpoint(msgspec.Struct):
-    """A checked endpoint, ready to be written."""
+    """A checked endpoint, ready to be written. An API has no connector, so no ``info``."""
 
     kind: str
-    info: ConnectorInfo
+    info: ConnectorInfo | None
     settings: dict[str, Any]
     configuration: dict[str, Any]
 
 
 def apply(
-    connection: Connection, cipher: Cipher, tools: ToolRegistry, organization_id: str, spec: WorkflowSpec
-) -> Applied:
+    connection: Connection,
+    cipher: Cipher,
+    tools: ToolRegistry,
+    organization_id: str,
+    spec: WorkflowSpec,
+    *,
+    dry_run: bool = False,
+) -> Applied | Planned:
     """Create or replace the workflow of this name; applying the same again changes nothing.
 
-    Raises ``InvalidInput`` naming the connector, tool or setting at fault.
+    With ``dry_run`` nothing is written, and the answer names what would change. Raises ``InvalidInput`` naming the
+    connector, tool or setting at fault.
     """
     source, destination = _source(spec.source), _destination(spec.destination)
+    if (source.info is None) is not (destination.info is None):
+        raise InvalidInput("source and destination have to be an API both, or none of them: results go to the caller")
     steps = _steps(tools, spec)
     normal = [source, destination, steps, spec.description, spec.use_file_history, spec.max_file_execution_count]
     digest = cipher.digest(msgspec.to_builtins([*normal, spec.manual_review]))
     found = connection.execute(
-        select(workflows.c.id, workflows.c.digest)
+        select(workflows)
         .where(workflows.c.organization_id == organization_id, workflows.c.workflow_name == clean(spec.name))
         .with_for_update(key_share=True)
     ).one_or_none()
-    if found is not None and found.digest == digest:
-        return Applied(workflow_id=found.id, created=False, changed=False)
     values = {
         "description": clean(spec.description),
         "is_active": True,
-        "deployment_type": "ETL" if destination.info.mode is ConnectorMode.DATABASE else "TASK",
+        "deployment_type": _type(destination),
         "use_file_history": spec.use_file_history,
         "max_file_execution_count": spec.max_file_execution_count,
         "manual_review": msgspec.to_builtins(spec.manual_review),
-        "digest": digest,
-        "modified_at": db_now(),
     }
+    if dry_run:
+        parts = {"SOURCE": source, "DESTINATION": destination}
+        return Planned(
+            found is None, [] if found is None else _differences(connection, cipher, found, values, parts, steps)
+        )
+    if found is not None and found.digest == digest:
+        return Applied(workflow_id=found.id, created=False, changed=False)
+    values |= {"digest": digest, "modified_at": db_now()}
     if found is None:
         workflow_id = new_id()
         identity = {"id": workflow_id, "organization_id": organization_id, "workflow_name": clean(spec.name)}
         connection.execute(insert(workflows).values(**identity, created_at=db_now(), **values))
     else:
         workflow_id = found.id
+        _keep_its_kind(connection, found, values["deployment_type"])
+        history.forget_results(connection, workflow_id)
         connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(**values))
     for endpoint in (source, destination):
         _write_endpoint(connection, cipher, organization_id, workflow_id, endpoint)
@@ -85,6 +113,48 @@ def apply(
     connection.execute(insert(tool_instances), [_tool_row(workflow_id, step) for step in steps])
     log.info("workflow.applied", workflow_id=workflow_id, created=found is None)
     return Applied(workflow_id=workflow_id, created=found is None, changed=True)
+
+
+def _type(destination: Endpoint) -> str:
+    if destination.info is None:
+        return API
+    return "ETL" if destination.info.mode is ConnectorMode.DATABASE else "TASK"
+
+
+def _keep_its_kind(connection: Connection, found: Record, kind: str) -> None:
+    if found.deployment_type == kind or API not in (found.deployment_type, kind):
+        return
+    for table in (api_deployments, pipelines):
+        if connection.scalar(select(table.c.id).where(table.c.workflow_id == found.id).limit(1)) is not None:
+            raise InvalidInput(
+                f"workflow {found.workflow_name!r} is published as {found.deployment_type}: it cannot become {kind}; "
+                "give the new one another name, or delete the deployment first"
+            )
+
+
+def _differences(
+    connection: Connection,
+    cipher: Cipher,
+    found: Record,
+    values: dict[str, Any],
+    parts: dict[str, Endpoint],
+    steps: list[dict[str, Any]],
+) -> list[str]:
+    shown = {"deployment_type": "workflow_type"}
+    changed = [shown.get(name, name) for name, value in values.items() if found._mapping[name] != value]
+    present = context.endpoints(connection, found.id)
+    for kind, part in parts.items():
+        row = present.get(kind)
+        same = row is not None and (
+            (row.connector_id, row.configuration, context.opened(cipher, row))
+            == (part.info.connector_id if part.info else None, part.configuration, part.settings)
+        )
+        if not same:
+            changed.append(kind.lower())
+    keys = ("tool_id", "step", "version", "metadata")
+    if [{key: getattr(step, key) for key in keys} for step in context.steps(connection, found.id)] != steps:
+        changed.append("tools")
+    return changed
 
 
 def _derived(workflow_id: str, name: str) -> str:
@@ -100,7 +170,15 @@ def _checked(where: str, connector: str, settings: dict[str, Any]) -> tuple[Conn
         raise InvalidInput(f"{where}: {error.message}") from error
 
 
+def _api(kind: str, spec: SourceSpec | DestinationSpec) -> Endpoint:
+    if spec.settings:
+        raise InvalidInput(f"{kind.lower()}: connector 'api' takes no settings, remove {', '.join(spec.settings)}")
+    return Endpoint(kind=kind, info=None, settings={}, configuration={})
+
+
 def _source(spec: SourceSpec) -> Endpoint:
+    if spec.connector == API_CONNECTOR:
+        return _api("SOURCE", spec)
     info, settings = _checked("source", spec.connector, spec.settings)
     if info.mode is not ConnectorMode.FILESYSTEM or not info.can_read:
         raise InvalidInput(f"source: connector {spec.connector!r} cannot be read from; use one that holds files")
@@ -108,6 +186,8 @@ def _source(spec: SourceSpec) -> Endpoint:
 
 
 def _destination(spec: DestinationSpec) -> Endpoint:
+    if spec.connector == API_CONNECTOR:
+        return _api("DESTINATION", spec)
     info, settings = _checked("destination", spec.connector, spec.settings)
     if not info.can_write:
         raise InvalidInput(f"destination: connector {spec.connector!r} cannot be written to")
@@ -139,20 +219,11 @@ def _tool_row(workflow_id: str, step: dict[str, Any]) -> dict[str, Any]:
 def _write_endpoint(
     connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str, endpoint: Endpoint
 ) -> None:
-    connector = {
-        "connector_name": endpoint.info.name,
-        "connector_id": endpoint.info.connector_id,
-        "connector_mode": endpoint.info.mode.value,
-        "connector_metadata": cipher.seal(endpoint.settings),
-        "modified_at": db_now(),
-    }
-    key = _derived(workflow_id, f"connector {endpoint.kind}")
-    statement = upsert(connection, connector_instances).values(
-        id=key, organization_id=organization_id, created_at=db_now(), **connector
-    )
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=connector))
+    key = None
+    if endpoint.info is not None:
+        key = _write_connector(connection, cipher, organization_id, workflow_id, endpoint, endpoint.info)
     values = {
-        "connection_type": endpoint.info.mode.value,
+        "connection_type": API if endpoint.info is None else endpoint.info.mode.value,
         "configuration": endpoint.configuration,
         "connector_instance_id": key,
     }
@@ -163,6 +234,29 @@ def _write_endpoint(
         **values,
     )
     connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "endpoint_type"], set_=values))
+
+
+def _write_connector(
+    connection: Connection,
+    cipher: Cipher,
+    organization_id: str,
+    workflow_id: str,
+    endpoint: Endpoint,
+    info: ConnectorInfo,
+) -> str:
+    connector = {
+        "connector_name": info.name,
+        "connector_id": info.connector_id,
+        "connector_mode": info.mode.value,
+        "connector_metadata": cipher.seal(endpoint.settings),
+        "modified_at": db_now(),
+    }
+    key = _derived(workflow_id, f"connector {endpoint.kind}")
+    statement = upsert(connection, connector_instances).values(
+        id=key, organization_id=organization_id, created_at=db_now(), **connector
+    )
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=connector))
+    return key
 
 
 def listing(connection: Connection, organization_id: str, limit: int) -> list[dict[str, Any]]:
@@ -204,6 +298,8 @@ def _described(row: Record) -> dict[str, Any]:
 
 
 def _endpoint(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
+    if endpoint.connector_id is None:
+        return {"connector": API_CONNECTOR, "settings": {}}
     secrets = connector_info(endpoint.connector_id).secrets
     settings = {
         key: MASK if key in secrets and value else value for key, value in context.opened(cipher, endpoint).items()

@@ -1,0 +1,1 @@
+"""API deployments: a workflow published under a name, called with files."""

@@ -1,0 +1,71 @@
+"""Results of an API's runs, kept until they expire. Runs with a destination keep theirs there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from docfleet.backend.db import Record, db_now
+from docfleet.backend.executions.models import executions
+from docfleet.backend.files.models import file_results
+from docfleet.core.results import FileOutcome
+
+
+def as_text(value: Any) -> str | None:
+    """``value`` as JSON text; nothing for None."""
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def keep(connection: Connection, execution: Record, outcomes: list[FileOutcome]) -> None:
+    """Write the results of files that an API's run finished just now; others bring none."""
+    if execution.api_deployment_id is None or not outcomes:
+        return
+    rows = [
+        {
+            "file_execution_id": outcome.file_execution_id,
+            "execution_id": execution.id,
+            "result": outcome.result,
+            "metadata": outcome.metadata,
+        }
+        for outcome in outcomes
+    ]
+    connection.execute(insert(file_results).values(created_at=db_now()), rows)
+
+
+def copy(connection: Connection, execution: Record, answered: list[tuple[dict[str, Any], Record]]) -> None:
+    """Give new file rows the results that history rows hold: the same content was processed before."""
+    if not answered:
+        return
+    rows = [
+        {
+            "file_execution_id": row["id"],
+            "execution_id": execution.id,
+            "result": msgspec.json.decode(known.result),
+            "metadata": _again(execution, row, msgspec.json.decode(known._mapping["metadata"] or "{}")),
+        }
+        for row, known in answered
+    ]
+    connection.execute(insert(file_results).values(created_at=db_now()), rows)
+
+
+def _again(execution: Record, row: dict[str, Any], before: Any) -> dict[str, Any]:
+    kept = {key: value for key, value in (before or {}).items() if key not in ("custom_data", "llm_profile_id")}
+    return kept | {
+        "workflow_id": execution.workflow_id,
+        "execution_id": execution.id,
+        "file_execution_id": row["id"],
+        "source_name": row["file_name"],
+        "source_hash": row["file_hash"],
+        "organization_id": execution.organization_id,
+        "tags": [tag["name"] for tag in execution.tags],
+        "tool_count": len(kept.get("tool_metadata") or []),
+        "from_file_history": True,
+    }
+
+
+def forget(connection: Connection, older_than: float) -> int:
+    """Delete the results of executions that ended more than ``older_than`` seconds ago; how many."""
+    old = select(executions.c.id).where(executions.c.finished_at < db_now() - older_than)
+    return connection.execute(delete(file_results).where(file_results.c.execution_id.in_(old))).rowcount

@@ -1,0 +1,1 @@
+"""Keys of callers: of one deployment, of one pipeline, of an organization."""
