@@ -5,6 +5,7 @@
     .docfleet/
         lock            held while a system runs; names its process
         config.json     the generated keys, mode 0600
+        system.json     address and key of the running system, mode 0600
         docfleet.db     the backend's SQLite database
         storage/        the documents of running executions
         valkey/         the broker's append-only file
@@ -32,6 +33,7 @@ from typing import Self
 from docfleet.core.errors import ConfigurationError, Conflict
 
 DEFAULT = Path(".docfleet")
+SYSTEM_FILE = "system.json"
 KEYS = ("INTERNAL_SERVICE_API_KEY", "RUNNER_API_KEY", "ENCRYPTION_KEY")
 SOCKET_LIMIT_BYTES = 100
 """sun_path holds 108 bytes on Linux and 104 on macOS, the terminating zero included."""
@@ -71,8 +73,13 @@ class DataFolder:
             os.close(lock_fd)
             raise
 
+    def announce(self, system: dict[str, str]) -> None:
+        """Say where the running system is reached; other commands find it with ``announced``."""
+        _write_private(self.path / SYSTEM_FILE, system)
+
     def close(self) -> None:
         """Give the lock back."""
+        (self.path / SYSTEM_FILE).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._socket_folder().rmdir()
         os.close(self.lock_fd)
@@ -147,14 +154,27 @@ def _keys(path: Path) -> dict[str, str]:
         pass
     keys = {name: secrets.token_urlsafe(32) for name in KEYS}
     keys["ENCRYPTION_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    _write_private(path, keys)
+    return keys
+
+
+def announced(path: Path) -> dict[str, str] | None:
+    """What the system that runs in the data folder announced; None when there is none."""
+    try:
+        found = json.loads((path.expanduser() / SYSTEM_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _write_private(path: Path, content: dict[str, str]) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(keys, file, indent=2)
+        json.dump(content, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    return keys
 
 
 def _read_keys(path: Path) -> dict[str, str]:

@@ -48,6 +48,14 @@ class ExecutionState(msgspec.Struct):
     skipped: dict[str, int] = {}
 
 
+class Applied(msgspec.Struct):
+    """What a PUT did, or would do: ``changed`` names fields; ``url`` is a deployment's."""
+
+    created: bool
+    changed: list[str] = []
+    url: str | None = None
+
+
 class ManagementClient:
     """Calls one backend for one organization. Errors are those of ``docfleet.core.errors``, by code."""
 
@@ -66,6 +74,40 @@ class ManagementClient:
     def put_workflow(self, document: dict[str, Any]) -> str:
         """Create or change the workflow of this name; returns its id."""
         return str(self._call("PUT", "workflows", document)["workflow_id"])
+
+    def apply(self, kind: str, document: dict[str, Any], *, dry_run: bool) -> Applied:
+        """Create or change one of the ``kind`` workflows, deployments or pipelines; ``dry_run`` writes nothing."""
+        query = "?dry_run=true" if dry_run else ""
+        return msgspec.convert(self._call("PUT", f"{kind}{query}", document), Applied, strict=False)
+
+    def listing(self, kind: str) -> list[dict[str, Any]]:
+        """All deployments, pipelines or keys."""
+        answer = self._call("GET", kind)
+        found: list[dict[str, Any]] = answer.get(kind) or answer.get("items") or []
+        return found
+
+    def absolute(self, url: str) -> str:
+        """``url`` of an answer, which may lack the host."""
+        return urllib.parse.urljoin(self._base, url)
+
+    def create_key(self, scope: str, target: str | None, name: str, expires_at: str | None) -> dict[str, Any]:
+        """A new key; only this answer holds it (``key``)."""
+        body = {"scope": scope, "target": target, "name": name}
+        return self._call("POST", "keys", {**body, "expires_at": expires_at} if expires_at else body)
+
+    def revoke_key(self, key_id: str) -> None:
+        """End a key for good."""
+        self._call("POST", f"keys/{urllib.parse.quote(key_id, safe='')}/revoke", {})
+
+    def executions(self, *, status: str | None, limit: int) -> list[ExecutionInfo]:
+        """The newest executions."""
+        query = {"limit": limit} | ({"status": status} if status else {})
+        rows = self._call("GET", f"executions?{urllib.parse.urlencode(query)}")["executions"]
+        return msgspec.convert(rows, list[ExecutionInfo], strict=False)
+
+    def results(self, execution_id: str) -> dict[str, Any]:
+        """The result items of an API's execution, in the order of the request."""
+        return self._call("GET", f"executions/{urllib.parse.quote(execution_id, safe='')}/results")
 
     def create_execution(self, workflow_id: str, *, use_file_history: bool) -> str:
         """Start an execution; a repeat of a lost answer starts no second one. Returns its id."""

@@ -81,6 +81,11 @@ def run(options: RunOptions) -> int:
     with Interrupts() as interrupts:
         try:
             workflow = read_workflow(options.workflow, source=options.source, output=options.output)
+            if workflow.api:
+                raise WorkflowFileInvalid(
+                    f"{options.workflow}: this workflow is an API, its files come with a call: "
+                    "start `docfleet dev` and publish it with `docfleet apply`"
+                )
             with ExecutionView(console) as view:
                 result = _execute(options, workflow, view, interrupts)
         except Interrupted:

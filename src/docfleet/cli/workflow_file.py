@@ -7,6 +7,9 @@
     tools:       [{tool: text_extractor, settings: {}}]
     destination: {connector: sqlite, settings: {path: ./out/invoices.db}, table: invoices}
 
+Instead of ``source`` and ``destination``, ``api: {name: invoices}`` publishes it: files come with a call, results go
+to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger.
+
 Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
 """
 
@@ -22,6 +25,7 @@ import yaml
 from docfleet.core.errors import InvalidInput
 
 PATH_SETTING = "path"
+API_CONNECTOR = "api"
 _LOCATION = re.compile(r"\s*-\s*at `\$(?P<path>[^`]*)`")
 _QUOTED = re.compile(r"[`'\"](\w+)[`'\"]")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
@@ -57,21 +61,41 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     manual_review: dict[str, Any] | None = None
 
 
+class Api(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The ``api`` section: under which name the workflow is called."""
+
+    name: str
+    display_name: str = ""
+    description: str = ""
+    is_active: bool = True
+
+
+class Pipeline(msgspec.Struct, forbid_unknown_fields=True):
+    """The ``pipeline`` section."""
+
+    name: str
+    active: bool = True
+
+
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     workflow: Header
-    source: Endpoint
-    destination: Endpoint
+    source: Endpoint | None = None
+    destination: Endpoint | None = None
     tools: list[Step] = []
+    api: Api | None = None
+    pipeline: Pipeline | None = None
 
 
 class Workflow(msgspec.Struct):
-    """A workflow as the management API takes it (``document``), all paths absolute."""
+    """A workflow as the management API takes it (``document``), all paths absolute, and how it is published."""
 
     path: Path
     name: str
     document: dict[str, Any]
     use_file_history: bool
     lines: dict[tuple[str, ...], int] = {}
+    api: Api | None = None
+    pipeline: Pipeline | None = None
 
     def explain(self, fault: str) -> str:
         """A fault that the backend found, with the file and, where the fault quotes one of its words, the line."""
@@ -105,14 +129,39 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
         raise WorkflowFileInvalid(_explain(path, str(error), lines)) from error
     if not checked.workflow.name.strip():
         raise WorkflowFileInvalid(f"{path}, line {lines[('workflow', 'name')]}: workflow.name is empty")
+    _check_endpoints(path, checked, lines)
     folder = path.absolute().parent
+    endpoint = {"connector": API_CONNECTOR}
     body = {
         **{key: value for key, value in document["workflow"].items() if value is not None},
-        "source": _resolved(document["source"], folder, source),
+        "source": endpoint if checked.api else _resolved(document["source"], folder, source),
         "tools": [{"tool": step.tool, "settings": step.settings} for step in checked.tools],
-        "destination": _resolved(document["destination"], folder, output),
+        "destination": endpoint if checked.api else _resolved(document["destination"], folder, output),
     }
-    return Workflow(path, checked.workflow.name, body, checked.workflow.use_file_history, lines)
+    return Workflow(
+        path, checked.workflow.name, body, checked.workflow.use_file_history, lines, checked.api, checked.pipeline
+    )
+
+
+def _check_endpoints(path: Path, file: _File, lines: dict[tuple[str, ...], int]) -> None:
+    given = {"source": file.source, "destination": file.destination}
+    if file.api is None:
+        for name, endpoint in given.items():
+            if endpoint is None:
+                raise WorkflowFileInvalid(f"{path}, line 1: object missing required field {name} (an API has none)")
+        return
+    if file.pipeline is not None:
+        line = lines[("pipeline",)]
+        raise WorkflowFileInvalid(f"{path}, line {line}: pipeline: an API is called, not triggered; remove one of them")
+    if not re.fullmatch(r"[\w-]+", file.api.name, re.ASCII):
+        line = lines[("api", "name")]
+        raise WorkflowFileInvalid(f"{path}, line {line}: api.name: only letters, digits, - and _; it is part of a URL")
+    for name, endpoint in given.items():
+        if endpoint is not None and endpoint.connector != API_CONNECTOR:
+            raise WorkflowFileInvalid(
+                f"{path}, line {lines[(name,)]}: {name}: files of an API come with the call and results go to the "
+                f"caller; remove {name}, or the section api"
+            )
 
 
 def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""Which backend a command speaks to: options, else the environment, else the ``docfleet dev`` of a data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import msgspec
+
+from docfleet.cli.data_folder import DEFAULT, announced
+from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
+from docfleet.cli.system import Addresses
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.settings import read_settings
+
+
+class ConnectionSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """The environment's part."""
+
+    docfleet_url: str | None = None
+    docfleet_key: str | None = None
+    docfleet_organization: str | None = None
+
+
+def connected(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a connection to a command; the command gets a ``ManagementClient`` as ``client``."""
+
+    @wraps(function)
+    def call(*args: Any, url: str | None, key: str | None, organization: str | None, data: Path, **rest: Any) -> Any:
+        return function(*args, client=connect(url, key, organization, data), **rest)
+
+    for option in (
+        click.option("--data", type=click.Path(path_type=Path), default=DEFAULT, help="Data folder of `docfleet dev`."),
+        click.option("--organization", help="Organization id, else DOCFLEET_ORGANIZATION."),
+        click.option("--key", help="The backend's key, else DOCFLEET_KEY."),
+        click.option("--url", help="The backend, else DOCFLEET_URL, else the running `docfleet dev`."),
+    ):
+        call = option(call)
+    return call
+
+
+def connect(url: str | None, key: str | None, organization: str | None, data: Path) -> ManagementClient:
+    """A client. Raises ``ConfigurationError`` when nothing says where the backend is."""
+    settings = read_settings(ConnectionSettings)
+    running = announced(data) or {}
+    url = url or settings.docfleet_url
+    if url:
+        key = key or settings.docfleet_key
+        if not key:
+            raise ConfigurationError("no key for the backend: give --key, or set DOCFLEET_KEY")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(f"--url is not an http address: {url}")
+    elif running:
+        url, key = running["url"], key or running["key"]
+    else:
+        raise ConfigurationError(
+            f"no Docfleet runs in {data}: start `docfleet dev`, or give --url and --key (DOCFLEET_URL, DOCFLEET_KEY)"
+        )
+    found = organization or settings.docfleet_organization or running.get("organization") or ORGANIZATION_ID
+    return ManagementClient(Addresses(url.rstrip("/"), "", key), found)

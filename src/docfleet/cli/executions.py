@@ -1,0 +1,92 @@
+"""``docfleet executions``: what ran, how it went, what came out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import msgspec
+
+from docfleet.cli.connection import connected
+from docfleet.cli.management import ManagementClient
+from docfleet.core.status import ExecutionStatus
+
+_FILES = 50
+
+
+@click.group("executions")
+def command() -> None:
+    """Executions of a running Docfleet."""
+
+
+@command.command("list")
+@click.option("--status", type=click.Choice([status.value for status in ExecutionStatus]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
+@connected
+def list_command(status: str | None, limit: int, json_output: bool, client: ManagementClient) -> int:
+    """The newest executions."""
+    found = client.executions(status=status, limit=limit)
+    if json_output:
+        _print_json([msgspec.to_builtins(entry) for entry in found])
+        return 0
+    for entry in found:
+        files = f"{entry.successful_files}/{entry.total_files} ok"
+        failed = f", {entry.failed_files} failed" if entry.failed_files else ""
+        when = entry.created_at[:19].replace("T", " ")
+        click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {entry.workflow_name}  {files}{failed}")
+    if not found:
+        click.echo("no executions")
+    return 0
+
+
+@command.command("show")
+@click.argument("execution_id", metavar="ID")
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def show_command(execution_id: str, json_output: bool, client: ManagementClient) -> int:
+    """One execution with its files."""
+    from docfleet.cli.summary import plain
+
+    state = client.execution(execution_id)
+    if json_output:
+        files = msgspec.to_builtins(client.files(execution_id))
+        _print_json({**msgspec.to_builtins(state), "files": files})
+        return 0
+    entry = state.execution
+    counts = ", ".join(f"{count} {status}" for status, count in state.counts.items() if count)
+    skipped = ", ".join(f"{count} {reason}" for reason, count in state.skipped.items() if count)
+    lines = [
+        ("execution", entry.id),
+        ("workflow", entry.workflow_name),
+        ("status", entry.status.value),
+        ("error", entry.error_message),
+        ("created", entry.created_at[:19].replace("T", " ")),
+        ("seconds", f"{entry.execution_time:.2f}"),
+        ("files", counts or "none"),
+        ("skipped", skipped),
+    ]
+    for name, value in lines:
+        if value:
+            click.echo(f"{name:<11}{plain(value)}")
+    for file in client.files(execution_id, limit=_FILES):
+        cause = f"  {file.error}" if file.error else ""
+        click.echo(f"  {file.file_number:>5}  {file.status:<9}  {plain(file.name)}{plain(cause)}")
+    if sum(state.counts.values()) > _FILES:
+        click.echo(f"  and {sum(state.counts.values()) - _FILES} more (all of them with --json)")
+    return 0
+
+
+@command.command("results")
+@click.argument("execution_id", metavar="ID")
+@connected
+def results_command(execution_id: str, client: ManagementClient) -> int:
+    """The results of an API's execution as JSON, in the order of the request. They expire after a day."""
+    answer = client.results(execution_id)
+    _print_json(answer.get("results", answer.get("items", answer)))
+    return 0
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
