@@ -32,7 +32,8 @@ from typing import Any
 import msgspec
 
 from docfleet.core.errors import Conflict, FileMissing, NotFound, ToolResultInvalid
-from docfleet.tools.protocol import COPY_TO_FOLDER, INFILE, METADATA_FILE, SOURCE, ToolMetadata, read_verdict
+from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA, SOURCE
+from docfleet.tools.protocol import ToolMetadata, read_verdict
 
 MAX_METADATA_BYTES = 16 * 1024**2
 
@@ -96,13 +97,13 @@ class Execution:
 
     def _read_metadata(self) -> dict[str, Any]:
         try:
-            metadata = msgspec.json.decode((self.folder / METADATA_FILE).read_bytes())
+            metadata = msgspec.json.decode((self.folder / METADATA).read_bytes())
         except FileNotFoundError as error:
-            raise Conflict(f"the execution folder holds no {METADATA_FILE}: prepare it before the run") from error
+            raise Conflict(f"the execution folder holds no {METADATA}: prepare it before the run") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Conflict(f"{METADATA_FILE} of the execution folder is not valid JSON: {error}") from error
+            raise Conflict(f"{METADATA} of the execution folder is not valid JSON: {error}") from error
         if not isinstance(metadata, dict):
-            raise Conflict(f"{METADATA_FILE} of the execution folder is not a JSON object")
+            raise Conflict(f"{METADATA} of the execution folder is not a JSON object")
         return metadata
 
     def published(self, step: int) -> dict[str, Any] | None:
@@ -118,7 +119,7 @@ class Execution:
         """Make the private folder, with copies of all a tool may read. Raises ``FileMissing`` without INFILE."""
         working.root.mkdir(mode=0o700)
         working.data.mkdir(mode=0o700)
-        for name in (METADATA_FILE, INFILE, SOURCE):
+        for name in (METADATA, INFILE, SOURCE):
             try:
                 shutil.copyfile(self.folder / name, working.data / name)
             except FileNotFoundError as error:
@@ -137,7 +138,7 @@ class Execution:
 
         Raises ``ToolResultInvalid``: then nothing has changed here.
         """
-        _check_metadata_file(working.data / METADATA_FILE)
+        _check_metadata_file(working.data / METADATA)
         verdict: ToolMetadata = read_verdict(working.data, step - 1)
         entry: dict[str, Any] = msgspec.to_builtins(verdict)
         copied = [name for name, status in _files(working.data) if working.marks.get(name) != _mark(status)]
@@ -147,13 +148,13 @@ class Execution:
         elapsed = metadata.get("total_elapsed_time") or 0
         metadata["total_elapsed_time"] = round((elapsed if isinstance(elapsed, int | float) else 0)
                                                + verdict.elapsed_time, 6)  # fmt: skip
-        mode = stat.S_IMODE((self.folder / METADATA_FILE).stat().st_mode)
+        mode = stat.S_IMODE((self.folder / METADATA).stat().st_mode)
         for name in copied:
             self._place(working.data / name, self.folder / name, mode)
         self._place(working.data / INFILE, self.folder / f".{INFILE}.{step}", mode)
-        committing = working.root / METADATA_FILE
+        committing = working.root / METADATA
         committing.write_bytes(msgspec.json.encode(metadata))
-        self._place(committing, self.folder / f".{METADATA_FILE}.{step}", mode)
+        self._place(committing, self.folder / f".{METADATA}.{step}", mode)
         self._finish_publication(step)
         self.metadata = metadata
         return entry
@@ -174,12 +175,12 @@ class Execution:
             partial.rename(target)
 
     def _finish_publication(self, step: int) -> bool:
-        committed = self.folder / f".{METADATA_FILE}.{step}"
+        committed = self.folder / f".{METADATA}.{step}"
         if not committed.exists():
             return False
         with contextlib.suppress(FileNotFoundError):  # an earlier attempt came that far
             (self.folder / f".{INFILE}.{step}").rename(self.folder / INFILE)
-        committed.rename(self.folder / METADATA_FILE)
+        committed.rename(self.folder / METADATA)
         return True
 
 
@@ -189,9 +190,9 @@ def _check_metadata_file(path: Path) -> None:
     except FileNotFoundError:
         return  # the verdict says it better
     if not stat.S_ISREG(status.st_mode):
-        raise ToolResultInvalid(f"{METADATA_FILE} of the tool is not a regular file")
+        raise ToolResultInvalid(f"{METADATA} of the tool is not a regular file")
     if status.st_size > MAX_METADATA_BYTES:
-        raise ToolResultInvalid(f"{METADATA_FILE} of the tool has more than {MAX_METADATA_BYTES} bytes")
+        raise ToolResultInvalid(f"{METADATA} of the tool has more than {MAX_METADATA_BYTES} bytes")
 
 
 def _mark(status: os.stat_result) -> _Mark:

@@ -19,11 +19,8 @@ from typing import Any
 import msgspec
 
 from docfleet.core.errors import ToolResultInvalid
+from docfleet.core.storage import INFILE, METADATA
 
-INFILE = "INFILE"
-SOURCE = "SOURCE"
-METADATA_FILE = "METADATA.json"
-COPY_TO_FOLDER = "COPY_TO_FOLDER"
 EXECUTION_DATA_DIR = "EXECUTION_DATA_DIR"
 TOOL_RUN_STAGE = "TOOL_RUN"
 
@@ -192,13 +189,13 @@ class RunMetadata(msgspec.Struct, kw_only=True):
 
 def load_metadata(folder: Path) -> RunMetadata:
     """METADATA.json of this folder. Raises ``ToolResultInvalid`` when it is missing or malformed."""
-    path = folder / METADATA_FILE
+    path = folder / METADATA
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunMetadata)
     except FileNotFoundError as error:
-        raise ToolResultInvalid(f"the tool's folder holds no {METADATA_FILE}") from error
+        raise ToolResultInvalid(f"the tool's folder holds no {METADATA}") from error
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ToolResultInvalid(f"{METADATA_FILE} of the tool cannot be read: {error}") from error
+        raise ToolResultInvalid(f"{METADATA} of the tool cannot be read: {error}") from error
 
 
 def read_verdict(folder: Path, steps_before: int) -> ToolMetadata:
@@ -212,7 +209,7 @@ def read_verdict(folder: Path, steps_before: int) -> ToolMetadata:
     added = len(metadata.tool_metadata) - steps_before
     if added != 1:
         raise ToolResultInvalid(
-            f"the tool ended with exit code 0 but recorded {added} results in {METADATA_FILE} instead of one"
+            f"the tool ended with exit code 0 but recorded {added} results in {METADATA} instead of one"
         )
     entry = metadata.tool_metadata[-1]
     infile = folder / INFILE

@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from docfleet.core.errors import DocfleetError
+from docfleet.core.storage import INFILE, METADATA
 from docfleet.runner import limits, processes
 from docfleet.runner.engines import wire
 from docfleet.runner.engines.child import run_child
 from docfleet.runner.engines.wire import Breach, KillRun, Ready, RunEnded, StartRun, Unusable
-from docfleet.tools.protocol import INFILE, METADATA_FILE, load_metadata
+from docfleet.tools.protocol import load_metadata
 
 if TYPE_CHECKING:
     from docfleet.tools.sdk import Tool
@@ -221,7 +222,7 @@ def _warm(tool: Tool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         infile = Path(folder) / INFILE
         infile.write_bytes(b"{}")
-        (Path(folder) / METADATA_FILE).write_bytes(msgspec.json.encode(RunMetadata(source_name="a.json")))
+        (Path(folder) / METADATA).write_bytes(msgspec.json.encode(RunMetadata(source_name="a.json")))
         context = RunContext(Path(folder), load_metadata(Path(folder)), LogLevel.INFO)
         _ = context.input_mime
         context.copy_source()

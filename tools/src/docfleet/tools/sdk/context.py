@@ -7,6 +7,7 @@ import sys
 from functools import cached_property
 from pathlib import Path
 
+from docfleet.core.storage import COPY_TO_FOLDER, INFILE, SOURCE
 from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     CostMessage,
@@ -53,18 +54,18 @@ class RunContext:
     @property
     def input_path(self) -> Path:
         """The document in the first step, the last tool's output afterwards."""
-        return self.folder / protocol.INFILE
+        return self.folder / INFILE
 
     @property
     def source_path(self) -> Path:
         """The document itself, in every step (INFILE when the runner kept no copy)."""
-        source = self.folder / protocol.SOURCE
+        source = self.folder / SOURCE
         return source if source.exists() else self.input_path
 
     @property
     def source_name(self) -> str:
         """The document's file name, as its owner gave it."""
-        return self.metadata.source_name or protocol.SOURCE
+        return self.metadata.source_name or SOURCE
 
     @property
     def is_first_step(self) -> bool:
@@ -87,7 +88,7 @@ class RunContext:
 
     def copy_source(self, *folders: str) -> Path:
         """Copy the document to ``COPY_TO_FOLDER/<folders>/<its name>`` for a file-system destination."""
-        target = self.folder.joinpath(protocol.COPY_TO_FOLDER, *(safe_name(part) for part in folders))
+        target = self.folder.joinpath(COPY_TO_FOLDER, *(safe_name(part) for part in folders))
         target.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(self.source_path, target / safe_name(self.source_name)))
 

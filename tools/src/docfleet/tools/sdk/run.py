@@ -23,6 +23,7 @@ from docfleet.core.errors import (
     UnsupportedFileType,
 )
 from docfleet.core.settings import environment
+from docfleet.core.storage import INFILE, METADATA
 from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     Command,
@@ -53,7 +54,7 @@ def parse_size(text: str) -> int:
 def _check_restrictions(tool: Tool, context: RunContext) -> None:
     restrictions = tool.config.properties.get("restrictions", {})
     if not context.input_path.exists():
-        raise FileMissing(f"the document is not in the tool's folder: {protocol.INFILE} is missing")
+        raise FileMissing(f"the document is not in the tool's folder: {INFILE} is missing")
     size = context.input_path.stat().st_size
     if context.is_first_step and size == 0:
         raise EmptyFile("the file is empty (0 bytes): send the document again")
@@ -84,7 +85,7 @@ def _encode(result: ToolResult) -> bytes:
 def _write_result(tool: Tool, context: RunContext, result: ToolResult, started: float) -> None:
     _replace(context.input_path, _encode(result))
     elapsed = round(time.monotonic() - started, 6)
-    path = context.folder / protocol.METADATA_FILE
+    path = context.folder / METADATA
     # The dict, not RunMetadata: keys this version does not know have to survive.
     metadata: dict[str, Any] = json.loads(path.read_bytes())
     entry: dict[str, Any] = {"tool_name": tool.name, "elapsed_time": elapsed, "output_type": result.output_type.value}
