@@ -60,6 +60,7 @@ class ManagementClient:
     """Calls one backend for one organization. Errors are those of ``docfleet.core.errors``, by code."""
 
     def __init__(self, addresses: Addresses, organization_id: str = ORGANIZATION_ID) -> None:
+        self.organization_id = organization_id
         self._base = f"{addresses.backend_url}/api/v1"
         self._headers = {
             "Authorization": f"Bearer {addresses.key}",

@@ -1,0 +1,93 @@
+"""Publishing a workflow: the sections of the file, and where a command finds the backend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from docfleet.cli.connection import connect
+from docfleet.cli.data_folder import DataFolder, announced
+from docfleet.cli.main import cli
+from docfleet.cli.workflow_file import WorkflowFileInvalid, read_workflow
+from docfleet.core.errors import ConfigurationError
+
+API = "workflow: {name: w}\ntools: [{tool: passthrough}]\napi: {name: invoices, display_name: Invoices}\n"
+ENDPOINTS = "source: {connector: local}\ndestination: {connector: sqlite}\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "w.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_an_api_has_no_source_and_no_destination_of_its_own(tmp_path: Path) -> None:
+    workflow = read_workflow(write(tmp_path, API))
+    assert workflow.document["source"] == workflow.document["destination"] == {"connector": "api"}
+    assert workflow.api is not None
+    assert (workflow.api.name, workflow.api.display_name, workflow.api.is_active) == ("invoices", "Invoices", True)
+    assert "api" not in workflow.document
+
+
+def test_the_example_is_valid() -> None:
+    workflow = read_workflow(Path(__file__).parents[2] / "examples" / "invoice-api.yaml")
+    assert workflow.api is not None and workflow.api.name == "invoices"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (API + ENDPOINTS, "line 4: source: files of an API come with the call"),
+        (API + "pipeline: {name: p}\n", "line 4: pipeline: an API is called"),
+        (API.replace("invoices", "in/voices"), r"line 3: api.name: only letters"),
+        (API.replace("name: invoices", "name: invoices, nam: x"), "unknown field nam"),
+        ("workflow: {name: w}\ntools: []\n", "missing required field source"),
+    ],
+)
+def test_a_mistake_names_its_line(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(WorkflowFileInvalid, match=expected):
+        read_workflow(write(tmp_path, text))
+
+
+def test_an_api_is_not_run(tmp_path: Path) -> None:
+    command = ["run", str(write(tmp_path, API)), "--data", str(tmp_path / "data")]
+    done = CliRunner().invoke(cli, command, standalone_mode=False)
+    assert done.return_value == 1
+    assert "docfleet apply" in done.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_running_system_announces_itself_privately_until_it_ends(tmp_path: Path) -> None:
+    data = DataFolder.open(tmp_path / "data", "a test")
+    data.announce({"url": "http://127.0.0.1:1", "organization": "default", "key": "secret"})
+    assert os.stat(tmp_path / "data" / "system.json").st_mode & 0o077 == 0
+    found = announced(tmp_path / "data")
+    assert found is not None and found["key"] == "secret"
+    assert connect(None, None, None, tmp_path / "data").organization_id == "default"
+    data.close()
+    assert announced(tmp_path / "data") is None
+
+
+def test_options_go_before_the_environment_and_it_before_a_running_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCFLEET_URL", "http://environment:1")
+    monkeypatch.setenv("DOCFLEET_KEY", "k")
+    monkeypatch.setenv("DOCFLEET_ORGANIZATION", "theirs")
+    assert connect(None, None, None, tmp_path).absolute("/x") == "http://environment:1/x"
+    client = connect("http://option:2/", "other", "ours", tmp_path)
+    assert (client.absolute("/x"), client.organization_id) == ("http://option:2/x", "ours")
+
+
+def test_without_an_address_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DOCFLEET_URL", "DOCFLEET_KEY", "DOCFLEET_ORGANIZATION"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="start `docfleet dev`"):
+        connect(None, None, None, tmp_path)
+    with pytest.raises(ConfigurationError, match="DOCFLEET_KEY"):
+        connect("http://x", None, None, tmp_path)
+    with pytest.raises(ConfigurationError, match="not an http address"):
+        connect("ftp://x", "k", None, tmp_path)
