@@ -28,7 +28,7 @@ class RunnerSettings(msgspec.Struct, frozen=True, rename="upper", kw_only=True):
     )
     runner_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     run_retention_seconds: Annotated[float, msgspec.Meta(ge=0)] = 600.0
-    run_retention_count: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    run_retention_count: Annotated[int, msgspec.Meta(ge=1)] = 1000
     tool_registry_config_path: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
