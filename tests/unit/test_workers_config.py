@@ -85,6 +85,10 @@ def test_a_types_own_variable_wins() -> None:
     [
         ({"CELERY_CONCURENCY": "2"}, "CELERY_CONCURENCY.*CELERY_CONCURRENCY"),
         ({"FILE_PROCESSING_TIMELIMIT": "2"}, "FILE_PROCESSING_TIMELIMIT"),
+        ({"LEASE_SECOND": "60"}, "LEASE_SECOND: did you mean LEASE_SECONDS"),
+        ({"TOOL_TIMEOUT_SECOND": "60"}, "TOOL_TIMEOUT_SECOND: did you mean TOOL_TIMEOUT_SECONDS"),
+        ({"CLAIM_LIMIT": "1001"}, "CLAIM_LIMIT"),  # the backend hands out no more in one call
+        ({"LEASE_SECONDS": "86401"}, "LEASE_SECONDS"),
         ({"CELERY_CONCURRENCY": "two"}, "CELERY_CONCURRENCY"),
         ({"CELERY_CONCURRENCY": "0"}, "CELERY_CONCURRENCY"),
         ({"REDIS_URL": ""}, "REDIS_URL is missing"),

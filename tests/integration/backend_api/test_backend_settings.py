@@ -55,6 +55,16 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         read_settings(BackendSettings, GOOD | {name: value})
 
 
+@pytest.mark.parametrize("name", ["BACKEND_PROT", "MAX_FILE_ATEMPTS", "DISPATCH_DEADLINE_SECOND"])
+def test_a_misspelt_setting_is_refused_and_the_right_one_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in GOOD.items():
+        monkeypatch.setenv(key, value)
+    BackendSettings.read()
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ConfigurationError, match=f"unknown setting {name}: did you mean"):
+        BackendSettings.read()
+
+
 def test_urls_are_normalised() -> None:
     assert (
         normalise_url("postgres://u:p@h/d") == normalise_url("postgresql://u:p@h/d") == "postgresql+psycopg://u:p@h/d"

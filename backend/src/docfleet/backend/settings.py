@@ -13,6 +13,17 @@ from docfleet.core.settings import read_settings
 SHORTEST_KEY = 32
 _SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
 
+PREFIXES = (
+    "BACKEND_",
+    "INTERNAL_SERVICE_",
+    "DISPATCH_DEADLINE_",
+    "EXECUTION_DEADLINE_",
+    "ORCHESTRATION_TIMEOUT_",
+    "MAX_FILE_",
+    "MAX_PARALLEL_FILE_",
+)
+"""A variable that begins so and means nothing here is a misspelt setting."""
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -66,7 +77,7 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     @classmethod
     def read(cls) -> Self:
         """The settings of this process."""
-        return read_settings(cls)
+        return read_settings(cls, prefixes=PREFIXES)
 
     def __repr__(self) -> str:
         return f"BackendSettings(port={self.backend_port})"

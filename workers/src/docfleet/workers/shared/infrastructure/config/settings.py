@@ -23,7 +23,16 @@ from docfleet.workers.shared.infrastructure.config.registry import WORKERS, Work
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
-PREFIXES = ("CELERY_", "WORKER_", "INTERNAL_API_", *(f"{kind.value.upper()}_" for kind in WorkerType))
+PREFIXES = (
+    "CELERY_",
+    "WORKER_",
+    "INTERNAL_API_",
+    "LEASE_",
+    "CLAIM_",
+    "MAX_PARALLEL_FILE_",
+    *(f"TOOL_{limit}" for limit in ("TIMEOUT", "CPU", "MEMORY", "FILE_SIZE", "PROCESSES")),
+    *(f"{kind.value.upper()}_" for kind in WorkerType),
+)
 MINIMUM_KEY_LENGTH = 32
 
 
@@ -52,8 +61,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     internal_api_timeout: Seconds = 30.0
     internal_api_retry_attempts: Positive = 12
-    lease_seconds: Annotated[float, msgspec.Meta(ge=3)] = 120.0
-    claim_limit: Positive = 50
+    lease_seconds: Annotated[float, msgspec.Meta(ge=3, le=86_400)] = 120.0
+    claim_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     max_parallel_file_batches: Positive | None = None
     file_processing_concurrency: Positive | None = None
 
