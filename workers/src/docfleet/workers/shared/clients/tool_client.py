@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import msgspec
+import structlog
 
 from docfleet.core.errors import DocfleetError, RunnerUnavailable, ToolFailed, ToolStopped, error_from_code
 from docfleet.core.execution import RunRequest, RunState
 from docfleet.workers.shared.clients.transport import Transport
 
+log = structlog.get_logger()
+
 WAIT_SECONDS = 5.0
+RESTART_SECONDS = 60.0
+"""How long a runner may take to end with the run in it and to be there again."""
+RESTART_WAIT_SECONDS = 1.0
 
 
 class ToolClient:
@@ -21,14 +28,25 @@ class ToolClient:
 
     def run(self, run_id: str, request: RunRequest, *, should_stop: Callable[[], bool]) -> RunState:
         """Run to the end. One call for a short run; a long one is waited for in steps of a few seconds, and
-        killed when ``should_stop`` says so. Raises the ``ToolError`` the run ended with."""
-        state = self._put(run_id, request)
-        while not state.is_final:
+        killed when ``should_stop`` says so. A run that ended with its runner is sent again. Raises the
+        ``ToolError`` the run ended with."""
+        interrupted: float | None = None
+        while True:
+            # PUT again, not GET: it is idempotent, and a restarted runner starts the run anew.
+            state = self._put(run_id, request)
+            if state.is_final and not _is_interrupted(state):
+                break
             if should_stop():
                 state = self.kill(run_id)
                 break
-            # PUT again, not GET: it is idempotent, and a restarted runner starts the run anew.
-            state = self._put(run_id, request)
+            if not state.is_final:
+                interrupted = None
+                continue
+            interrupted = interrupted or time.monotonic()
+            if time.monotonic() - interrupted >= RESTART_SECONDS:
+                break
+            log.warning("run.interrupted", run_id=run_id)
+            time.sleep(RESTART_WAIT_SECONDS)
         if state.phase == "SUCCEEDED":
             return state
         if state.phase == "STOPPED":
@@ -47,6 +65,11 @@ class ToolClient:
             return msgspec.json.decode(raw, type=RunState)
         except msgspec.DecodeError as error:
             raise RunnerUnavailable(f"the runner's answer cannot be read: {error}") from error
+
+
+def _is_interrupted(state: RunState) -> bool:
+    """True for a run that failed because its runner was told to end: no verdict on the document."""
+    return state.phase == "FAILED" and state.error_code == RunnerUnavailable.code
 
 
 def _tool_error(state: RunState) -> DocfleetError:

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from docfleet.core.errors import ConfigurationError, DocfleetError, Fenced, ToolStopped
+from docfleet.core.errors import ConfigurationError, DestinationUnavailable, DocfleetError, Fenced, ToolStopped
 from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest, RunState
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
@@ -108,7 +108,7 @@ class FileRun:
                 execution_id=self._context.execution.id,
                 file_execution_id=claim.file_execution_id,
             ),
-            should_stop=lambda: self._leases.stopped,
+            should_stop=lambda: not self._leases.holds(claim.file_execution_id),
         )
 
     def _metrics(self, states: list[RunState]) -> dict[str, Any]:
@@ -171,6 +171,8 @@ class FileRun:
 
     def _deliver_error(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> bool:
         """Tell the destination that the file failed, where it keeps errors. False when the file is not ours."""
+        if outcome.error_code == DestinationUnavailable.code:
+            return True  # it has been waited for already
         try:
             self._note(outcome, self._deliver(self._delivery(claim, folder, outcome.error)))
         except Fenced:

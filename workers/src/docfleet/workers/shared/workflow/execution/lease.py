@@ -83,11 +83,15 @@ class LeaseKeeper:
             for file_execution_id in lost:
                 self._held.pop(file_execution_id, None)
 
-    def require(self, file_execution_id: str) -> None:
-        """Raise ``Fenced`` unless the file is certainly still ours. Asked right before a delivery."""
+    def holds(self, file_execution_id: str) -> bool:
+        """True when the file is certainly still ours."""
         with self._lock:
             held = self._held.get(file_execution_id)
-        if self.stopped or held is None or time.monotonic() - held[1] >= self.lease_seconds:
+        return not self.stopped and held is not None and time.monotonic() - held[1] < self.lease_seconds
+
+    def require(self, file_execution_id: str) -> None:
+        """Raise ``Fenced`` unless the file is certainly still ours. Asked right before a delivery."""
+        if not self.holds(file_execution_id):
             raise Fenced(f"the lease of file execution {file_execution_id} is lost")
 
     def _renew_loop(self) -> None:

@@ -7,22 +7,24 @@ backend's sweep the guarantee.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery, chord
 from celery.canvas import Signature
 from celery.result import AsyncResult
 
-from docfleet.core.errors import DependencyError, DocfleetError
+from docfleet.core.errors import DependencyError, DocfleetError, SourceError
 from docfleet.core.execution import (
     ExecutionContext,
     FinalizeRequest,
     RegisterRequest,
     StartRequest,
 )
-from docfleet.core.files import WorkerFileData
+from docfleet.core.files import FileHashData, WorkerFileData
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.results import CallbackTaskData
 from docfleet.core.review import plan_review
@@ -140,7 +142,7 @@ class Orchestrator:
     def _register(self, source: Source, max_files: int | None) -> tuple[int, int, bool]:
         """Write the stream as rows, page by page. Returns files registered, files listed, and whether to stop."""
         total = listed = 0
-        for number, page in enumerate(itertools.batched(source.files(), REGISTER_PAGE), start=1):
+        for number, page in enumerate(itertools.batched(_listing(source), REGISTER_PAGE), start=1):
             listed += len(page)
             answer = self._executions.register(
                 self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files)
@@ -210,3 +212,19 @@ class Orchestrator:
             error=error,
             final=final,
         )
+
+
+def _listing(source: Source) -> Iterator[FileHashData]:
+    """The source's files. A fault of the connector is the execution's error at once, not a task tried for a day."""
+    try:
+        yield from source.files()
+    except DocfleetError:
+        raise
+    except SoftTimeLimitExceeded:
+        raise SourceError(
+            "the source could not be listed within the task's time limit: "
+            "raise GENERAL_TASK_SOFT_TIME_LIMIT, or list fewer folders"
+        ) from None
+    except Exception as error:
+        log.exception("source.crashed")
+        raise SourceError(f"the source could not be listed: {type(error).__name__}: {error}") from error

@@ -1,0 +1,150 @@
+"""Faults of what a worker depends on, and what they cost: a runner that restarts, a connector with a bug."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from docfleet.core.errors import DestinationUnavailable, RunnerUnavailable, ToolFailed
+from docfleet.core.execution import (
+    DestinationConfig,
+    ExecutionContext,
+    ExecutionInfo,
+    FileClaim,
+    FinalizeRequest,
+    OrganizationContext,
+    RunRequest,
+    RunState,
+    SourceConfig,
+    ToolInstance,
+    WorkflowDefinition,
+)
+from docfleet.core.files import FileHashData, WorkerFileData
+from docfleet.core.status import ExecutionStatus
+from docfleet.workers.shared.clients import tool_client
+from docfleet.workers.shared.clients.tool_client import ToolClient
+from docfleet.workers.shared.workflow.execution import file_run
+from docfleet.workers.shared.workflow.execution.file_run import FileRun
+from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES, Orchestrator
+
+REQUEST = RunRequest(tool_id="t", folder="o/w/e/f", step=1)
+SHUT_DOWN = RunState(run_id="r", phase="FAILED", error="the runner is shutting down", error_code="runner_unavailable")
+DONE = RunState(run_id="r", phase="SUCCEEDED")
+
+
+class Runner:
+    """A transport's double: answers as told, the last answer for ever."""
+
+    def __init__(self, *answers: RunState) -> None:
+        self.answers = list(answers)
+        self.calls: list[str] = []
+
+    def request(self, method: str, path: str, **_: Any) -> bytes:
+        self.calls.append(method)
+        return msgspec.json.encode(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_client, "RESTART_WAIT_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_that_ended_with_its_runner_is_sent_again() -> None:
+    runner = Runner(SHUT_DOWN, SHUT_DOWN, DONE)
+    assert ToolClient(runner).run("r", REQUEST, should_stop=lambda: False).phase == "SUCCEEDED"
+    assert runner.calls == ["PUT"] * 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_runner_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_client, "RESTART_SECONDS", 0.0)
+    with pytest.raises(RunnerUnavailable):
+        ToolClient(Runner(SHUT_DOWN)).run("r", REQUEST, should_stop=lambda: False)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_verdict_on_a_document_is_final() -> None:
+    runner = Runner(RunState(run_id="r", phase="FAILED", error="no text", error_code="tool_failed"))
+    with pytest.raises(ToolFailed, match="no text"):
+        ToolClient(runner).run("r", REQUEST, should_stop=lambda: False)
+    assert runner.calls == ["PUT"]
+
+
+CONTEXT = ExecutionContext(
+    execution=ExecutionInfo(id="e", workflow_id="w", status=ExecutionStatus.EXECUTING),
+    workflow_definition=WorkflowDefinition(workflow_id="w", workflow_name="n"),
+    source_config=SourceConfig(connector_id="local"),
+    destination_config=DestinationConfig(),
+    organization_context=OrganizationContext(organization_id="o"),
+    tool_instances=[ToolInstance(id="i", tool_id="t", step=1)],
+)
+
+
+class Api:
+    """An internal API's double that only knows how to end an execution."""
+
+    def __init__(self) -> None:
+        self.finalized: list[FinalizeRequest] = []
+
+    def executions(self, organization_id: str) -> Api:
+        return self
+
+    def finalize(self, execution_id: str, request: FinalizeRequest) -> None:
+        self.finalized.append(request)
+
+
+class Source:
+    """Lists one file and fails."""
+
+    def __init__(self, fault: Exception) -> None:
+        self.fault = fault
+
+    def files(self) -> Iterator[FileHashData]:
+        yield FileHashData(file_name="a", file_path="a")
+        raise self.fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [(KeyError("size"), "KeyError"), (SoftTimeLimitExceeded(), "GENERAL_TASK_SOFT_TIME_LIMIT")]
+)
+def test_a_connector_with_a_bug_ends_the_execution_at_once_with_the_cause(fault: Exception, said: str) -> None:
+    api: Any = Api()
+    app: Any = None
+    source: Any = Source(fault)
+    data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
+    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    assert answer.status == "error"
+    assert [(request.error_code, said in str(request.error)) for request in api.finalized] == [("source_error", True)]
+
+
+class Nowhere:
+    """A sink whose destination does not answer."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def deliver(self, delivery: Any) -> Any:
+        self.asked += 1
+        raise DestinationUnavailable("no answer")
+
+
+def test_a_destination_that_was_waited_for_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_run, "DELIVERY_ATTEMPTS", 1)
+    leases = LeaseKeeper(Runner(), "e", "me", 60.0)  # type: ignore[arg-type]  # never renewed here
+    claim = FileClaim(file_execution_id="f", attempt=1, file=FileHashData(file_name="a", file_path="a"))
+    leases.add([claim])
+    settings: Any = type("Settings", (), {"execution_storage_root": "/nonexistent"})
+    tools: Any = None
+    run = FileRun(CONTEXT, settings, tools, leases)
+    sink: Any = Nowhere()
+    monkeypatch.setattr(run, "_sink", sink)
+    monkeypatch.setattr(run, "_run", lambda claim, folder, outcome: run._deliver(run._delivery(claim, folder)))
+    outcome = run.process(claim)
+    assert outcome is not None and outcome.error_code == "destination_unavailable"
+    assert sink.asked == 1
