@@ -60,8 +60,8 @@ imports: setup ## Check that imports flow one way
 
 check: lint types imports test ## All of the above: what has to pass before a commit lands
 
-bench: setup ## Measure; prints a table, writes bench/results.json (SHORT=1: smaller runs) (BENCH="--short" for a quick one)
-	$(BIN)/python -m bench $(BENCH)
+bench: setup ## Measure; prints a table, writes bench/results.json (SHORT=1: smaller runs; BENCH="--only NAME")
+	$(BIN)/python -m bench $(if $(SHORT),--short) $(BENCH)
 
 lock: $(filter .venv-uv/bin/uv,$(UV)) ## Pin the versions of the whole closure (UPGRADE=1: the newest ones)
 	UV="$(UV)" $(BOOTSTRAP) deploy/lock.py $(if $(UPGRADE),--upgrade)
