@@ -135,14 +135,18 @@ class Fleet:
 
     def worker(self, kind: str) -> int:
         """The process id of the worker of this type that runs now."""
+        return self.service("worker", kind)
+
+    def service(self, *arguments: str) -> int:
+        """The process id of ``docfleet ARGUMENTS`` that runs now."""
 
         def found() -> int | None:
             for pid in children(self.process.pid):
-                if _command(pid)[-2:] == ["worker", kind]:
+                if _command(pid)[-len(arguments) :] == [*arguments]:
                     return pid
             return None
 
-        return int(until(found, what=f"no {kind} worker runs"))
+        return int(until(found, what=f"no {arguments} runs"))
 
     def log(self, name: str) -> str:
         """What a process wrote so far."""

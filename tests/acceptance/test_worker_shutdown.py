@@ -1,4 +1,5 @@
-"""A worker that is told to end (SIGTERM, as a deployment does it) finishes the files it is at and hands on the rest."""
+"""SIGTERM, as a deployment sends it: a worker finishes the files it is at and hands on the rest, a runner that is
+replaced costs no file anything."""
 
 from __future__ import annotations
 
@@ -28,6 +29,19 @@ def test_sigterm_in_the_middle_of_a_batch_costs_no_file_its_attempt(fleet: Fleet
     assert sorted(stage.started()) == sorted(FILES), "a file was begun twice"
     assert len(run.rows()) == len(FILES)
     run.assert_cleaned()
+
+
+def test_sigterm_of_the_runner_in_the_middle_of_files_costs_none_an_error(fleet: Fleet, tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    run = fleet.begin(fill(tmp_path / "in", dict.fromkeys(list(FILES)[:6], "wait")), stage.tool)
+    stage.await_starts(1)
+    runner = fleet.service("runner")
+    os.kill(runner, signal.SIGTERM)
+    until(lambda: not Path(f"/proc/{runner}").exists(), 20, what="the runner lives")
+    stage.open()
+    run.wait(60)
+    assert set(run.statuses.values()) == {"COMPLETED"}, [file.error for file in run.files]
+    assert len(run.rows()) == 6
 
 
 def _pending(pid: int) -> int:
