@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ FAMILIES: dict[str, Callable[..., Report]] = {
     "documents": documents.measure,
     "memory": memory.measure,
 }
+BUSY = 0.5
+"""Load for each processor above which wall times are not to be trusted."""
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -40,6 +43,10 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
     figures: list[Figure] = []
     failed = False
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    console.print(f"load average {load:.1f} on {processors} processors", markup=False)
+    if load > BUSY * processors:
+        console.print("the machine is busy with something else: seconds and ratios of seconds mean little")
     for name in options.only or FAMILIES:
         started = time.monotonic()
         try:

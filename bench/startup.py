@@ -34,7 +34,7 @@ def measure(*, short: bool) -> Report:
             ]
         for name in pids:
             seconds = [_ready(fleet, name) for _ in range(2 if short else 5)]
-            note = f"median of {len(seconds)}, alone, system idle"
+            note = f"median of {len(seconds)}, no other worker starting"
             report.figures.append(Figure(f"ready_s.{name}", median(seconds), "s", at_most=2, note=note))
             report.details.append(f"ready {name}: " + ", ".join(f"{second:.2f}" for second in seconds) + " s")
     return report
