@@ -15,6 +15,7 @@ from fleet import DATA, DOCFLEET, plain_environment
 pytestmark = [
     pytest.mark.skipif(not DATA.is_dir(), reason=f"no real documents at {DATA} (DOCFLEET_TEST_DATA)"),
     pytest.mark.timeout(240),
+    pytest.mark.slow,
 ]
 SECONDS = 200
 TEXT = [{"tool": "text_extractor"}]

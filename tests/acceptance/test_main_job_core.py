@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from fleet import Fleet, Run, Stage, children, fill, until
 
 ACTIONS = {"crash.txt": "crash", "leave.txt": "leave", "empty.txt": ""}
@@ -53,6 +54,7 @@ def test_the_callback_finalizes_long_before_a_sweep_would(each_fleet: Fleet, tmp
     )
 
 
+@pytest.mark.slow
 def test_kill_9_of_a_pool_child_in_the_middle_of_a_file(each_fleet: Fleet, tmp_path: Path) -> None:
     stage = Stage(tmp_path / "stage")
     run = each_fleet.begin(fill(tmp_path / "in", DELIVERED_THEN_WAITING), stage.tool)
@@ -68,6 +70,7 @@ def test_kill_9_of_a_pool_child_in_the_middle_of_a_file(each_fleet: Fleet, tmp_p
     assert max(file.attempt for file in run.files) > 1, "no file was handed out again: the test did not hit one"
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_worker_in_the_middle_of_files(each_fleet: Fleet, tmp_path: Path) -> None:
     stage = Stage(tmp_path / "stage")
     run = each_fleet.begin(fill(tmp_path / "in", DELIVERED_THEN_WAITING), stage.tool)
@@ -81,6 +84,7 @@ def test_kill_9_of_the_worker_in_the_middle_of_files(each_fleet: Fleet, tmp_path
     assert max(file.attempt for file in run.files) > 1, "no file was handed out again: the test did not hit one"
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_worker_that_lists_the_source(each_fleet: Fleet, tmp_path: Path) -> None:
     names = {f"{number:04}.txt" for number in range(520)}
     run = each_fleet.begin(fill(tmp_path / "in", dict.fromkeys(names, "short")), connector="paused")
@@ -91,6 +95,7 @@ def test_kill_9_of_the_worker_that_lists_the_source(each_fleet: Fleet, tmp_path:
     assert_each_row_once(run, names)
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_worker_that_finalizes(each_fleet: Fleet, tmp_path: Path) -> None:
     stage = Stage(tmp_path / "stage")
     names = {f"{number:02}.txt" for number in range(4)}
