@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -138,7 +139,7 @@ def test_a_destination_that_was_waited_for_is_not_waited_for_again(monkeypatch: 
     monkeypatch.setattr(file_run, "DELIVERY_ATTEMPTS", 1)
     leases = LeaseKeeper(Runner(), "e", "me", 60.0)  # type: ignore[arg-type]  # never renewed here
     claim = FileClaim(file_execution_id="f", attempt=1, file=FileHashData(file_name="a", file_path="a"))
-    leases.add([claim])
+    leases.add([claim], time.monotonic())
     settings: Any = type("Settings", (), {"execution_storage_root": "/nonexistent"})
     tools: Any = None
     run = FileRun(CONTEXT, settings, tools, leases)

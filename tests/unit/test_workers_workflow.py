@@ -152,7 +152,7 @@ def wait_for(condition: Any, seconds: float = 5.0) -> None:
 def test_a_renewed_lease_outlives_its_length() -> None:
     client: Any = Renewals()
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
-        leases.add([claim(1)])
+        leases.add([claim(1)], time.monotonic())
         wait_for(lambda: len(client.requests) >= 5)
         leases.require("f1")
 
@@ -160,7 +160,7 @@ def test_a_renewed_lease_outlives_its_length() -> None:
 def test_a_lost_lease_fences_the_file_and_only_it() -> None:
     client: Any = Renewals(RenewResponse(lost=["f1"]))
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
-        leases.add([claim(1), claim(2)])
+        leases.add([claim(1), claim(2)], time.monotonic())
         wait_for(lambda: client.requests)
         wait_for(lambda: len(leases.held()) == 1)
         with pytest.raises(Fenced):
@@ -171,17 +171,30 @@ def test_a_lost_lease_fences_the_file_and_only_it() -> None:
 def test_a_lease_that_could_not_be_renewed_counts_as_lost() -> None:
     client: Any = Renewals(*[BackendUnavailable("away")] * 100)
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
-        leases.add([claim(1)])
+        leases.add([claim(1)], time.monotonic())
         leases.require("f1")
         wait_for(lambda: len(client.requests) >= 4)
         with pytest.raises(Fenced):
             leases.require("f1")
 
 
+def test_a_lease_is_as_old_as_its_request() -> None:
+    """The database counts from the request, so an answer that was long under way does not make the lease longer."""
+    client: Any = Renewals()
+    leases = LeaseKeeper(client, "e", "me", 60.0)
+    leases.add([claim(1), claim(2)], time.monotonic() - 61)
+    with pytest.raises(Fenced):
+        leases.require("f1")
+    assert not leases.is_lost("f1"), "late, and may still be renewed"
+    leases.renewed(leases.held(), ["f2"], time.monotonic() - 1)
+    leases.require("f1")
+    assert leases.is_lost("f2")
+
+
 def test_a_stopped_execution_fences_everything() -> None:
     client: Any = Renewals(RenewResponse(stop=True))
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
-        leases.add([claim(1)])
+        leases.add([claim(1)], time.monotonic())
         wait_for(lambda: leases.stopped)
         with pytest.raises(Fenced):
             leases.require("f1")

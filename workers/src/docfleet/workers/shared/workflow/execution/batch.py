@@ -64,7 +64,8 @@ class BatchRun:
 
     def run(self) -> BatchExecutionResult:
         """Process until there is nothing left to claim, the execution is stopped, or it has to leave."""
-        claims = self._take(self._client.claim(self._execution_id, self._claim_request()))
+        asked = time.monotonic()
+        claims = self._take(self._client.claim(self._execution_id, self._claim_request()), asked)
         while claims:
             for position, claim in enumerate(claims):
                 if self._leases.stopped:
@@ -110,6 +111,7 @@ class BatchRun:
         reported = [outcome.file_execution_id for outcome in self._outcomes]
         self._leases.drop(reported)
         held = self._leases.held()
+        asked = time.monotonic()
         answer = self._client.report(
             self._execution_id,
             ReportRequest(
@@ -123,19 +125,19 @@ class BatchRun:
         )
         self._outcomes, self._bytes = [], 0
         self._reported = time.monotonic()
-        self._leases.renewed(held, answer.lost)
+        self._leases.renewed(held, answer.lost, asked)
         for refused in answer.refused:
             log.warning("report.refused", file_execution_id=refused.file_execution_id, reason=refused.reason)
         if answer.stop:
             self._leases.stop()
-        return self._take(answer.claim) if answer.claim else []
+        return self._take(answer.claim, asked) if answer.claim else []
 
-    def _take(self, answer: ClaimResponse) -> list[FileClaim]:
+    def _take(self, answer: ClaimResponse, asked: float) -> list[FileClaim]:
         self._result.skipped_already_completed += answer.already_done
         self._result.skipped_active_duplicate += answer.active_elsewhere
         if answer.stop:
             self._leases.stop()
-        self._leases.add(answer.claims)
+        self._leases.add(answer.claims, asked)
         return answer.claims
 
     def _hand_back(self, claims: list[FileClaim]) -> None:

@@ -108,7 +108,7 @@ class FileRun:
                 execution_id=self._context.execution.id,
                 file_execution_id=claim.file_execution_id,
             ),
-            should_stop=lambda: not self._leases.holds(claim.file_execution_id),
+            should_stop=lambda: self._leases.is_lost(claim.file_execution_id),
         )
 
     def _metrics(self, states: list[RunState]) -> dict[str, Any]:

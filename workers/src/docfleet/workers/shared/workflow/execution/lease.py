@@ -54,12 +54,12 @@ class LeaseKeeper:
         """Remember that the execution is final."""
         self._stop.set()
 
-    def add(self, claims: list[FileClaim]) -> None:
-        """Take over freshly claimed files."""
-        now = time.monotonic()
+    def add(self, claims: list[FileClaim], asked: float) -> None:
+        """Take over freshly claimed files. ``asked`` is when the claim was sent, on the monotonic clock: the lease in
+        the database ends no earlier than that plus its length."""
         with self._lock:
             for claim in claims:
-                self._held[claim.file_execution_id] = (claim.attempt, now)
+                self._held[claim.file_execution_id] = (claim.attempt, asked)
 
     def drop(self, file_execution_ids: list[str]) -> None:
         """These files are reported or given back."""
@@ -72,26 +72,26 @@ class LeaseKeeper:
         with self._lock:
             return [Lease(file_execution_id=key, attempt=attempt) for key, (attempt, _) in self._held.items()]
 
-    def renewed(self, leases: list[Lease], lost: list[str]) -> None:
-        """Note the answer to a renewal."""
-        now = time.monotonic()
+    def renewed(self, leases: list[Lease], lost: list[str], asked: float) -> None:
+        """Note the answer to a renewal that was sent at ``asked``."""
         with self._lock:
             self._lost.update(lost)
             for lease in leases:
                 if lease.file_execution_id in self._held and lease.file_execution_id not in self._lost:
-                    self._held[lease.file_execution_id] = (lease.attempt, now)
+                    self._held[lease.file_execution_id] = (lease.attempt, asked)
             for file_execution_id in lost:
                 self._held.pop(file_execution_id, None)
 
-    def holds(self, file_execution_id: str) -> bool:
-        """True when the file is certainly still ours."""
+    def is_lost(self, file_execution_id: str) -> bool:
+        """True when the file is certainly not ours any more; a lease that is late may still be renewed."""
         with self._lock:
-            held = self._held.get(file_execution_id)
-        return not self.stopped and held is not None and time.monotonic() - held[1] < self.lease_seconds
+            return self.stopped or file_execution_id not in self._held
 
     def require(self, file_execution_id: str) -> None:
         """Raise ``Fenced`` unless the file is certainly still ours. Asked right before a delivery."""
-        if not self.holds(file_execution_id):
+        with self._lock:
+            held = self._held.get(file_execution_id)
+        if self.stopped or held is None or time.monotonic() - held[1] >= self.lease_seconds:
             raise Fenced(f"the lease of file execution {file_execution_id} is lost")
 
     def _renew_loop(self) -> None:
@@ -100,12 +100,13 @@ class LeaseKeeper:
             if not leases:
                 continue
             request = RenewRequest(owner=self.owner, lease_seconds=self.lease_seconds, leases=leases)
+            asked = time.monotonic()
             try:
                 answer = self._client.renew(self._execution_id, request)
             except DocfleetError as error:
                 # Not renewed in time is as good as lost; ``require`` sees to that.
                 log.warning("lease.not_renewed", error=error.message)
                 continue
-            self.renewed(leases, answer.lost)
+            self.renewed(leases, answer.lost, asked)
             if answer.stop:
                 self.stop()
