@@ -19,9 +19,13 @@ def loaded_by(statement: str) -> set[str]:
 
 @pytest.mark.parametrize("kind", ["general", "callback", "file_processing"])
 def test_a_started_worker_is_light(kind: str) -> None:
-    modules = loaded_by(f"import docfleet.workers.launch, docfleet.workers.{kind}.tasks")
-    assert "celery" in modules
-    assert not modules & FORBIDDEN
+    modules = loaded_by(
+        f"import docfleet.workers.launch as launch, docfleet.workers.{kind}.tasks\n"
+        f"for name in launch.WORKERS['{kind}'].preload: launch.connector_class(name)"
+    )
+    assert {"celery", "requests", "redis"} <= modules
+    allowed = {"sqlalchemy"} if kind == "file_processing" else set()
+    assert modules & FORBIDDEN == allowed
 
 
 def test_the_core_needs_msgspec_only() -> None:
