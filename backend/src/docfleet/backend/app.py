@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -18,19 +19,28 @@ from litestar.di import NamedDependency, Provide
 from docfleet.backend import openapi, problems
 from docfleet.backend.auth.guard import Guard
 from docfleet.backend.db import THREADS, Database
+from docfleet.backend.deployments import management, platform
+from docfleet.backend.deployments import public as deployments_public
+from docfleet.backend.deployments.calls import Calls
 from docfleet.backend.dispatch import CeleryDispatcher, Dispatcher
 from docfleet.backend.encryption import Cipher
+from docfleet.backend.endings import Endings
 from docfleet.backend.executions import internal as executions_internal
 from docfleet.backend.executions import public as executions_public
 from docfleet.backend.files import history_internal
 from docfleet.backend.files import internal as files_internal
+from docfleet.backend.keys import public as keys_public
+from docfleet.backend.limits import Slots, redis_url
 from docfleet.backend.migrations.upgrade import upgrade
 from docfleet.backend.organizations import internal as organizations_internal
 from docfleet.backend.organizations import public as organizations_public
 from docfleet.backend.pipelines import internal as pipelines_internal
+from docfleet.backend.pipelines import public as pipelines_public
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tools.registry import load_registry
+from docfleet.backend.uploads.staging import Staging
 from docfleet.backend.usage import internal as usage_internal
+from docfleet.backend.waiting import Waiting
 from docfleet.backend.workflows import internal as workflows_internal
 from docfleet.backend.workflows import public as workflows_public
 from docfleet.tools.registry import ToolRegistry
@@ -39,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 INTERNAL_PREFIX = "/internal/v1"
 PUBLIC_PREFIX = "/api/v1"
+LARGEST_REPORT = 64 * 1024 * 1024
+"""Bytes of an internal request: a report may carry the results of many files."""
 
 
 @get("/livez", sync_to_thread=False, opt={"public": True}, tags=["health"])
@@ -61,6 +73,16 @@ def health(database: NamedDependency[Database]) -> dict[str, Any]:
     return {"status": "healthy", "service": "docfleet-backend", "version": "v1", "authenticated": True}
 
 
+@get("/metrics", sync_to_thread=False, opt={"organization": False}, media_type="text/plain", tags=["health"])
+def metrics(slots: NamedDependency[Slots]) -> str:
+    """Counters as Prometheus reads them."""
+    name = "docfleet_rate_limit_unavailable_total"
+    return (
+        f"# HELP {name} Calls of APIs let in unchecked because Redis did not answer.\n"
+        f"# TYPE {name} counter\n{name} {slots.unavailable}\n"
+    )
+
+
 def _organization_id(request: Request[Any, Any, Any]) -> str:
     return str(request.state.organization_id)
 
@@ -78,6 +100,10 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     ``dispatcher`` replaces the Celery producer (tests). Raises ``ConfigurationError``.
     """
     database = Database(settings.database_url)
+    slots = Slots(settings.redis_url, settings.api_concurrent_limit_org, settings.api_concurrent_limit_global)
+    waiting, staging = Waiting(), Staging(settings.execution_storage_root)
+    database.after_commit = Endings(waiting, slots, staging)
+    cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
     sender = dispatcher or CeleryDispatcher(settings.broker_url)
     guard = Guard(settings.keys, database, openapi.PATH)
 
@@ -85,14 +111,24 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         await anyio.to_thread.run_sync(upgrade, settings.database_url)
+        waiting.start()
+        following = None
+        if settings.redis_url is not None:
+            following = asyncio.create_task(waiting.follow(redis_url(settings.redis_url)))
         try:
             yield
         finally:
+            waiting.stop()
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
             await anyio.to_thread.run_sync(sender.close)
+            slots.close()
             database.close()
 
     internal = Router(
         path=INTERNAL_PREFIX,
+        request_max_body_size=LARGEST_REPORT,
         tags=["internal"],
         route_handlers=[
             health,
@@ -107,21 +143,30 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     )
     public = Router(
         path=PUBLIC_PREFIX,
-        route_handlers=[*organizations_public.handlers, workflows_public.router, executions_public.router],
+        route_handlers=[
+            *organizations_public.handlers,
+            workflows_public.router,
+            executions_public.router,
+            management.router,
+            pipelines_public.router,
+            keys_public.router,
+        ],
     )
     return Litestar(
-        route_handlers=[livez, readyz, internal, public],
+        route_handlers=[livez, readyz, metrics, internal, public, deployments_public.router, platform.router],
         guards=[guard],
         # No name of a body's field here: Litestar takes a fault of such a field for a fault of ours.
         dependencies={
             "database": _value(database),
             "settings": _value(settings),
-            "cipher": _value(Cipher(settings.encryption_key)),
+            "cipher": _value(cipher),
             "dispatcher": _value(sender),
-            "tool_registry": _value(load_registry(settings.tool_registry_config_path)),
+            "tool_registry": _value(tools),
+            "slots": _value(slots),
+            "calls": _value(Calls(database, sender, cipher, settings, tools, waiting, slots, staging)),
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
-        signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry],
+        signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry, Slots, Calls],
         exception_handlers=problems.handlers,
         openapi_config=openapi.config,
         lifespan=[lifespan],

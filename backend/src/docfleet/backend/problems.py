@@ -12,6 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from docfleet.backend.refusals import Refused
 from docfleet.core import errors
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,13 @@ def _docfleet(request: Request[Any, Any, Any], error: errors.DocfleetError) -> R
     return _problem(request, status, error.code, error.message, **more)
 
 
+def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]:
+    more = {} if error.attr is None else {"errors": [f"{error.attr}: {error.detail}"]}
+    response = _problem(request, error.status, error.code, error.detail, **more)
+    response.headers.update(error.headers)
+    return response
+
+
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     found = error.extra if isinstance(error.extra, list) else []
     texts = [f"{item.get('key') or 'body'}: {item.get('message')}" for item in found if isinstance(item, dict)]
@@ -104,6 +112,7 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[A
 
 
 handlers: ExceptionHandlersMap = {
+    Refused: _refused,
     errors.DocfleetError: _docfleet,
     ValidationException: _validation,
     HTTPException: _http,

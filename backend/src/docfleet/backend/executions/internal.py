@@ -19,6 +19,7 @@ from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.executions.status_update import StatusUpdate
 from docfleet.backend.executions.sweep import Sweep, SweepResult
 from docfleet.backend.files import listing
+from docfleet.backend.limits import Slots
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import InvalidInput
 from docfleet.core.execution import (
@@ -194,9 +195,12 @@ def sweep(
     database: NamedDependency[Database],
     dispatcher: NamedDependency[Dispatcher],
     settings: NamedDependency[BackendSettings],
+    slots: NamedDependency[Slots],
 ) -> SweepResult:
     """Recover what was lost, for all organizations."""
-    return Sweep(database, dispatcher, settings).run()
+    result = Sweep(database, dispatcher, settings).run()
+    slots.purge(database)
+    return result
 
 
 handlers = [

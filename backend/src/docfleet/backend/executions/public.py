@@ -13,6 +13,8 @@ from sqlalchemy import and_, or_, select
 
 from docfleet.backend.answers import whole
 from docfleet.backend.db import Database
+from docfleet.backend.deployments import results
+from docfleet.backend.deployments.options import Include
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import repository, service
@@ -20,7 +22,9 @@ from docfleet.backend.executions.internal import IDEMPOTENCY_HEADER
 from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing
+from docfleet.backend.settings import BackendSettings
 from docfleet.backend.workflows.models import workflows
+from docfleet.core.errors import NotFound
 from docfleet.core.status import ExecutionStatus
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -137,6 +141,26 @@ def list_files(
     return {"files": files, "next": files[-1]["file_number"] if len(files) == limit else None}
 
 
+@get("/executions/{execution_id:uuid}/results", sync_to_thread=True, summary="Show the results of an API's execution")
+def get_results(
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
+    """One item a file in the call's order, with everything that is kept; null while it runs."""
+    with database.reading() as connection:
+        row = repository.find(connection, organization_id, str(execution_id))
+        if row.api_deployment_id is None:
+            raise NotFound("the execution has no results here: its workflow writes them to its destination")
+        final = repository.is_final(row)
+        if final and results.expired(connection, row, settings.execution_result_ttl_seconds):
+            raise NotFound("the results have expired")
+        include = Include(metadata=True, metrics=True, extracted_text=True)
+        found = results.items(connection, row, include) if final else None
+    return {"execution_id": row.id, "status": row.status, "results": found}
+
+
 @post("/executions/{execution_id:uuid}/stop", status_code=200, sync_to_thread=True, summary="Stop an execution")
 def stop_execution(
     execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
@@ -148,6 +172,6 @@ def stop_execution(
 
 router = Router(
     path="/",
-    route_handlers=[run_workflow, get_execution, list_executions, list_files, stop_execution],
+    route_handlers=[run_workflow, get_execution, list_executions, list_files, get_results, stop_execution],
     tags=["executions"],
 )

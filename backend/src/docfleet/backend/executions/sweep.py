@@ -17,6 +17,7 @@ from docfleet.backend.db import Database, Record, chunks, db_now, upsert
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.executions import claims, finalize, messages, repository
 from docfleet.backend.executions.models import executions, leases
+from docfleet.backend.files import results
 from docfleet.backend.files.models import OPEN_FILE
 from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.settings import BackendSettings
@@ -71,6 +72,8 @@ class Sweep:
         finally:
             with self._database.writing() as connection:
                 connection.execute(update(leases).where(leases.c.owner == self._owner).values(until=0.0))
+        with self._database.writing() as connection:
+            results.forget(connection, self._settings.execution_result_ttl_seconds)
         self._send()
         if any(msgspec.structs.astuple(self._result)):
             log.info("sweep.done", **msgspec.structs.asdict(self._result))

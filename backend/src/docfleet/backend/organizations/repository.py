@@ -13,7 +13,11 @@ from docfleet.core.errors import InvalidInput
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
-SETTINGS: dict[str, tuple[int, int]] = {"MAX_PARALLEL_FILE_BATCHES": (1, 100), "MAX_FILE_EXECUTION_COUNT": (1, 1000)}
+SETTINGS: dict[str, tuple[int, int]] = {
+    "MAX_PARALLEL_FILE_BATCHES": (1, 100),
+    "MAX_FILE_EXECUTION_COUNT": (1, 1000),
+    "API_CONCURRENT_REQUEST_LIMIT": (1, 10_000),
+}
 """What an organization may set, with the least and the greatest value. All are integers."""
 
 

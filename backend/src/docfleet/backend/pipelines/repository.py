@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from docfleet.backend.db import Record, db_now
+from docfleet.backend.db import Record, clean, db_now
 from docfleet.backend.pipelines.models import pipelines
 from docfleet.core.errors import NotFound
+from docfleet.core.ids import new_id
 from docfleet.core.status import PipelineStatus
 
 
@@ -18,6 +19,46 @@ def find(connection: Connection, organization_id: str, pipeline_id: str) -> Reco
     if row is None:
         raise NotFound(f"there is no pipeline {pipeline_id} in this organization")
     return row
+
+
+def by_name(connection: Connection, organization_id: str, name: str) -> Record | None:
+    """The pipeline of this name."""
+    where = (pipelines.c.organization_id == organization_id, pipelines.c.pipeline_name == clean(name))
+    return connection.execute(select(pipelines).where(*where)).one_or_none()
+
+
+def listing(connection: Connection, organization_id: str) -> list[Record]:
+    """The organization's pipelines by name."""
+    where = pipelines.c.organization_id == organization_id
+    return list(connection.execute(select(pipelines).where(where).order_by(pipelines.c.pipeline_name)))
+
+
+def apply(
+    connection: Connection, organization_id: str, name: str, workflow: Record, *, active: bool, write: bool
+) -> tuple[str | None, bool, list[str]]:
+    """Create or change the pipeline of this name: its id, whether it is new, and the fields that change."""
+    found = by_name(connection, organization_id, name)
+    values = {"workflow_id": workflow.id, "active": active}
+    if found is None:
+        pipeline_id = new_id()
+        identity = {"id": pipeline_id, "organization_id": organization_id, "pipeline_name": clean(name)}
+        if write:
+            connection.execute(
+                insert(pipelines).values(
+                    **identity,
+                    **values,
+                    pipeline_type=workflow.deployment_type,
+                    run_count=0,
+                    created_at=db_now(),
+                    modified_at=db_now(),
+                )
+            )
+        return pipeline_id if write else None, True, []
+    changed = [key for key, value in values.items() if found._mapping[key] != value]
+    if changed and write:
+        statement = update(pipelines).where(pipelines.c.id == found.id)
+        connection.execute(statement.values(**values, pipeline_type=workflow.deployment_type, modified_at=db_now()))
+    return found.id, False, ["workflow" if key == "workflow_id" else key for key in changed]
 
 
 def put_status(

@@ -1,0 +1,156 @@
+"""Calls of an API: from staged files to a sent execution, and from its end to the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import select
+
+from docfleet.backend.db import Database, Record
+from docfleet.backend.deployments import results
+from docfleet.backend.deployments.management import path_of
+from docfleet.backend.deployments.options import CallOptions, Include
+from docfleet.backend.dispatch import Dispatcher
+from docfleet.backend.encryption import Cipher
+from docfleet.backend.executions import repository, service
+from docfleet.backend.executions.models import executions
+from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.keys.auth import Caller
+from docfleet.backend.limits import Slots
+from docfleet.backend.problems import DispatchFailed
+from docfleet.backend.refusals import Refused
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tools.models import tool_instances
+from docfleet.backend.uploads import manifest
+from docfleet.backend.uploads.staging import Area, Staging
+from docfleet.backend.waiting import Waiting
+from docfleet.core.errors import NotFound
+from docfleet.core.status import ExecutionStatus
+from docfleet.tools.registry import ToolRegistry
+
+log = structlog.get_logger(__name__)
+
+ACKNOWLEDGED = "Result already acknowledged"
+
+
+class Answer(msgspec.Struct):
+    """What a caller is told: the execution's status, and the items once there are any."""
+
+    status: ExecutionStatus
+    items: list[dict[str, Any]] | None = None
+    error: str | None = None
+    acknowledged: bool = False
+
+
+class Calls:
+    """Everything a call of an API needs. Its methods block: they run in threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        cipher: Cipher,
+        settings: BackendSettings,
+        tools: ToolRegistry,
+        waiting: Waiting,
+        slots: Slots,
+        staging: Staging,
+    ) -> None:
+        self.database = database
+        self.dispatcher = dispatcher
+        self.cipher = cipher
+        self.settings = settings
+        self.waiting = waiting
+        self.slots = slots
+        self.staging = staging
+        self._tools = tools
+
+    def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
+        """Write the execution and send it; the error when it could not be sent (it is ERROR then).
+
+        Raises ``Refused`` when there is no place for it; the caller discards ``area`` when this raises.
+        """
+        deployment = caller.target
+        with self.database.reading() as connection:
+            first_tool = connection.scalar(
+                select(tool_instances.c.tool_id)
+                .where(tool_instances.c.workflow_id == deployment.workflow_id)
+                .order_by(tool_instances.c.step)
+                .limit(1)
+            )
+        files = manifest.build(area.files, self._tools, first_tool)
+        new = NewExecution(
+            workflow_id=deployment.workflow_id,
+            use_file_history=options.use_file_history,
+            tags=options.tags,
+            log_events_id=deployment.id,
+            execution_id=execution_id,
+            api_deployment_id=deployment.id,
+            upload_manifest=files,
+            options=options.run,
+        )
+        self.slots.acquire(caller.organization_id, execution_id, caller.concurrent_limit)
+        try:
+            created = service.create(self.database, self.cipher, caller.organization_id, new)
+        except BaseException:
+            self.slots.release([(caller.organization_id, execution_id)], announce=False)
+            raise
+        try:
+            service.dispatch(self.database, self.dispatcher, created)
+        except DispatchFailed as error:
+            return error.message
+        return None
+
+    def is_final(self, organization_id: str, execution_id: str) -> bool:
+        """Whether the execution has ended."""
+        with self.database.reading() as connection:
+            return repository.is_final(repository.find(connection, organization_id, execution_id))
+
+    def read(self, caller: Caller, execution_id: str, include: Include, *, once: bool) -> Answer:
+        """The state of one of the deployment's executions, and its items when it is final.
+
+        ``once``: the first read takes the results, every later one is told so. Raises ``Refused``: 404 for another
+        deployment's execution, 410 when the results expired.
+        """
+        with self.database.reading() as connection:
+            try:
+                row = repository.find(connection, caller.organization_id, execution_id)
+            except NotFound:
+                row = None
+            if row is None or row.api_deployment_id != caller.target.id:
+                raise Refused(404, "not_found", f"this API has no execution {execution_id}", attr="execution_id")
+            status = ExecutionStatus(row.status)
+            if not status.is_final:
+                return Answer(status)
+            if once and row.result_acknowledged:
+                return Answer(status, acknowledged=True)
+            if results.expired(connection, row, self.settings.execution_result_ttl_seconds):
+                raise Refused(410, "expired", "the results have expired: send the files again")
+            items = results.items(connection, row, include)
+        if once:
+            with self.database.writing() as connection:
+                if not results.acknowledge(connection, row):
+                    return Answer(status, acknowledged=True)
+        return Answer(status, items, row.error_message or None)
+
+    def status_path(self, caller: Caller, execution_id: str) -> str:
+        """Where a caller asks for the execution."""
+        return f"{path_of(caller.organization_id, caller.target.api_name)}?execution_id={execution_id}"
+
+
+def runs_of(database: Database, rows: list[Record]) -> dict[str, list[Record]]:
+    """The executions of deployments, newest first, by deployment: at most the last five each, and the count."""
+    found: dict[str, list[Record]] = {}
+    with database.reading() as connection:
+        for row in rows:
+            found[row.id] = list(
+                connection.execute(
+                    select(executions.c.id, executions.c.status, executions.c.created_at)
+                    .where(executions.c.api_deployment_id == row.id)
+                    .order_by(executions.c.created_at.desc())
+                    .limit(5)
+                )
+            )
+    return found

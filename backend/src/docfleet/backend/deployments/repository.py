@@ -1,0 +1,111 @@
+"""Reads and writes of API deployments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from docfleet.backend.db import Record, clean, db_now
+from docfleet.backend.deployments.models import api_deployments
+from docfleet.backend.executions.messages import API
+from docfleet.backend.keys import repository as keys
+from docfleet.backend.keys.repository import Scope
+from docfleet.backend.workflows.models import workflows
+from docfleet.core.errors import Conflict, InvalidInput, NotFound
+from docfleet.core.ids import new_id
+
+_WITH_WORKFLOW = select(api_deployments, workflows.c.workflow_name).join(
+    workflows, workflows.c.id == api_deployments.c.workflow_id
+)
+
+
+def by_name(connection: Connection, organization_id: str, api_name: str) -> Record | None:
+    """The deployment of this name."""
+    return connection.execute(
+        _WITH_WORKFLOW.where(
+            api_deployments.c.organization_id == organization_id, api_deployments.c.api_name == clean(api_name)
+        )
+    ).one_or_none()
+
+
+def find(connection: Connection, organization_id: str, deployment_id: str) -> Record:
+    """The deployment's row. Raises ``NotFound``."""
+    row = connection.execute(
+        _WITH_WORKFLOW.where(
+            api_deployments.c.id == deployment_id, api_deployments.c.organization_id == organization_id
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no deployment {deployment_id} in this organization")
+    return row
+
+
+def listing(connection: Connection, organization_id: str) -> list[Record]:
+    """The organization's deployments by name."""
+    where = api_deployments.c.organization_id == organization_id
+    return list(connection.execute(_WITH_WORKFLOW.where(where).order_by(api_deployments.c.api_name)))
+
+
+def workflow_named(connection: Connection, organization_id: str, name: str) -> Record:
+    """The workflow of this name. Raises ``InvalidInput``."""
+    row = connection.execute(
+        select(workflows).where(
+            workflows.c.organization_id == organization_id, workflows.c.workflow_name == clean(name)
+        )
+    ).one_or_none()
+    if row is None:
+        raise InvalidInput(f"there is no workflow {name!r:.120}: apply it first")
+    return row
+
+
+def apply(
+    connection: Connection,
+    organization_id: str,
+    api_name: str,
+    workflow_name: str,
+    wanted: dict[str, Any],
+    *,
+    write: bool,
+) -> tuple[str | None, bool, list[str]]:
+    """Create or change the deployment of this name: its id, whether it is new, and the fields that change.
+
+    ``wanted`` has display_name, description, is_active. Raises ``InvalidInput``, and ``Conflict`` when the workflow
+    is published under another name.
+    """
+    workflow = workflow_named(connection, organization_id, workflow_name)
+    if workflow.deployment_type != API:
+        raise InvalidInput(
+            f"workflow {workflow_name!r:.120} has a source of its own: an API needs one whose source and destination "
+            "have the connector `api`"
+        )
+    values = {**wanted, "workflow_id": workflow.id}
+    found = by_name(connection, organization_id, api_name)
+    taken = connection.scalar(select(api_deployments.c.api_name).where(api_deployments.c.workflow_id == workflow.id))
+    if taken is not None and taken != api_name:
+        raise Conflict(
+            f"workflow {workflow_name!r:.120} is published as {taken!r} already: delete that deployment first"
+        )
+    if found is None:
+        deployment_id = new_id()
+        if write:
+            identity = {"id": deployment_id, "organization_id": organization_id, "api_name": api_name}
+            connection.execute(
+                insert(api_deployments).values(**identity, **values, created_at=db_now(), modified_at=db_now())
+            )
+        return deployment_id if write else None, True, []
+    changed = [name for name, value in values.items() if found._mapping[name] != value]
+    if changed and write:
+        connection.execute(
+            update(api_deployments)
+            .where(api_deployments.c.id == found.id)
+            .values(**{name: values[name] for name in changed}, modified_at=db_now())
+        )
+    return found.id, False, ["workflow" if name == "workflow_id" else name for name in changed]
+
+
+def remove(connection: Connection, organization_id: str, deployment_id: str) -> None:
+    """Delete the deployment and its keys; its executions stay. Raises ``NotFound``."""
+    find(connection, organization_id, deployment_id)
+    keys.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
+    connection.execute(api_deployments.delete().where(api_deployments.c.id == deployment_id))

@@ -1,0 +1,38 @@
+"""What follows the end of an API's execution, once it is committed: whoever waits wakes, its place is free, its
+staged files go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from docfleet.backend.executions.state import Ended
+from docfleet.backend.limits import Slots
+from docfleet.backend.uploads.staging import Staging
+from docfleet.backend.waiting import Waiting
+
+log = structlog.get_logger(__name__)
+
+
+class Endings:
+    """``Database.after_commit`` of the application. A process that dies before it is done leaves places to the
+    sweep, files to the callback, and waiters to their own look at the row."""
+
+    def __init__(self, waiting: Waiting, slots: Slots, staging: Staging) -> None:
+        self._waiting = waiting
+        self._slots = slots
+        self._staging = staging
+
+    def __call__(self, events: list[Any]) -> None:
+        """Handle what a transaction brought about. Never raises: the transaction is committed."""
+        ended = [event for event in events if isinstance(event, Ended) and event.api_deployment_id is not None]
+        for event in ended:
+            self._waiting.signal(event.execution_id)
+        if ended:
+            try:
+                self._slots.release([(event.organization_id, event.execution_id) for event in ended])
+                for event in ended:
+                    self._staging.remove(event.organization_id, event.workflow_id, event.execution_id)
+            except Exception:
+                log.exception("endings.failed")

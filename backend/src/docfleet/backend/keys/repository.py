@@ -1,0 +1,103 @@
+"""Reads and writes of keys. A key is shown once, when it is made; only its SHA-256 is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy import Connection, insert, or_, select, update
+
+from docfleet.backend.db import Database, Record, clean, db_now
+from docfleet.backend.keys.models import api_keys
+from docfleet.core.errors import NotFound
+from docfleet.core.ids import new_id
+
+PREFIX = "dfk_"
+LATEST_USE_SECONDS = 60.0
+"""The last use is noted at most this often, so that a call does not cost a write."""
+
+
+class Scope(StrEnum):
+    """What a key opens: one deployment, one pipeline, or the organization's description (``platform``)."""
+
+    DEPLOYMENT = "deployment"
+    PIPELINE = "pipeline"
+    PLATFORM = "platform"
+
+
+class NewKey(msgspec.Struct, kw_only=True):
+    """A key to be made; ``expires_at`` in epoch seconds."""
+
+    scope: Scope
+    name: str
+    target_id: str | None = None
+    expires_at: float | None = None
+
+
+def _hash(key: str) -> str:
+    # A key is 256 random bits: nothing to guess, so a plain hash is enough and can be looked up.
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def create(connection: Connection, organization_id: str, new: NewKey) -> tuple[str, str]:
+    """Make a key: its id, and the key itself."""
+    key, key_id = PREFIX + secrets.token_urlsafe(32), new_id()
+    connection.execute(
+        insert(api_keys).values(
+            id=key_id,
+            organization_id=organization_id,
+            scope=new.scope.value,
+            target_id=new.target_id,
+            name=clean(new.name),
+            key_hash=_hash(key),
+            key_prefix=key[:8],
+            is_active=True,
+            expires_at=new.expires_at,
+            created_at=db_now(),
+        )
+    )
+    return key_id, key
+
+
+def find(connection: Connection, organization_id: str, key_id: str) -> Record:
+    """The key's row. Raises ``NotFound``."""
+    row = connection.execute(
+        select(api_keys).where(api_keys.c.id == key_id, api_keys.c.organization_id == organization_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no key {key_id} in this organization")
+    return row
+
+
+def listing(connection: Connection, organization_id: str) -> list[Record]:
+    """The organization's keys, oldest first."""
+    where = api_keys.c.organization_id == organization_id
+    return list(connection.execute(select(api_keys).where(where).order_by(api_keys.c.created_at, api_keys.c.id)))
+
+
+def revoke(connection: Connection, organization_id: str, key_id: str) -> bool:
+    """Close the key for good; False when it was closed already. Raises ``NotFound``."""
+    find(connection, organization_id, key_id)
+    statement = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.is_active).values(is_active=False)
+    return connection.execute(statement).rowcount == 1
+
+
+def forget_target(connection: Connection, scope: Scope, target_id: str) -> None:
+    """Delete the keys of something that is deleted."""
+    connection.execute(api_keys.delete().where(api_keys.c.scope == scope.value, api_keys.c.target_id == target_id))
+
+
+def opens(database: Database, key: str, scope: Scope) -> Record | None:
+    """The row of ``key`` when it is in force and of this scope; its use is noted."""
+    with database.reading() as connection:
+        row = connection.execute(
+            select(api_keys, db_now().label("now"))
+            .where(api_keys.c.key_hash == _hash(key), api_keys.c.scope == scope.value, api_keys.c.is_active)
+            .where(or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()))
+        ).one_or_none()
+    if row is not None and (row.last_used_at is None or row.last_used_at < row.now - LATEST_USE_SECONDS):
+        with database.writing() as connection:
+            connection.execute(update(api_keys).where(api_keys.c.id == row.id).values(last_used_at=db_now()))
+    return row

@@ -1,0 +1,142 @@
+"""Staging: a call's files on the execution's storage, under the SHA-256 of their content.
+
+The names that a client gives never become names on the disk. A folder whose call fails is removed whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from docfleet.core.errors import DependencyError, UnsafePath
+from docfleet.core.storage import resolve_folder, upload_folder
+
+PARTIAL = ".part"
+
+
+class StagedFile(msgspec.Struct):
+    """One file as it came: ``key`` is its place on the storage, the same for the same content."""
+
+    name: str
+    file_hash: str
+    file_size: int
+    key: str
+    path: Path
+
+
+class Incoming:
+    """A file that is being received. Ends with ``finish`` or with its area's ``discard``."""
+
+    def __init__(self, area: Area, name: str, path: Path) -> None:
+        self.name = name
+        self.size = 0
+        self._area = area
+        self._path = path
+        self._digest = hashlib.sha256()
+        self._stream: BinaryIO = path.open("xb")
+
+    def write(self, chunk: bytes | bytearray) -> None:
+        """Append. Raises ``DependencyError`` when the storage does not take it."""
+        try:
+            self._stream.write(chunk)
+        except OSError as error:
+            raise _storage(error) from error
+        self._digest.update(chunk)
+        self.size += len(chunk)
+
+    def finish(self) -> StagedFile:
+        """Close it and give it the name of its content."""
+        try:
+            self._stream.close()
+            final = self._path.with_name(self._digest.hexdigest())
+            self._path.replace(final)
+        except OSError as error:
+            raise _storage(error) from error
+        staged = StagedFile(self.name, final.name, self.size, f"{self._area.folder}/{final.name}", final)
+        self._area.files.append(staged)
+        return staged
+
+    def close(self) -> None:
+        """Close the stream, whatever is in it."""
+        self._stream.close()
+
+
+class Area:
+    """The upload folder of one execution that is about to be created; ``files`` in the order they came."""
+
+    def __init__(self, root: Path, organization_id: str, workflow_id: str, execution_id: str) -> None:
+        self.folder = upload_folder(organization_id, workflow_id, execution_id)
+        self.files: list[StagedFile] = []
+        self._path = resolve_folder(root, self.folder)
+        self._incoming: Incoming | None = None
+
+    def open(self, name: str) -> Incoming:
+        """Begin a file. Raises ``DependencyError`` when the storage does not take it."""
+        try:
+            _make(self._path)
+            self._incoming = Incoming(self, name, self._path / f"{len(self.files)}{PARTIAL}")
+        except OSError as error:
+            raise _storage(error) from error
+        return self._incoming
+
+    def discard(self) -> None:
+        """Remove everything that was staged."""
+        if self._incoming is not None:
+            self._incoming.close()
+        remove(self._path)
+
+
+class Staging:
+    """The storage that backend and workers share."""
+
+    def __init__(self, root: str | None) -> None:
+        self._root = Path(root) if root else None
+
+    def area(self, organization_id: str, workflow_id: str, execution_id: str) -> Area:
+        """A folder for the files of this execution; made when the first one comes. Raises ``DependencyError``."""
+        if self._root is None:
+            raise DependencyError(
+                "this backend takes no files: set EXECUTION_STORAGE_ROOT to the storage it shares with the workers"
+            )
+        return Area(self._root, organization_id, workflow_id, execution_id)
+
+    def remove(self, organization_id: str, workflow_id: str, execution_id: str) -> None:
+        """Remove what a call staged; harmless when it is gone."""
+        if self._root is None:
+            return
+        try:
+            remove(resolve_folder(self._root, upload_folder(organization_id, workflow_id, execution_id)))
+        except UnsafePath:
+            return
+
+
+def _make(folder: Path) -> None:
+    for attempt in (1, 2, 3):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+        except FileNotFoundError:
+            # Another call's end removed the parent, empty for the moment, between our two steps.
+            if attempt == 3:
+                raise
+
+
+def remove(folder: Path) -> None:
+    """Remove an upload folder, and its execution's and its workflow's when nothing else is in them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent in (folder.parent, folder.parent.parent):
+        try:
+            parent.rmdir()
+        except OSError:
+            return
+
+
+def _storage(error: OSError) -> DependencyError:
+    return DependencyError(
+        f"the storage does not take the file ({error.strerror or type(error).__name__}): "
+        "check EXECUTION_STORAGE_ROOT, its space and its permissions"
+    )

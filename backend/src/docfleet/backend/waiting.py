@@ -1,0 +1,111 @@
+"""Waiting for an execution's end without holding a thread.
+
+A waiter listens before the execution is sent. Whoever commits the end signals it: in this process at once, in
+other processes over Redis. A waiter also looks at the row now and then, so that a lost signal costs seconds only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from redis import RedisError
+from redis import asyncio as redis_async
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 5.0
+_CHANNEL = "execution:{}:final"
+
+
+def channel(execution_id: str) -> str:
+    """Where the end of an execution is announced to other processes."""
+    return _CHANNEL.format(execution_id)
+
+
+class Waiting:
+    """Who waits for what. ``signal`` may be called from any thread; everything else belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._events: dict[str, set[asyncio.Event]] = {}
+
+    def start(self) -> None:
+        """Remember the running loop."""
+        self._loop = asyncio.get_running_loop()
+
+    def stop(self) -> None:
+        """Signals are dropped from now on."""
+        self._loop = None
+
+    @contextmanager
+    def listen(self, execution_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set when the execution ends."""
+        event = asyncio.Event()
+        self._events.setdefault(execution_id, set()).add(event)
+        try:
+            yield event
+        finally:
+            waiting = self._events[execution_id]
+            waiting.discard(event)
+            if not waiting:
+                del self._events[execution_id]
+
+    def signal(self, execution_id: str) -> None:
+        """The execution has ended, and that is committed."""
+        loop = self._loop
+        if loop is not None:
+            try:
+                loop.call_soon_threadsafe(self._set, execution_id)
+            except RuntimeError:  # the loop closed in between: nobody waits any more
+                return
+
+    def _set(self, execution_id: str) -> None:
+        for event in self._events.get(execution_id, ()):
+            event.set()
+
+    async def until_final(
+        self,
+        event: asyncio.Event,
+        timeout: float,
+        is_final: Callable[[], Awaitable[bool]],
+        gone: Awaitable[None],
+    ) -> bool:
+        """Wait up to ``timeout`` seconds for ``event``; False when the caller is ``gone`` first.
+
+        ``is_final`` looks at the row.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout
+        leaving = asyncio.ensure_future(gone)
+        ending = asyncio.ensure_future(event.wait())
+        try:
+            while (left := deadline - asyncio.get_running_loop().time()) > 0:
+                done, _ = await asyncio.wait(
+                    {leaving, ending}, timeout=min(left, LOOK_SECONDS), return_when=asyncio.FIRST_COMPLETED
+                )
+                if ending in done:
+                    return True
+                if leaving in done:
+                    return False
+                if await is_final():
+                    return True
+            return True
+        finally:
+            leaving.cancel()
+            ending.cancel()
+            await asyncio.gather(leaving, ending, return_exceptions=True)
+
+    async def follow(self, url: str) -> None:
+        """Take signals of other processes until cancelled."""
+        while True:
+            try:
+                async with redis_async.Redis.from_url(url) as client, client.pubsub() as subscription:
+                    await subscription.psubscribe(_CHANNEL.format("*"))
+                    async for message in subscription.listen():
+                        if message["type"] == "pmessage":
+                            self._set(message["channel"].decode().split(":")[1])
+            except (RedisError, OSError) as error:
+                log.warning("waiting.subscription_lost", error=str(error))
+            await asyncio.sleep(1.0)
