@@ -42,7 +42,7 @@ acceptance: setup ## Run the tests that start the real processes
 	$(BIN)/pytest tests/acceptance
 
 services-test: setup ## Run the tests that need PostgreSQL and RabbitMQ; missing servers are an error
-	REQUIRE_SERVICES=1 $(BIN)/pytest tests/integration tests/contract tests/acceptance
+	REQUIRE_SERVICES=1 $(BIN)/pytest tests/integration tests/acceptance
 
 lint: setup ## Check style
 	$(BIN)/ruff check .
