@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from docfleet.cli.apply import difference
 from docfleet.cli.connection import connect
 from docfleet.cli.data_folder import DataFolder, announced
 from docfleet.cli.main import cli
@@ -91,3 +92,25 @@ def test_without_an_address_the_remedy_is_said(tmp_path: Path, monkeypatch: pyte
         connect("http://x", None, None, tmp_path)
     with pytest.raises(ConfigurationError, match="not an http address"):
         connect("ftp://x", "k", None, tmp_path)
+
+
+def test_a_difference_shows_what_changes_and_no_secret() -> None:
+    old = {
+        "description": "a",
+        "tools": [{"tool": "x", "settings": {"n": 1}}],
+        "destination": {"connector": "postgresql", "settings": {"password": "*****", "host": "h"}, "columnMode": "d"},
+    }
+    new = {
+        "description": "b",
+        "tools": [{"tool": "x", "settings": {"n": 2}}],
+        "destination": {"connector": "postgresql", "settings": {"password": "hunter2", "host": "i"}},
+    }
+    assert difference(old, new, ["description", "tools", "destination"]) == [
+        "- description: a",
+        "+ description: b",
+        "-     n: 1",
+        "+     n: 2",
+        "-     host: h",
+        "+     host: i",
+    ]
+    assert difference({}, {"description": "b"}, ["description", "is_active"]) == ["+ description: b"]

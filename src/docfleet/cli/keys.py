@@ -58,7 +58,7 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
         state = "" if row.get("is_active", True) else "  revoked"
         target = row.get("target") or ""
         click.echo(
-            f"{row['id']}  {row.get('key_prefix', ''):<8}  {row['scope']:<10}  {target:<20}  {row.get('name', '')}"
+            f"{row['key_id']}  {row.get('key_prefix', ''):<8}  {row['scope']:<10}  {target:<20}  {row.get('name', '')}"
             f"  ({used}{ends}){state}"
         )
     if not found:

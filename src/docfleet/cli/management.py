@@ -49,10 +49,10 @@ class ExecutionState(msgspec.Struct):
 
 
 class Applied(msgspec.Struct):
-    """What a PUT did, or would do: ``changed`` names fields; ``url`` is a deployment's."""
+    """What a PUT did, or would do: ``changed`` names fields, or says whether; ``url`` is a deployment's."""
 
     created: bool
-    changed: list[str] = []
+    changed: list[str] | bool = []
     url: str | None = None
 
 
@@ -75,6 +75,10 @@ class ManagementClient:
     def put_workflow(self, document: dict[str, Any]) -> str:
         """Create or change the workflow of this name; returns its id."""
         return str(self._call("PUT", "workflows", document)["workflow_id"])
+
+    def workflow(self, workflow_id: str) -> dict[str, Any]:
+        """A workflow as it was stated, secrets masked."""
+        return self._call("GET", f"workflows/{workflow_id}")
 
     def apply(self, kind: str, document: dict[str, Any], *, dry_run: bool) -> Applied:
         """Create or change one of the ``kind`` workflows, deployments or pipelines; ``dry_run`` writes nothing."""

@@ -145,7 +145,8 @@ class FileRun:
         options = {name: value for name, value in msgspec.to_builtins(self._context.options).items() if value}
         return {
             "source_name": claim.file.file_name,
-            "source_path": claim.file.file_path,
+            # Where an upload is staged is nobody's business outside.
+            "source_path": claim.file.file_name if self._context.source_config.is_api else claim.file.file_path,
             "source_hash": source_hash,
             "organization_id": self._context.organization_context.organization_id,
             "workflow_id": execution.workflow_id,

@@ -24,7 +24,7 @@ from docfleet.core.execution import (
     RegisterRequest,
     StartRequest,
 )
-from docfleet.core.files import FileHashData, WorkerFileData
+from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.results import CallbackTaskData
 from docfleet.core.review import plan_review
@@ -173,27 +173,32 @@ class Orchestrator:
         if started.status == "skipped":
             log.info("orchestration.skipped", reason=started.reason)
             return self._result("skipped", total=total, final=started.reason in _ENDED)
-        signatures = [
-            self._app.signature(
-                TaskName.PROCESS_FILE_BATCH.value,
-                args=[batch.to_dict()],
-                queue=self._queues.files.value,
-                app=self._app,
+        self._dispatch(create_batches(file_data, batches), file_data)
+        log.info("execution.dispatched", files=total, batches=batches)
+        return self._result("orchestrated", total=total, batches=batches)
+
+    def _dispatch(self, batches: list[FileBatchData], file_data: WorkerFileData) -> None:
+        queue = self._queues.files.value
+        if len(batches) == 1:
+            # Nothing to wait for: a batch outside a chord calls the callback itself, and needs no result kept.
+            self._app.send_task(
+                TaskName.PROCESS_FILE_BATCH.value, args=[batches[0].to_dict()], queue=queue, ignore_result=True
             )
-            for batch in create_batches(file_data, batches)
+            return
+        signatures = [
+            self._app.signature(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=queue, app=self._app)
+            for batch in batches
         ]
         callback = CallbackTaskData(
             execution_id=self._execution_id, organization_id=self._organization, pipeline_id=file_data.pipeline_id
         )
-        result = WorkflowOrchestrationUtils.create_chord_execution(
+        WorkflowOrchestrationUtils.create_chord_execution(
             batch_tasks=signatures,
             callback_task_name=self._queues.callback_task.value,
             callback_kwargs=callback.to_dict(),
             callback_queue=self._queues.callback.value,
             app_instance=self._app,
         )
-        log.info("execution.dispatched", files=total, batches=batches, chord=result.id if result else None)
-        return self._result("orchestrated", total=total, batches=batches)
 
     def _parallel(self) -> int:
         """Batches of a run: the organization's setting, else the file-processing slots."""
