@@ -2,7 +2,7 @@
 
     python -m bench [--only NAME]... [--short]
 
-NAME is a family: throughput, startup, memory, documents, calls. ``--short`` takes fewer and smaller runs and says so
+NAME is a family: throughput, startup, memory, documents, calls, api. ``--short`` takes fewer and smaller runs and says so
 in the results. The exit code is 0 when everything was measured, whatever the figures say.
 """
 
@@ -19,13 +19,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import calls, documents, memory, startup, throughput
+from bench import api, calls, documents, memory, startup, throughput
 from bench.figures import Figure, Report
 
 FAMILIES: dict[str, Callable[..., Report]] = {
     "startup": startup.measure,
     "throughput": throughput.measure,
     "calls": calls.measure,
+    "api": api.measure,
     "documents": documents.measure,
     "memory": memory.measure,
 }

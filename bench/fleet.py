@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,9 +58,9 @@ class Fleet:
     does costs CPU time, so nothing else is measured then.
     """
 
-    def __init__(self, *, counted: bool = False, **variables: str) -> None:
+    def __init__(self, *, counted: bool = False, workers: Iterable[WorkerType] = RUN_WORKERS, **variables: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="docfleet-bench-"))
-        self.system = System(self.folder / "data", RUN_WORKERS, command="bench", say=_say)
+        self.system = System(self.folder / "data", workers, command="bench", say=_say)
         self.system.more = {"LOG_LEVEL": "WARNING", **variables}
         self.proxy = CountingProxy(self.system.addresses.backend_url)
         if counted:
