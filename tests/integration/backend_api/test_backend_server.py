@@ -197,6 +197,35 @@ def test_a_message_reaches_the_broker(broker: str) -> None:
     assert message["headers"]["task"] == "process_file_batch" and message["content-type"] == "application/json"
 
 
+def test_connections_are_used_again_and_replaced_when_they_broke(broker: str) -> None:
+    import redis
+
+    dispatcher = CeleryDispatcher(broker)
+    with redis.Redis(unix_socket_path=broker.removeprefix("redis+socket://").partition("?")[0]) as client:
+        for number in range(3):
+            dispatcher.send(TaskName.SWEEP, [number], {}, QueueName.SCHEDULER)
+        clients = [one for one in client.client_list() if one["cmd"] == "lpush"]
+        assert len(clients) == 1
+        client.client_kill_filter(_type="normal", skipme=True)
+        dispatcher.send(TaskName.SWEEP, [3], {}, QueueName.SCHEDULER)
+        assert client.llen("scheduler") == 4
+    dispatcher.close()
+
+
+def test_messages_reach_rabbitmq(rabbitmq_url: str) -> None:
+    from kombu import Connection
+
+    queue = QueueName.NOTIFICATIONS_SMS
+    with Connection(rabbitmq_url) as connection, connection.SimpleQueue(queue.value) as taken:
+        dispatcher = CeleryDispatcher(rabbitmq_url)
+        for number in range(3):
+            dispatcher.send(TaskName.SWEEP, [number], {}, queue)
+            message = taken.get(timeout=10)
+            message.ack()
+            assert message.payload[0] == [number]
+        dispatcher.close()
+
+
 def test_a_broker_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "TIMEOUT_SECONDS", 0.5)
     with socket.socket() as deaf:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
 from celery import Celery
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 from kombu.pools import reset as reset_pools
 
@@ -17,6 +20,10 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 4.0
 """How long one attempt may take; with the single retry a dispatch is refused after about 5 seconds."""
+
+MOST_IDLE = 8
+LONGEST_IDLE_SECONDS = 20.0
+"""An idle connection is used again up to this age: well below the heartbeats and time-outs that close it."""
 
 
 @runtime_checkable
@@ -43,6 +50,9 @@ class CeleryDispatcher:
             broker_connection_timeout=TIMEOUT_SECONDS,
             broker_transport_options=_transport_options(broker_url),
         )
+        self._lock = threading.Lock()
+        self._idle: list[tuple[Connection, float]] = []
+        self._closed = False
         connection = self._app.connection_for_write()
         self._errors: tuple[type[Exception], ...] = (
             OperationalError,
@@ -54,21 +64,63 @@ class CeleryDispatcher:
     def send(self, task: TaskName, args: list[Any], kwargs: dict[str, Any], queue: QueueName) -> None:
         """Hand one message to the broker. Raises ``BrokerUnavailable``."""
         try:
-            # A connection a dispatch: they are rare, and threads must not share one.
-            with self._app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=TIMEOUT_SECONDS)
-                with self._app.amqp.Producer(connection, auto_declare=False) as producer:
-                    self._app.send_task(
-                        task.value, args=args, kwargs=kwargs, queue=queue.value, producer=producer, ignore_result=True
-                    )
+            held = self._idle_connection()
+            try:
+                connection = self._publish(held, task, args, kwargs, queue)
+            except self._errors:
+                if held is None:
+                    raise
+                # It was closed while it lay idle. A message that did get through is harmless twice.
+                held.release()
+                connection = self._publish(None, task, args, kwargs, queue)
+            self._keep(connection)
         except self._errors as error:
             raise BrokerUnavailable(
                 f"broker unavailable ({clean(str(error), 200)}); check that it runs and CELERY_BROKER_BASE_URL is right"
             ) from error
         log.info("task.sent", task=task.value, queue=queue.value)
 
+    def _publish(
+        self, held: Connection | None, task: TaskName, args: list[Any], kwargs: dict[str, Any], queue: QueueName
+    ) -> Connection:
+        connection = held or self._app.connection_for_write()
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=TIMEOUT_SECONDS)
+            with self._app.amqp.Producer(connection, auto_declare=False) as producer:
+                self._app.send_task(
+                    task.value, args=args, kwargs=kwargs, queue=queue.value, producer=producer, ignore_result=True
+                )
+        except BaseException:
+            if held is None:
+                connection.release()
+            raise
+        return connection
+
+    def _idle_connection(self) -> Connection | None:
+        # Used by one thread at a time: whoever sends takes a connection out and puts it back.
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection, since = self._idle.pop()
+            if time.monotonic() - since < LONGEST_IDLE_SECONDS:
+                return connection
+            connection.release()
+
+    def _keep(self, connection: Connection) -> None:
+        with self._lock:
+            if len(self._idle) < MOST_IDLE and not self._closed:
+                self._idle.append((connection, time.monotonic()))
+                return
+        connection.release()
+
     def close(self) -> None:
         """Give back connections."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.release()
         self._app.close()
         reset_pools()
 
