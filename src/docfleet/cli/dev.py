@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from docfleet.cli.apply import curl
 from docfleet.cli.data_folder import DEFAULT
 from docfleet.cli.interrupts import EXIT_INTERRUPTED, Interrupts
 from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
@@ -42,11 +43,19 @@ def command(data: Path, json_output: bool) -> int:
                 interrupts.on_second = system.kill
                 with console.status("starting the system"):
                     system.start(interrupts.requested)
-                    ManagementClient(system.addresses).put_organization()
+                    client = ManagementClient(system.addresses)
+                    client.put_organization()
+                    system.data.announce(
+                        {
+                            "url": system.addresses.backend_url,
+                            "organization": ORGANIZATION_ID,
+                            "key": system.addresses.key,
+                        }
+                    )
                 if json_output:
                     click.echo(json.dumps(_description(system)))
                 else:
-                    console.print(_box(system), soft_wrap=True)
+                    console.print(_box(system, client), soft_wrap=True)
                 while not interrupts.requested():
                     system.check()
                     time.sleep(_CHECK_SECONDS)
@@ -75,7 +84,7 @@ def _description(system: EmbeddedSystem) -> dict[str, object]:
     }
 
 
-def _box(system: EmbeddedSystem) -> Panel:
+def _box(system: EmbeddedSystem, client: ManagementClient) -> Panel:
     addresses = system.addresses
     lines = [
         ("backend", f"{addresses.backend_url}/api/v1"),
@@ -94,4 +103,10 @@ def _box(system: EmbeddedSystem) -> Panel:
         f"\ncurl -H 'Authorization: Bearer {addresses.key}' \\\n"
         f"  -H 'X-Organization-ID: {ORGANIZATION_ID}' {addresses.backend_url}/api/v1/workflows"
     )
+    apis = [row for row in client.listing("deployments") if row.get("is_active", True)]
+    if apis:
+        text.append(f"\n\n{curl(client.absolute(str(apis[0]['url'])), 'KEY')}")
+        text.append(f"\nKEY is shown once, when it is made: docfleet keys create --api {apis[0]['api_name']}", "dim")
+    else:
+        text.append("\n\ndocfleet apply examples/invoice-api.yaml   publishes a workflow as an API", "dim")
     return Panel(text, title="Docfleet is ready", subtitle="Ctrl-C stops everything", box=HORIZONTALS, expand=False)
