@@ -480,9 +480,11 @@ def test_a_killed_zygote_is_replaced_and_its_runs_fail_with_the_reason(own_runne
     zygote, *below = tree(runner.process.pid)
     os.kill(zygote, signal.SIGKILL)
     state = runner.session.get(f"{runner.url}/v1/runs/lost", params={"wait": 10}).json()
-    assert (state["phase"], state["error_code"]) == ("FAILED", "tool_crashed")
+    assert (state["phase"], state["error_code"]) == ("FAILED", "runner_unavailable")
     assert "runner lost the process" in state["error"]
     assert eventually(lambda: not any(is_alive(pid) for pid in below))
+    again = runner.put("lost", runner.folder(), wait=0, settings={"do": "ok"})
+    assert again.status_code == 200, "a run without a verdict may be sent again under its id"
     assert runner.run("ok")["phase"] == "SUCCEEDED"
 
 

@@ -38,6 +38,7 @@ S = ExecutionStatus
         (3, 3, 0, 0, S.COMPLETED),
         (2, 0, 0, 2, S.STOPPED),
         (3, 1, 0, 2, S.COMPLETED),
+        (3, 0, 1, 2, S.ERROR),
     ],
 )
 def test_execution_status_follows_from_the_rows(

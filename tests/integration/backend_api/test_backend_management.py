@@ -89,14 +89,13 @@ def test_the_context_says_everything_a_worker_needs(api: Any) -> None:
     assert context["destination_config"]["settings"] == {"table": "rows"}
     assert [(tool["tool_id"], tool["step"]) for tool in context["tool_instances"]] == [("passthrough", 1)]
     assert context["organization_context"]["organization_id"] == api.organization
-    assert context["max_parallel_file_batches"] is None and context["use_file_history"] is True
+    assert context["use_file_history"] is True
 
 
 def test_a_setting_of_the_organization_wins(api: Any) -> None:
     path = "/api/v1/settings/MAX_PARALLEL_FILE_BATCHES"
     assert api.get(path)["value"] is None
     api.put(path, {"value": 4})
-    assert api.get(f"{api.run().path}/")["max_parallel_file_batches"] == 4
     data = api.get("/internal/v1/configuration/MAX_PARALLEL_FILE_BATCHES/")["data"]
     assert (data["value"], data["has_organization_override"]) == (4, True)
     for wrong in (0, 101, "four", 4.5):

@@ -120,7 +120,6 @@ class ExecutionContext(Wire):
     tool_instances: list[ToolInstance] = []
     manual_review: ManualReviewConfig = msgspec.field(default_factory=ManualReviewConfig)
     use_file_history: bool = True
-    max_parallel_file_batches: int | None = None
     options: ExecutionOptions = msgspec.field(default_factory=ExecutionOptions)
 
 
@@ -157,8 +156,9 @@ class StartRequest(Wire):
 
 
 class StartResponse(Wire):
-    """``status`` is "started", or "skipped" with a ``reason``: then nothing is to be sent. Reasons: ``already_started``,
-    ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from the start, so that this call
+    """``status`` is "started", or "skipped" with a ``reason``: then nothing is to be sent.
+
+    Reasons: ``already_started``, ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from the start, so that this call
     ended the execution."""
 
     status: Literal["started", "skipped"]

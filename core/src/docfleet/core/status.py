@@ -76,12 +76,12 @@ class SkipReason(StrEnum):
 def derive_execution_status(*, total: int, successful: int, failed: int, stopped: int = 0) -> ExecutionStatus:
     """The final status of an execution from the counts of its rows.
 
-    No files expected → COMPLETED; none processed, or all failed → ERROR; some failed → COMPLETED (with
-    ``failed > 0``); otherwise COMPLETED. Stopped files alone do not make a failure.
+    No files expected → COMPLETED; none processed, or some failed and none successful → ERROR; some failed →
+    COMPLETED (with ``failed > 0``); otherwise COMPLETED. Stopped files alone do not make a failure.
     """
     if total == 0:
         return ExecutionStatus.COMPLETED
-    if successful + failed + stopped == 0 or failed == total:
+    if successful + failed + stopped == 0 or (failed and not successful):
         return ExecutionStatus.ERROR
     if stopped and not successful and not failed:
         return ExecutionStatus.STOPPED

@@ -80,6 +80,10 @@ class RunTable:
         """
         digest = _digest(request)
         run = self._find(run_id)
+        if run is not None and run.state.error_code == RunnerUnavailable.code and run.state.is_final:
+            # It ended without a verdict: the same request may try once more.
+            del self._final[run_id]
+            run = None
         if run is None:
             run = await self._create(run_id, request, digest)
         if run.digest != digest:

@@ -12,7 +12,6 @@ from docfleet.backend.db import Record
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import repository
 from docfleet.backend.organizations import repository as organizations
-from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tools.models import tool_instances
 from docfleet.backend.workflows.models import workflow_endpoints
 from docfleet.core.execution import (
@@ -29,14 +28,11 @@ from docfleet.core.review import ManualReviewConfig
 API_TYPES = ("API", "APPDEPLOYMENT")
 
 
-def build(
-    connection: Connection, cipher: Cipher, settings: BackendSettings, organization_id: str, execution_id: str
-) -> ExecutionContext:
+def build(connection: Connection, cipher: Cipher, organization_id: str, execution_id: str) -> ExecutionContext:
     """The context. Holds opened credentials: it goes to a worker and nowhere else. Raises ``NotFound``."""
     execution = repository.find(connection, organization_id, execution_id)
     workflow = repository.workflow_of(connection, organization_id, execution.workflow_id)
     organization = organizations.find(connection, organization_id)
-    overrides = organizations.settings(connection, organization_id)
     found = endpoints(connection, workflow.id)
     counts = None if repository.is_final(execution) else repository.count(connection, execution_id)
     return ExecutionContext(
@@ -53,13 +49,12 @@ def build(
         organization_context=OrganizationContext(
             organization_id=organization_id,
             organization_name=organization.name if organization is not None else "",
-            settings=dict(overrides),
+            settings=dict(organizations.settings(connection, organization_id)),
         ),
         tool_instances=steps(connection, workflow.id),
         manual_review=msgspec.convert(workflow.manual_review, ManualReviewConfig),
         use_file_history=execution.use_file_history,
         options=msgspec.convert(execution.options or {}, ExecutionOptions),
-        max_parallel_file_batches=overrides.get("MAX_PARALLEL_FILE_BATCHES", settings.max_parallel_file_batches),
     )
 
 

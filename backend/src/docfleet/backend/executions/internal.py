@@ -52,13 +52,12 @@ def get_context(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
-    settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E1: the execution's context. ``file_execution=true`` adds at most 100 file rows."""
     flags = lenient_flags(request.url.query)
     with database.reading() as connection:
-        answer = whole(context.build(connection, cipher, settings, organization_id, str(execution_id)))
+        answer = whole(context.build(connection, cipher, organization_id, str(execution_id)))
         if "file_execution" in flags:
             rows = listing.page(connection, str(execution_id), after=0, limit=100, status=None)
             answer["file_executions"] = [listing.described(row) for row in rows]

@@ -85,7 +85,7 @@ class _Zygote:
     async def run(self, job: Job, output: Output) -> RunEnded:
         """Carry ``job`` out to its end."""
         if not self.alive:
-            raise ToolCrashed("the runner lost the process that starts this tool: send the run again")
+            raise RunnerUnavailable("the runner lost the process that starts this tool: send the run again")
         ended: asyncio.Future[RunEnded] = self._loop.create_future()
         reading, writing = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(reading, False)
@@ -167,7 +167,8 @@ class _Zygote:
         _settle(self._ready, ToolCrashed("the process that starts this tool died while it imported it"))
         self._ready.exception()
         for future in self._runs.values():
-            _settle(future, ToolCrashed("the runner lost the process: its parent died; send the run again"))
+            # Nothing is known about the document: its tool may be fine, and its parent the one that died.
+            _settle(future, RunnerUnavailable("the runner lost the process: its parent died; send the run again"))
 
     async def close(self) -> None:
         """End it and all it runs; it does so by itself when its socket ends."""

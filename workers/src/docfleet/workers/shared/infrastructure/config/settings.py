@@ -63,7 +63,6 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     internal_api_retry_attempts: Positive = 12
     lease_seconds: Annotated[float, msgspec.Meta(ge=3, le=86_400)] = 120.0
     claim_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
-    max_parallel_file_batches: Positive | None = None
     file_processing_concurrency: Positive | None = None
 
     tool_timeout_seconds: Seconds = 600.0
@@ -94,7 +93,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     @property
     def parallel_batches(self) -> int:
         """How many batches a run is split into when its organization does not say: the file-processing slots."""
-        return self.max_parallel_file_batches or self.file_processing_concurrency or processors()
+        return self.file_processing_concurrency or processors()
 
     @property
     def run_limits(self) -> RunLimits:
