@@ -158,8 +158,9 @@ class StartRequest(Wire):
 class StartResponse(Wire):
     """``status`` is "started", or "skipped" with a ``reason``: then nothing is to be sent.
 
-    Reasons: ``already_started``, ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from the start, so that this call
-    ended the execution."""
+    Reasons: ``already_started``, ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from
+    the start, so that this call ended the execution.
+    """
 
     status: Literal["started", "skipped"]
     total_files: int
