@@ -14,7 +14,11 @@ PDF = b"%PDF-1.4 one"
 
 
 def _staged(api: Any) -> list[Path]:
-    return [path for path in (api.folder / "storage").rglob("*") if path.is_file() and "uploads" in path.parts]
+    return [
+        path
+        for path in (api.folder / "storage" / api.organization).rglob("*")
+        if path.is_file() and "uploads" in path.parts
+    ]
 
 
 def test_a_call_is_answered_with_one_item_for_each_file_in_its_order(api: Any) -> None:

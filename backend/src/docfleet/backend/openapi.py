@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from html import escape
 from typing import Any
 
@@ -22,6 +23,32 @@ The machine-readable description is <a href="{json}">openapi.json</a>.</p>
 </body></html>"""
 
 
+PATHS_OF_CALLERS = ("/deployment/", "/api/v1/unstract/")
+"""Routes that callers with keys of their own use; they state their answers themselves."""
+
+OPEN = ("/livez", "/readyz")
+_ERRORS = {
+    "400": "Something in the request is wrong",
+    "401": "The key is missing or wrong",
+    "404": "There is no such row in this organization",
+    "409": "The present state does not allow this",
+    "413": "The body is too large",
+    "422": "Manual review is asked for where it is not configured",
+    "503": "Something the backend needs does not answer",
+}
+_PROBLEM: dict[str, Any] = {
+    "title": "Problem",
+    "description": "Problem details (RFC 9457); `code` is stable, `detail` is for people.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "instance"],
+    "properties": {
+        **{name: {"type": "string"} for name in ("type", "title", "detail", "code", "instance", "execution_id")},
+        "status": {"type": "integer"},
+        "errors": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+
 class Page(OpenAPIRenderPlugin):
     """One static table of all operations: no script, no style and no picture from another host."""
 
@@ -40,12 +67,42 @@ class Page(OpenAPIRenderPlugin):
         return _PAGE.format(json=f"{PATH}/openapi.json", rows="".join(rows)).encode()
 
 
+class Description(JsonRenderPlugin):
+    """OpenAPI as JSON, with the errors that every operation may answer with."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/openapi.json")
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The description."""
+        described = copy.deepcopy(openapi_schema)
+        described["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
+        for path, methods in described.get("paths", {}).items():
+            for operation in methods.values():
+                if isinstance(operation, dict):
+                    _add_errors(path, operation)
+        return self.render_json(request, described)
+
+
+def _add_errors(path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if path.startswith(PATHS_OF_CALLERS):
+        for status, response in responses.items():
+            if int(status) >= 400:
+                response.setdefault("content", {}).update(content)
+        return
+    for status, text in _ERRORS.items():
+        if path not in OPEN or status == "503":
+            responses[status] = {"description": text, "content": content}
+
+
 config = OpenAPIConfig(
     title="Docfleet",
     version="1",
-    description="Management API under /api/v1; internal API of the workers under /internal/v1.",
+    description="Public API under /deployment, management API under /api/v1, internal API under /internal/v1.",
     path=PATH,
-    render_plugins=[Page(), JsonRenderPlugin(path="/openapi.json")],
+    render_plugins=[Page(), Description()],
     use_handler_docstrings=True,
     components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
     security=[{"key": []}],
