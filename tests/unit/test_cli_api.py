@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from docfleet.cli.apply import difference
 from docfleet.cli.connection import connect
 from docfleet.cli.data_folder import DataFolder, announced
 from docfleet.cli.main import cli
+from docfleet.cli.system import EmbeddedSystem
 from docfleet.cli.workflow_file import WorkflowFileInvalid, read_workflow
 from docfleet.core.errors import ConfigurationError
 
@@ -114,3 +116,24 @@ def test_a_difference_shows_what_changes_and_no_secret() -> None:
         "+     host: i",
     ]
     assert difference({}, {"description": "b"}, ["description", "is_active"]) == ["+ description: b"]
+
+
+def test_the_address_of_an_api_survives_a_restart_where_its_port_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BACKEND_PORT", raising=False)
+
+    def address() -> str:
+        system = EmbeddedSystem(tmp_path / "data", (), command="a test", say=print)
+        system.data.close()
+        return system.addresses.backend_url
+
+    first = address()
+    assert address() == first
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(first.rpartition(":")[2])))
+        other.listen()
+        moved = address()
+    assert moved != first
+    (tmp_path / "data" / "run" / "backend.port").write_text("nonsense")
+    assert address().startswith("http://127.0.0.1:")

@@ -10,7 +10,7 @@
         storage/        the documents of running executions
         valkey/         the broker's append-only file
         logs/           one log a process
-        run/            socket and ready files
+        run/            socket and ready files, the backend's port
 """
 
 from __future__ import annotations

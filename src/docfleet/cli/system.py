@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import sys
@@ -82,7 +83,7 @@ class EmbeddedSystem:
         self._supervisor = Supervisor(self.data.logs, say, held_fd=self.data.lock_fd)
         self._sweep_stop = threading.Event()
         self._sweeper: threading.Thread | None = None
-        self._backend_port = self._settings.backend_port or _free_port()
+        self._backend_port = self._settings.backend_port or self._port_of_last_time()
         self._runner_port = self._settings.runner_port or _free_port()
         key = self._settings.internal_service_api_key or self.data.keys["INTERNAL_SERVICE_API_KEY"]
         self.addresses = Addresses(
@@ -127,6 +128,16 @@ class EmbeddedSystem:
     def kill(self) -> None:
         """SIGKILL everything; safe in a signal handler."""
         self._supervisor.kill()
+
+    def _port_of_last_time(self) -> int:
+        """The backend's port of the last start where it is free, so that the addresses of APIs stay as they are."""
+        memory = self.data.path / "run" / "backend.port"
+        port = 0
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            port = _free_port(int(memory.read_text()))
+        port = port or _free_port()
+        memory.write_text(str(port))
+        return port
 
     def _start_valkey(self, interrupted: Callable[[], bool]) -> str | None:
         """The socket of the embedded server, or None when a Redis is configured."""
@@ -232,7 +243,9 @@ def _docfleet(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "docfleet.cli.main", *arguments)
 
 
-def _free_port() -> int:
+def _free_port(wanted: int = 0) -> int:
     with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
+        # A server takes a port whose old connections linger, so it counts as free here too.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOOPBACK, wanted))
         return int(probe.getsockname()[1])
