@@ -124,9 +124,8 @@ def test_the_address_of_an_api_survives_a_restart_where_its_port_is_free(
     monkeypatch.delenv("BACKEND_PORT", raising=False)
 
     def address() -> str:
-        system = EmbeddedSystem(tmp_path / "data", (), command="a test", say=print)
-        system.data.close()
-        return system.addresses.backend_url
+        with EmbeddedSystem(tmp_path / "data", (), command="a test", say=print) as system:
+            return system.addresses.backend_url
 
     first = address()
     assert address() == first
