@@ -2,8 +2,8 @@
 
     python -m bench [--only NAME]... [--short]
 
-NAME is a family: throughput, startup, memory, documents, calls, api. ``--short`` takes fewer and smaller runs and says so
-in the results. The exit code is 0 when everything was measured, whatever the figures say.
+NAME is a family: startup, throughput, calls, api, documents, memory. ``--short`` takes fewer and smaller runs and says
+so in the results. The exit code is 0 when everything was measured, whatever the figures say.
 """
 
 from __future__ import annotations
