@@ -247,7 +247,7 @@ def test_the_last_report_finalizes_and_counts_from_rows(api: Any) -> None:
         (["COMPLETED", "ERROR"], "COMPLETED"),
         (["ERROR", "ERROR"], "ERROR"),
         (["STOPPED", "STOPPED"], "STOPPED"),
-        (["STOPPED", "ERROR"], "COMPLETED"),
+        (["STOPPED", "ERROR"], "ERROR"),
     ],
 )
 def test_the_final_status_follows_from_the_files(api: Any, statuses: list[str], expected: str) -> None:
