@@ -43,8 +43,10 @@ SETTINGS = {
     "TOOL_MEMORY_BYTES": str(400 * 1024**2),
     "TOOL_FILE_SIZE_BYTES": str(8 * 1024**2),
     "CELERY_RESULT_CHORD_RETRY_INTERVAL": "0.3",
+    "API_MAX_FILE_SIZE_MB": "210",
+    "API_MAX_REQUEST_SIZE_MB": "220",
 }
-_OURS = ("CELERY_", "WORKER_", "INTERNAL_", "RUNNER_", "BACKEND_", "TOOL_")
+_OURS = ("CELERY_", "WORKER_", "INTERNAL_", "RUNNER_", "BACKEND_", "TOOL_", "API_")
 
 
 def plain_environment() -> dict[str, str]:
@@ -84,7 +86,8 @@ class Fleet:
             self.process.wait()
             raise RuntimeError(f"the fleet did not start:\n{(folder / 'dev.log').read_text()}")
         said = json.loads(line)
-        self.client = ManagementClient(Addresses(said["url"], said["runner_url"], said["key"]))
+        self.addresses = Addresses(said["url"], said["runner_url"], said["key"])
+        self.client = ManagementClient(self.addresses)
 
     def stop(self) -> None:
         """Ctrl-C; raises when anything is left behind."""
