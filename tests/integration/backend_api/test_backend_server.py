@@ -76,6 +76,7 @@ class Server:
             "CELERY_BROKER_BASE_URL": broker,
             "BACKEND_PORT": str(port),
             "LOG_FORMAT": "json",
+            "EXECUTION_STORAGE_ROOT": str(folder / "storage"),
             "PATH": os.environ["PATH"],
         }
         self.out, self.err = folder / "out", folder / "err"
@@ -167,6 +168,86 @@ def test_a_whole_run_over_http_by_workers_in_parallel(server: Server, tmp_path: 
     assert {"backend.starting", "task.sent", "execution.finalized"} <= {line["event"] for line in lines}
     assert not any(line["level"] in ("error", "warning") for line in lines)
     assert KEY not in server.err.read_text()
+
+
+class CalledServer:
+    """An API on the server, and the worker's part of its runs."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        put = server.session.put
+        put(f"{server.url}/api/v1/organizations/default", json={})
+        ends = {"source": {"connector": "api"}, "destination": {"connector": "api"}}
+        put(f"{server.url}/api/v1/workflows", json={"name": "w", "tools": [{"tool": "passthrough"}], **ends})
+        self.url = put(f"{server.url}/api/v1/deployments", json={"api_name": "a", "workflow": "w"}).json()["url"]
+        key = server.post("/api/v1/keys", {"scope": "deployment", "target": "a", "name": "k"})["key"]
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    def running(self) -> str:
+        """The id of the execution, as soon as there is one."""
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            found = self.server.session.get(f"{self.server.url}/api/v1/executions").json()["executions"]
+            if found:
+                return str(found[0]["id"])
+            time.sleep(0.01)
+        raise AssertionError("no execution")
+
+    def work(self, run: str) -> None:
+        path = f"/internal/v1/workflow-execution/{run}"
+        self.server.post(f"{path}/files/register/", {"page": 1, "files": [{"file_name": "a", "file_path": "a"}]})
+        self.server.post(f"{path}/start/", {"batch_count": 1})
+        self.server.post(f"{path}/finalize/", {"error": "x"})
+
+    def poll(self, run: str) -> requests.Response:
+        return requests.get(self.url, params={"execution_id": run}, headers=self.headers, timeout=30)
+
+
+def test_a_caller_who_goes_away_loses_nothing(server: Server) -> None:
+    api = CalledServer(server)
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nhi\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="timeout"\r\n\r\n60\r\n--x--\r\n'
+    )
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as caller:
+        head = (
+            f"POST /deployment/api/default/a/ HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n"
+            f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        caller.sendall(head.encode() + body)
+        run = api.running()
+    end = time.monotonic() + 10
+    while api.poll(run).json()["status"] != "PENDING" and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.1)  # the server notices the closed connection
+    api.work(run)
+    assert api.poll(run).status_code == 422 and api.poll(run).status_code == 406
+
+
+def test_a_large_upload_is_not_held_in_memory(server: Server) -> None:
+    api = CalledServer(server)
+
+    def kilobytes() -> int:
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+    def body(megabytes: int) -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        for _ in range(megabytes):
+            yield bytes(1024 * 1024)
+        yield b"\r\n--x--\r\n"
+
+    def send(megabytes: int) -> int:
+        headers = {**api.headers, "Content-Type": "multipart/form-data; boundary=x"}
+        return requests.post(api.url, data=body(megabytes), headers=headers, timeout=60).status_code
+
+    if not Path("/proc/self/status").exists():
+        pytest.skip("no /proc to read the memory from")
+    assert send(1) == 200
+    before = kilobytes()
+    assert send(90) == 200
+    assert kilobytes() - before < 30 * 1024
 
 
 def test_a_server_killed_midway_loses_nothing_that_it_answered(tmp_path: Path, broker: str) -> None:

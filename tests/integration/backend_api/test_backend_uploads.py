@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,21 @@ def test_names_in_every_script_are_kept(api: Any) -> None:
     run = invoices.call(*((name, name.encode()) for name in names))
     invoices.work(run)
     assert [item["file"] for item in invoices.get(run)["message"]] == names
+
+
+def test_the_sweep_removes_what_a_dead_process_left(fresh_api: Any) -> None:
+    invoices = fresh_api.publish()
+    run = invoices.call(("a.txt", b"one"))
+    mine = fresh_api.folder / "storage" / fresh_api.organization
+    left, young = (mine / "w" / name / "uploads" for name in ("left", "young"))
+    for folder in (left, young):
+        folder.mkdir(parents=True)
+        (folder / "0.part").write_bytes(b"x")
+    running = next(path for path in mine.rglob("uploads") if run.id in path.parts)
+    for folder in (left, running):
+        os.utime(folder, (1, 1))
+    fresh_api.post("/internal/v1/sweep/")
+    assert not left.parent.exists() and young.exists() and running.exists()
 
 
 def test_without_storage_calls_are_refused_with_the_remedy(tmp_path: Path) -> None:

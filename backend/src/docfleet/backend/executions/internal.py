@@ -21,6 +21,7 @@ from docfleet.backend.executions.sweep import Sweep, SweepResult
 from docfleet.backend.files import listing
 from docfleet.backend.limits import Slots
 from docfleet.backend.settings import BackendSettings
+from docfleet.backend.uploads.staging import Staging
 from docfleet.core.errors import InvalidInput
 from docfleet.core.execution import (
     ClaimRequest,
@@ -195,10 +196,12 @@ def sweep(
     dispatcher: NamedDependency[Dispatcher],
     settings: NamedDependency[BackendSettings],
     slots: NamedDependency[Slots],
+    staging: NamedDependency[Staging],
 ) -> SweepResult:
     """Recover what was lost, for all organizations."""
     result = Sweep(database, dispatcher, settings).run()
     slots.purge(database)
+    staging.purge(database)
     return result
 
 

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from sqlalchemy import select
 
+from docfleet.backend.db import Database, chunks
+from docfleet.backend.executions.models import executions
 from docfleet.core.errors import DependencyError, UnsafePath
-from docfleet.core.storage import resolve_folder, upload_folder
+from docfleet.core.status import FINAL
+from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
 PARTIAL = ".part"
+ABANDONED_SECONDS = 3600.0
 
 
 class StagedFile(msgspec.Struct):
@@ -112,6 +118,22 @@ class Staging:
             remove(resolve_folder(self._root, upload_folder(organization_id, workflow_id, execution_id)))
         except UnsafePath:
             return
+
+    def purge(self, database: Database) -> int:
+        """Remove folders an hour old whose call never became an execution, or whose execution has ended: what a
+        process that died left behind; how many."""
+        if self._root is None or not self._root.is_dir():
+            return 0
+        old = time.time() - ABANDONED_SECONDS
+        found = {path.parent.name: path for path in self._root.glob(f"*/*/*/{UPLOADS}") if path.stat().st_mtime < old}
+        running: set[str] = set()
+        with database.reading() as connection:
+            for part in chunks(list(found)):
+                rows = connection.execute(select(executions.c.id, executions.c.status).where(executions.c.id.in_(part)))
+                running.update(row.id for row in rows if row.status not in FINAL)
+        for execution_id in found.keys() - running:
+            remove(found[execution_id])
+        return len(found.keys() - running)
 
 
 def _make(folder: Path) -> None:
