@@ -16,25 +16,34 @@ from celery import Celery, chord
 from bench.processes import cpu_seconds
 from docfleet.core.settings import environment
 
-app = Celery("bare")
-app.conf.update(
-    broker_url=environment().get("BARE_BROKER"),
-    result_backend=environment().get("BARE_RESULTS"),
-    task_default_queue="bare",
-    worker_prefetch_multiplier=4,
-    broker_connection_retry_on_startup=True,
-)
+NOTHING, COUNT = "bare.nothing", "bare.count"
+
+
+def bare_app(broker: str | None, results: str | None) -> Celery:
+    """An app of its own for each broker: an app keeps the connections of the first one it was given."""
+    made = Celery("bare", set_as_current=False)
+    made.conf.update(
+        broker_url=broker,
+        result_backend=results,
+        task_default_queue="bare",
+        worker_prefetch_multiplier=4,
+        broker_connection_retry_on_startup=True,
+    )
+    return made
+
+
+app = bare_app(environment().get("BARE_BROKER"), environment().get("BARE_RESULTS"))
 
 CHORD_SECONDS = 600.0
 
 
-@app.task  # type: ignore[untyped-decorator]  # Celery has no types
+@app.task(name=NOTHING)  # type: ignore[untyped-decorator]  # Celery has no types
 def nothing(number: int) -> int:
     """Do nothing."""
     return number
 
 
-@app.task  # type: ignore[untyped-decorator]  # Celery has no types
+@app.task(name=COUNT)  # type: ignore[untyped-decorator]  # Celery has no types
 def count(results: list[int]) -> int:
     """The callback."""
     return len(results)
@@ -44,7 +53,7 @@ class BareWorker:
     """A plain prefork Celery worker on the given broker. A context manager."""
 
     def __init__(self, broker: str, results: str, slots: int) -> None:
-        app.conf.update(broker_url=broker, result_backend=results)
+        self._app = bare_app(broker, results)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "bench.bare_celery", "worker", "-c", str(slots), "-l", "WARNING"],
             env={**environment(), "BARE_BROKER": broker, "BARE_RESULTS": results},
@@ -53,7 +62,7 @@ class BareWorker:
         )
 
     def __enter__(self) -> Self:
-        nothing.delay(0).get(timeout=60)
+        self._app.signature(NOTHING, args=[0], app=self._app).apply_async().get(timeout=60)
         return self
 
     def __exit__(
@@ -61,12 +70,13 @@ class BareWorker:
     ) -> None:
         self._process.terminate()
         self._process.wait(30)
-        app.close()
+        self._app.close()
 
     def run(self, files: int) -> tuple[float, float]:
         """Wall seconds and the worker's CPU seconds of one chord of ``files`` tasks, from its sending to its end."""
         cpu, started = cpu_seconds([self._process.pid]), time.monotonic()
-        done: Any = chord([nothing.s(number) for number in range(files)])(count.s())
+        header = [self._app.signature(NOTHING, args=[number], app=self._app) for number in range(files)]
+        done: Any = chord(header, app=self._app)(self._app.signature(COUNT, app=self._app))
         found = done.get(timeout=CHORD_SECONDS, interval=0.02)
         wall = time.monotonic() - started
         if found != files:
