@@ -47,8 +47,10 @@ def test_the_answer_of_a_call_and_of_a_poll_while_it_runs_and_after(fleet: Fleet
     assert (better.status, better.body) == (202, {"status": "EXECUTING", "message": None})
     stage.open()
     final(api, execution_id)
-    for _ in range(2):
-        assert api.poll(execution_id, BETTER).status == 200, "asked for better, results may be read again"
+    first, again = (api.poll(execution_id, BETTER) for _ in range(2))
+    assert first.status == again.status == 200, "asked for better, results may be read again"
+    assert first.body == again.body
+    assert "extracted_text" in api.poll(execution_id, BETTER, include_extracted_text="true").body["message"][0]
     done = api.poll(execution_id)
     assert (done.status, done.body["status"]) == (200, "COMPLETED")
     (item,) = done.body["message"]

@@ -14,6 +14,8 @@ import pytest
 import redis
 
 from docfleet.backend import limits, waiting
+from docfleet.backend.deployments.cache import LARGEST_BYTES, TTL_SECONDS, ResultCache
+from docfleet.backend.deployments.options import Include
 from docfleet.backend.limits import GLOBAL, Slots, redis_url
 from docfleet.backend.refusals import Refused
 from docfleet.backend.waiting import Waiting
@@ -204,3 +206,31 @@ def test_a_waiter_looks_at_the_row_and_notices_who_went_away(monkeypatch: pytest
         here.signal("e")
 
     asyncio.run(scenario())
+
+
+class _Execution:
+    """What the cache asks of an execution's row."""
+
+    def __init__(self, number: int) -> None:
+        self.workflow_id, self.id = "w", f"e{number}"
+
+
+def test_results_are_kept_for_a_while_and_by_what_was_asked_for(url: str, client: redis.Redis) -> None:
+    cache: Any = ResultCache(url)
+    plain, full = Include(), Include(metadata=True, metrics=True, extracted_text=True)
+    assert cache.get(_Execution(1), plain) is None
+    cache.put(_Execution(1), plain, [{"file": "a", "result": {"output": 1}}])
+    assert cache.get(_Execution(1), plain) == [{"file": "a", "result": {"output": 1}}]
+    assert cache.get(_Execution(1), full) is None and cache.get(_Execution(2), plain) is None
+    assert 0 < int(client.ttl("api_results:w:e1")) <= TTL_SECONDS
+    cache.put(_Execution(3), plain, [{"file": "x" * LARGEST_BYTES}])
+    assert client.keys("api_results:w:e3") == []
+    cache.close()
+
+
+@pytest.mark.parametrize("away", [None, "redis://127.0.0.1:1/0"])
+def test_without_redis_results_come_from_the_rows(away: str | None) -> None:
+    cache: Any = ResultCache(away)
+    cache.put(_Execution(1), Include(), [{"file": "a"}])
+    assert cache.get(_Execution(1), Include()) is None
+    cache.close()

@@ -21,6 +21,7 @@ from docfleet.backend.auth.guard import Guard
 from docfleet.backend.db import THREADS, Database
 from docfleet.backend.deployments import management, platform
 from docfleet.backend.deployments import public as deployments_public
+from docfleet.backend.deployments.cache import ResultCache
 from docfleet.backend.deployments.calls import Calls
 from docfleet.backend.dispatch import CeleryDispatcher, Dispatcher
 from docfleet.backend.encryption import Cipher
@@ -101,7 +102,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     """
     database = Database(settings.database_url)
     slots = Slots(settings.redis_url, settings.api_concurrent_limit_org, settings.api_concurrent_limit_global)
-    waiting, staging = Waiting(), Staging(settings.execution_storage_root)
+    waiting, staging, cache = Waiting(), Staging(settings.execution_storage_root), ResultCache(settings.redis_url)
     database.after_commit = Endings(waiting, slots, staging)
     cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
     sender = dispatcher or CeleryDispatcher(settings.broker_url)
@@ -124,6 +125,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
                 await asyncio.gather(following, return_exceptions=True)
             await anyio.to_thread.run_sync(sender.close)
             slots.close()
+            cache.close()
             database.close()
 
     internal = Router(
@@ -164,7 +166,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "tool_registry": _value(tools),
             "slots": _value(slots),
             "staging": _value(staging),
-            "calls": _value(Calls(database, sender, cipher, settings, tools, waiting, slots, staging)),
+            "calls": _value(Calls(database, sender, cipher, settings, tools, waiting, slots, staging, cache)),
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
         signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry, Slots, Staging, Calls],

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from docfleet.backend.db import Database, Record
 from docfleet.backend.deployments import results
+from docfleet.backend.deployments.cache import ResultCache
 from docfleet.backend.deployments.management import path_of
 from docfleet.backend.deployments.options import CallOptions, Include
 from docfleet.backend.dispatch import Dispatcher
@@ -57,6 +58,7 @@ class Calls:
         waiting: Waiting,
         slots: Slots,
         staging: Staging,
+        cache: ResultCache,
     ) -> None:
         self.database = database
         self.dispatcher = dispatcher
@@ -65,6 +67,7 @@ class Calls:
         self.waiting = waiting
         self.slots = slots
         self.staging = staging
+        self.cache = cache
         self._tools = tools
 
     def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
@@ -128,7 +131,11 @@ class Calls:
                 return Answer(status, acknowledged=True)
             if results.expired(connection, row, self.settings.execution_result_ttl_seconds):
                 raise Refused(410, "expired", "the results have expired: send the files again")
-            items = results.items(connection, row, include)
+            items = None if once else self.cache.get(row, include)
+            if items is None:
+                items = results.items(connection, row, include)
+                if not once:
+                    self.cache.put(row, include, items)
         if once:
             with self.database.writing() as connection:
                 if not results.acknowledge(connection, row):
