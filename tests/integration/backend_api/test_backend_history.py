@@ -116,6 +116,18 @@ def test_files_of_another_running_execution_are_left_to_it(api: Any) -> None:
     assert second.register(files, page=2)["registered"] == 2
 
 
+def test_what_was_delivered_when_the_stop_came_is_not_taken_again(api: Any) -> None:
+    workflow = api.workflow()
+    files = api.documents(3)
+    first = api.run(workflow).ready(files)
+    delivered, failed, _ = first.take(3)
+    api.post(f"/api/v1/executions/{first.id}/stop")
+    refused = first.report([delivered])["refused"] + first.report([failed], status="ERROR")["refused"]
+    assert [item["reason"] for item in refused] == ["already_final", "already_final"]
+    assert [file["status"] for file in first.files()] == ["STOPPED"] * 3
+    assert _skipped(api, workflow, files) == {"already_processed": 1}
+
+
 def test_a_row_without_path_stands_for_the_file_anywhere(api: Any) -> None:
     workflow = api.workflow()
     body = {"workflow_id": workflow, "file_hash": "h1", "is_api": True, "file_path": "x", "status": "COMPLETED"}

@@ -53,6 +53,7 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
         ):
             rows[row.id] = row
     fresh: dict[str, FileOutcome] = {}
+    late: list[tuple[Record, FileOutcome]] = []
     for outcome in outcomes:
         found = rows.get(outcome.file_execution_id)
         again = fresh.get(outcome.file_execution_id)
@@ -65,6 +66,8 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
                 answer.written += 1
             else:
                 _refuse(answer, outcome, "already_final")
+                if (found.status, outcome.status) == (ExecutionStatus.STOPPED, ExecutionStatus.COMPLETED):
+                    late.append((found, outcome))
         elif found.status == ExecutionStatus.EXECUTING.value:
             fresh[found.id] = outcome
             answer.written += 1
@@ -74,7 +77,8 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
     state.finish_files(connection, [_row(row, outcome) for row, outcome in pairs])
     results.keep(connection, execution, [outcome for _, outcome in pairs])
     if execution.api_deployment_id is None or execution.use_file_history:
-        history.record(connection, [_history(execution, row, outcome) for row, outcome in pairs])
+        # A stop came between delivery and report: the file stays STOPPED, but is not delivered by the next run again.
+        history.record(connection, [_history(execution, row, outcome) for row, outcome in pairs + late])
     usage.record(connection, execution.organization_id, [outcome for _, outcome in pairs])
 
 
