@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 import click
-from rich.box import HORIZONTALS
 from rich.console import Console
-from rich.panel import Panel
+from rich.rule import Rule
 from rich.text import Text
 
 from docfleet.cli.apply import curl
@@ -55,7 +54,10 @@ def command(data: Path, json_output: bool) -> int:
                 if json_output:
                     click.echo(json.dumps(_description(system)))
                 else:
-                    console.print(_box(system, client), soft_wrap=True)
+                    # Between two rules and not in a panel: a panel crops, and pads what is copied behind a backslash.
+                    console.print(Rule("Docfleet is ready", style="none"))
+                    console.print(_page(system, client), soft_wrap=True)
+                    console.print(Rule("Ctrl-C stops everything", style="none"))
                 while not interrupts.requested():
                     system.check()
                     time.sleep(_CHECK_SECONDS)
@@ -84,7 +86,7 @@ def _description(system: EmbeddedSystem) -> dict[str, object]:
     }
 
 
-def _box(system: EmbeddedSystem, client: ManagementClient) -> Panel:
+def _page(system: EmbeddedSystem, client: ManagementClient) -> Text:
     addresses = system.addresses
     lines = [
         ("backend", f"{addresses.backend_url}/api/v1"),
@@ -100,8 +102,9 @@ def _box(system: EmbeddedSystem, client: ManagementClient) -> Panel:
     for name, value in lines:
         text.append(f"{name:<14}", style="dim").append(f"{value}\n")
     text.append(
-        f"\ncurl -H 'Authorization: Bearer {addresses.key}' \\\n"
-        f"  -H 'X-Organization-ID: {ORGANIZATION_ID}' {addresses.backend_url}/api/v1/workflows"
+        f"\ncurl -H 'X-Organization-ID: {ORGANIZATION_ID}' \\\n"
+        f"  -H 'Authorization: Bearer {addresses.key}' \\\n"
+        f"  {addresses.backend_url}/api/v1/workflows"
     )
     apis = [row for row in client.listing("deployments") if row.get("is_active", True)]
     if apis:
@@ -109,4 +112,4 @@ def _box(system: EmbeddedSystem, client: ManagementClient) -> Panel:
         text.append(f"\nKEY is shown once, when it is made: docfleet keys create --api {apis[0]['api_name']}", "dim")
     else:
         text.append("\n\ndocfleet apply examples/invoice-api.yaml   publishes a workflow as an API", "dim")
-    return Panel(text, title="Docfleet is ready", subtitle="Ctrl-C stops everything", box=HORIZONTALS, expand=False)
+    return text

@@ -35,7 +35,7 @@ _EMPTY = {
 }
 _SKIPPED: dict[str, str] = {
     SkipReason.DUPLICATE: "listed twice",
-    SkipReason.ALREADY_PROCESSED: "already processed in an earlier run",
+    SkipReason.ALREADY_PROCESSED: "already processed in an earlier run (--no-history takes them again)",
     SkipReason.ATTEMPTS_EXHAUSTED: "given up: failed too often in earlier runs",
     SkipReason.ACTIVE_ELSEWHERE: "being processed by another execution",
     SkipReason.OVER_LIMIT: "over the limit of maxFiles",
