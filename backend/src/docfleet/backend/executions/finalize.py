@@ -71,7 +71,7 @@ def _by_counts(connection: Connection, execution: Record, counts: Counts) -> boo
     )
     fields = {}
     if status is ExecutionStatus.ERROR:
-        fields["error_message"] = f"all {counts.error} files failed; the files say why"
+        fields["error_message"] = "no file succeeded; each file says why"
     return _end(connection, execution, status, counts, **fields)
 
 
