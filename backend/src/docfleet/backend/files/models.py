@@ -50,7 +50,8 @@ file_executions = Table(
     Column("data", Json, nullable=False, comment="the FileHashData as registered"),
     Column("status", String(20), nullable=False),
     Column("attempt", Integer, nullable=False, comment="fencing token"),
-    Column("strikes", Integer, nullable=False, comment="claims that were not given back"),
+    Column("strikes", Integer, nullable=False, comment="processes it killed while their worker lived"),
+    Column("losses", Integer, nullable=False, server_default="0", comment="leases that ran out with their worker"),
     Column("owner", Text, nullable=True),
     Column("lease_until", Float, nullable=False, comment="epoch seconds; 0 means free"),
     Column("redispatched_at", Float, nullable=True),
@@ -110,4 +111,13 @@ file_results = Table(
     Column("result", Json, nullable=True, comment="output, metadata and metrics of an API's run"),
     Column("metadata", Json, nullable=True),
     Column("created_at", Float, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("file_execution_id", ForeignKey("file_executions.id", ondelete="CASCADE"), primary_key=True),
+    Column("execution_id", String(36), nullable=False, index=True),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of what was delivered, as its sink counts it"),
+    Column("delivered_at", Float, nullable=False),
 )
