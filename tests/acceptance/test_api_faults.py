@@ -62,5 +62,5 @@ def test_a_call_with_one_file_costs_at_most_eight_internal_calls() -> None:
     with CountedFleet(workers=WORKERS, counted=True) as fleet:
         calls = calls_of_one(fleet, publish(fleet))
     assert 0 < sum(calls.values()) <= MOST_CALLS, calls
-    for end in ("/files/register/", "/start/", "/files/claim/", "/files/report/", "/finalize/"):
+    for end in ("/files/register/", "/files/claim/", "/files/report/"):
         assert any(path.endswith(end) for path in calls), f"no call to {end} was counted"

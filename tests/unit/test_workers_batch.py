@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from typing import Any
 
@@ -15,7 +16,7 @@ from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 from docfleet.workers.shared.infrastructure.process import shutdown
-from docfleet.workers.shared.workflow.execution.batch import BatchRun
+from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_request
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 
@@ -65,10 +66,16 @@ def batch_run(backend: Any, files: Any, has_to_leave: Any) -> tuple[BatchRun, Le
     return run, leases
 
 
+def first_claim(backend: Backend, leases: LeaseKeeper) -> tuple[ClaimResponse, float]:
+    batch = FileBatchData(file_data=WorkerFileData(workflow_id="w", execution_id="e", organization_id="o"))
+    asked = time.monotonic()
+    return backend.claim("e", claim_request(batch, leases, 2)), asked
+
+
 def test_told_to_leave_it_ends_after_the_file_it_is_at_and_gives_the_rest_back() -> None:
     backend, files = Backend(), Files()
     run, leases = batch_run(backend, files, lambda: len(files.begun) >= 3)
-    result = run.run()
+    result = run.run(*first_claim(backend, leases))
     assert files.begun == backend.reported == ["f1", "f2", "f3"]
     assert backend.released == ["f4"] and leases.held() == []
     assert run.unfinished and result.successful_files == 3 and not result.errors
@@ -77,7 +84,7 @@ def test_told_to_leave_it_ends_after_the_file_it_is_at_and_gives_the_rest_back()
 def test_the_soft_time_limit_costs_the_slow_file_alone() -> None:
     backend, files = Backend(), Files(slow="f3")
     run, leases = batch_run(backend, files, lambda: False)
-    result = run.run()
+    result = run.run(*first_claim(backend, leases))
     assert backend.reported == ["f1", "f2"] and backend.released == ["f4"]
     assert [lease.file_execution_id for lease in leases.held()] == ["f3"]
     assert run.unfinished and "n3" in result.errors[0]

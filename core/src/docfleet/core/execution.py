@@ -126,28 +126,6 @@ class ExecutionContext(Wire):
 # -- register ----------------------------------------------------------------------------------------------
 
 
-class RegisterRequest(Wire):
-    """One page of listed files, in listing order; ``page`` counts from 1. Repeating a page is harmless.
-
-    ``limit`` is ``maxFiles``: how many files the execution may have in all.
-    """
-
-    page: int
-    files: list[FileHashData]
-    limit: int | None = None
-
-
-class RegisterResponse(Wire):
-    """``registered`` and ``skipped`` (by ``SkipReason``) of this page; ``total_files`` so far; ``full`` when
-    ``limit`` is reached; ``stop`` when the execution is final."""
-
-    registered: int
-    total_files: int
-    skipped: dict[str, int] = {}
-    full: bool = False
-    stop: bool = False
-
-
 class StartRequest(Wire):
     """The source is listed to its end: ``batch_count`` batches are about to be sent."""
 
@@ -167,6 +145,31 @@ class StartResponse(Wire):
     reason: str | None = None
 
 
+class RegisterRequest(Wire):
+    """One page of listed files, in listing order; ``page`` counts from 1. Repeating a page is harmless.
+
+    ``limit`` is ``maxFiles``: how many files the execution may have in all. ``start`` comes with a page that is the
+    whole listing, and counts only when every file of it was registered: it was planned for that many.
+    """
+
+    page: int
+    files: list[FileHashData]
+    limit: int | None = None
+    start: StartRequest | None = None
+
+
+class RegisterResponse(Wire):
+    """``registered`` and ``skipped`` (by ``SkipReason``) of this page; ``total_files`` so far; ``full`` when
+    ``limit`` is reached; ``stop`` when the execution is final; ``started`` when the request's ``start`` counted."""
+
+    registered: int
+    total_files: int
+    skipped: dict[str, int] = {}
+    full: bool = False
+    stop: bool = False
+    started: StartResponse | None = None
+
+
 # -- claim, renew, report ----------------------------------------------------------------------------------
 
 
@@ -174,7 +177,8 @@ class ClaimRequest(Wire):
     """Ask for up to ``limit`` files, each under a lease of ``lease_seconds``.
 
     A slice (``batch_index`` of ``batch_count``) takes its own files first, then files of its siblings that
-    nobody works on. With ``file_execution_ids`` only those are considered.
+    nobody works on. With ``file_execution_ids`` only those are considered. ``with_context`` asks for the execution's
+    context in the same answer.
     """
 
     owner: str
@@ -183,6 +187,7 @@ class ClaimRequest(Wire):
     batch_index: int = 0
     batch_count: int = 1
     file_execution_ids: list[str] = []
+    with_context: bool = False
 
 
 class FileClaim(Wire):
@@ -195,12 +200,14 @@ class FileClaim(Wire):
 
 class ClaimResponse(Wire):
     """``claims`` to work on now. ``already_done`` and ``active_elsewhere`` count the explicitly named files
-    that are not: finished, or under another worker's lease. ``stop``: the execution is final."""
+    that are not: finished, or under another worker's lease. ``stop``: the execution is final. ``context``: when it
+    was asked for; it holds credentials."""
 
     claims: list[FileClaim] = []
     already_done: int = 0
     active_elsewhere: int = 0
     stop: bool = False
+    context: ExecutionContext | None = None
 
 
 class Lease(Wire):

@@ -85,11 +85,15 @@ def register_files(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> RegisterResponse:
-    """Write one page of the listing as rows, numbered 1..N, and say what was left out and why."""
+    """Write one page of the listing as rows, numbered 1..N, and say what was left out and why. A page that is the
+    whole listing may bring the start along."""
     with database.writing() as connection:
-        return register.register(
+        answer = register.register(
             connection, organization_id, str(execution_id), data, settings.max_file_execution_count
         )
+        if data.start is not None and not answer.stop and answer.total_files == len(data.files) > 0:
+            answer.started = register.start(connection, organization_id, str(execution_id), data.start)
+        return answer
 
 
 @post(f"{PREFIX}/start", status_code=200, sync_to_thread=True)
@@ -109,16 +113,20 @@ def claim_files(
     execution_id: FromPath[UUID],
     data: JSONBody[ClaimRequest],
     database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> ClaimResponse:
-    """Take files under a lease."""
+    """Take files under a lease; with the execution's context when it is asked for."""
     with database.writing() as connection:
         execution = repository.lock_execution(connection, organization_id, str(execution_id))
         answer = claims.claim(connection, execution, data, settings.max_file_attempts)
         if not answer.claims and not answer.stop and finalize.when_done(connection, execution):
             answer.stop = True
-        return answer
+    if data.with_context:
+        with database.reading() as connection:
+            answer.context = context.build(connection, cipher, organization_id, str(execution_id))
+    return answer
 
 
 @post(f"{PREFIX}/files/renew", status_code=200, sync_to_thread=True)

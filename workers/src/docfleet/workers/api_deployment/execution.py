@@ -20,7 +20,7 @@ def orchestrate(
     organization_id: str, workflow_id: str, execution_id: str, hash_values_of_files: dict[str, Any]
 ) -> dict[str, Any]:
     """Register the files of the message, send the batches; the ``Orchestrated`` as a dict."""
-    context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id, workflow_id)
+    context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id)
     files = list(FileProcessingUtils.convert_file_hash_data(hash_values_of_files).values())
     orchestrator = Orchestrator(current_app, api, context, API_QUEUES)
     if not files:

@@ -17,7 +17,7 @@ from docfleet.core.names import TaskName
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.process.shutdown import shutting_down
-from docfleet.workers.shared.workflow.execution.batch import BatchRun
+from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_request
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
@@ -30,7 +30,8 @@ MARGIN_SECONDS = 60.0
 
 def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bool) -> BatchExecutionResult:
     """Process the batch. What goes wrong with the batch as a whole is in the result's ``errors``; the rows and
-    their leases see to it that its files are handed out again. A batch outside a chord calls the callback itself."""
+    their leases see to it that its files are handed out again. A batch outside a chord does the callback's part: it
+    cleans up after the report that ended the execution, and calls the callback where it saw no end."""
     try:
         return _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
     except SoftTimeLimitExceeded:
@@ -46,11 +47,14 @@ def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bo
 
 def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -> BatchExecutionResult:
     data = batch.file_data
-    context, api = WorkerExecutionContext.setup_execution_context(
-        data.organization_id, data.execution_id, data.workflow_id
-    )
-    files = api.files(data.organization_id)
+    api = WorkerExecutionContext.bind(data.organization_id, data.execution_id)
+    files, limit = api.files(data.organization_id), api.settings.claim_limit
     with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
+        asked = time.monotonic()
+        claimed = files.claim(data.execution_id, claim_request(batch, leases, limit, with_context=True))
+        # A backend of the version before knows no contexts in claims.
+        context = claimed.context or api.executions(data.organization_id).context(data.execution_id)
+        WorkerExecutionContext.remember(context)
         file_run = FileRun(context, api.settings, api.tools, leases)
         deadline = _deadline(app, context, api)
         run = BatchRun(
@@ -58,17 +62,22 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
             files,
             leases,
             file_run,
-            claim_limit=api.settings.claim_limit,
+            claim_limit=limit,
             has_to_leave=lambda: shutting_down() or time.monotonic() >= deadline,
         )
         try:
-            result = run.run()
+            result = run.run(claimed, asked)
         finally:
             file_run.close()
     queues = queues_of(context)
     if run.unfinished:
         app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=queues.files.value)
-    if not in_chord:
+    if in_chord:
+        return result
+    if run.ended:
+        # What the callback would do is done but for this: the report itself ended the execution.
+        WorkerExecutionContext.delete_files(api, data.organization_id, context.execution.workflow_id, data.execution_id)
+    else:
         _send_callback(app, batch, queues)
     return result
 

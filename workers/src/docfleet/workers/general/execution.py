@@ -18,7 +18,7 @@ def orchestrate(
     organization_id: str, workflow_id: str, execution_id: str, *, scheduled: bool, pipeline_id: str | None
 ) -> dict[str, Any]:
     """List the source and send the batches; the ``Orchestrated`` as a dict."""
-    context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id, workflow_id)
+    context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id)
     file_data = WorkerFileData(
         workflow_id=context.execution.workflow_id,
         execution_id=execution_id,

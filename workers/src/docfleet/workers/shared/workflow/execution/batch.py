@@ -61,11 +61,15 @@ class BatchRun:
         self._result = BatchExecutionResult(organization_id=batch.file_data.organization_id)
         self.unfinished = False
         """True when it had to leave before it was done: files are left for another batch."""
+        self.ended = False
+        """True when its report was the last of the execution, which is final since."""
 
-    def run(self) -> BatchExecutionResult:
-        """Process until there is nothing left to claim, the execution is stopped, or it has to leave."""
-        asked = time.monotonic()
-        claims = self._take(self._client.claim(self._execution_id, self._claim_request()), asked)
+    def run(self, claimed: ClaimResponse, asked: float) -> BatchExecutionResult:
+        """Process until there is nothing left to claim, the execution is stopped, or it has to leave.
+
+        ``claimed`` is the answer to the first ``claim_request``, sent at ``asked`` on the monotonic clock.
+        """
+        claims = self._take(claimed, asked)
         while claims:
             for position, claim in enumerate(claims):
                 if self._leases.stopped:
@@ -105,7 +109,11 @@ class BatchRun:
 
     def _report(self, *, claim_next: bool, release: list[Lease] | None = None) -> list[FileClaim]:
         """Send what is known and, when wanted, ask for the next files: one call."""
-        claim = self._claim_request() if claim_next and not self._leases.stopped else None
+        claim = (
+            claim_request(self._batch, self._leases, self._claim_limit)
+            if claim_next and not self._leases.stopped
+            else None
+        )
         if not (self._outcomes or release or claim):
             return []
         reported = [outcome.file_execution_id for outcome in self._outcomes]
@@ -130,6 +138,7 @@ class BatchRun:
             log.warning("report.refused", file_execution_id=refused.file_execution_id, reason=refused.reason)
         if answer.stop:
             self._leases.stop()
+            self.ended = not answer.open_files
         return self._take(answer.claim, asked) if answer.claim else []
 
     def _take(self, answer: ClaimResponse, asked: float) -> list[FileClaim]:
@@ -152,12 +161,15 @@ class BatchRun:
         self._result.execution_time = round(time.monotonic() - self._started, 4)
         return self._result
 
-    def _claim_request(self) -> ClaimRequest:
-        return ClaimRequest(
-            owner=self._leases.owner,
-            lease_seconds=self._leases.lease_seconds,
-            limit=max(self._claim_limit, len(self._batch.files)),
-            batch_index=self._batch.batch_index,
-            batch_count=self._batch.batch_count,
-            file_execution_ids=[file_execution_id for file_execution_id, _ in self._batch.files],
-        )
+
+def claim_request(batch: FileBatchData, leases: LeaseKeeper, limit: int, *, with_context: bool = False) -> ClaimRequest:
+    """Ask for up to ``limit`` files of the batch, or for all that it names."""
+    return ClaimRequest(
+        owner=leases.owner,
+        lease_seconds=leases.lease_seconds,
+        limit=max(limit, len(batch.files)),
+        batch_index=batch.batch_index,
+        batch_count=batch.batch_count,
+        file_execution_ids=[file_execution_id for file_execution_id, _ in batch.files],
+        with_context=with_context,
+    )

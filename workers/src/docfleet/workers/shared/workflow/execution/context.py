@@ -30,16 +30,19 @@ class WorkerExecutionContext:
         return internal_api()
 
     @staticmethod
-    def setup_execution_context(
-        organization_id: str, execution_id: str, workflow_id: str
-    ) -> tuple[ExecutionContext, InternalApi]:
+    def setup_execution_context(organization_id: str, execution_id: str) -> tuple[ExecutionContext, InternalApi]:
         """``bind``, then fetch the execution's context: one call. Raises ``NotFound`` when it belongs to
         another organization, ``BackendUnavailable`` when the backend does not answer."""
         api = WorkerExecutionContext.bind(organization_id, execution_id)
-        structlog.contextvars.bind_contextvars(workflow_id=workflow_id)
         context = api.executions(organization_id).context(execution_id)
-        StateStore.set(LOG_EVENTS_ID, context.execution.execution_log_id or context.execution.pipeline_id)
+        WorkerExecutionContext.remember(context)
         return context, api
+
+    @staticmethod
+    def remember(context: ExecutionContext) -> None:
+        """Bind what the context says to this task and its log lines."""
+        structlog.contextvars.bind_contextvars(workflow_id=context.execution.workflow_id)
+        StateStore.set(LOG_EVENTS_ID, context.execution.execution_log_id or context.execution.pipeline_id)
 
     @staticmethod
     def delete_files(api: InternalApi, organization_id: str, workflow_id: str, execution_id: str) -> None:

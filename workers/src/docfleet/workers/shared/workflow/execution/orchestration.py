@@ -23,6 +23,7 @@ from docfleet.core.execution import (
     FinalizeRequest,
     RegisterRequest,
     StartRequest,
+    StartResponse,
 )
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import QueueName, TaskName
@@ -122,12 +123,12 @@ class Orchestrator:
         Raises ``DependencyError`` when the backend stays away; a later delivery of the task goes on from there.
         """
         try:
-            total, listed, stop = self._register(source, max_files)
+            total, listed, stop, started = self._register(source, max_files)
             if stop:
                 return self._result("skipped", total=total, final=True)
             if total == 0:
                 return self._nothing_to_do(listed)
-            return self._send(file_data, total)
+            return self._send(file_data, total, started)
         except DependencyError:
             raise
         except DocfleetError as error:
@@ -139,23 +140,31 @@ class Orchestrator:
         self._executions.finalize(self._execution_id, FinalizeRequest(error=error.message, error_code=error.code))
         return self._result("error", error=error.message, final=True)
 
-    def _register(self, source: Source, max_files: int | None) -> tuple[int, int, bool]:
-        """Write the stream as rows, page by page. Returns files registered, files listed, and whether to stop."""
+    def _register(
+        self, source: Source, max_files: int | None
+    ) -> tuple[int, int, bool, tuple[StartRequest, StartResponse] | None]:
+        """Write the stream as rows, page by page. Returns files registered, files listed, whether to stop, and how it
+        was started if a page brought the start along."""
         total = listed = 0
+        started = None
         for number, page in enumerate(itertools.batched(_listing(source), REGISTER_PAGE), start=1):
             listed += len(page)
+            # A first page that is not full is the whole listing: it starts the execution in the same call.
+            start = self._plan(len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
             answer = self._executions.register(
-                self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files)
+                self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files, start=start)
             )
             total = answer.total_files
+            if start is not None and answer.started is not None:
+                started = start, answer.started
             for reason, count in answer.skipped.items():
                 self._skipped[reason] = self._skipped.get(reason, 0) + count
             if answer.stop:
-                return total, listed, True
+                return total, listed, True, None
             if answer.full:
                 break
         log.info("source.listed", listed=listed, registered=total, skipped=self._skipped)
-        return total, listed, False
+        return total, listed, False, started
 
     def _nothing_to_do(self, listed: int) -> Orchestrated:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
@@ -163,19 +172,28 @@ class Orchestrator:
         log.info("execution.empty", reason=reason.value)
         return self._result("completed", final=True)
 
-    def _send(self, file_data: WorkerFileData, total: int) -> Orchestrated:
-        batches = batch_count(total, self._parallel()) if total > 1 else 1
-        # Planned once, for the whole run, before there are batches; a batch only looks its files up.
-        file_data.q_file_no_list = plan_review(self._execution_id, total, self._context.manual_review.review_percentage)
-        started = self._executions.start(
-            self._execution_id, StartRequest(batch_count=batches, q_file_no_list=file_data.q_file_no_list)
+    def _plan(self, total: int) -> StartRequest:
+        """How ``total`` files are carried out. Planned once, for the whole run, before there are batches; a batch only
+        looks its files up."""
+        return StartRequest(
+            batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
+            q_file_no_list=plan_review(self._execution_id, total, self._context.manual_review.review_percentage),
         )
-        if started.status == "skipped":
-            log.info("orchestration.skipped", reason=started.reason)
-            return self._result("skipped", total=total, final=started.reason in _ENDED)
-        self._dispatch(create_batches(file_data, batches), file_data)
-        log.info("execution.dispatched", files=total, batches=batches)
-        return self._result("orchestrated", total=total, batches=batches)
+
+    def _send(
+        self, file_data: WorkerFileData, total: int, started: tuple[StartRequest, StartResponse] | None
+    ) -> Orchestrated:
+        if started is None:
+            plan = self._plan(total)
+            started = plan, self._executions.start(self._execution_id, plan)
+        plan, answer = started
+        if answer.status == "skipped":
+            log.info("orchestration.skipped", reason=answer.reason)
+            return self._result("skipped", total=total, final=answer.reason in _ENDED)
+        file_data.q_file_no_list = plan.q_file_no_list
+        self._dispatch(create_batches(file_data, plan.batch_count), file_data)
+        log.info("execution.dispatched", files=total, batches=plan.batch_count)
+        return self._result("orchestrated", total=total, batches=plan.batch_count)
 
     def _dispatch(self, batches: list[FileBatchData], file_data: WorkerFileData) -> None:
         queue = self._queues.files.value
