@@ -42,7 +42,7 @@ class Published:
         name = f"api-{uuid.uuid4().hex[:12]}"
         ends = {"source": {"connector": "api"}, "destination": {"connector": "api"}}
         client.put_workflow({"name": name, "tools": list(tools) or [NO_OP], **ends})
-        applied = client.apply("deployments", {"api_name": name, "workflow": name}, dry_run=False)
+        applied = client.apply("deployments", {"api_name": name, "workflow": name})
         key = str(client.create_key("deployment", name, "test", None)["key"])
         return cls(client, name, client.absolute(applied.url or ""), key)
 

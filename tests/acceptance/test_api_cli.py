@@ -20,7 +20,7 @@ tools: [{{tool: passthrough, settings: {{copy: false}}}}]
 """
 
 
-def docfleet(fleet: Fleet, *arguments: str) -> str:
+def docfleet(fleet: Fleet, *arguments: str, fails: int = 0) -> str:
     done = subprocess.run(
         [*DOCFLEET, *arguments, "--data", str(fleet.data)],
         capture_output=True,
@@ -29,8 +29,8 @@ def docfleet(fleet: Fleet, *arguments: str) -> str:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
+    assert done.returncode == fails, done.stderr + done.stdout
+    return done.stderr if fails else done.stdout
 
 
 def call(url: str, key: str, files: list[tuple[str, bytes]], **fields: str) -> tuple[int, Any]:
@@ -101,6 +101,28 @@ def test_applying_again_changes_nothing_and_a_change_is_shown(fleet: Fleet, tmp_
     assert docfleet(fleet, "apply", str(file), "--dry-run") == planned, "a dry run changed something"
     docfleet(fleet, "apply", str(file))
     assert docfleet(fleet, "apply", str(file)) == again
+
+
+def test_what_is_refused_in_part_changes_nothing_at_all(fleet: Fleet, tmp_path: Path) -> None:
+    name = f"api-{uuid.uuid4().hex[:8]}"
+    file = tmp_path / "api.yaml"
+    published = API.format(name=name)
+    file.write_text(published)
+    docfleet(fleet, "apply", str(file))
+    renamed = published.replace(f"api: {{name: {name}", f"api: {{name: {name}-2").replace("copy: false", "copy: true")
+    for options in (["--dry-run"], []):
+        file.write_text(renamed)
+        refused = docfleet(fleet, "apply", str(file), *options, fails=1)
+        assert f"published as '{name}' already" in refused and "DELETE /api/v1/deployments/" in refused
+        file.write_text(published)
+        assert docfleet(fleet, "apply", str(file), "--dry-run").count("unchanged") == 2
+    # Under another name the workflow is a new one; the dry run tells all of it before it is there.
+    file.write_text(published.replace(f"workflow: {{name: {name}", f"workflow: {{name: {name}-2"))
+    planned, done = docfleet(fleet, "apply", str(file), "--dry-run"), docfleet(fleet, "apply", str(file))
+    assert done == planned.replace("would change", "changed").replace("would be created", "created").replace(
+        "nothing was changed (--dry-run)\n", ""
+    )
+    assert f"~ API {name}: changed: workflow\n" in done
 
 
 def test_a_pipeline_gets_a_url_that_starts_it(fleet: Fleet, tmp_path: Path) -> None:

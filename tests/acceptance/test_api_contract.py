@@ -167,7 +167,7 @@ def test_a_key_opens_what_it_is_for(fleet: Fleet, api: Published) -> None:
     assert refusal(api.poll("no-uuid")) == (400, "validation_error", "execution_id")
     assert refusal(request(api.url[:-1] + "x/", "GET", None, api.authorized, execution_id=begun))[0] == 404
     assert api.poll(begun).status == 200
-    api.client.apply("deployments", {"api_name": api.name, "workflow": api.name, "is_active": False}, dry_run=False)
+    api.client.apply("deployments", {"api_name": api.name, "workflow": api.name, "is_active": False})
     assert refusal(api.post(("a.txt", "a")))[0] == 404
 
 
@@ -187,7 +187,7 @@ def test_a_pipeline_is_triggered_with_its_key_while_it_is_active(fleet: Fleet, t
             },
         }
     )
-    applied = fleet.client.apply("pipelines", {"name": name, "workflow": name}, dry_run=False)
+    applied = fleet.client.apply("pipelines", {"name": name, "workflow": name})
     key = str(fleet.client.create_key("pipeline", name, "test", None)["key"])
     url, authorized = fleet.client.absolute(applied.url or ""), {"Authorization": f"Bearer {key}"}
     answer = request(url, "POST", b"", authorized)
@@ -196,7 +196,7 @@ def test_a_pipeline_is_triggered_with_its_key_while_it_is_active(fleet: Fleet, t
     until(lambda: fleet.client.execution(answer.body["execution_id"]).execution.status.value == "COMPLETED")
     assert refusal(request(url, "POST", b"", {}))[0] == 403
     assert refusal(request(url, "POST", b"", Published.publish(fleet).authorized))[0] == 401
-    fleet.client.apply("pipelines", {"name": name, "workflow": name, "active": False}, dry_run=False)
+    fleet.client.apply("pipelines", {"name": name, "workflow": name, "active": False})
     assert refusal(request(url, "POST", b"", authorized))[0] == 422
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from click.testing import CliRunner
 from docfleet.cli.apply import difference
 from docfleet.cli.connection import connect
 from docfleet.cli.data_folder import DataFolder, announced
-from docfleet.cli.main import cli
+from docfleet.cli.main import cli, main
 from docfleet.cli.system import EmbeddedSystem
 from docfleet.cli.workflow_file import WorkflowFileInvalid, read_workflow
 from docfleet.core.errors import ConfigurationError
@@ -96,26 +98,105 @@ def test_without_an_address_the_remedy_is_said(tmp_path: Path, monkeypatch: pyte
         connect("ftp://x", "k", None, tmp_path)
 
 
-def test_a_difference_shows_what_changes_and_no_secret() -> None:
-    old = {
+def test_a_difference_shows_what_changes() -> None:
+    before = {
         "description": "a",
-        "tools": [{"tool": "x", "settings": {"n": 1}}],
-        "destination": {"connector": "postgresql", "settings": {"password": "*****", "host": "h"}, "columnMode": "d"},
+        "tools": [{"tool": "x", "settings": {"n": 1, "pages": 10}}],
+        "destination": {"connector": "postgresql", "settings": {"password": "****", "host": "h"}},
     }
-    new = {
+    after = {
         "description": "b",
-        "tools": [{"tool": "x", "settings": {"n": 2}}],
-        "destination": {"connector": "postgresql", "settings": {"password": "hunter2", "host": "i"}},
+        "tools": [{"tool": "x", "settings": {"n": 2, "pages": 10}}],
+        "destination": {"connector": "postgresql", "settings": {"password": "**** (changed)", "host": "h"}},
     }
-    assert difference(old, new, ["description", "tools", "destination"]) == [
+    assert difference(before, after) == [
         "- description: a",
         "+ description: b",
         "-     n: 1",
         "+     n: 2",
-        "-     host: h",
-        "+     host: i",
+        "-     password: '****'",
+        "+     password: '**** (changed)'",
     ]
-    assert difference({}, {"description": "b"}, ["description", "is_active"]) == ["+ description: b"]
+    assert difference({"description": "a"}, {"description": ""}) == ["- description: a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            API.replace("passthrough", "passthrough, settings: {day: 2026-01-01}"),
+            "line 2: tools.0.settings.day: a date",
+        ),
+        (API.replace("passthrough", "passthrough, settings: {n: [.inf]}"), "line 2: tools.0.settings.n.0: a number"),
+        (API.replace("passthrough", "passthrough, settings: {1: 2}"), "line 2: 1 is not a text"),
+        (API.replace("passthrough", "passthrough, settings: &a {x: *a}"), "an alias that holds itself"),
+        (API.replace("invoices,", f"{'i' * 101},"), "line 3: api.name: expected str of length <= 100"),
+        (API.replace("passthrough", "passthrough, settings: {password: *hunter2}"), "line 2, column 50: not valid"),
+        (API.replace("passthrough", "passthrough, settings: {password: !hunter2 x}"), "line 2, column 50: not valid"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+            + "".join(
+                f"{key}: &{key} [{','.join([f'*{below}'] * 10)}]\n" for key, below in zip("bcde", "abcd", strict=True)
+            ),
+            "more than 100000 parts",
+        ),
+    ],
+)
+def test_what_yaml_knows_and_json_does_not_is_refused_and_no_secret_shown(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    with pytest.raises(WorkflowFileInvalid) as refused:
+        read_workflow(write(tmp_path, text))
+    assert expected in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (["executions", "show", "nope"], 1, "the execution id (see `docfleet executions list`) is not a UUID: 'nope'"),
+        (["executions", "show", ""], 1, "is not a UUID: ''"),
+        (["executions", "results", "../x"], 1, "is not a UUID"),
+        (["keys", "revoke", "nope"], 1, "the key id (see `docfleet keys list`) is not a UUID"),
+        (["keys", "list", "--organization", "a\nb"], 2, "the organization has characters"),
+        (["keys", "list", "--key", "\u0142"], 2, "the key has characters"),
+        (["keys", "list", "--url", "http://127.0.0.1:99999"], 2, "not an http address"),
+        (["keys", "list", "--url", "http://127.0.0.1:x"], 2, "not an http address"),
+        (["keys", "list"], 1, "Connection refused; check that it runs and that --url is right"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_named(
+    arguments: list[str], code: int, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # nobody listens
+        where = [] if "--url" in arguments else ["--url", f"http://127.0.0.1:{nobody.getsockname()[1]}"]
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, *where, *([] if "--key" in arguments else ["--key", "k"])])
+    assert ended.value.code == code
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (200, b"\xff"), (404, b"Not Found"), (404, b"[]")])
+def test_another_server_is_told_from_a_backend(status: int, body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with pytest.raises(SystemExit) as ended:
+            main(["keys", "list", "--url", f"http://127.0.0.1:{server.server_port}", "--key", "k"])
+        thread.join()
+    assert ended.value.code == 1
+    assert "is not a Docfleet backend: check --url" in capsys.readouterr().err
 
 
 def test_the_address_of_an_api_survives_a_restart_where_its_port_is_free(

@@ -11,12 +11,12 @@ import msgspec
 import yaml
 
 from docfleet.cli.connection import connected
-from docfleet.cli.management import Applied, ManagementClient
-from docfleet.cli.workflow_file import API_CONNECTOR, Workflow, WorkflowFileInvalid, read_workflow
-from docfleet.connectors.registry import connector_info
-from docfleet.core.errors import ConfigurationError, InvalidInput, ReviewUnavailable, ToolError
+from docfleet.cli.management import ManagementClient
+from docfleet.cli.workflow_file import Api, Workflow, WorkflowFileInvalid, read_workflow
+from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, ReviewUnavailable, ToolError
 
 KEY_NAME = "docfleet apply"
+_WORDS = {"workflows": "workflow", "deployments": "API", "pipelines": "pipeline"}
 
 
 @click.command("apply")
@@ -30,90 +30,102 @@ def command(file: Path, dry_run: bool, client: ManagementClient) -> int:
     """
     workflow = read_workflow(file)
     try:
-        created = _apply(client, "workflows", "workflow", workflow.document, dry_run=dry_run).created
-        if workflow.api:
-            _publish(client, "deployments", _deployment(workflow), dry_run=dry_run, new_workflow=created)
-        elif workflow.pipeline:
-            _publish(client, "pipelines", _pipeline(workflow), dry_run=dry_run, new_workflow=created)
-    except (InvalidInput, ConfigurationError, ToolError, ReviewUnavailable) as error:
+        # Everything is checked before anything is written: what is refused changes nothing.
+        plans = _plans(client, workflow)
+        for plan in plans:
+            click.echo(plan.describe(dry_run=dry_run))
+            if not dry_run and (plan.created or plan.changed):
+                _carry_out(client, plan)
+    except (InvalidInput, ConfigurationError, Conflict, ToolError, ReviewUnavailable) as error:
         raise WorkflowFileInvalid(workflow.explain(error.message)) from error
     if dry_run:
         click.echo("nothing was changed (--dry-run)")
     return 0
 
 
-def _apply(
-    client: ManagementClient, kind: str, word: str, document: dict[str, Any], *, dry_run: bool, sure: bool = True
-) -> Applied:
-    """Say what changes, then do it. Without ``sure`` the backend cannot say yet what a change would be."""
+class Plan(msgspec.Struct):
+    """What becomes of one workflow, deployment or pipeline; ``before`` and ``after`` hold what changes of it."""
+
+    kind: str
+    name: str
+    document: dict[str, Any]
+    created: bool
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+
+    @property
+    def changed(self) -> bool:
+        """Something that exists becomes another."""
+        return not self.created and bool(self.after)
+
+    def describe(self, *, dry_run: bool) -> str:
+        """As the command prints it, ``- old`` and ``+ new`` lines for what changes."""
+        what = f"{_WORDS[self.kind]} {self.name}"
+        if self.created:
+            return f"+ {what}: {'would be created' if dry_run else 'created'}"
+        if not self.after:
+            return f"= {what}: unchanged"
+        head = f"~ {what}: {'would change' if dry_run else 'changed'}: {', '.join(self.after)}"
+        return "\n".join([head, *(f"    {line}" for line in difference(self.before, self.after))])
+
+
+def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+    made = client.plan("workflows", workflow.document)
+    plans = [Plan("workflows", workflow.name, workflow.document, made.created, made.before, made.after)]
+    if workflow.api or workflow.pipeline:
+        kind = "deployments" if workflow.api else "pipelines"
+        document = _deployment(workflow, workflow.api) if workflow.api else _pipeline(workflow)
+        # The backend can check this only against the workflow as it is.
+        if not made.created and "workflow_type" not in made.after:
+            client.plan(kind, document)
+        plans.append(_publication(client, kind, document))
+    return plans
+
+
+def _publication(client: ManagementClient, kind: str, document: dict[str, Any]) -> Plan:
     name = _name(document)
     known = next((row for row in client.listing(kind) if _name(row) == name), None)
-    plan = Applied(created=known is None, changed=["workflow"])
-    if sure:
-        plan = client.apply(kind, document, dry_run=True)
-    fields = plan.changed if isinstance(plan.changed, list) else []
-    if plan.created:
-        click.echo(f"+ {word} {name}: {'would be created' if dry_run else 'created'}")
-    elif fields:
-        click.echo(f"~ {word} {name}: {'would change' if dry_run else 'changed'}: {', '.join(fields)}")
-        if kind == "workflows" and known:
-            known = client.workflow(str(known["workflow_id"]))
-        for line in difference(known or {}, document, fields):
-            click.echo(f"    {line}")
-    else:
-        click.echo(f"= {word} {name}: unchanged")
-    return plan if dry_run or not (plan.created or fields) else client.apply(kind, document, dry_run=False)
+    after = {} if known is None else {key: value for key, value in document.items() if known.get(key) != value}
+    return Plan(kind, name, document, known is None, {key: (known or {}).get(key) for key in after}, after)
 
 
-def _publish(
-    client: ManagementClient, kind: str, document: dict[str, Any], *, dry_run: bool, new_workflow: bool
-) -> None:
-    word, scope = ("API", "deployment") if kind == "deployments" else ("pipeline", "pipeline")
-    applied = _apply(client, kind, word, document, dry_run=dry_run, sure=not (dry_run and new_workflow))
-    if dry_run:
+def _carry_out(client: ManagementClient, plan: Plan) -> None:
+    applied = client.apply(plan.kind, plan.document)
+    if not applied.created or applied.url is None:
         return
-    name = _name(document)
-    key = str(client.create_key(scope, name, KEY_NAME, None)["key"]) if applied.created else None
-    if key and applied.url:
-        url = client.absolute(applied.url)
-        click.echo(f"  url  {url}\n  key  {key}\n       shown this once; `docfleet keys` makes, lists and revokes keys")
-        click.echo(f"\n{curl(url, key) if scope == 'deployment' else trigger(url, key)}")
+    scope = "deployment" if plan.kind == "deployments" else "pipeline"
+    key = str(client.create_key(scope, plan.name, KEY_NAME, None)["key"])
+    url = client.absolute(applied.url)
+    click.echo(f"  url  {url}\n  key  {key}\n       shown this once; `docfleet keys` makes, lists and revokes keys")
+    click.echo(f"\n{curl(url, key) if scope == 'deployment' else trigger(url, key)}")
 
 
-def difference(old: dict[str, Any], new: dict[str, Any], fields: list[str]) -> list[str]:
-    """Lines ``- old`` and ``+ new`` of these fields as YAML. What ``new`` leaves to its default, and secrets, are
-    not shown."""
-    lines: list[str] = []
-    for field in fields:
-        before, after = _public(old.get(field)), _public(new.get(field))
-        if isinstance(before, dict) and isinstance(after, dict):
-            before = {key: value for key, value in before.items() if key in after}
-        lines += [
-            line for line in difflib.ndiff(_lines(field, before), _lines(field, after)) if line[:2] in ("- ", "+ ")
-        ]
-    return lines
+def difference(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Lines ``- old`` and ``+ new`` of two objects as YAML, field by field."""
+    return [
+        line
+        for field in after
+        for line in difflib.ndiff(_lines(field, before.get(field)), _lines(field, after[field]))
+        if line[:2] in ("- ", "+ ")
+    ]
 
 
 def _lines(field: str, value: Any) -> list[str]:
-    return [] if value is None else yaml.safe_dump({field: value}, allow_unicode=True).splitlines()
-
-
-def _public(value: Any) -> Any:
-    """An endpoint without its secrets; anything else as it is."""
-    if not isinstance(value, dict) or "connector" not in value:
-        return value
-    secrets = connector_info(value["connector"]).secrets if value["connector"] != API_CONNECTOR else frozenset()
-    settings = {key: "(secret)" if key in secrets else part for key, part in (value.get("settings") or {}).items()}
-    return {**value, "settings": settings}
+    return [] if value in (None, "") else yaml.safe_dump({field: value}, allow_unicode=True).splitlines()
 
 
 def _name(document: dict[str, Any]) -> str:
     return str(document.get("api_name") or document["name"])
 
 
-def _deployment(workflow: Workflow) -> dict[str, Any]:
-    section = msgspec.to_builtins(workflow.api)
-    return {"api_name": section.pop("name"), "workflow": workflow.name, **section}
+def _deployment(workflow: Workflow, api: Api) -> dict[str, Any]:
+    return {
+        "api_name": api.name,
+        "workflow": workflow.name,
+        "display_name": api.display_name or api.name,
+        "description": api.description,
+        "is_active": api.is_active,
+    }
 
 
 def _pipeline(workflow: Workflow) -> dict[str, Any]:

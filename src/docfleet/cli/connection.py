@@ -52,9 +52,7 @@ def connect(url: str | None, key: str | None, organization: str | None, data: Pa
         key = key or settings.docfleet_key
         if not key:
             raise ConfigurationError("no key for the backend: give --key, or set DOCFLEET_KEY")
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(f"--url is not an http address: {url}")
+        _check_url(url)
     elif running:
         url, key = running["url"], key or running["key"]
     else:
@@ -62,4 +60,17 @@ def connect(url: str | None, key: str | None, organization: str | None, data: Pa
             f"no Docfleet runs in {data}: start `docfleet dev`, or give --url and --key (DOCFLEET_URL, DOCFLEET_KEY)"
         )
     found = organization or settings.docfleet_organization or running.get("organization") or ORGANIZATION_ID
+    for name, value in (("the key", key), ("the organization", found)):
+        if not value.isascii() or not value.isprintable():
+            raise ConfigurationError(f"{name} has characters that no {name.removeprefix('the ')} has: copy it again")
     return ManagementClient(Addresses(url.rstrip("/"), "", key), found)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        right = False
+    if not right or not url.isascii() or not url.isprintable() or " " in url:
+        raise ConfigurationError(f"--url is not an http address: {url!r}")

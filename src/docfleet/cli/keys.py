@@ -71,8 +71,7 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
 @connected
 def revoke_command(key_id: str, client: ManagementClient) -> int:
     """End a key at once and for good."""
-    client.revoke_key(key_id)
-    click.echo(f"revoked {key_id}")
+    click.echo(f"revoked {key_id}" if client.revoke_key(key_id) else f"{key_id} was revoked before")
     return 0
 
 

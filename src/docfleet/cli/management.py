@@ -15,13 +15,16 @@ import msgspec
 from docfleet.cli.system import Addresses
 from docfleet.core.errors import BackendUnavailable, DocfleetError, error_from_code
 from docfleet.core.execution import ExecutionInfo
-from docfleet.core.ids import new_id
+from docfleet.core.ids import new_id, parse_id
 from docfleet.core.status import OPEN
 
 ORGANIZATION_ID = "default"
 ORGANIZATION_NAME = "Default"
 PAGE_FILES = 500
+_EXECUTION = "the execution id (see `docfleet executions list`)"
+_KEY = "the key id (see `docfleet keys list`)"
 _TIMEOUT_SECONDS = 20.0
+_STRANGER = "what answers at {} is not a Docfleet backend: check --url"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -48,11 +51,20 @@ class ExecutionState(msgspec.Struct):
     skipped: dict[str, int] = {}
 
 
-class Applied(msgspec.Struct):
-    """What a PUT did, or would do: ``changed`` names fields, or says whether; ``url`` is a deployment's."""
+class Planned(msgspec.Struct):
+    """What a PUT would do; a workflow's says which fields become what."""
 
     created: bool
-    changed: list[str] | bool = []
+    changed: list[str] = []
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+
+
+class Applied(msgspec.Struct):
+    """What a PUT did; ``url`` is a deployment's or pipeline's."""
+
+    created: bool
+    changed: bool
     url: str | None = None
 
 
@@ -76,14 +88,13 @@ class ManagementClient:
         """Create or change the workflow of this name; returns its id."""
         return str(self._call("PUT", "workflows", document)["workflow_id"])
 
-    def workflow(self, workflow_id: str) -> dict[str, Any]:
-        """A workflow as it was stated, secrets masked."""
-        return self._call("GET", f"workflows/{workflow_id}")
+    def plan(self, kind: str, document: dict[str, Any]) -> Planned:
+        """What ``apply`` would do. Raises what ``apply`` would raise."""
+        return msgspec.convert(self._call("PUT", f"{kind}?dry_run=true", document), Planned, strict=False)
 
-    def apply(self, kind: str, document: dict[str, Any], *, dry_run: bool) -> Applied:
-        """Create or change one of the ``kind`` workflows, deployments or pipelines; ``dry_run`` writes nothing."""
-        query = "?dry_run=true" if dry_run else ""
-        return msgspec.convert(self._call("PUT", f"{kind}{query}", document), Applied, strict=False)
+    def apply(self, kind: str, document: dict[str, Any]) -> Applied:
+        """Create or change one of the ``kind`` workflows, deployments or pipelines."""
+        return msgspec.convert(self._call("PUT", kind, document), Applied, strict=False)
 
     def listing(self, kind: str) -> list[dict[str, Any]]:
         """All deployments, pipelines or keys."""
@@ -100,9 +111,9 @@ class ManagementClient:
         body = {"scope": scope, "target": target, "name": name}
         return self._call("POST", "keys", {**body, "expires_at": expires_at} if expires_at else body)
 
-    def revoke_key(self, key_id: str) -> None:
-        """End a key for good."""
-        self._call("POST", f"keys/{urllib.parse.quote(key_id, safe='')}/revoke", {})
+    def revoke_key(self, key_id: str) -> bool:
+        """End a key for good; False when it was ended before."""
+        return bool(self._call("POST", f"keys/{parse_id(key_id, _KEY)}/revoke", {})["revoked"])
 
     def executions(self, *, status: str | None, limit: int) -> list[ExecutionInfo]:
         """The newest executions."""
@@ -112,7 +123,7 @@ class ManagementClient:
 
     def results(self, execution_id: str) -> dict[str, Any]:
         """The result items of an API's execution, in the order of the request."""
-        return self._call("GET", f"executions/{urllib.parse.quote(execution_id, safe='')}/results")
+        return self._call("GET", f"executions/{parse_id(execution_id, _EXECUTION)}/results")
 
     def create_execution(self, workflow_id: str, *, use_file_history: bool) -> str:
         """Start an execution; a repeat of a lost answer starts no second one. Returns its id."""
@@ -126,7 +137,9 @@ class ManagementClient:
 
     def execution(self, execution_id: str) -> ExecutionState:
         """How far it is."""
-        return msgspec.convert(self._call("GET", f"executions/{execution_id}"), ExecutionState, strict=False)
+        return msgspec.convert(
+            self._call("GET", f"executions/{parse_id(execution_id, _EXECUTION)}"), ExecutionState, strict=False
+        )
 
     def files(self, execution_id: str, *, status: str | None = None, limit: int | None = None) -> list[FileOfExecution]:
         """Its files by number, those of one status where given, at most ``limit``."""
@@ -167,11 +180,16 @@ class ManagementClient:
         try:
             with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
                 content = answer.read()
+            found = json.loads(content or b"{}")
         except urllib.error.HTTPError as error:
             raise _problem(error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise BackendUnavailable(f"the backend does not answer ({method} {path}): {error}") from error
-        found = json.loads(content or b"{}")
+            cause = getattr(error, "reason", None) or str(error) or type(error).__name__
+            raise BackendUnavailable(
+                f"the backend at {self._base} does not answer: {cause}; check that it runs and that --url is right"
+            ) from error
+        except ValueError as error:
+            raise BackendUnavailable(_STRANGER.format(self._base)) from error
         return found if isinstance(found, dict) else {"items": found}
 
 
@@ -184,4 +202,6 @@ def _problem(error: urllib.error.HTTPError) -> DocfleetError:
         code = str(problem.get("code", ""))
     except (ValueError, AttributeError):
         detail, code = f"HTTP {error.code}: {text[:300]}", ""
+    if not code and error.code < 500:
+        return BackendUnavailable(f"{_STRANGER.format(error.url)} ({detail})")
     return error_from_code(code, detail)

@@ -16,8 +16,9 @@ Relative paths are relative to the file. What a connector or a tool takes is che
 from __future__ import annotations
 
 import re
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import yaml
@@ -29,6 +30,9 @@ API_CONNECTOR = "api"
 _LOCATION = re.compile(r"\s*-\s*at `\$(?P<path>[^`]*)`")
 _QUOTED = re.compile(r"[`'\"](\w+)[`'\"]")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_ECHO = re.compile(r" '[^'<]{2,}'")
+MOST_NODES = 100_000
+"""Parts of a file, aliases counted as often as they are used."""
 
 
 class WorkflowFileInvalid(InvalidInput):
@@ -61,19 +65,19 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     manual_review: dict[str, Any] | None = None
 
 
-class Api(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class Api(msgspec.Struct, forbid_unknown_fields=True):
     """The ``api`` section: under which name the workflow is called."""
 
-    name: str
-    display_name: str = ""
-    description: str = ""
+    name: Annotated[str, msgspec.Meta(max_length=100)]
+    display_name: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    description: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     is_active: bool = True
 
 
 class Pipeline(msgspec.Struct, forbid_unknown_fields=True):
     """The ``pipeline`` section."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     active: bool = True
 
 
@@ -170,10 +174,17 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
         if root is not None:
             _note_lines(path, root, (), lines)
         document = yaml.safe_load(text)
+        if isinstance(document, dict):
+            _check_plain(path, document, (), lines)
+    except RecursionError:
+        raise WorkflowFileInvalid(f"{path}: nested too deeply, or an alias that holds itself") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {error.problem or error.context}") from error
+        # A quoted word of the file may be a password that begins with * or !: only its place is told.
+        problem, words = _ECHO.subn("", error.problem or error.context or "")
+        remedy = "; a text that begins with * or ! has to be in quotes" if words else ""
+        raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {problem}{remedy}") from error
     except yaml.YAMLError as error:
         raise WorkflowFileInvalid(f"{path}: not valid YAML: {error}") from error
     if not isinstance(document, dict):
@@ -183,6 +194,8 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
 
 def _note_lines(path: Path, node: yaml.Node, at: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
     """Remember the line of every field; YAML would let a repeated key win silently, so it is refused here."""
+    if len(lines) > MOST_NODES:
+        raise WorkflowFileInvalid(f"{path}: more than {MOST_NODES} parts: make the file smaller, or use fewer aliases")
     lines[at] = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         lines[(*at, node.value)] = node.start_mark.line + 1
@@ -197,6 +210,23 @@ def _note_lines(path: Path, node: yaml.Node, at: tuple[str, ...], lines: dict[tu
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _note_lines(path, item, (*at, str(index)), lines)
+
+
+def _check_plain(path: Path, value: Any, at: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+    """Refuse what YAML knows and JSON does not: dates, bytes, sets, infinity, keys that are not text."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                line = lines.get((*at, str(key)), lines[at])
+                raise WorkflowFileInvalid(f"{path}, line {line}: {key!r} is not a text: put it in quotes")
+            _check_plain(path, part, (*at, key), lines)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            _check_plain(path, part, (*at, str(index)), lines)
+    elif not (value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and isfinite(value))):
+        line, field = lines.get(at, 1), ".".join(at)
+        kind = "number without end" if isinstance(value, float) else type(value).__name__
+        raise WorkflowFileInvalid(f"{path}, line {line}: {field}: a {kind} is not allowed here: put it in quotes")
 
 
 def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str:

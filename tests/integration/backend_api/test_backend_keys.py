@@ -139,13 +139,15 @@ def test_a_pipeline_is_triggered_by_its_own_key(api: Any) -> None:
 def test_a_dry_run_names_what_would_change_and_writes_nothing(api: Any) -> None:
     ends = {"source": {"connector": "api"}, "destination": {"connector": "api"}, "name": "w"}
     spec = api.spec(**ends)
-    assert api.put("/api/v1/workflows?dry_run=true", spec) == {"created": True, "changed": []}
+    nothing = {"changed": [], "before": {}, "after": {}}
+    assert api.put("/api/v1/workflows?dry_run=true", spec) == {"created": True, **nothing}
     assert api.get("/api/v1/workflows")["workflows"] == []
     api.put("/api/v1/workflows", spec)
-    assert api.put("/api/v1/workflows?dry_run=true", spec) == {"created": False, "changed": []}
+    assert api.put("/api/v1/workflows?dry_run=true", spec) == {"created": False, **nothing}
     changed = {**spec, "description": "x", "tools": [{"tool": "text_extractor"}]}
     planned = api.put("/api/v1/workflows?dry_run=true", changed)
-    assert planned == {"created": False, "changed": ["description", "tools"]}
+    assert (planned["created"], planned["changed"]) == (False, ["description", "tools"])
+    assert (planned["before"]["description"], planned["after"]["description"]) == ("", "x")
     assert api.put("/api/v1/workflows", spec)["changed"] is False
     etl = api.spec()
     api.put("/api/v1/workflows", etl)

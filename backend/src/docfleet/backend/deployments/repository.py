@@ -81,10 +81,12 @@ def apply(
         )
     values = {**wanted, "workflow_id": workflow.id}
     found = by_name(connection, organization_id, api_name)
-    taken = connection.scalar(select(api_deployments.c.api_name).where(api_deployments.c.workflow_id == workflow.id))
-    if taken is not None and taken != api_name:
+    where = api_deployments.c.workflow_id == workflow.id
+    taken = connection.execute(select(api_deployments.c.id, api_deployments.c.api_name).where(where)).one_or_none()
+    if taken is not None and taken.api_name != api_name:
         raise Conflict(
-            f"workflow {workflow_name!r:.120} is published as {taken!r} already: delete that deployment first"
+            f"workflow {workflow_name!r:.120} is published as {taken.api_name!r} already: keep that name, give the "
+            f"workflow another one, or send DELETE /api/v1/deployments/{taken.id} first"
         )
     if found is None:
         deployment_id = new_id()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
-from litestar import Router, get, put
+from litestar import Router, delete, get, put
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from docfleet.backend.db import Database, iso
 from docfleet.backend.deployments.repository import workflow_named
@@ -61,6 +62,7 @@ def list_pipelines(database: NamedDependency[Database], organization_id: NamedDe
             {
                 "pipeline_id": row.id,
                 "name": row.pipeline_name,
+                "workflow": row.workflow_name,
                 "workflow_id": row.workflow_id,
                 "pipeline_type": row.pipeline_type,
                 "active": row.active,
@@ -73,4 +75,14 @@ def list_pipelines(database: NamedDependency[Database], organization_id: NamedDe
     }
 
 
-router = Router(path="/pipelines", route_handlers=[put_pipeline, list_pipelines], tags=["pipelines"])
+@delete("/{pipeline_id:uuid}", status_code=200, sync_to_thread=True, summary="Delete a pipeline")
+def delete_pipeline(
+    pipeline_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
+    """With its keys; its executions stay."""
+    with database.writing() as connection:
+        repository.remove(connection, organization_id, str(pipeline_id))
+    return {"pipeline_id": str(pipeline_id), "deleted": True}
+
+
+router = Router(path="/pipelines", route_handlers=[put_pipeline, list_pipelines, delete_pipeline], tags=["pipelines"])

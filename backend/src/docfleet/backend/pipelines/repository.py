@@ -5,7 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, select, update
 
 from docfleet.backend.db import Record, clean, db_now
+from docfleet.backend.keys import repository as keys
+from docfleet.backend.keys.repository import Scope
 from docfleet.backend.pipelines.models import pipelines
+from docfleet.backend.workflows.models import workflows
 from docfleet.core.errors import NotFound
 from docfleet.core.ids import new_id
 from docfleet.core.status import PipelineStatus
@@ -28,9 +31,17 @@ def by_name(connection: Connection, organization_id: str, name: str) -> Record |
 
 
 def listing(connection: Connection, organization_id: str) -> list[Record]:
-    """The organization's pipelines by name."""
+    """The organization's pipelines by name, each with its ``workflow_name``."""
+    found = select(pipelines, workflows.c.workflow_name).join(workflows, workflows.c.id == pipelines.c.workflow_id)
     where = pipelines.c.organization_id == organization_id
-    return list(connection.execute(select(pipelines).where(where).order_by(pipelines.c.pipeline_name)))
+    return list(connection.execute(found.where(where).order_by(pipelines.c.pipeline_name)))
+
+
+def remove(connection: Connection, organization_id: str, pipeline_id: str) -> None:
+    """Delete the pipeline and its keys; its executions stay. Raises ``NotFound``."""
+    find(connection, organization_id, pipeline_id)
+    keys.forget_target(connection, Scope.PIPELINE, pipeline_id)
+    connection.execute(pipelines.delete().where(pipelines.c.id == pipeline_id))
 
 
 def apply(

@@ -29,6 +29,7 @@ from docfleet.tools.registry import ToolRegistry
 log = structlog.get_logger(__name__)
 
 MASK = "********"
+CHANGED = f"{MASK} (changed)"
 API_CONNECTOR = "api"
 """As a source: files come with a call. As a destination: results go back to the caller."""
 
@@ -42,10 +43,15 @@ class Applied(msgspec.Struct):
 
 
 class Planned(msgspec.Struct):
-    """What ``apply`` would do: ``changed`` names the parts of a workflow that exists."""
+    """What ``apply`` would do: ``changed`` names the parts of a workflow that exists.
+
+    ``before`` and ``after`` hold those parts with their defaults. Secrets are masked; a new one says that it changed.
+    """
 
     created: bool
     changed: list[str]
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
 
 
 class Endpoint(msgspec.Struct):
@@ -90,11 +96,11 @@ def apply(
         "max_file_execution_count": spec.max_file_execution_count,
         "manual_review": msgspec.to_builtins(spec.manual_review),
     }
+    if found is not None:
+        _keep_its_kind(connection, found, values["deployment_type"])
     if dry_run:
         parts = {"SOURCE": source, "DESTINATION": destination}
-        return Planned(
-            found is None, [] if found is None else _differences(connection, cipher, found, values, parts, steps)
-        )
+        return Planned(True, []) if found is None else _planned(connection, cipher, found, values, parts, steps)
     if found is not None and found.digest == digest:
         return Applied(workflow_id=found.id, created=False, changed=False)
     values |= {"digest": digest, "modified_at": db_now()}
@@ -104,7 +110,6 @@ def apply(
         connection.execute(insert(workflows).values(**identity, created_at=db_now(), **values))
     else:
         workflow_id = found.id
-        _keep_its_kind(connection, found, values["deployment_type"])
         history.forget_results(connection, workflow_id)
         connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(**values))
     for endpoint in (source, destination):
@@ -124,37 +129,64 @@ def _type(destination: Endpoint) -> str:
 def _keep_its_kind(connection: Connection, found: Record, kind: str) -> None:
     if found.deployment_type == kind or API not in (found.deployment_type, kind):
         return
-    for table in (api_deployments, pipelines):
-        if connection.scalar(select(table.c.id).where(table.c.workflow_id == found.id).limit(1)) is not None:
+    for table, path in ((api_deployments, "deployments"), (pipelines, "pipelines")):
+        published = connection.scalar(select(table.c.id).where(table.c.workflow_id == found.id).limit(1))
+        if published is not None:
             raise InvalidInput(
                 f"workflow {found.workflow_name!r} is published as {found.deployment_type}: it cannot become {kind}; "
-                "give the new one another name, or delete the deployment first"
+                f"give the new one another name, or send DELETE /api/v1/{path}/{published} first"
             )
 
 
-def _differences(
+def _planned(
     connection: Connection,
     cipher: Cipher,
     found: Record,
     values: dict[str, Any],
     parts: dict[str, Endpoint],
     steps: list[dict[str, Any]],
-) -> list[str]:
+) -> Planned:
     shown = {"deployment_type": "workflow_type"}
-    changed = [shown.get(name, name) for name, value in values.items() if found._mapping[name] != value]
+    names = [name for name, value in values.items() if found._mapping[name] != value]
+    before = {shown.get(name, name): found._mapping[name] for name in names}
+    after = {shown.get(name, name): values[name] for name in names}
     present = context.endpoints(connection, found.id)
     for kind, part in parts.items():
         row = present.get(kind)
-        same = row is not None and (
-            (row.connector_id, row.configuration, context.opened(cipher, row))
-            == (part.info.connector_id if part.info else None, part.configuration, part.settings)
-        )
-        if not same:
-            changed.append(kind.lower())
+        try:
+            old = None if row is None else _stated(cipher, row)
+        except ConfigurationError:  # its connector is no longer installed, so nobody knows what of it is secret
+            old = None
+        if old != part:
+            name = kind.lower()
+            before[name] = None if old is None else _shown(old)
+            after[name] = _shown(part, None if old is None or old.info != part.info else old.settings)
     keys = ("tool_id", "step", "version", "metadata")
-    if [{key: getattr(step, key) for key in keys} for step in context.steps(connection, found.id)] != steps:
-        changed.append("tools")
-    return changed
+    written = [{key: getattr(step, key) for key in keys} for step in context.steps(connection, found.id)]
+    if written != steps:
+        before["tools"], after["tools"] = _tools(written), _tools(steps)
+    return Planned(created=False, changed=list(after), before=before, after=after)
+
+
+def _tools(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"tool": step["tool_id"], "version": step["version"], "settings": step["metadata"]} for step in steps]
+
+
+def _stated(cipher: Cipher, row: Record) -> Endpoint:
+    info = None if row.connector_id is None else connector_info(row.connector_id)
+    return Endpoint(row.endpoint_type, info, context.opened(cipher, row), row.configuration)
+
+
+def _shown(endpoint: Endpoint, old: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The endpoint as it is stated, secrets masked; one that is not as in ``old`` says so."""
+    if endpoint.info is None:
+        return {"connector": API_CONNECTOR, "settings": {}}
+    settings = dict(endpoint.settings)
+    for key in endpoint.info.secrets:
+        if settings.get(key):
+            known = old is None or old.get(key) in (None, "", settings[key])
+            settings[key] = MASK if known else CHANGED
+    return {"connector": endpoint.info.connector_id.partition("|")[0], "settings": settings, **endpoint.configuration}
 
 
 def _derived(workflow_id: str, name: str) -> str:
@@ -276,9 +308,9 @@ def describe(connection: Connection, cipher: Cipher, organization_id: str, workf
     found = context.endpoints(connection, workflow_id)
     return {
         **_described(row),
-        "source": _endpoint(cipher, found["SOURCE"]),
+        "source": _shown(_stated(cipher, found["SOURCE"])),
         "tools": [{"tool": step.tool_id, "settings": step.metadata} for step in context.steps(connection, workflow_id)],
-        "destination": _endpoint(cipher, found["DESTINATION"]),
+        "destination": _shown(_stated(cipher, found["DESTINATION"])),
     }
 
 
@@ -295,14 +327,3 @@ def _described(row: Record) -> dict[str, Any]:
         "created_at": iso(row.created_at),
         "modified_at": iso(row.modified_at),
     }
-
-
-def _endpoint(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
-    if endpoint.connector_id is None:
-        return {"connector": API_CONNECTOR, "settings": {}}
-    secrets = connector_info(endpoint.connector_id).secrets
-    settings = {
-        key: MASK if key in secrets and value else value for key, value in context.opened(cipher, endpoint).items()
-    }
-    name = endpoint.connector_id.partition("|")[0]
-    return {"connector": name, "settings": settings, **endpoint.configuration}
