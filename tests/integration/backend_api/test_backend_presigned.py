@@ -39,6 +39,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         elif path == "/denied.pdf":
             self.send_error(403)
+        elif path.startswith("/status/"):
+            self.send_response_only(int(path.rpartition("/")[2]), "odd")
+            self.end_headers()
+        elif path == "/length.pdf":
+            self.send_response(200)
+            self.send_header("Content-Length", "many")
+            self.end_headers()
+            self.wfile.write(b"%PDF-1.4 ")
+        elif path == "/drip.pdf":
+            self._drip()
         elif path == "/broken.pdf":
             self.send_error(500)
         elif path == "/slow.pdf":
@@ -68,6 +78,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+    def _drip(self) -> None:
+        """Headers without end, a byte at a time, each well within any time-out of a single read."""
+        try:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+            for _ in range(50):
+                self.wfile.write(b"x")
+                time.sleep(0.1)
+        except OSError:
+            return
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -166,7 +186,13 @@ def test_files_are_fetched_in_order(opened: Any, server: tuple[int, Path]) -> No
         ("/broken.pdf", 502),
         ("/slow.pdf", 504),
         ("/cut.pdf", 502),
+        ("/drip.pdf", 504),
         ("/big.pdf", 413),
+        ("/status/401", 400),
+        ("/status/404", 404),
+        ("/status/429", 400),
+        ("/status/499", 400),
+        ("/status/599", 502),
     ],
 )
 def test_what_goes_wrong_has_its_status_and_leaves_nothing(
@@ -174,10 +200,23 @@ def test_what_goes_wrong_has_its_status_and_leaves_nothing(
 ) -> None:
     invoices = opened.publish()
     root = f"https://{HOST}:{server[0]}"
+    began = time.monotonic()
     answer = _send(opened, invoices, f"{root}/good.pdf", root + path)
     assert answer.status_code == status, answer.text
+    assert time.monotonic() - began < 4, "the rules' one second bounds the whole of it"
     assert answer.json()["errors"][0]["attr"] == "presigned_urls" and "169.254" not in answer.text
     assert not [path for path in (opened.folder / "storage").rglob("*") if path.is_file()]
+
+
+def test_a_length_that_is_no_number_is_no_fault_of_ours(opened: Any, server: tuple[int, Path]) -> None:
+    answer = _send(opened, opened.publish(), f"https://{HOST}:{server[0]}/length.pdf")
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("host", ["a..localhost.test", "x" * 64 + ".localhost.test"])
+def test_a_host_that_cannot_be_looked_up_is_refused(opened: Any, host: str) -> None:
+    answer = _send(opened, opened.publish(), f"https://{host}/a.pdf")
+    assert answer.status_code == 400 and "no host name" in answer.json()["errors"][0]["detail"], answer.text
 
 
 def test_a_name_that_leads_inside_is_refused(

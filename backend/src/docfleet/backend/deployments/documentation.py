@@ -64,6 +64,8 @@ EXECUTE = _specs(
     ErrorAnswer,
     _COMMON
     | {
+        403: "There is no key, or a presigned URL's host refuses (it expired)",
+        404: "There is no such API, or nothing behind a presigned URL",
         413: "A file or the request is too large",
         415: "The body is of another type",
         422: "The execution failed or could not be sent (the body is that of 200)",

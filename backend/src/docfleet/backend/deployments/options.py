@@ -8,14 +8,18 @@ from typing import Any
 import msgspec
 
 from docfleet.backend.refusals import invalid
-from docfleet.backend.uploads.form import Fields
+from docfleet.backend.uploads.form import LONGEST_FIELD, Fields
 
 LONGEST_WAIT = 300
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n", ""})
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
 MOST_URLS = 32
 LONGEST_PROFILE = 100
+DEEPEST_DATA = 32
+"""Levels of ``custom_data``. It travels in messages, and what a worker cannot pickle for its pool kills the worker,
+and every one that takes the message after it."""
 
 
 class Include(msgspec.Struct, frozen=True):
@@ -72,10 +76,9 @@ def _text(fields: Fields, name: str, longest: int) -> str | None:
 def _timeout(value: Any) -> int:
     if value is None or value == "":
         return -1
-    try:
-        number = int(value) if not isinstance(value, bool | float) else None
-    except (TypeError, ValueError):
-        number = None
+    number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, str) and _WHOLE.match(value):
+        number = int(value)
     if number is None or not -1 <= number <= LONGEST_WAIT:
         raise invalid("timeout", f"timeout has to be a whole number from -1 to {LONGEST_WAIT} (seconds)")
     return number
@@ -104,7 +107,24 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
             raise invalid("custom_data", "custom_data has to be a JSON object") from error
     if not isinstance(value, dict):
         raise invalid("custom_data", "custom_data has to be a JSON object")
+    if _deeper(value, DEEPEST_DATA):
+        raise invalid("custom_data", f"custom_data is nested too deeply: at most {DEEPEST_DATA} levels are taken")
+    if len(msgspec.json.encode(value)) > LONGEST_FIELD:
+        raise invalid("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
     return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether ``value`` has more than ``levels`` levels of objects and arrays."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def _no_review(fields: Fields) -> None:

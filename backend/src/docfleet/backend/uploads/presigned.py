@@ -7,6 +7,7 @@ checked, under the name's certificate: a name that changes its address in betwee
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import re
 import socket
@@ -36,6 +37,10 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CHUNK = 64 * 1024
 _MB = 1024 * 1024
 _HTTPS_PORT = 443
+PASSED_ON = (403, 404)
+"""Refusals of a URL's host that the caller gets as they are: expired, and gone. The others would be taken for our own
+(401 for a wrong key, 429 for a limit) or are no registered status at all."""
+
 AT_ONCE = 8
 """Downloads at a time; they have threads of their own, so that slow hosts do not stop other calls."""
 
@@ -136,6 +141,8 @@ def _check(url: str, rules: Rules) -> SplitResult:
 def _resolve(host: str, port: int, rules: Rules) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise _bad(f"host {host!r:.120} is no host name: it has an empty part, or one of more than 63") from error
     except OSError as error:
         raise Refused(502, "connection_error", f"host {host!r:.120} has no address", attr="presigned_urls") from error
     addresses = [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]
@@ -164,8 +171,9 @@ def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
             connection.sock = secure
             path = (url.path or "/") + (f"?{url.query}" if url.query else "")
             connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
-            with connection.getresponse() as response:
-                _receive(response, secure, _name(url), area, rules, deadline)
+            with http.client.HTTPResponse(_Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
+                response.begin()
+                _receive(response, _name(url), area, rules)
     except TimeoutError as error:
         detail = f"host {host!r:.120} took too long: a call's URLs have {rules.seconds:.0f} seconds in all"
         raise Refused(504, "timeout", detail, attr="presigned_urls") from error
@@ -174,21 +182,40 @@ def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
         raise Refused(502, "connection_error", detail, attr="presigned_urls") from error
 
 
-def _receive(
-    response: http.client.HTTPResponse, secure: ssl.SSLSocket, name: str, area: Area, rules: Rules, deadline: float
-) -> None:
+class _Timed(io.RawIOBase):
+    """A connection to read from until the deadline, however small the pieces are that come. The time-out of a socket
+    alone begins again with every byte."""
+
+    def __init__(self, secure: ssl.SSLSocket, deadline: float) -> None:
+        self._secure = secure
+        self._deadline = deadline
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """What ``HTTPResponse`` asks of a socket."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises ``TimeoutError`` past the deadline."""
+        self._secure.settimeout(_left(self._deadline))
+        return self._secure.recv_into(buffer)
+
+
+def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: Rules) -> None:
     status = response.status
     if 300 <= status < 400:
         raise _bad("a presigned URL redirects: send the final URL")
     if status >= 400:
-        code = status if status < 500 else 502
+        code = status if status in PASSED_ON else 400 if status < 500 else 502
         raise Refused(code, "upstream_error", f"a presigned URL answers {status}", attr="presigned_urls")
     limit = rules.max_mb * _MB
-    if int(response.headers.get("Content-Length") or 0) > limit:
+    if (response.length or 0) > limit:
         raise _too_large(rules)
     incoming = area.open(name)
     while True:
-        secure.settimeout(_left(deadline))
         chunk = response.read1(_CHUNK)
         if not chunk:
             break
