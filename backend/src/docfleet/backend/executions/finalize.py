@@ -16,6 +16,7 @@ from docfleet.backend.executions import repository, state
 from docfleet.backend.executions.repository import Counts
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.core.execution import FinalizeRequest, FinalizeResponse
+from docfleet.core.faults import point
 from docfleet.core.status import EmptyReason, ExecutionStatus, derive_execution_status, derive_pipeline_status
 
 log = structlog.get_logger(__name__)
@@ -115,5 +116,6 @@ def _end(connection: Connection, execution: Record, status: ExecutionStatus, cou
     )
     if moved:
         pipelines.finished(connection, execution, derive_pipeline_status(status, counts.error))
+        point("finalize.before_commit")
         log.info("execution.finalized", execution_id=execution.id, status=status.value, files=counts.total)
     return moved

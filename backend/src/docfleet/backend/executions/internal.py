@@ -37,6 +37,7 @@ from docfleet.core.execution import (
     StartRequest,
     StartResponse,
 )
+from docfleet.core.faults import point
 
 PREFIX = "/workflow-execution/{execution_id:uuid}"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
@@ -151,7 +152,9 @@ def report_files(
 ) -> ReportResponse:
     """Write outcomes, keep or give back leases, and claim again."""
     with database.writing() as connection:
-        return reports.report(connection, organization_id, str(execution_id), data, settings.max_file_attempts)
+        answer = reports.report(connection, organization_id, str(execution_id), data, settings.max_file_attempts)
+        point("report.before_commit")
+        return answer
 
 
 @post(f"{PREFIX}/finalize", status_code=200, sync_to_thread=True)

@@ -23,6 +23,7 @@ from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.workflows.models import workflows
 from docfleet.core.errors import BrokerUnavailable
+from docfleet.core.faults import point
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
 from docfleet.core.status import ExecutionStatus
@@ -69,6 +70,7 @@ class Sweep:
             for where, step in self._steps():
                 for found in self._candidates(where):
                     self._one(found, step)
+                    point("sweep.middle")
         finally:
             with self._database.writing() as connection:
                 connection.execute(update(leases).where(leases.c.owner == self._owner).values(until=0.0))

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from docfleet.core.execution import FinalizeRequest
+from docfleet.core.faults import point
 from docfleet.core.results import aggregate
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 
@@ -20,7 +21,9 @@ def complete(results: list[Any], execution_id: str, organization_id: str) -> dic
     batches = aggregate(results)
     for error in batches.errors:
         log.warning("batch.reported_error", error=error)
+    point("callback.before")
     final = api.executions(organization_id).finalize(execution_id, FinalizeRequest())
+    point("callback.finalized")
     log.info(
         "execution.finalize",
         status=final.status.value,

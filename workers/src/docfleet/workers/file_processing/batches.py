@@ -12,6 +12,7 @@ from celery import Celery
 
 from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
+from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
 from docfleet.core.names import TaskName
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
@@ -33,7 +34,9 @@ def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bo
     their leases see to it that its files are handed out again. A batch outside a chord does the callback's part: it
     cleans up after the report that ended the execution, and calls the callback where it saw no end."""
     try:
-        return _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
+        result = _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
+        point("batch.returned")
+        return result
     except SoftTimeLimitExceeded:
         log.error("batch.time_limit")
         return BatchExecutionResult(errors=["the batch ran into its time limit; its files are handed out again"])
@@ -50,6 +53,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
     api = WorkerExecutionContext.bind(data.organization_id, data.execution_id)
     files, limit = api.files(data.organization_id), api.settings.claim_limit
     with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
+        point("batch.claim.before")
         asked = time.monotonic()
         claimed = files.claim(data.execution_id, claim_request(batch, leases, limit, with_context=True))
         # A backend of the version before knows no contexts in claims.

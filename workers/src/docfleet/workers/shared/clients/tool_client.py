@@ -10,6 +10,7 @@ import structlog
 
 from docfleet.core.errors import DocfleetError, RunnerUnavailable, ToolFailed, ToolStopped, error_from_code
 from docfleet.core.execution import RunRequest, RunState
+from docfleet.core.faults import point
 from docfleet.workers.shared.clients.transport import Transport
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class ToolClient:
                 state = self.kill(run_id)
                 break
             if not state.is_final:
+                point("tool.running", run_id)
                 interrupted = None
                 continue
             interrupted = interrupted or time.monotonic()

@@ -15,6 +15,8 @@ from typing import Any
 import structlog
 from celery import signals
 
+from docfleet.core.faults import is_armed, point
+
 log = structlog.get_logger()
 
 
@@ -43,6 +45,12 @@ class per_process[T]:  # noqa: N801 - reads as a decorator
 def install_signals() -> None:
     """Hook into the life of pool children."""
     signals.worker_process_init.connect(_after_fork, weak=False)
+    if is_armed():
+        signals.before_task_publish.connect(_about_to_publish, weak=False)
+
+
+def _about_to_publish(sender: str = "", **_: Any) -> None:
+    point("message.publish", sender)
 
 
 def freeze_before_fork() -> None:

@@ -15,6 +15,7 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, Lease, ReportRequest
+from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
 from docfleet.core.results import BatchExecutionResult, FileOutcome
 from docfleet.workers.shared.clients.file_client import FileClient
@@ -120,6 +121,7 @@ class BatchRun:
         self._leases.drop(reported)
         held = self._leases.held()
         asked = time.monotonic()
+        point("report.before")
         answer = self._client.report(
             self._execution_id,
             ReportRequest(
@@ -131,6 +133,7 @@ class BatchRun:
                 claim=claim,
             ),
         )
+        point("report.sent")
         self._outcomes, self._bytes = [], 0
         self._reported = time.monotonic()
         self._leases.renewed(held, answer.lost, asked)
@@ -147,6 +150,8 @@ class BatchRun:
         if answer.stop:
             self._leases.stop()
         self._leases.add(answer.claims, asked)
+        if answer.claims:
+            point("batch.claimed")
         return answer.claims
 
     def _hand_back(self, claims: list[FileClaim]) -> None:

@@ -13,6 +13,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.errors import ConfigurationError, DestinationUnavailable, DocfleetError, Fenced, ToolStopped
 from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest, RunState
+from docfleet.core.faults import point
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
@@ -82,10 +83,13 @@ class FileRun:
         # A worker that was away for long may have lost the rest of its page: no tool runs for those.
         self._leases.require(claim.file_execution_id)
         outcome.file_hash = self._fetch(claim, folder)
+        point("file.fetched", claim.file.file_name)
         text: str | None = None
         states: list[RunState] = []
         for step in range(1, len(self._context.tool_instances) + 1):
+            point("tool.before", claim.file.file_name)
             states.append(self._run_tool(claim, step))
+            point("tool.done", claim.file.file_name)
             if self._context.destination_config.is_api and states[-1].tool_metadata.get("output_type") == "TXT":
                 text = _read_text(folder / INFILE)
         for step_metadata in read_metadata(folder).get("tool_metadata", []):
@@ -165,8 +169,11 @@ class FileRun:
         sink = self._sink
 
         def once() -> Delivered:
+            point("delivery.before", delivery.file.file_name)
             self._leases.require(delivery.file_execution_id)
-            return sink.deliver(delivery)
+            delivered = sink.deliver(delivery)
+            point("delivery.written", delivery.file.file_name)
+            return delivered
 
         return retrying(once, attempts=DELIVERY_ATTEMPTS, seconds=DELIVERY_SECONDS)
 

@@ -25,6 +25,7 @@ from docfleet.core.execution import (
     StartRequest,
     StartResponse,
 )
+from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.results import CallbackTaskData
@@ -149,11 +150,13 @@ class Orchestrator:
         started = None
         for number, page in enumerate(itertools.batched(_listing(source), REGISTER_PAGE), start=1):
             listed += len(page)
+            point("orchestrate.listed")
             # A first page that is not full is the whole listing: it starts the execution in the same call.
             start = self._plan(len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
             answer = self._executions.register(
                 self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files, start=start)
             )
+            point("orchestrate.registered")
             total = answer.total_files
             if start is not None and answer.started is not None:
                 started = start, answer.started
@@ -191,7 +194,9 @@ class Orchestrator:
             log.info("orchestration.skipped", reason=answer.reason)
             return self._result("skipped", total=total, final=answer.reason in _ENDED)
         file_data.q_file_no_list = plan.q_file_no_list
+        point("orchestrate.started")
         self._dispatch(create_batches(file_data, plan.batch_count), file_data)
+        point("orchestrate.sent")
         log.info("execution.dispatched", files=total, batches=plan.batch_count)
         return self._result("orchestrated", total=total, batches=plan.batch_count)
 
