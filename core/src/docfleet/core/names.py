@@ -57,3 +57,7 @@ class TaskName(StrEnum):
     EXECUTE_PIPELINE_TASK = "scheduler.tasks.execute_pipeline_task"
     EXECUTE_PIPELINE_TASK_V2 = "execute_pipeline_task_v2"
     SWEEP = "scheduler.tasks.sweep"
+
+
+STOP_EXECUTION = "stop_execution"
+"""The remote-control command that tells every worker at once of an execution that is to stop."""

@@ -74,7 +74,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
         finally:
             file_run.close()
     queues = queues_of(context)
-    if run.unfinished:
+    if run.unfinished and not leases.stopped:
         app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=queues.files.value)
     if in_chord:
         return result

@@ -16,6 +16,7 @@ from docfleet.workers.shared.clients.transport import Transport
 log = structlog.get_logger()
 
 WAIT_SECONDS = 5.0
+KILL_SECONDS = 5.0
 RESTART_SECONDS = 60.0
 """How long a runner may take to end with the run in it and to be there again."""
 RESTART_WAIT_SECONDS = 1.0
@@ -56,8 +57,10 @@ class ToolClient:
         raise _tool_error(state)
 
     def kill(self, run_id: str) -> RunState:
-        """Stop the run and everything it started."""
-        return msgspec.json.decode(self._transport.request("DELETE", f"v1/runs/{run_id}"), type=RunState)
+        """Stop the run and everything it started; whoever waits for it is answered at once. May be called from
+        another thread than the one that waits, so it does not queue at the breaker behind that call."""
+        raw = self._transport.request("DELETE", f"v1/runs/{run_id}", timeout=KILL_SECONDS, final=True)
+        return msgspec.json.decode(raw, type=RunState)
 
     def _put(self, run_id: str, request: RunRequest) -> RunState:
         raw = self._transport.request(

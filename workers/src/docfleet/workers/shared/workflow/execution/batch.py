@@ -74,7 +74,7 @@ class BatchRun:
         while claims:
             for position, claim in enumerate(claims):
                 if self._leases.stopped:
-                    break
+                    return self._finish()
                 if self._has_to_leave():
                     self._hand_back(claims[position:])
                     return self._finish()
@@ -91,7 +91,8 @@ class BatchRun:
     def _process(self, claim: FileClaim) -> None:
         outcome = self._file_run.process(claim)
         if outcome is None:
-            self._leases.drop([claim.file_execution_id])
+            if not self._leases.stopped:  # a stopped file's lease is given back with the last report
+                self._leases.drop([claim.file_execution_id])
             return
         self._outcomes.append(outcome)
         self._result.add(outcome, claim.file.file_name)
@@ -161,8 +162,17 @@ class BatchRun:
         self.unfinished = True
         log.info("batch.handed_back", files=len(leases))
 
+    def _given_up(self) -> list[Lease]:
+        """What a stop leaves undone: the execution ends once all of it is given back."""
+        if not self._leases.stopped:
+            return []
+        delivered = {outcome.file_execution_id for outcome in self._outcomes}
+        leases = [lease for lease in self._leases.held() if lease.file_execution_id not in delivered]
+        self._leases.drop([lease.file_execution_id for lease in leases])
+        return leases
+
     def _finish(self) -> BatchExecutionResult:
-        self._report(claim_next=False)
+        self._report(claim_next=False, release=self._given_up())
         self._result.execution_time = round(time.monotonic() - self._started, 4)
         return self._result
 

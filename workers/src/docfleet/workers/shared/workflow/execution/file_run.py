@@ -100,20 +100,19 @@ class FileRun:
 
     def _run_tool(self, claim: FileClaim, step: int) -> RunState:
         tool = self._context.tool_instances[step - 1]
-        return self._tools.run(
-            f"{claim.file_execution_id}.{claim.attempt}.{step}",
-            RunRequest(
-                tool_id=tool.tool_id,
-                folder=self._relative(claim),
-                step=step,
-                settings=tool.metadata,
-                limits=self._settings.run_limits,
-                organization_id=self._context.organization_context.organization_id,
-                execution_id=self._context.execution.id,
-                file_execution_id=claim.file_execution_id,
-            ),
-            should_stop=lambda: self._leases.is_lost(claim.file_execution_id),
+        run_id = f"{claim.file_execution_id}.{claim.attempt}.{step}"
+        request = RunRequest(
+            tool_id=tool.tool_id,
+            folder=self._relative(claim),
+            step=step,
+            settings=tool.metadata,
+            limits=self._settings.run_limits,
+            organization_id=self._context.organization_context.organization_id,
+            execution_id=self._context.execution.id,
+            file_execution_id=claim.file_execution_id,
         )
+        with self._leases.interrupting(claim.file_execution_id, lambda: self._tools.kill(run_id)):
+            return self._tools.run(run_id, request, should_stop=lambda: self._leases.is_lost(claim.file_execution_id))
 
     def _metrics(self, states: list[RunState]) -> dict[str, Any]:
         """What the steps cost: seconds and bytes."""
@@ -167,10 +166,13 @@ class FileRun:
         if self._sink is None:
             self._sink = open_sink(self._context.destination_config)
         sink = self._sink
+        begun = False
 
         def once() -> Delivered:
+            nonlocal begun
             point("delivery.before", delivery.file.file_name)
-            self._leases.require(delivery.file_execution_id)
+            self._leases.require(delivery.file_execution_id, begun=begun)
+            begun = True
             delivered = sink.deliver(delivery)
             point("delivery.written", delivery.file.file_name)
             return delivered

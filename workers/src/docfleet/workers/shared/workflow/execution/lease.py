@@ -1,13 +1,16 @@
 """Leases: keep the files of a batch ours while we work on them.
 
-A thread renews at a third of the lease. A lease that is lost (somebody else claimed the file) or that could not
-be renewed in time means "fenced": the file is not delivered and not reported.
+A thread renews at a third of the lease, and at once when the worker hears of a stop. A lease that is lost (somebody
+else claimed the file) or that could not be renewed in time means "fenced": the file is not delivered and not
+reported. A stop means that no delivery begins any more; the lease stays ours until it is given back.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -16,8 +19,12 @@ import structlog
 from docfleet.core.errors import DocfleetError, Fenced
 from docfleet.core.execution import FileClaim, Lease, RenewRequest
 from docfleet.workers.shared.clients.file_client import FileClient
+from docfleet.workers.shared.infrastructure.process.stopping import stops_told, was_told
 
 log = structlog.get_logger()
+
+LOOK_SECONDS = 0.1
+"""How often the thread looks whether its worker was told of a stop: a byte of memory, no call."""
 
 
 class LeaseKeeper:
@@ -33,6 +40,8 @@ class LeaseKeeper:
         self._lost: set[str] = set()
         self._stop = threading.Event()
         self._closing = threading.Event()
+        self._work: tuple[str, Callable[[], object]] | None = None
+        self._told = stops_told()
         self._thread = threading.Thread(target=self._renew_loop, name="lease-keeper", daemon=True)
 
     def __enter__(self) -> Self:
@@ -47,12 +56,21 @@ class LeaseKeeper:
 
     @property
     def stopped(self) -> bool:
-        """True when the backend said that the execution is final."""
+        """True when the backend said that the execution is final or being stopped."""
         return self._stop.is_set()
 
     def stop(self) -> None:
-        """Remember that the execution is final."""
+        """Remember that the execution is final or being stopped."""
         self._stop.set()
+
+    @contextmanager
+    def interrupting(self, file_execution_id: str, interrupt: Callable[[], object]) -> Iterator[None]:
+        """Have ``interrupt`` called, in another thread and until the block ends, once ``is_lost`` says so."""
+        self._work = file_execution_id, interrupt
+        try:
+            yield
+        finally:
+            self._work = None
 
     def add(self, claims: list[FileClaim], asked: float) -> None:
         """Take over freshly claimed files. ``asked`` is when the claim was sent, on the monotonic clock: the lease in
@@ -87,26 +105,56 @@ class LeaseKeeper:
         with self._lock:
             return self.stopped or file_execution_id not in self._held
 
-    def require(self, file_execution_id: str) -> None:
-        """Raise ``Fenced`` unless the file is certainly still ours. Asked right before a delivery."""
+    def require(self, file_execution_id: str, *, begun: bool = False) -> None:
+        """Raise ``Fenced`` unless the file is certainly still ours. Asked right before each try of a delivery; once
+        one has ``begun``, nobody knows what it did, and a stop does not keep it from coming to its end."""
         with self._lock:
             held = self._held.get(file_execution_id)
-        if self.stopped or held is None or time.monotonic() - held[1] >= self.lease_seconds:
+        if self.stopped and not begun:
+            raise Fenced(f"the execution of file execution {file_execution_id} is being stopped")
+        if held is None or time.monotonic() - held[1] >= self.lease_seconds:
             raise Fenced(f"the lease of file execution {file_execution_id} is lost")
 
     def _renew_loop(self) -> None:
-        while not self._closing.wait(self.lease_seconds / 3):
-            leases = self.held()
-            if not leases:
-                continue
-            request = RenewRequest(owner=self.owner, lease_seconds=self.lease_seconds, leases=leases)
-            asked = time.monotonic()
+        period = self.lease_seconds / 3
+        renewed = time.monotonic()
+        interrupted = None
+        while not self._closing.wait(min(LOOK_SECONDS, period)):
+            told = not self.stopped and was_told(self._execution_id, since=self._told)
+            if told or time.monotonic() - renewed >= period:
+                # The hint is remembered until the backend, which alone knows, was asked about a file.
+                counted = stops_told()
+                if self._renew():
+                    self._told = counted
+                renewed = time.monotonic()
+            work = self._work
+            if work is not None and work is not interrupted and self.is_lost(work[0]):
+                interrupted = work
+                threading.Thread(target=self._interrupt, args=(work,), name="interrupt", daemon=True).start()
+
+    def _interrupt(self, work: tuple[str, Callable[[], object]]) -> None:
+        # Again and again: the first call may come before what it is to end has begun.
+        while self._work is work:
             try:
-                answer = self._client.renew(self._execution_id, request)
+                work[1]()
             except DocfleetError as error:
-                # Not renewed in time is as good as lost; ``require`` sees to that.
-                log.warning("lease.not_renewed", error=error.message)
-                continue
-            self.renewed(leases, answer.lost, asked)
-            if answer.stop:
-                self.stop()
+                log.warning("work.not_interrupted", file_execution_id=work[0], error=error.message)
+            self._closing.wait(LOOK_SECONDS)
+
+    def _renew(self) -> bool:
+        """Renew what is held; False when nothing is, or nobody answered."""
+        leases = self.held()
+        if not leases:
+            return False
+        request = RenewRequest(owner=self.owner, lease_seconds=self.lease_seconds, leases=leases)
+        asked = time.monotonic()
+        try:
+            answer = self._client.renew(self._execution_id, request)
+        except DocfleetError as error:
+            # Not renewed in time is as good as lost; ``require`` sees to that.
+            log.warning("lease.not_renewed", error=error.message)
+            return False
+        self.renewed(leases, answer.lost, asked)
+        if answer.stop:
+            self.stop()
+        return True
