@@ -32,6 +32,8 @@ GRACE_SECONDS = 120.0
 """A slot is taken before its execution's row is written: a younger one without row is left alone."""
 
 RETRY_AFTER_SECONDS = 2
+CROWDED_SECONDS = 10.0
+"""How long after a refusal calls are checked before their files are received."""
 _REST_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
@@ -46,6 +48,15 @@ for _, key in ipairs(KEYS) do
   redis.call('ZADD', key, now, ARGV[1])
   redis.call('EXPIRE', key, tonumber(ARGV[4]))
 end
+return 0
+"""
+
+
+_FULL = """
+local now = redis.call('TIME')
+local oldest = tonumber(now[1]) - tonumber(ARGV[3])
+if redis.call('ZCOUNT', KEYS[1], oldest, '+inf') >= tonumber(ARGV[1]) then return 1 end
+if redis.call('ZCOUNT', KEYS[2], oldest, '+inf') >= tonumber(ARGV[2]) then return 2 end
 return 0
 """
 
@@ -74,6 +85,8 @@ class Slots:
                 redis_url(url), socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
             )
             self._script = self._client.register_script(_ACQUIRE)
+            self._full = self._client.register_script(_FULL)
+        self._crowded: dict[str, float] = {}
 
     def acquire(self, organization_id: str, execution_id: str, organization_limit: int | None = None) -> None:
         """Take a place. Raises ``Refused`` (429) when there is none."""
@@ -81,12 +94,27 @@ class Slots:
         keys = [_ORGANIZATION + organization_id, GLOBAL]
         args: list[str | int] = [execution_id, limit, self._global_limit, STALE_SECONDS]
         full = self._try(lambda client: self._script(keys=keys, args=args, client=client))
-        if full == 1:
-            raise self._refused(f"{limit} executions of this organization run")
-        if full == 2:
-            raise self._refused("too many executions run")
+        if full:
+            raise self._refused(organization_id, full, limit)
 
-    def _refused(self, what: str) -> Refused:
+    def check(self, organization_id: str, organization_limit: int | None = None) -> None:
+        """Refuse (429) a call for which there is no place, before anything is done for it; take none.
+
+        Redis is asked only for a while after a refusal: a call pays nothing for this as long as there are places.
+        """
+        if self._crowded.get(organization_id, 0.0) < time.monotonic():
+            return
+        limit = organization_limit or self._organization_limit
+        keys = [_ORGANIZATION + organization_id, GLOBAL]
+        args: list[str | int] = [limit, self._global_limit, STALE_SECONDS]
+        # Not counted: ``acquire`` follows, and counts the call that is let in unchecked.
+        full = self._try(lambda client: self._full(keys=keys, args=args, client=client), counted=False)
+        if full:
+            raise self._refused(organization_id, full, limit)
+
+    def _refused(self, organization_id: str, full: int, limit: int) -> Refused:
+        self._crowded[organization_id] = time.monotonic() + CROWDED_SECONDS
+        what = f"{limit} executions of this organization run" if full == 1 else "too many executions run"
         return Refused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
 
     def release(self, ended: list[tuple[str, str]], *, announce: bool = True) -> None:

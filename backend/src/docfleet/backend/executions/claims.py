@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, update
 
 from docfleet.backend.db import Record, chunks, db_now
 from docfleet.backend.executions import repository, state
@@ -73,28 +73,33 @@ def _free() -> ColumnElement[bool]:
     return files.c.lease_until < db_now()
 
 
+CLAIM_COLUMNS = (files.c.id, files.c.attempt, files.c.strikes, files.c.data, files.c.file_hash)
+_FREE = (files.c.execution_id == bindparam("execution_id"), text(OPEN_FILE), _free())
+_WAITING = select(func.count()).select_from(select(files.c.id).where(*_FREE).limit(bindparam("enough")).subquery())
+
+
+def _locking(*where: ColumnElement[bool]) -> Select[Any]:
+    free = select(*CLAIM_COLUMNS).where(*_FREE, *where)
+    return free.order_by(files.c.file_number).limit(bindparam("size")).with_for_update(skip_locked=True)
+
+
+_ANY = _locking()
+_OWN = _locking((files.c.file_number - 1) % bindparam("batch_count") == bindparam("batch_index"))
+
+
 def _slice(connection: Connection, execution_id: str, request: ClaimRequest) -> Sequence[Record]:
-    free = (files.c.execution_id == execution_id, text(OPEN_FILE), _free())
     # Guided size: large claims while there is much, small ones at the end, so that the slots finish together.
     enough = 2 * request.batch_count * request.limit
-    waiting = connection.scalar(
-        select(func.count()).select_from(select(files.c.id).where(*free).limit(enough).subquery())
-    )
+    waiting = connection.scalar(_WAITING, {"execution_id": execution_id, "enough": enough})
     size = min(request.limit, max(1, math.ceil((waiting or 0) / (2 * request.batch_count))))
-    own = (files.c.file_number - 1) % request.batch_count == request.batch_index
-    rows = _lock(connection, size, *free, own)
-    if not rows and request.batch_count > 1:
-        rows = _lock(connection, min(size, max(1, request.limit // 4)), *free)
+    if request.batch_count == 1:
+        return connection.execute(_ANY, {"execution_id": execution_id, "size": size}).all()
+    own = {"batch_count": request.batch_count, "batch_index": request.batch_index}
+    rows = connection.execute(_OWN, {"execution_id": execution_id, "size": size, **own}).all()
+    if not rows:
+        size = min(size, max(1, request.limit // 4))
+        rows = connection.execute(_ANY, {"execution_id": execution_id, "size": size}).all()
     return rows
-
-
-def _lock(connection: Connection, size: int, *where: Any) -> Sequence[Record]:
-    return connection.execute(
-        select(*CLAIM_COLUMNS).where(*where).order_by(files.c.file_number).limit(size).with_for_update(skip_locked=True)
-    ).all()
-
-
-CLAIM_COLUMNS = (files.c.id, files.c.attempt, files.c.strikes, files.c.data, files.c.file_hash)
 
 
 def _named(connection: Connection, execution_id: str, request: ClaimRequest) -> tuple[Sequence[Record], ClaimResponse]:

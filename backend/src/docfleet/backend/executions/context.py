@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from docfleet.backend.connectors.models import connector_instances
 from docfleet.backend.db import Record
@@ -26,6 +26,24 @@ from docfleet.core.execution import (
 from docfleet.core.review import ManualReviewConfig
 
 API_TYPES = ("API", "APPDEPLOYMENT")
+_ENDPOINTS = (
+    select(
+        workflow_endpoints.c.id,
+        workflow_endpoints.c.endpoint_type,
+        workflow_endpoints.c.connection_type,
+        workflow_endpoints.c.configuration,
+        connector_instances.c.connector_id,
+        connector_instances.c.connector_name,
+        connector_instances.c.connector_metadata,
+    )
+    .outerjoin(connector_instances, connector_instances.c.id == workflow_endpoints.c.connector_instance_id)
+    .where(workflow_endpoints.c.workflow_id == bindparam("workflow_id"))
+)
+_STEPS = (
+    select(tool_instances)
+    .where(tool_instances.c.workflow_id == bindparam("workflow_id"))
+    .order_by(tool_instances.c.step)
+)
 
 
 def build(connection: Connection, cipher: Cipher, organization_id: str, execution_id: str) -> ExecutionContext:
@@ -60,19 +78,7 @@ def build(connection: Connection, cipher: Cipher, organization_id: str, executio
 
 def endpoints(connection: Connection, workflow_id: str) -> dict[str, Record]:
     """The workflow's endpoints by type, each with its connector's columns (None without connector)."""
-    rows = connection.execute(
-        select(
-            workflow_endpoints.c.id,
-            workflow_endpoints.c.endpoint_type,
-            workflow_endpoints.c.connection_type,
-            workflow_endpoints.c.configuration,
-            connector_instances.c.connector_id,
-            connector_instances.c.connector_name,
-            connector_instances.c.connector_metadata,
-        )
-        .outerjoin(connector_instances, connector_instances.c.id == workflow_endpoints.c.connector_instance_id)
-        .where(workflow_endpoints.c.workflow_id == workflow_id)
-    )
+    rows = connection.execute(_ENDPOINTS, {"workflow_id": workflow_id})
     return {row.endpoint_type: row for row in rows}
 
 
@@ -83,9 +89,7 @@ def opened(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
 
 def steps(connection: Connection, workflow_id: str) -> list[ToolInstance]:
     """The workflow's tools in order."""
-    rows = connection.execute(
-        select(tool_instances).where(tool_instances.c.workflow_id == workflow_id).order_by(tool_instances.c.step)
-    )
+    rows = connection.execute(_STEPS, {"workflow_id": workflow_id})
     return [
         ToolInstance(
             id=row.id, tool_id=row.tool_id, step=row.step, version=row.version, metadata=row._mapping["metadata"]

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from docfleet.backend.db import Record, chunks, clean, db_now, upsert
 from docfleet.backend.executions import finalize, repository, state
@@ -28,6 +28,37 @@ LONGEST_PATH = 4096
 LONGEST_NAME = 1024
 LARGEST_PAGE = 5000
 
+_LOCK_WORKFLOW = select(workflows).where(workflows.c.id == bindparam("workflow_id")).with_for_update(key_share=True)
+_PAGE = select(registered_pages).where(
+    registered_pages.c.execution_id == bindparam("execution_id"), registered_pages.c.page == bindparam("number")
+)
+_NOW = select(db_now())
+_INSERT_FILES = insert(files)
+_REGISTERED = (
+    update(executions)
+    .where(executions.c.id == bindparam("execution_id"))
+    .values(
+        total_files=bindparam("total"),
+        skipped=bindparam("counts", type_=executions.c.skipped.type),
+        progress_at=db_now(),
+        modified_at=db_now(),
+    )
+)
+_PRESENT = select(files.c.identity).where(
+    files.c.execution_id == bindparam("execution_id"), files.c.identity.in_(bindparam("identities", expanding=True))
+)
+_STARTED = (
+    update(executions)
+    .where(executions.c.id == bindparam("execution_id"))
+    .values(
+        batch_count=bindparam("batches"),
+        q_file_no_list=bindparam("reviewed", type_=executions.c.q_file_no_list.type),
+        dispatched_at=db_now(),
+        progress_at=db_now(),
+        modified_at=db_now(),
+    )
+)
+
 
 def register(
     connection: Connection, organization_id: str, execution_id: str, request: RegisterRequest, default_limit: int
@@ -42,11 +73,7 @@ def register(
     workflow = _lock_workflow(connection, organization_id, execution_id)
     execution = repository.lock_execution(connection, organization_id, execution_id)
     final = repository.is_final(execution)
-    known = connection.execute(
-        select(registered_pages).where(
-            registered_pages.c.execution_id == execution_id, registered_pages.c.page == request.page
-        )
-    ).one_or_none()
+    known = connection.execute(_PAGE, {"execution_id": execution_id, "number": request.page}).one_or_none()
     digest = _digest(request.files)
     if known is not None and known.digest == digest:
         answer = RegisterResponse.from_dict(known.answer)
@@ -72,9 +99,7 @@ def _digest(page: list[FileHashData]) -> str:
 def _lock_workflow(connection: Connection, organization_id: str, execution_id: str) -> Record:
     # Two executions of one workflow register one after the other, so that neither takes a file of the other.
     execution = repository.find(connection, organization_id, execution_id)
-    return connection.execute(
-        select(workflows).where(workflows.c.id == execution.workflow_id).with_for_update(key_share=True)
-    ).one()
+    return connection.execute(_LOCK_WORKFLOW, {"workflow_id": execution.workflow_id}).one()
 
 
 def _write(
@@ -104,21 +129,17 @@ def _write(
             skipped[reason.value] = skipped.get(reason.value, 0) + 1
     total = execution.total_files + len(accepted)
     if accepted:
-        now = connection.scalar(select(db_now()))
+        now = connection.scalar(_NOW)
         first = execution.total_files + 1
         rows = [row_of(execution, file, number, now) for number, (file, _) in enumerate(accepted, start=first)]
         answered = [(row, known) for row, (_, known) in zip(rows, accepted, strict=True) if known is not None]
         for row, _ in answered:
             row.update(status=ExecutionStatus.COMPLETED.value, finished_at=now)
-        connection.execute(insert(files), rows)
+        connection.execute(_INSERT_FILES, rows)
         results.copy(connection, execution, answered)
     merged = Counter(execution.skipped) + Counter(skipped)
     merged.subtract({} if before is None else before.skipped)
-    connection.execute(
-        update(executions)
-        .where(executions.c.id == execution.id)
-        .values(total_files=total, skipped=dict(+merged), progress_at=db_now(), modified_at=db_now())
-    )
+    connection.execute(_REGISTERED, {"execution_id": execution.id, "total": total, "counts": dict(+merged)})
     full = request.limit is not None and total >= request.limit
     return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full)
 
@@ -178,17 +199,19 @@ def _skips(
 ) -> list[SkipReason | None]:
     """For each file of the page why it is left out, or None."""
     identities = [identity(file.file_key, file.file_path) for file in page]
-    present = _identities(connection, identities, files.c.execution_id == execution.id)
-    elsewhere = _active_elsewhere(connection, execution, identities)
-    limit = workflow.max_file_execution_count or (
-        organizations.settings(connection, execution.organization_id).get("MAX_FILE_EXECUTION_COUNT", default_limit)
-    )
+    api = execution.api_deployment_id is not None
+    present = _present(connection, execution, identities)
+    elsewhere = set() if api else _active_elsewhere(connection, execution, identities)
+    limit = workflow.max_file_execution_count
+    if past and not limit:
+        overrides = organizations.settings(connection, execution.organization_id)
+        limit = overrides.get("MAX_FILE_EXECUTION_COUNT", default_limit)
     reasons: list[SkipReason | None] = []
     for position, key in enumerate(identities):
         reason = None
         if key in present:
             reason = SkipReason.DUPLICATE
-        elif page[position].rejection or execution.api_deployment_id is not None:
+        elif page[position].rejection or api:
             # A rejected file ends with its reason, whatever happened before; a caller gets one item for each file.
             pass
         elif position in past and past[position].status == ExecutionStatus.COMPLETED.value:
@@ -203,10 +226,11 @@ def _skips(
     return reasons
 
 
-def _identities(connection: Connection, wanted: list[str], where: Any) -> set[str]:
+def _present(connection: Connection, execution: Record, wanted: list[str]) -> set[str]:
     found: set[str] = set()
-    for part in chunks(wanted):
-        found.update(connection.scalars(select(files.c.identity).where(where, files.c.identity.in_(part))))
+    if execution.total_files:
+        for part in chunks(wanted):
+            found.update(connection.scalars(_PRESENT, {"execution_id": execution.id, "identities": part}))
     return found
 
 
@@ -242,17 +266,8 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
         reason = "no_files"
     if reason is not None:
         return StartResponse(status="skipped", total_files=execution.total_files, reason=reason)
-    connection.execute(
-        update(executions)
-        .where(executions.c.id == execution_id)
-        .values(
-            batch_count=request.batch_count,
-            q_file_no_list=request.q_file_no_list,
-            dispatched_at=db_now(),
-            progress_at=db_now(),
-            modified_at=db_now(),
-        )
-    )
+    reviewed = request.q_file_no_list
+    connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
     if execution.api_deployment_id is not None and not repository.open_files(connection, execution_id):
         # Every file was final when it was registered, refused or answered from the history: the caller need not
         # wait for a batch that has nothing to do.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from docfleet.backend.db import Record, chunks, clean
 from docfleet.backend.executions import claims, finalize, repository, state
@@ -17,6 +17,11 @@ from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 
 LARGEST_REPORT = 1000
+_REPORTED = (
+    select(files)
+    .where(files.c.execution_id == bindparam("execution_id"), files.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
 
 
 def report(
@@ -33,24 +38,23 @@ def report(
     _outcomes(connection, execution, request.outcomes, answer)
     answer.lost = claims.give_back(connection, execution_id, request.owner, request.release)
     answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
-    if not answer.stop and (request.outcomes or request.release):
-        repository.touch(connection, execution_id)
+    final = answer.stop
     if request.claim is not None:
         answer.claim = claims.claim(connection, execution, request.claim, max_attempts)
     answer.open_files = repository.open_files(connection, execution_id)
-    if not answer.stop and not answer.open_files and finalize.when_done(connection, execution):
+    if not final and not answer.open_files and finalize.when_done(connection, execution):
         answer.stop = True
         if answer.claim is not None:
             answer.claim.stop = True
+    elif not final and (request.outcomes or request.release):
+        repository.touch(connection, execution_id)
     return answer
 
 
 def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutcome], answer: ReportResponse) -> None:
     rows: dict[str, Record] = {}
     for part in chunks([outcome.file_execution_id for outcome in outcomes]):
-        for row in connection.execute(
-            select(files).where(files.c.execution_id == execution.id, files.c.id.in_(part)).with_for_update()
-        ):
+        for row in connection.execute(_REPORTED, {"execution_id": execution.id, "ids": part}):
             rows[row.id] = row
     fresh: dict[str, FileOutcome] = {}
     late: list[tuple[Record, FileOutcome]] = []

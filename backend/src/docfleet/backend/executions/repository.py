@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
 from docfleet.backend.db import Record, db_now, iso
 from docfleet.backend.executions.models import executions
@@ -14,6 +16,24 @@ from docfleet.core.errors import NotFound
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag
 from docfleet.core.status import EmptyReason, ExecutionStatus
+
+# Statements are built once: building one costs several times what SQLite needs to carry it out.
+_FIND = select(executions).where(
+    executions.c.id == bindparam("execution_id"), executions.c.organization_id == bindparam("organization_id")
+)
+_LOCK = _FIND.with_for_update(key_share=True)
+_TOUCH = update(executions).where(executions.c.id == bindparam("execution_id")).values(progress_at=db_now())
+_COUNT = (
+    select(files.c.status, func.count())
+    .where(files.c.execution_id == bindparam("execution_id"))
+    .group_by(files.c.status)
+)
+_OPEN = (
+    select(func.count()).select_from(files).where(files.c.execution_id == bindparam("execution_id"), text(OPEN_FILE))
+)
+_WORKFLOW = select(workflows).where(
+    workflows.c.id == bindparam("workflow_id"), workflows.c.organization_id == bindparam("organization_id")
+)
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -42,8 +62,12 @@ class Counts(msgspec.Struct, frozen=True):
 
 def find(connection: Connection, organization_id: str, execution_id: str) -> Record:
     """The execution's row. Raises ``NotFound``, for another organization's too."""
+    return _one(connection, _FIND, organization_id, execution_id)
+
+
+def _one(connection: Connection, statement: Select[Any], organization_id: str, execution_id: str) -> Record:
     row = connection.execute(
-        select(executions).where(executions.c.id == execution_id, executions.c.organization_id == organization_id)
+        statement, {"execution_id": execution_id, "organization_id": organization_id}
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no execution {execution_id} in this organization")
@@ -56,14 +80,7 @@ def lock_execution(connection: Connection, organization_id: str, execution_id: s
     Whoever changes files of an execution locks its row first, so that counting, the last report and a stop see
     each other; a lock order of one cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
     """
-    row = connection.execute(
-        select(executions)
-        .where(executions.c.id == execution_id, executions.c.organization_id == organization_id)
-        .with_for_update(key_share=True)
-    ).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no execution {execution_id} in this organization")
-    return row
+    return _one(connection, _LOCK, organization_id, execution_id)
 
 
 def is_final(row: Record) -> bool:
@@ -73,32 +90,23 @@ def is_final(row: Record) -> bool:
 
 def touch(connection: Connection, execution_id: str) -> None:
     """Note progress, which keeps the sweep from sending work again."""
-    connection.execute(update(executions).where(executions.c.id == execution_id).values(progress_at=db_now()))
+    connection.execute(_TOUCH, {"execution_id": execution_id})
 
 
 def count(connection: Connection, execution_id: str) -> Counts:
     """Count the files of an execution by status."""
-    rows = connection.execute(
-        select(files.c.status, func.count()).where(files.c.execution_id == execution_id).group_by(files.c.status)
-    )
+    rows = connection.execute(_COUNT, {"execution_id": execution_id})
     return Counts(**{status.lower(): number for status, number in rows})
 
 
 def open_files(connection: Connection, execution_id: str) -> int:
     """How many files are not final."""
-    return (
-        connection.scalar(
-            select(func.count()).select_from(files).where(files.c.execution_id == execution_id, text(OPEN_FILE))
-        )
-        or 0
-    )
+    return connection.scalar(_OPEN, {"execution_id": execution_id}) or 0
 
 
 def workflow_of(connection: Connection, organization_id: str, workflow_id: str) -> Record:
     """The workflow's row. Raises ``NotFound``, for another organization's too."""
-    row = connection.execute(
-        select(workflows).where(workflows.c.id == workflow_id, workflows.c.organization_id == organization_id)
-    ).one_or_none()
+    row = connection.execute(_WORKFLOW, {"workflow_id": workflow_id, "organization_id": organization_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no workflow {workflow_id} in this organization")
     return row

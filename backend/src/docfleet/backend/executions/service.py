@@ -22,6 +22,9 @@ from docfleet.core.status import ExecutionStatus
 
 log = structlog.get_logger(__name__)
 
+_INSERT = (
+    insert(executions).values(created_at=db_now(), modified_at=db_now(), progress_at=db_now()).returning(executions)
+)
 LONGEST_KEY = 255
 MOST_TAGS = 50
 
@@ -78,8 +81,7 @@ def create(database: Database, cipher: Cipher, organization_id: str, request: Ne
         _refuse_review(msgspec.convert(workflow.manual_review, ManualReviewConfig))
         _refuse_without_files(workflow, request)
         execution_id = request.execution_id or new_id()
-        connection.execute(insert(executions).values(_row(organization_id, workflow, execution_id, request, digest)))
-        row = repository.find(connection, organization_id, execution_id)
+        row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
     return Created(row=row, workflow_type=workflow.deployment_type, new=True)
 
@@ -113,9 +115,6 @@ def _row(
         "execution_time": 0.0,
         "idempotency_key": clean(request.idempotency_key),
         "idempotency_digest": digest if request.idempotency_key else None,
-        "created_at": db_now(),
-        "modified_at": db_now(),
-        "progress_at": db_now(),
         "api_deployment_id": request.api_deployment_id,
         "upload_manifest": request.upload_manifest,
         "options": request.options or None,

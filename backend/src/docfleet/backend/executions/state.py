@@ -6,10 +6,12 @@ changes nothing and the caller learns so from the result. Only the fields that a
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Float, bindparam, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from docfleet.backend.db import chunks, db_now, happened
 from docfleet.backend.executions.models import executions
@@ -33,18 +35,24 @@ def _from(target: ExecutionStatus) -> list[str]:
 
 def move_execution(connection: Connection, execution_id: str, target: ExecutionStatus, **fields: Any) -> bool:
     """Set the execution's status and ``fields``; False when its present status does not lead there."""
-    if target.is_final:
-        fields |= {"finished_at": db_now(), "execution_time": db_now() - executions.c.created_at}
-    statement = (
-        update(executions)
-        .where(executions.c.id == execution_id, executions.c.status.in_(_from(target)))
-        .values(status=target.value, modified_at=db_now(), **fields)
-        .returning(executions.c.organization_id, executions.c.workflow_id, executions.c.api_deployment_id)
-    )
-    moved = connection.execute(statement).one_or_none()
+    parameters = {"execution": execution_id} | {f"new_{name}": value for name, value in fields.items()}
+    moved = connection.execute(_move_execution(target, tuple(fields)), parameters).one_or_none()
     if moved is not None and target.is_final:
         happened(connection, Ended(execution_id=execution_id, status=target, **moved._mapping))
     return moved is not None
+
+
+@cache
+def _move_execution(target: ExecutionStatus, names: tuple[str, ...]) -> ReturningUpdate[Any]:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=executions.c[name].type) for name in names}
+    if target.is_final:
+        values |= {"finished_at": db_now(), "execution_time": db_now() - executions.c.created_at}
+    return (
+        update(executions)
+        .where(executions.c.id == bindparam("execution"), executions.c.status.in_(_from(target)))
+        .values(status=target.value, modified_at=db_now(), **values)
+        .returning(executions.c.organization_id, executions.c.workflow_id, executions.c.api_deployment_id)
+    )
 
 
 def move_files(
@@ -61,25 +69,31 @@ def move_files(
     return connection.execute(statement).rowcount
 
 
+_TAKE = (
+    update(files)
+    .where(
+        files.c.id.in_(bindparam("ids", expanding=True)),
+        files.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value)),
+        files.c.lease_until < db_now(),
+    )
+    .values(
+        status=ExecutionStatus.EXECUTING.value,
+        attempt=files.c.attempt + 1,
+        strikes=files.c.strikes + 1,
+        owner=bindparam("new_owner"),
+        lease_until=db_now() + bindparam("seconds", type_=Float),
+        modified_at=db_now(),
+    )
+)
+
+
 def take_files(connection: Connection, ids: list[str], owner: str, lease_seconds: float) -> None:
     """Put free files under a lease: status EXECUTING, a new attempt, one strike more.
 
     A file is free when it is open and no lease on it runs; the caller has locked and checked the rows.
     """
-    free = files.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
     for part in chunks(ids):
-        connection.execute(
-            update(files)
-            .where(files.c.id.in_(part), free, files.c.lease_until < db_now())
-            .values(
-                status=ExecutionStatus.EXECUTING.value,
-                attempt=files.c.attempt + 1,
-                strikes=files.c.strikes + 1,
-                owner=owner,
-                lease_until=db_now() + lease_seconds,
-                modified_at=db_now(),
-            )
-        )
+        connection.execute(_TAKE, {"ids": part, "new_owner": owner, "seconds": lease_seconds})
 
 
 _OUTCOME = (

@@ -12,6 +12,8 @@ from docfleet.backend.executions.models import executions
 from docfleet.backend.files.models import file_results
 from docfleet.core.results import FileOutcome
 
+_INSERT = insert(file_results).values(created_at=db_now())
+
 
 def as_text(value: Any) -> str | None:
     """``value`` as JSON text; nothing for None."""
@@ -31,7 +33,7 @@ def keep(connection: Connection, execution: Record, outcomes: list[FileOutcome])
         }
         for outcome in outcomes
     ]
-    connection.execute(insert(file_results).values(created_at=db_now()), rows)
+    connection.execute(_INSERT, rows)
 
 
 def copy(connection: Connection, execution: Record, answered: list[tuple[dict[str, Any], Record]]) -> None:
@@ -47,7 +49,7 @@ def copy(connection: Connection, execution: Record, answered: list[tuple[dict[st
         }
         for row, known in answered
     ]
-    connection.execute(insert(file_results).values(created_at=db_now()), rows)
+    connection.execute(_INSERT, rows)
 
 
 def _again(execution: Record, row: dict[str, Any], before: Any) -> dict[str, Any]:

@@ -42,11 +42,12 @@ def deployment(database: Database, organization_id: str, api_name: str, header: 
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
         limit = organizations.settings(connection, organization_id).get("API_CONCURRENT_REQUEST_LIMIT")
+        found = keys.opens(connection, key, Scope.DEPLOYMENT)
     if row is None or not row.is_active:
         raise Refused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
-    found = keys.opens(database, key, Scope.DEPLOYMENT)
     if found is None or found.target_id != row.id:
         raise _wrong()
+    keys.used(database, found)
     return Caller(organization_id, row, found, limit)
 
 
@@ -56,11 +57,12 @@ def pipeline(database: Database, organization_id: str, pipeline_id: str, header:
     try:
         with database.reading() as connection:
             row = pipelines.find(connection, organization_id, parse_id(pipeline_id))
+            found = keys.opens(connection, key, Scope.PIPELINE)
     except (NotFound, InvalidInput) as error:
         raise Refused(404, "not_found", "there is no such pipeline in this organization") from error
-    found = keys.opens(database, key, Scope.PIPELINE)
     if found is None or found.target_id != row.id:
         raise _wrong()
+    keys.used(database, found)
     if not row.active:
         raise Refused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
     return Caller(organization_id, row, found)
@@ -69,9 +71,12 @@ def pipeline(database: Database, organization_id: str, pipeline_id: str, header:
 def platform(database: Database, header: str) -> Caller:
     """Let a reader of an organization's description in. Raises ``Refused`` (401)."""
     scheme, _, key = header.partition(" ")
-    found = keys.opens(database, key.strip(), Scope.PLATFORM) if scheme.lower() == "bearer" and key.strip() else None
-    if found is None:
+    if scheme.lower() != "bearer" or not key.strip():
         raise _wrong()
     with database.reading() as connection:
+        found = keys.opens(connection, key.strip(), Scope.PLATFORM)
+        if found is None:
+            raise _wrong()
         row = organizations.find(connection, found.organization_id)
+    keys.used(database, found)
     return Caller(found.organization_id, row, found)  # type: ignore[arg-type]  # a key's organization is never deleted

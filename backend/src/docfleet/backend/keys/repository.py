@@ -7,7 +7,7 @@ import secrets
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from docfleet.backend.db import Database, Record, clean, db_now
 from docfleet.backend.keys.models import api_keys
@@ -89,15 +89,20 @@ def forget_target(connection: Connection, scope: Scope, target_id: str) -> None:
     connection.execute(api_keys.delete().where(api_keys.c.scope == scope.value, api_keys.c.target_id == target_id))
 
 
-def opens(database: Database, key: str, scope: Scope) -> Record | None:
-    """The row of ``key`` when it is in force and of this scope; its use is noted."""
-    with database.reading() as connection:
-        row = connection.execute(
-            select(api_keys, db_now().label("now"))
-            .where(api_keys.c.key_hash == _hash(key), api_keys.c.scope == scope.value, api_keys.c.is_active)
-            .where(or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()))
-        ).one_or_none()
-    if row is not None and (row.last_used_at is None or row.last_used_at < row.now - LATEST_USE_SECONDS):
+_OPENS = (
+    select(api_keys, db_now().label("now"))
+    .where(api_keys.c.key_hash == bindparam("hash"), api_keys.c.scope == bindparam("of_scope"), api_keys.c.is_active)
+    .where(or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()))
+)
+
+
+def opens(connection: Connection, key: str, scope: Scope) -> Record | None:
+    """The row of ``key`` when it is in force and of this scope. Who lets its caller in notes it as ``used``."""
+    return connection.execute(_OPENS, {"hash": _hash(key), "of_scope": scope.value}).one_or_none()
+
+
+def used(database: Database, row: Record) -> None:
+    """Note the use of a key. ``row`` comes from ``opens``."""
+    if row.last_used_at is None or row.last_used_at < row.now - LATEST_USE_SECONDS:
         with database.writing() as connection:
             connection.execute(update(api_keys).where(api_keys.c.id == row.id).values(last_used_at=db_now()))
-    return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from docfleet.backend.db import Record, clean, db_now, upsert
 from docfleet.backend.organizations.models import configuration, organizations
@@ -21,11 +21,13 @@ SETTINGS: dict[str, tuple[int, int]] = {
 """What an organization may set, with the least and the greatest value. All are integers."""
 
 
+_FIND = select(organizations).where(organizations.c.organization_id == bindparam("id"))
+_SETTINGS = select(configuration.c.key, configuration.c.value).where(configuration.c.organization_id == bindparam("id"))
+
+
 def find(connection: Connection, organization_id: str) -> Record | None:
     """The organization's row."""
-    return connection.execute(
-        select(organizations).where(organizations.c.organization_id == organization_id)
-    ).one_or_none()
+    return connection.execute(_FIND, {"id": organization_id}).one_or_none()
 
 
 def put(connection: Connection, organization_id: str, name: str) -> bool:
@@ -49,9 +51,7 @@ def put(connection: Connection, organization_id: str, name: str) -> bool:
 
 def settings(connection: Connection, organization_id: str) -> dict[str, int]:
     """The organization's overrides by key."""
-    rows = connection.execute(
-        select(configuration.c.key, configuration.c.value).where(configuration.c.organization_id == organization_id)
-    )
+    rows = connection.execute(_SETTINGS, {"id": organization_id})
     return {row.key: int(row.value) for row in rows if row.key in SETTINGS}
 
 
