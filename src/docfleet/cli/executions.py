@@ -26,7 +26,7 @@ def command() -> None:
 @click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
 @connected
 def list_command(status: str | None, limit: int, json_output: bool, client: ManagementClient) -> int:
-    """The newest executions."""
+    """The newest executions. Content that a call sent under two names is one file here: processed and counted once."""
     found = client.executions(status=status, limit=limit)
     if json_output:
         _print_json([msgspec.to_builtins(entry) for entry in found])

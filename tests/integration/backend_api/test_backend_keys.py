@@ -54,6 +54,22 @@ def test_every_refusal_has_its_status_and_the_standard_body(api: Any) -> None:
     assert _call(api, "POST", invoices.path, invoices.key).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD"])
+def test_a_method_that_is_not_taken_is_refused_in_the_shape_of_the_route(api: Any, method: str) -> None:
+    path = api.publish().path
+    answer = api.client.request(method, path)
+    assert answer.status_code == 405 and set(answer.headers["allow"].split(", ")) >= {"GET", "POST"}
+    if method != "HEAD":
+        assert answer.json() == {
+            "type": "client_error",
+            "errors": [{"code": "method_not_allowed", "detail": "Method Not Allowed", "attr": None}],
+        }
+        assert api.client.request(method, path + "?compat=false").json()["status"] == 405
+        assert set(api.client.request(method, "/api/v1/unstract/whoami/").json()) == {"message"}
+        assert api.client.request(method, "/livez").json()["status"] == 405
+    assert api.client.get("/deployment/nothing/here/at/all").json()["errors"][0]["code"] == "not_found"
+
+
 def test_a_revoked_and_an_expired_key_open_nothing(api: Any) -> None:
     invoices = api.publish()
     soon = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()

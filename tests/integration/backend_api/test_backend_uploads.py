@@ -64,7 +64,7 @@ _BAD = {
     "a timeout of 301": (PART + _field("timeout", b"301") + END, 400),
     "a timeout of -2": (PART + _field("timeout", b"-2") + END, 400),
     "a timeout of 1.5": (PART + _field("timeout", b"1.5") + END, 400),
-    "a timeout in other digits": (PART + _field("timeout", "３０".encode()) + END, 400),
+    "a timeout in other digits": (PART + _field("timeout", "\uff13\uff10".encode()) + END, 400),
     "a timeout with an underscore": (PART + _field("timeout", b"1_0") + END, 400),
     "two timeouts": (PART + _field("timeout", b"1") * 2 + END, 400),
     "a flag of 7": (PART + _field("include_metadata", b"7") + END, 400),
@@ -163,9 +163,34 @@ def test_a_type_the_first_tool_does_not_take_fails_at_once(api: Any, monkeypatch
     good, bad = invoices.get(run)["message"]
     assert good["status"] == "Success" and bad["status"] == "Failed"
     assert bad["error"].startswith("unsupported file type: text/plain")
-    only = invoices.call(("b.txt", b"plain words"))
-    assert invoices.work(only)["reason"] == "nothing_open"
-    assert invoices.get(only, status=422)["message"][0]["error"] == bad["error"]
+
+
+def test_a_call_of_refused_types_only_ends_at_once_without_a_worker(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from docfleet.backend.uploads import manifest
+
+    monkeypatch.setattr(manifest, "_allowed", lambda tools, tool: frozenset({"application/pdf"}))
+    invoices = api.publish()
+    message = invoices.post(("a.txt", b"one"), ("b.txt", b"two"), ("c.txt", b"one"), timeout="60", status=422)[
+        "message"
+    ]
+    assert message["execution_status"] == "ERROR" and message["error"] is None
+    assert [(item["file"], item["status"]) for item in message["result"]] == [
+        (name, "Failed") for name in ("a.txt", "b.txt", "c.txt")
+    ]
+    assert all(item["error"].startswith("unsupported file type: text/plain") for item in message["result"])
+    run = api.execution(message["execution_id"])
+    assert run.state()["counts"]["ERROR"] == 2 and api.recorder.sent == [] and _left_behind(api) == []
+
+
+def test_files_stay_once_an_execution_has_them(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A backend that is told to end cancels the call; the execution is on its way all the same.
+    def send(*args: Any) -> None:
+        raise RuntimeError("the call ended here")
+
+    monkeypatch.setattr(api.recorder, "send", send)
+    api.publish().post(("a.txt", b"one"), status=500)
+    (entry,) = api.get("/api/v1/executions")["executions"]
+    assert entry["status"] == "PENDING" and [path.name for path in _left_behind(api) if path.is_file()]
 
 
 def test_names_in_every_script_are_kept(api: Any) -> None:

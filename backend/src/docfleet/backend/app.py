@@ -16,10 +16,10 @@ from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 
-from docfleet.backend import openapi, problems
+from docfleet.backend import openapi
 from docfleet.backend.auth.guard import Guard
 from docfleet.backend.db import THREADS, Database
-from docfleet.backend.deployments import management, platform
+from docfleet.backend.deployments import compat, management, platform
 from docfleet.backend.deployments import public as deployments_public
 from docfleet.backend.deployments.cache import ResultCache
 from docfleet.backend.deployments.calls import Calls
@@ -170,7 +170,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
         signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry, Slots, Staging, Calls],
-        exception_handlers=problems.handlers,
+        exception_handlers=compat.application_handlers,
         openapi_config=openapi.config,
         lifespan=[lifespan],
         state=State({"engine": database.engine}),

@@ -89,7 +89,9 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     detail = "the server failed; its log says why" if status >= 500 else error.detail
     if status == 404:
         detail = f"there is no {request.method} {request.url.path}"
-    return _problem(request, status, code, detail)
+    response = _problem(request, status, code, detail)
+    response.headers.update(error.headers or {})  # Allow, with 405
+    return response
 
 
 def _database(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

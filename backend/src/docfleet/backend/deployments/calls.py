@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from docfleet.backend.db import Database, Record
 from docfleet.backend.deployments import results
@@ -15,9 +15,10 @@ from docfleet.backend.deployments.management import path_of
 from docfleet.backend.deployments.options import CallOptions, Include
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
-from docfleet.backend.executions import repository, service
+from docfleet.backend.executions import messages, register, repository, service
 from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.keys import auth
 from docfleet.backend.keys.auth import Caller
 from docfleet.backend.limits import Slots
 from docfleet.backend.problems import DispatchFailed
@@ -28,12 +29,20 @@ from docfleet.backend.uploads import manifest
 from docfleet.backend.uploads.staging import Area, Staging
 from docfleet.backend.waiting import Waiting
 from docfleet.core.errors import NotFound
+from docfleet.core.execution import RegisterRequest, StartRequest
+from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
 from docfleet.tools.registry import ToolRegistry
 
 log = structlog.get_logger(__name__)
 
 ACKNOWLEDGED = "Result already acknowledged"
+_FIRST_TOOL = (
+    select(tool_instances.c.tool_id)
+    .where(tool_instances.c.workflow_id == bindparam("workflow_id"))
+    .order_by(tool_instances.c.step)
+    .limit(1)
+)
 
 
 class Answer(msgspec.Struct):
@@ -70,6 +79,13 @@ class Calls:
         self.cache = cache
         self._tools = tools
 
+    def admit(self, organization_id: str, api_name: str, authorization: str) -> Caller:
+        """Let a caller in who may call and for whose call there is probably a place. Raises ``Refused``, so that a
+        call that cannot run costs next to nothing: nothing of its body is kept."""
+        caller = auth.deployment(self.database, organization_id, api_name, authorization)
+        self.slots.check(caller.organization_id, caller.concurrent_limit)
+        return caller
+
     def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
         """Write the execution and send it; the error when it could not be sent (it is ERROR then).
 
@@ -77,12 +93,7 @@ class Calls:
         """
         deployment = caller.target
         with self.database.reading() as connection:
-            first_tool = connection.scalar(
-                select(tool_instances.c.tool_id)
-                .where(tool_instances.c.workflow_id == deployment.workflow_id)
-                .order_by(tool_instances.c.step)
-                .limit(1)
-            )
+            first_tool = connection.scalar(_FIRST_TOOL, {"workflow_id": deployment.workflow_id})
         files = manifest.build(area.files, self._tools, first_tool)
         new = NewExecution(
             workflow_id=deployment.workflow_id,
@@ -100,11 +111,23 @@ class Calls:
         except BaseException:
             self.slots.release([(caller.organization_id, execution_id)], announce=False)
             raise
+        area.keep()
+        if all(item["rejection"] for item in files):
+            self._refuse(created.row, messages.uploaded(files))
+            return None
         try:
             service.dispatch(self.database, self.dispatcher, created)
         except DispatchFailed as error:
             return error.message
         return None
+
+    def _refuse(self, execution: Record, files: dict[str, dict[str, Any]]) -> None:
+        """End an execution none of whose files is of a type that is taken: its rows say why, and no worker is asked."""
+        page = RegisterRequest(page=1, files=[FileHashData.from_dict(file) for file in files.values()])
+        most = self.settings.max_file_execution_count
+        with self.database.writing() as connection:
+            register.register(connection, execution.organization_id, execution.id, page, most)
+            register.start(connection, execution.organization_id, execution.id, StartRequest(batch_count=1))
 
     def is_final(self, organization_id: str, execution_id: str) -> bool:
         """Whether the execution has ended."""

@@ -48,6 +48,16 @@ def _all(convert: Callable[[Request[Any, Any, Any], Response[Any], Exception], R
     return {kind: wrapped(handler) for kind, handler in problems.handlers.items()}
 
 
+def _by_path(request: Request[Any, Any, Any], response: Response[Any], error: Exception) -> Response[Any]:
+    path = request.url.path
+    if path.startswith("/deployment/"):
+        return _standard(request, response, error)
+    return _message(request, response, error) if path.startswith("/api/v1/unstract/") else response
+
+
+application_handlers = _all(_by_path)
+"""Errors without a route, 404 and 405, in the shape of the path's neighbours."""
+
 handlers = _all(_standard)
 """Errors of the API's routes: ``{"type", "errors": [{"code", "detail", "attr"}]}``."""
 

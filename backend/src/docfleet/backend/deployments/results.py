@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from docfleet.backend.db import Record, db_now
 from docfleet.backend.deployments.options import Include
@@ -16,18 +16,22 @@ from docfleet.core.status import ExecutionStatus
 
 STOPPED = "stopped on request"
 _HIGHLIGHT = "highlight_data"
+_ROWS = (
+    select(files, file_results.c.result, file_results.c.metadata)
+    .outerjoin(file_results, file_results.c.file_execution_id == files.c.id)
+    .where(files.c.execution_id == bindparam("execution"))
+)
+_ACKNOWLEDGE = (
+    update(executions)
+    .where(executions.c.id == bindparam("execution"), executions.c.result_acknowledged.is_(False))
+    .values(result_acknowledged=True, modified_at=db_now())
+)
+_AGE = select(db_now() - executions.c.finished_at).where(executions.c.id == bindparam("execution"))
 
 
 def items(connection: Connection, execution: Record, include: Include) -> list[dict[str, Any]]:
     """The items of a final execution. A file sent twice under two names has two."""
-    rows = {
-        row.file_key: row
-        for row in connection.execute(
-            select(files, file_results.c.result, file_results.c.metadata)
-            .outerjoin(file_results, file_results.c.file_execution_id == files.c.id)
-            .where(files.c.execution_id == execution.id)
-        )
-    }
+    rows = {row.file_key: row for row in connection.execute(_ROWS, {"execution": execution.id})}
     return [
         _item(connection, execution, entry, rows.get(entry["file_hash"]), include)
         for entry in execution.upload_manifest or []
@@ -52,7 +56,7 @@ def _item(
         "tags": [tag["name"] for tag in execution.tags],
     }
     if entry["same_as"] is not None:
-        metadata["source_name"] = entry["name"]
+        metadata |= {name: entry["name"] for name in ("source_name", "source_path") if name in metadata}
     if error is not None:
         base |= {"error_occurred": True, "processing_failed": True}
     custom_data = (execution.options or {}).get("custom_data")
@@ -111,15 +115,10 @@ def _shown(item: dict[str, Any], include: Include) -> dict[str, Any]:
 
 def acknowledge(connection: Connection, execution: Record) -> bool:
     """Note that the results were read; True for the first reader."""
-    statement = (
-        update(executions)
-        .where(executions.c.id == execution.id, executions.c.result_acknowledged.is_(False))
-        .values(result_acknowledged=True, modified_at=db_now())
-    )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(_ACKNOWLEDGE, {"execution": execution.id}).rowcount == 1
 
 
 def expired(connection: Connection, execution: Record, ttl_seconds: int) -> bool:
     """Whether a final execution's results are past their time."""
-    age = connection.scalar(select(db_now() - executions.c.finished_at).where(executions.c.id == execution.id))
+    age = connection.scalar(_AGE, {"execution": execution.id})
     return age is not None and age > ttl_seconds

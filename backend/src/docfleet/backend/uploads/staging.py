@@ -79,6 +79,7 @@ class Area:
         self.files: list[StagedFile] = []
         self._path = resolve_folder(root, self.folder)
         self._incoming: Incoming | None = None
+        self._kept = False
 
     def open(self, name: str) -> Incoming:
         """Begin a file. Raises ``DependencyError`` when the storage does not take it."""
@@ -89,8 +90,14 @@ class Area:
             raise _storage(error) from error
         return self._incoming
 
+    def keep(self) -> None:
+        """The files belong to an execution now, and go when it ends: ``discard`` leaves them alone."""
+        self._kept = True
+
     def discard(self) -> None:
-        """Remove everything that was staged."""
+        """Remove everything that was staged, unless an execution has it."""
+        if self._kept:
+            return
         if self._incoming is not None:
             self._incoming.close()
         remove(self._path)
