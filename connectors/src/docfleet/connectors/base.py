@@ -148,6 +148,8 @@ class ColumnMode(StrEnum):
 
 
 FILE_EXECUTION_COLUMN = "file_execution_id"
+LEDGER_TABLE = "docfleet_deliveries"
+"""Keeps the delivery keys of tables that have no unique key for them: tables that Docfleet did not make."""
 
 
 class TableSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=False):
@@ -169,6 +171,8 @@ class TableSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     def __post_init__(self) -> None:
         parts = self.table.split(".")
         columns = (self.single_column_name, self.file_path, self.execution_id)
+        if parts[-1].casefold() == LEDGER_TABLE:
+            raise ConfigurationError(f"table {self.table!r} is Docfleet's own list of deliveries: choose another name")
         if len(parts) > 2 or not all(IDENTIFIER.fullmatch(part) for part in parts):
             raise ConfigurationError(
                 f"table {self.table!r} is not a valid name: use TABLE or SCHEMA.TABLE of letters, digits and _"
@@ -212,7 +216,8 @@ def table_settings(configuration: Mapping[str, Any]) -> TableSettings:
 class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one file, to be written under the key (execution_id, file_execution_id).
 
-    ``result`` is any JSON value; a text becomes ``{"result": text}``. It is never changed here.
+    ``result`` is any JSON value; a text becomes ``{"result": text}``. It is never changed here. ``attempt`` is the
+    fencing token: what a later attempt wrote is not overwritten by an earlier one.
     """
 
     execution_id: str
@@ -222,14 +227,25 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["SUCCESS", "ERROR"] = "SUCCESS"
     error_message: str | None = None
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    attempt: int = 0
 
 
 class DeliveryReceipt(msgspec.Struct, frozen=True):
-    """What became of a row: ``written`` the first time, ``replaced`` when its key was there already."""
+    """What became of a row: ``written`` the first time, ``replaced`` when its key was there already. ``digest`` is
+    the SHA-256 of the row's content as the database took it (``rows.content_digest``)."""
 
     outcome: Literal["written", "replaced"]
     table: str
     columns: tuple[str, ...]
+    digest: str
+
+
+class StoredRow(msgspec.Struct, frozen=True):
+    """A delivered row as it is now; ``digest`` equals its receipt's unless somebody changed it."""
+
+    file_execution_id: str
+    status: str
+    digest: str
 
 
 class DatabaseConnector(Protocol):
@@ -241,11 +257,15 @@ class DatabaseConnector(Protocol):
     def deliver(self, target: TableSettings, row: DeliveryRow) -> DeliveryReceipt:
         """Write or replace the row of this key, making the table and its columns when they are missing.
 
-        Raises ``DestinationUnavailable`` (try again) or ``DestinationRejected`` (names the column).
+        Raises ``Fenced`` (a later attempt delivered already), ``DestinationUnavailable`` (try again) or
+        ``DestinationRejected`` (names the column).
         """
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
         """Up to ``limit`` rows as JSON-safe values by column, ordered by file path; no table, no rows."""
+
+    def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
+        """Every row of an execution, in any order, a few in memory at a time; no table, no rows."""
 
     def close(self) -> None:
         """Give back the connection."""

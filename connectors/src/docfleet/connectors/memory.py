@@ -19,21 +19,25 @@ from docfleet.connectors.base import (
     ForkGuard,
     OnSkip,
     SourceEntry,
+    StoredRow,
     TableSettings,
 )
 from docfleet.connectors.paths import encode_name, path_parts
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
     ColumnKind,
+    attempt_of,
     check_growth,
+    column_kind,
+    content_digest,
     fit,
     fixed_columns,
-    kind_of,
     readable,
     shape_row,
 )
 from docfleet.core.errors import (
     DestinationRejected,
+    Fenced,
     FileError,
     FileMissing,
     SourceNotFound,
@@ -185,9 +189,12 @@ class MemoryDatabase(ForkGuard):
             self._tables[target.table] = table
             key = (cells[target.execution_id], cells[FILE_EXECUTION_COLUMN])
             old = table.rows.get(key)
+            if old is not None and attempt_of(old.get("metadata")) > row.attempt:
+                raise Fenced(f"a later attempt than {row.attempt} has delivered file execution {key[1]}")
             table.rows[key] = _merged(target, old, values)
+            digest = content_digest(target, table.rows[key])
         outcome: Literal["written", "replaced"] = "written" if old is None else "replaced"
-        return DeliveryReceipt(outcome, target.table, tuple(values))
+        return DeliveryReceipt(outcome, target.table, tuple(values), digest)
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
         """See ``DatabaseConnector``."""
@@ -204,6 +211,15 @@ class MemoryDatabase(ForkGuard):
         rows.sort(key=lambda row: str(row.get(target.file_path)))
         return rows[:limit]
 
+    def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
+        """See ``DatabaseConnector``. The rows are those at the time of the first one."""
+        self._guard()
+        with self._lock:
+            table = self._tables.get(target.table)
+            rows = [dict(row) for (key, _), row in table.rows.items() if key == execution_id] if table else []
+        for row in rows:
+            yield StoredRow(row[FILE_EXECUTION_COLUMN], str(row.get("status")), content_digest(target, row))
+
     def close(self) -> None:
         """See ``DatabaseConnector``."""
         self._guard()
@@ -213,7 +229,7 @@ def _add_columns(table: _Table, target: TableSettings, cells: Mapping[str, Any])
     fixed = fixed_columns(target)
     missing: dict[str, ColumnKind] = {}
     for name, value in cells.items():
-        kind = fixed.get(name) or kind_of(value)
+        kind = fixed.get(name) or column_kind(value)
         if kind is not None and table.name_of(name) is None:
             missing[name] = kind
     check_growth(target, table.kinds, missing)

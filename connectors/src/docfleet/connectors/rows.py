@@ -6,6 +6,7 @@ NaN and the infinities, which JSON does not have, become null.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -29,6 +30,8 @@ MAX_DATA_COLUMNS = 200
 SPLIT_COLUMNS_KEY = "split_columns"
 """In split mode the ``metadata`` of a row lists its data columns, so that replacing the row clears those the new
 result does not have and leaves the customer's own columns alone."""
+ATTEMPT_KEY = "attempt"
+"""The ``metadata`` of a row keeps the attempt that wrote it: an older attempt that wakes up late is refused."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)
@@ -40,6 +43,8 @@ class ColumnKind(StrEnum):
     TEXT = "text"
     INTEGER = "integer"
     FLOAT = "float"
+    NUMBER = "number"
+    """Whole numbers and fractions, each exact."""
     BOOLEAN = "boolean"
     JSON = "json"
     TIMESTAMP = "timestamp"
@@ -91,6 +96,8 @@ def shape_row(target: TableSettings, row: DeliveryRow) -> dict[str, Any]:
         raise DestinationRejected("the result is nested too deeply to be stored: flatten it") from error
     if result is not None and not isinstance(result, dict):
         result = {"result": result}
+    if row.attempt:
+        metadata[ATTEMPT_KEY] = row.attempt
     cells: dict[str, Any] = {}
     if target.include_agent:
         cells["created_by"] = target.agent_name
@@ -185,6 +192,12 @@ def kind_of(value: Any) -> ColumnKind | None:
     return ColumnKind.TEXT
 
 
+def column_kind(value: Any) -> ColumnKind | None:
+    """The kind of data column to make for a value: the next file may have a fraction where this one has none."""
+    kind = kind_of(value)
+    return ColumnKind.NUMBER if kind in (ColumnKind.INTEGER, ColumnKind.FLOAT) else kind
+
+
 def fit(column: str, kind: ColumnKind, value: Any) -> Any:
     """``value`` as the existing column takes it without loss; a text column takes everything.
 
@@ -200,6 +213,8 @@ def fit(column: str, kind: ColumnKind, value: Any) -> Any:
             return value
         case ColumnKind.TEXT | ColumnKind.OTHER, _:
             return value if kind is ColumnKind.OTHER and given is not ColumnKind.JSON else _text(value)
+        case ColumnKind.NUMBER, ColumnKind.INTEGER | ColumnKind.FLOAT:
+            return value
         case ColumnKind.FLOAT, ColumnKind.INTEGER:
             return float(value)
         case ColumnKind.INTEGER, ColumnKind.FLOAT if value.is_integer() and int(value) in _INT64:
@@ -215,6 +230,43 @@ def fit(column: str, kind: ColumnKind, value: Any) -> Any:
         f"column {column!r} is of type {kind} and does not take a value of type {type(value).__name__}: "
         f"change the column's type, or use {ColumnMode.SINGLE}"
     )
+
+
+def content_digest(target: TableSettings, stored: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what a delivery put into a row, computed from the row as the database gives it back.
+
+    ``stored`` holds the row's values by column. The key, ``id``, ``created_by``, ``created_at`` and columns that are
+    not the delivery's do not count: a customer may use those.
+    """
+    values = {name.casefold(): readable(value) for name, value in stored.items()}
+    metadata = json_object(values.get("metadata"))
+    values["metadata"] = metadata
+    data = metadata.get(SPLIT_COLUMNS_KEY) if target.column_mode is ColumnMode.SPLIT else [target.single_column_name]
+    names = [target.file_path, "status", "error_message", "metadata", *(data if isinstance(data, list) else [])]
+    content = {str(name): _whole(values.get(str(name).casefold())) for name in names}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def attempt_of(metadata: Any) -> int:
+    """The attempt that wrote a row, from its ``metadata``; 0 when it does not say."""
+    attempt = json_object(metadata).get(ATTEMPT_KEY)
+    return attempt if isinstance(attempt, int) else 0
+
+
+def json_object(value: Any) -> dict[str, Any]:
+    """A JSON object, or the text of one; ``{}`` for anything else, as a customer may have put there."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _whole(value: Any) -> Any:
+    # Databases differ in whether 4.0 comes back as 4.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _text(value: Any) -> str:

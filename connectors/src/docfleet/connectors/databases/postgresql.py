@@ -17,11 +17,13 @@ from docfleet.core.errors import ConfigurationError, DestinationError
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 30
 STATEMENT_SECONDS = 60
+IDLE_SECONDS = 20
+"""After so long the server ends the transaction of a writer that stands still, so that its successor can write."""
 
 # SQLSTATE classes of states that pass: connection, transaction rollback, resources, operator intervention, system.
 _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
 _RETRYABLE_STATES = ("55P03", "25006")  # lock not available; read-only (a standby about to be promoted)
-_STALE_STATES = ("42P01", "42703")  # undefined table, undefined column
+_STALE_STATES = ("42P01", "42703", "42P10")  # undefined table, undefined column, no such unique key
 # While connecting, psycopg gives no SQLSTATE, only the server's text.
 _REFUSALS = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 
@@ -80,9 +82,8 @@ class PostgresqlDatabase(SqlDatabase):
         sa.event.listen(engine, "connect", _configure)
         super().__init__(engine, f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}", values["schema"])
 
-    def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> sa.Executable:
-        statement = insert(table).values(values).on_conflict_do_nothing(index_elements=key)
-        return statement.returning(table.c[key[1]])
+    def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> Any:
+        return insert(table).values(values).on_conflict_do_nothing(index_elements=key)
 
     def _lock_schema(self, connection: sa.Connection, table: str) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(table, 0))))
@@ -138,5 +139,8 @@ def _url(values: dict[str, Any]) -> sa.URL:
 
 def _configure(connection: psycopg.Connection[Any], _record: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'; SET lock_timeout = '{LOCK_SECONDS}s'")
+        cursor.execute(
+            f"SET statement_timeout = '{STATEMENT_SECONDS}s'; SET lock_timeout = '{LOCK_SECONDS}s'; "
+            f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+        )
     connection.commit()

@@ -1,26 +1,39 @@
-"""Making a table fit for delivery: create it, add columns, secure the delivery key. Every step may be repeated
-and several processes may do it at once.
+"""Making a table fit for delivery: create it, add columns, find its delivery key or make the ledger that stands in for
+one. Every step may be repeated and several processes may do it at once.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateTable
 
-from docfleet.connectors.base import FILE_EXECUTION_COLUMN, TableSettings
-from docfleet.connectors.rows import ColumnKind, check_growth, fixed_columns, kind_of
-from docfleet.core.errors import DestinationRejected
+from docfleet.connectors.base import FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableSettings
+from docfleet.connectors.rows import ColumnKind, check_growth, column_kind, fixed_columns
+
+
+class _ExactNumber(sa.types.TypeDecorator[Any]):
+    """A fraction bound as a decimal: PostgreSQL would round a float to 15 digits on its way into NUMERIC."""
+
+    impl = sa.DECIMAL
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """The shortest decimal that is this float."""
+        return Decimal(repr(value)) if isinstance(value, float) else value
+
 
 _TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {
     ColumnKind.TEXT: sa.Text(),
     ColumnKind.INTEGER: sa.BigInteger(),
     ColumnKind.FLOAT: sa.Double(),
+    ColumnKind.NUMBER: _ExactNumber(),
     ColumnKind.BOOLEAN: sa.Boolean(create_constraint=False),
     ColumnKind.JSON: sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
     ColumnKind.TIMESTAMP: sa.DateTime(timezone=True),
@@ -29,11 +42,13 @@ _TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A table as it is in the database, ready to be written to."""
+    """A table as it is in the database, ready to be written to. Where it has no unique delivery key, as a customer's
+    table may not, ``ledger`` is the table that has it."""
 
     table: sa.Table
     kinds: dict[str, ColumnKind]
     names: dict[str, str]  # casefolded name to the name in the database
+    ledger: sa.Table | None = None
 
     def covers(self, cells: Mapping[str, Any], target: TableSettings) -> bool:
         """Whether every value has a column. A null of a split result needs none."""
@@ -54,7 +69,7 @@ def prepare(
 ) -> Layout:
     """Create or complete the table inside the running transaction; raises SQLAlchemy's errors."""
     wanted = fixed_columns(target) | {
-        column: kind for column, value in cells.items() if (kind := kind_of(value)) is not None
+        column: kind for column, value in cells.items() if (kind := column_kind(value)) is not None
     }
     wanted |= fixed_columns(target)
     key = (target.execution_id, FILE_EXECUTION_COLUMN)
@@ -70,8 +85,12 @@ def prepare(
         check_growth(target, layout.kinds, missing)
         _add_columns(connection, layout, missing)
         layout = reflect(connection, schema, name)
-    _secure_key(connection, layout, tuple(layout.names[column.casefold()] for column in key))
-    return layout
+    if _has_unique(connection, layout.table, {layout.names[column.casefold()] for column in key}):
+        return layout
+    # Building an index is the customer's decision: it locks the table, and may fail on what is in it.
+    ledger = ledger_table(schema)
+    connection.execute(CreateTable(ledger, if_not_exists=True))
+    return replace(layout, ledger=ledger)
 
 
 def reflect(connection: sa.Connection, schema: str | None, name: str) -> Layout:
@@ -95,9 +114,13 @@ def _usable(reflected: sa.types.TypeEngine[Any], dialect: str) -> tuple[sa.types
         case sa.Uuid():
             return sa.Uuid(as_uuid=False), ColumnKind.TEXT
     kind = _kind(reflected)
-    # SQLite shows a type name it does not know as a bare NUMERIC.
-    unknown = isinstance(reflected, sa.NUMERIC) and reflected.precision is None
-    if dialect == "sqlite" and (unknown or kind in (ColumnKind.TIMESTAMP, ColumnKind.OTHER)):
+    if kind is ColumnKind.NUMBER:
+        if dialect != "sqlite":
+            return _ExactNumber(), kind
+        # SQLite shows a type name it does not know as a bare NUMERIC. It takes every number as it comes.
+        unknown = isinstance(reflected, sa.NUMERIC) and reflected.precision is None
+        return (sa.Text(), ColumnKind.TEXT) if unknown else (sa.types.NullType(), kind)
+    if dialect == "sqlite" and kind in (ColumnKind.TIMESTAMP, ColumnKind.OTHER):
         # SQLite stores what it is given; as text a time keeps its zone, and odd customer values can be read.
         return sa.Text(), ColumnKind.TEXT
     return reflected, kind
@@ -109,8 +132,10 @@ def _kind(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
             return ColumnKind.BOOLEAN
         case sa.Integer():
             return ColumnKind.INTEGER
-        case sa.Numeric() | sa.Float():
+        case sa.Float():
             return ColumnKind.FLOAT
+        case sa.Numeric():
+            return ColumnKind.NUMBER
         case sa.DateTime():
             return ColumnKind.TIMESTAMP
         case sa.Enum():
@@ -141,27 +166,29 @@ def _add_columns(connection: sa.Connection, layout: Layout, missing: Mapping[str
         connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(layout.table)} ADD COLUMN {definition}")
 
 
-def _secure_key(connection: sa.Connection, layout: Layout, key: tuple[str, ...]) -> None:
-    """The delivery key must be unique in the database, or a repeated delivery would make a second row."""
-    table = layout.table
+def _has_unique(connection: sa.Connection, table: sa.Table, key: set[str]) -> bool:
+    """Whether the database itself refuses a second row of one delivery."""
     inspector = sa.inspect(connection)
-    primary = inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]
-    unique = [primary]
+    unique = [inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]]
     unique += [found["column_names"] for found in inspector.get_unique_constraints(table.name, schema=table.schema)]
     for found in inspector.get_indexes(table.name, schema=table.schema):
         options = found.get("dialect_options", {})
         if found["unique"] and not any(option.endswith("_where") for option in options):
             unique.append([column or "" for column in found["column_names"]])
-    if any(set(columns) == set(key) for columns in unique):
-        return
-    index = sa.Index(_key_name(table.name), *(table.c[column] for column in key), unique=True)
-    try:
-        connection.execute(CreateIndex(index, if_not_exists=True))
-    except sa.exc.IntegrityError as error:
-        raise DestinationRejected(
-            f"table {table.fullname} cannot have a unique index on ({', '.join(key)}), without which a repeated "
-            f"delivery would write a second row: {str(error.orig).splitlines()[0]}"
-        ) from error
+    return any(set(columns) == key for columns in unique)
+
+
+def ledger_table(schema: str | None) -> sa.Table:
+    """The deliveries into the tables of a schema that have no unique key for them."""
+    return sa.Table(
+        LEDGER_TABLE,
+        sa.MetaData(),
+        sa.Column("table_name", sa.Text(), primary_key=True),
+        sa.Column("execution_id", sa.Text(), primary_key=True),
+        sa.Column(FILE_EXECUTION_COLUMN, sa.Text(), primary_key=True),
+        sa.Column("attempt", sa.BigInteger(), nullable=False, autoincrement=False),
+        schema=schema,
+    )
 
 
 def _key_name(table: str) -> str:

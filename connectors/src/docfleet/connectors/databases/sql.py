@@ -1,7 +1,8 @@
 """Rows into any database SQLAlchemy speaks: the part every SQL connector shares.
 
-One connection an object, opened on first use. The unique key (execution_id, file_execution_id) makes a delivery
-repeatable, so a connection that was reaped between two operations is replaced once and the write repeated.
+One connection an object, opened on first use. The unique key (execution_id, file_execution_id), the table's own or the
+ledger's, makes a delivery repeatable, so a connection that was reaped between two operations is replaced once and the
+write repeated. The attempt is kept with the key: a writer that was taken for dead cannot overwrite its successor's row.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import json
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,13 +23,27 @@ from docfleet.connectors.base import (
     DeliveryReceipt,
     DeliveryRow,
     ForkGuard,
+    StoredRow,
     TableSettings,
 )
 from docfleet.connectors.databases.schema import Layout, prepare, reflect, split_table_name
-from docfleet.connectors.rows import SPLIT_COLUMNS_KEY, ColumnKind, fit, readable, shape_row
-from docfleet.core.errors import DestinationError, DestinationRejected, DestinationUnavailable
+from docfleet.connectors.rows import (
+    SPLIT_COLUMNS_KEY,
+    ColumnKind,
+    attempt_of,
+    content_digest,
+    fit,
+    json_object,
+    readable,
+    shape_row,
+)
+from docfleet.core.errors import DestinationError, DestinationRejected, DestinationUnavailable, Fenced
 
 _WRITE_ATTEMPTS = 3
+READING = "docfleet_reading"
+"""Execution option of a connection whose transaction writes nothing."""
+
+_READ_ROWS = 200
 _SCHEMA_ATTEMPTS = 4  # a concurrent writer may add the same column or table between our look and our change
 
 
@@ -46,8 +61,8 @@ class SqlDatabase(ForkGuard, ABC):
         self._layouts: dict[TableSettings, Layout] = {}
 
     @abstractmethod
-    def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> sa.Executable:
-        """An INSERT that does nothing when the key is there, and returns a row only when it wrote one."""
+    def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> Any:
+        """An INSERT that does nothing when the key is there; the caller adds what it returns when it wrote."""
 
     @abstractmethod
     def _failure(self, error: Exception) -> DestinationError:
@@ -63,7 +78,7 @@ class SqlDatabase(ForkGuard, ABC):
     def check(self) -> None:
         """See ``DatabaseConnector``."""
         self._guard()
-        self._run(lambda connection: connection.execute(sa.text("SELECT 1")).scalar())
+        self._run(lambda connection: connection.execute(sa.text("SELECT 1")).scalar(), reading=True)
 
     def deliver(self, target: TableSettings, row: DeliveryRow) -> DeliveryReceipt:
         """See ``DatabaseConnector``. A row of a known shape costs one statement and a commit."""
@@ -72,7 +87,7 @@ class SqlDatabase(ForkGuard, ABC):
         for last in (False, True):
             layout = self._layout(target, cells)
             try:
-                return self._run(partial(self._deliver, target=target, layout=layout, cells=cells))
+                return self._run(partial(self._deliver, target=target, layout=layout, cells=cells, attempt=row.attempt))
             except DestinationRejected:
                 if last or target in self._layouts:
                     raise
@@ -81,7 +96,19 @@ class SqlDatabase(ForkGuard, ABC):
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
         """See ``DatabaseConnector``."""
         self._guard()
-        return self._run(lambda connection: self._read(connection, target, limit, execution_id))
+        return self._run(lambda connection: self._read(connection, target, limit, execution_id), reading=True)
+
+    def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
+        """See ``DatabaseConnector``. One reading transaction: what is written meanwhile is not seen."""
+        self._guard()
+        try:
+            connection = self._connect(reading=True)
+            with connection.begin():
+                yield from self._stored(connection, target, execution_id)
+        except sa.exc.SQLAlchemyError as error:
+            if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
+                self._disconnect()
+            raise self._failure(error) from error
 
     def close(self) -> None:
         """See ``DatabaseConnector``."""
@@ -89,12 +116,12 @@ class SqlDatabase(ForkGuard, ABC):
         self._disconnect()
         self._engine.dispose()
 
-    def _run[T](self, operation: Callable[[sa.Connection], T]) -> T:
+    def _run[T](self, operation: Callable[[sa.Connection], T], *, reading: bool = False) -> T:
         """Run one operation in a transaction; once more when the connection was reaped while it was idle."""
         for last in (False, True):
             idle = self._connection is not None
             try:
-                connection = self._connect()
+                connection = self._connect(reading=reading)
                 with connection.begin():
                     return operation(connection)
             except sa.exc.SQLAlchemyError as error:
@@ -107,13 +134,13 @@ class SqlDatabase(ForkGuard, ABC):
                     raise self._failure(error) from error
         raise AssertionError("the second attempt returns or raises")
 
-    def _connect(self) -> sa.Connection:
+    def _connect(self, *, reading: bool) -> sa.Connection:
         if self._connection is None:
             try:
                 self._connection = self._engine.connect()
             except sa.exc.SQLAlchemyError as error:
                 raise self._failure(error) from error
-        return self._connection
+        return self._connection.execution_options(**{READING: reading})
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -130,40 +157,67 @@ class SqlDatabase(ForkGuard, ABC):
         return layout
 
     def _deliver(
-        self, connection: sa.Connection, target: TableSettings, layout: Layout, cells: dict[str, Any]
+        self, connection: sa.Connection, target: TableSettings, layout: Layout, cells: dict[str, Any], attempt: int
     ) -> DeliveryReceipt:
         values = _bind(layout, cells)
-        key = [layout.names[name.casefold()] for name in (target.execution_id, FILE_EXECUTION_COLUMN)]
-        columns = tuple(values)
-        new = _new_id(layout)
+        row = _Row(target, layout, values, attempt)
         for _ in range(_WRITE_ATTEMPTS):
             outcome: Literal["written", "replaced"] = "written"
-            if connection.execute(self._insert_once(layout.table, new | values, key)).first() is None:
+            taken = layout.ledger is not None and not self._enter(connection, row, layout.ledger)
+            stored = None if taken else self._insert(connection, row)
+            if stored is None:
                 outcome = "replaced"
-                if not self._replace(connection, target, layout, values, key):
-                    continue
-            return DeliveryReceipt(outcome, layout.table.fullname, columns)
+                stored = self._replace(connection, row)
+            if stored is None and taken:
+                # It was delivered before, and the customer has deleted the row since.
+                stored = self._insert(connection, row)
+            if stored is not None:
+                digest = content_digest(target, dict(stored))
+                return DeliveryReceipt(outcome, layout.table.fullname, tuple(values), digest)
         raise unavailable(self._place, f"the row is deleted from {layout.table.fullname} as often as it is written")
 
-    def _replace(
-        self,
-        connection: sa.Connection,
-        target: TableSettings,
-        layout: Layout,
-        values: dict[str, Any],
-        key: list[str],
-    ) -> bool:
+    def _enter(self, connection: sa.Connection, row: _Row, ledger: sa.Table) -> bool:
+        """Note the delivery in the ledger. False when it was noted before, then by an attempt that is not later."""
+        execution_id, file_execution_id = (str(row.values[name]) for name in row.key)
+        key = {
+            "table_name": row.layout.table.name,
+            "execution_id": execution_id,
+            FILE_EXECUTION_COLUMN: file_execution_id,
+        }
+        insert = self._insert_once(ledger, key | {"attempt": row.attempt}, list(key))
+        if connection.execute(insert.returning(ledger.c.attempt)).first() is not None:
+            return True
+        where = sa.and_(*(ledger.c[name] == value for name, value in key.items()))
+        # The update waits for a writer of the same key, and sees what it wrote.
+        fresh = sa.update(ledger).where(where, ledger.c.attempt <= row.attempt).values(attempt=row.attempt)
+        if not connection.execute(fresh).rowcount:
+            raise _fenced(row)
+        return False
+
+    def _insert(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
+        """The row as it was stored; None when the table's own key has it already."""
+        table, values = row.layout.table, _new_id(row.layout) | row.values
+        insert = sa.insert(table).values(values) if row.layout.ledger is not None else None
+        statement = self._insert_once(table, values, row.key) if insert is None else insert
+        return connection.execute(statement.returning(*row.columns)).mappings().first()
+
+    def _replace(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
         """Overwrite the row of this key; what only its earlier result had becomes null.
 
-        False when the row was deleted in between.
+        None when there is no row. Raises ``Fenced`` when a later attempt wrote it.
         """
-        table = layout.table
-        where = sa.and_(*(table.c[name] == values[name] for name in key))
+        table, names = row.layout.table, row.layout.names
+        where = sa.and_(*(table.c[name] == row.values[name] for name in row.key))
+        earlier = connection.execute(sa.select(table.c[names["metadata"]]).where(where).with_for_update()).first()
+        if earlier is None:
+            return None
+        if attempt_of(earlier[0]) > row.attempt:
+            raise _fenced(row)
         cleared: dict[str, Any] = {}
-        if target.column_mode is ColumnMode.SPLIT:
-            metadata = connection.execute(sa.select(table.c[layout.names["metadata"]]).where(where)).scalar()
-            cleared = dict.fromkeys(name for name in _earlier_columns(metadata, layout) if name not in values)
-        return connection.execute(sa.update(table).where(where).values(cleared | values)).rowcount > 0
+        if row.target.column_mode is ColumnMode.SPLIT:
+            cleared = dict.fromkeys(name for name in _earlier_columns(earlier[0], row.layout) if name not in row.values)
+        update = sa.update(table).where(where).values(cleared | row.values)
+        return connection.execute(update.returning(*row.columns)).mappings().first()
 
     def _prepare(self, connection: sa.Connection, target: TableSettings, cells: dict[str, Any]) -> Layout:
         schema, name = split_table_name(target, self._schema)
@@ -198,6 +252,48 @@ class SqlDatabase(ForkGuard, ABC):
             {column: readable(value) for column, value in row.items()} for row in connection.execute(query).mappings()
         ]
 
+    def _stored(self, connection: sa.Connection, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
+        schema, name = split_table_name(target, self._schema)
+        if not sa.inspect(connection).has_table(name, schema=schema):
+            return
+        layout = reflect(connection, schema, name)
+        names = [layout.names.get(column.casefold()) for column in (target.execution_id, FILE_EXECUTION_COLUMN)]
+        execution, file_execution = names
+        if execution is None or file_execution is None:
+            return
+        query = sa.select(layout.table).where(layout.table.c[execution] == execution_id)
+        status = layout.names.get("status")
+        for row in connection.execute(query, execution_options={"yield_per": _READ_ROWS}).mappings():
+            shown = "" if status is None else str(row[status])
+            yield StoredRow(str(row[file_execution]), shown, content_digest(target, dict(row)))
+
+
+class _Row(NamedTuple):
+    """One row on its way: ``values`` by the table's own column names."""
+
+    target: TableSettings
+    layout: Layout
+    values: dict[str, Any]
+    attempt: int
+
+    @property
+    def key(self) -> list[str]:
+        """The columns of the delivery key."""
+        return [self.layout.names[name.casefold()] for name in (self.target.execution_id, FILE_EXECUTION_COLUMN)]
+
+    @property
+    def columns(self) -> list[sa.Column[Any]]:
+        """What was written, to be read again as it was stored."""
+        return [self.layout.table.c[name] for name in self.values]
+
+
+def _fenced(row: _Row) -> Fenced:
+    execution_id, file_execution_id = (row.values[name] for name in row.key)
+    return Fenced(
+        f"a later attempt than {row.attempt} has delivered file execution {file_execution_id} of execution "
+        f"{execution_id} to {row.layout.table.fullname}; this one writes nothing"
+    )
+
 
 def _bind(layout: Layout, cells: dict[str, Any]) -> dict[str, Any]:
     """The values under the table's own column names, each fitted to its column."""
@@ -218,13 +314,9 @@ def _new_id(layout: Layout) -> dict[str, Any]:
 
 
 def _earlier_columns(metadata: Any, layout: Layout) -> list[str]:
-    if isinstance(metadata, str):
-        try:
-            metadata = json.loads(metadata)
-        except ValueError:
-            return []
-    listed = metadata.get(SPLIT_COLUMNS_KEY, []) if isinstance(metadata, dict) else []
-    return [layout.names[name.casefold()] for name in listed if str(name).casefold() in layout.names]
+    listed = json_object(metadata).get(SPLIT_COLUMNS_KEY)
+    known = (layout.names.get(str(name).casefold()) for name in (listed if isinstance(listed, list) else []))
+    return [name for name in known if name is not None]
 
 
 def dump_json(value: Any) -> str:

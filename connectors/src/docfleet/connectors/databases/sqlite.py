@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, TableSettings, connector_settings
-from docfleet.connectors.databases.sql import SqlDatabase, dump_json, load_json, rejected, unavailable
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, StoredRow, TableSettings, connector_settings
+from docfleet.connectors.databases.sql import READING, SqlDatabase, dump_json, load_json, rejected, unavailable
 from docfleet.core.errors import DestinationError, DestinationUnavailable
 
 BUSY_SECONDS = 30.0
@@ -25,6 +25,10 @@ _RETRYABLE = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
 }
+
+
+# A table or column we knew is gone, or the unique key.
+_STALE = ("no such table", "no such column", "has no column", "ON CONFLICT clause does not match")
 
 
 class SqliteDatabase(SqlDatabase):
@@ -68,21 +72,26 @@ class SqliteDatabase(SqlDatabase):
         self._guard()
         return super().read_rows(target, limit, execution_id) if self._path.exists() else []
 
-    def _connect(self) -> sa.Connection:
+    def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
+        """See ``DatabaseConnector``; looking at a file that is not there does not make it."""
+        self._guard()
+        if self._path.exists():
+            yield from super().read_back(target, execution_id)
+
+    def _connect(self, *, reading: bool) -> sa.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DestinationUnavailable(
                 f"database {self._path}: its folder cannot be made: {error.strerror}; correct the path"
             ) from error
-        return super()._connect()
+        return super()._connect(reading=reading)
 
-    def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> sa.Executable:
-        statement = insert(table).values(values).on_conflict_do_nothing(index_elements=key)
-        return statement.returning(table.c[key[1]])
+    def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> Any:
+        return insert(table).values(values).on_conflict_do_nothing(index_elements=key)
 
     def _is_stale(self, error: sa.exc.DBAPIError) -> bool:
-        return any(sign in str(error.orig) for sign in ("no such table", "no such column", "has no column"))
+        return any(sign in str(error.orig) for sign in _STALE)
 
     def _failure(self, error: Exception) -> DestinationError:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
@@ -97,7 +106,8 @@ class SqliteDatabase(SqlDatabase):
 def _begin(connection: sa.Connection) -> None:
     # sqlite3 begins only before a DML statement, which would leave schema changes outside the transaction.
     # IMMEDIATE takes the write lock at once: a later upgrade could fail without waiting.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reading = connection.get_execution_options().get(READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _configure(connection: Any, _record: Any) -> None:
