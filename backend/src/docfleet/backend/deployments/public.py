@@ -65,8 +65,7 @@ async def execute(
     org_name: FromPath[str], api_name: FromPath[str], request: Request[Any, Any, Any], calls: NamedDependency[Calls]
 ) -> Response[ExecuteAnswer]:
     """Run the workflow on the files; with ``timeout`` above 0 wait for the results."""
-    authorization = request.headers.get("Authorization", "")
-    caller = await _run(auth.deployment, calls.database, org_name, api_name, authorization)
+    caller = await _run(calls.admit, org_name, api_name, request.headers.get("Authorization", ""))
     execution_id = new_id()
     area = calls.staging.area(caller.organization_id, caller.target.workflow_id, execution_id)
     with calls.waiting.listen(execution_id) as ended:
