@@ -7,11 +7,7 @@ from typing import Annotated, Literal, Self
 import msgspec
 
 from docfleet.backend.db import normalise_url
-from docfleet.core.errors import ConfigurationError
-from docfleet.core.settings import read_settings
-
-SHORTEST_KEY = 32
-_SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
+from docfleet.core.settings import check_key, read_settings
 
 PREFIXES = (
     "BACKEND_",
@@ -19,7 +15,9 @@ PREFIXES = (
     "DISPATCH_DEADLINE_",
     "EXECUTION_DEADLINE_",
     "ORCHESTRATION_TIMEOUT_",
+    "EXECUTION_RETENTION_",
     "MAX_FILE_",
+    "MAX_WORKER_",
     "MAX_PARALLEL_FILE_",
 )
 """A variable that begins so and means nothing here is a misspelt setting."""
@@ -31,9 +29,10 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     """What ``docfleet backend`` reads. Times are seconds; 0 as EXECUTION_DEADLINE_SECONDS means none.
 
-    MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the claims of
-    one file within one execution. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers;
-    without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there are none.
+    MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the
+    processes one file may kill within one execution, MAX_WORKER_LOSSES the leases on it that may run out.
+    EXECUTION_RETENTION_DAYS is how long ended executions are kept, 0 for ever. EXECUTION_STORAGE_ROOT is where calls
+    of APIs lay their files for the workers; without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there are none.
     API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
     API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
     variable.
@@ -50,9 +49,11 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     log_format: Literal["console", "json"] = "console"
     max_parallel_file_batches: Positive | None = None
     max_file_execution_count: Positive = 3
-    max_file_attempts: Positive = 5
+    max_file_attempts: Positive = 3
+    max_worker_losses: Positive = 10
     dispatch_deadline_seconds: Seconds = 60.0
     execution_deadline_seconds: Seconds = 0.0
+    execution_retention_days: Seconds = 0.0
     orchestration_timeout_seconds: Seconds = 86_400.0
     tool_registry_config_path: str | None = None
     redis_url: str | None = None
@@ -70,9 +71,9 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
 
     def __post_init__(self) -> None:
         normalise_url(self.database_url)
-        _check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)
+        check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)
         if self.internal_service_api_key_previous is not None:
-            _check_key("INTERNAL_SERVICE_API_KEY_PREVIOUS", self.internal_service_api_key_previous)
+            check_key("INTERNAL_SERVICE_API_KEY_PREVIOUS", self.internal_service_api_key_previous)
 
     @classmethod
     def read(cls) -> Self:
@@ -86,12 +87,3 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     def keys(self) -> tuple[str, ...]:
         """The keys that are accepted: the current one and, while it is rotated, the previous one."""
         return tuple(filter(None, (self.internal_service_api_key, self.internal_service_api_key_previous)))
-
-
-def _check_key(name: str, value: str) -> None:
-    if value.strip().lower() in _SAMPLE_KEYS:
-        raise ConfigurationError(f"setting {name} holds a published sample value: make a random key of your own")
-    if len(value) < SHORTEST_KEY:
-        raise ConfigurationError(
-            f"setting {name} is too short: at least {SHORTEST_KEY} characters, for example from `openssl rand -hex 32`"
-        )

@@ -16,6 +16,10 @@ import msgspec
 
 from docfleet.core.errors import ConfigurationError
 
+SHORTEST_KEY = 32
+SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
+"""Keys that samples and manuals print: whoever reads those knows them."""
+
 
 def environment() -> Mapping[str, str]:
     """The process environment, as it is now."""
@@ -59,6 +63,16 @@ def read_settings[S: msgspec.Struct](
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"setting {field.encode_name} is malformed: {str(error).lower()}") from error
     return msgspec.convert(values, settings)
+
+
+def check_key(name: str, value: str) -> None:
+    """Refuse a key that is easy to guess. Raises ``ConfigurationError`` naming the setting and the remedy."""
+    if value.strip().lower() in SAMPLE_KEYS:
+        raise ConfigurationError(f"setting {name} holds a published sample value: make a random key of your own")
+    if len(value) < SHORTEST_KEY:
+        raise ConfigurationError(
+            f"setting {name} is too short: at least {SHORTEST_KEY} characters, for example from `openssl rand -hex 32`"
+        )
 
 
 def set_default(name: str, value: str) -> None:

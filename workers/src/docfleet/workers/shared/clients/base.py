@@ -27,6 +27,7 @@ class BackendClient:
         *,
         final: bool = False,
         headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> T:
         """Call ``path`` below ``/internal`` and decode the answer."""
         raw = self._transport.request(
@@ -34,6 +35,7 @@ class BackendClient:
             path,
             body=body,
             final=final,
+            timeout=timeout,
             headers={"X-Organization-ID": self.organization_id, **(headers or {})},
         )
         try:

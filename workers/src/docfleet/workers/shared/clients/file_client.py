@@ -12,6 +12,9 @@ from docfleet.core.execution import (
 )
 from docfleet.workers.shared.clients.base import BackendClient
 
+RENEWALS = 3
+"""How often a lease is renewed before it would run out; a call takes no longer than the time between two."""
+
 
 class FileClient(BackendClient):
     """One organization's file executions."""
@@ -21,8 +24,11 @@ class FileClient(BackendClient):
         return self._call(ClaimResponse, "POST", f"v1/workflow-execution/{execution_id}/files/claim/", request)
 
     def renew(self, execution_id: str, request: RenewRequest) -> RenewResponse:
-        """Extend leases; learn which are lost."""
-        return self._call(RenewResponse, "POST", f"v1/workflow-execution/{execution_id}/files/renew/", request)
+        """Extend leases; learn which are lost. Another thread than the batch's calls this: not through the breaker,
+        where it would queue behind the batch's own call. A backend that hangs is given up in time for the next one."""
+        path = f"v1/workflow-execution/{execution_id}/files/renew/"
+        seconds = request.lease_seconds / RENEWALS
+        return self._call(RenewResponse, "POST", path, request, final=True, timeout=seconds)
 
     def report(self, execution_id: str, request: ReportRequest) -> ReportResponse:
         """Write outcomes, and claim the next files in the same call."""

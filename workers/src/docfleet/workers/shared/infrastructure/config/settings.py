@@ -1,7 +1,8 @@
 """Settings of a worker process: read once, typed, frozen, handed in.
 
 A Celery setting ``NAME`` is looked up as ``<WORKER_TYPE>_NAME``, then ``CELERY_NAME``, then its default (the
-table of worker types). A variable that begins with one of our prefixes and means nothing is refused.
+table of worker types); the port of the health endpoints likewise as ``<WORKER_TYPE>_HEALTH_PORT``, then
+``WORKER_HEALTH_PORT``. A variable that begins with one of our prefixes and means nothing is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import msgspec
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.execution import RunLimits
 from docfleet.core.names import WorkerType
-from docfleet.core.settings import environment, read_settings, variables
+from docfleet.core.settings import check_key, environment, read_settings, variables
+from docfleet.workers.shared.infrastructure.config.limits import refuse_other_serializers, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -26,6 +28,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 PREFIXES = (
     "CELERY_",
     "WORKER_",
+    "BROKER_",
     "INTERNAL_API_",
     "LEASE_",
     "CLAIM_",
@@ -33,7 +36,7 @@ PREFIXES = (
     *(f"TOOL_{limit}" for limit in ("TIMEOUT", "CPU", "MEMORY", "FILE_SIZE", "PROCESSES")),
     *(f"{kind.value.upper()}_" for kind in WorkerType),
 )
-MINIMUM_KEY_LENGTH = 32
+HEALTH_PORT = "HEALTH_PORT"
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
@@ -58,6 +61,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     celery_task_time_limit: Positive | None = None
     celery_task_soft_time_limit: Positive | None = None
     celery_result_chord_retry_interval: Seconds = 1.0
+    celery_visibility_timeout: Positive | None = None
+    broker_consumer_timeout_seconds: Positive | None = None
 
     internal_api_timeout: Seconds = 30.0
     internal_api_retry_attempts: Positive = 12
@@ -74,10 +79,16 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     worker_ready_file: str | None = None
+    worker_grace_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    worker_allow_unsafe_timeouts: bool = False
+    worker_health_host: str = "127.0.0.1"
+    worker_health_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
+    worker_health_stale_seconds: Seconds = 60.0
+    worker_health_broker_seconds: Seconds = 300.0
 
     def __post_init__(self) -> None:
-        if len(self.internal_service_api_key) < MINIMUM_KEY_LENGTH:
-            raise ValueError(f"INTERNAL_SERVICE_API_KEY is too short: {MINIMUM_KEY_LENGTH} characters at least")
+        check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)
+        check_key("RUNNER_API_KEY", self.runner_api_key)
         if not Path(self.execution_storage_root).is_absolute():
             raise ValueError("EXECUTION_STORAGE_ROOT must be an absolute path")
 
@@ -106,6 +117,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
             processes=self.tool_processes,
         )
 
+    def health_port(self, spec: WorkerSpec) -> int:
+        """Where a worker of this type answers about its health; 0 is nowhere."""
+        return spec.health_port if self.worker_health_port is None else self.worker_health_port
+
     def concurrency(self, spec: WorkerSpec) -> int:
         """Pool size of a worker of this type."""
         return self.celery_concurrency or spec.concurrency or processors()
@@ -119,13 +134,17 @@ def processors() -> int:
 def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = None) -> WorkerSettings:
     """Read the settings of a worker of ``worker_type``. Raises ``ConfigurationError`` naming the variable."""
     merged = dict(environment() if source is None else source)
-    tunable = [name.removeprefix("CELERY_") for name in variables(WorkerSettings) if name.startswith("CELERY_")]
+    refuse_other_serializers(merged)
+    tunable = {name.removeprefix("CELERY_"): name for name in variables(WorkerSettings) if name.startswith("CELERY_")}
+    tunable[HEALTH_PORT] = f"WORKER_{HEALTH_PORT}"
     known = [f"{kind.value.upper()}_{name}" for kind in WORKERS for name in tunable]
-    for name in tunable:
+    for name, variable in tunable.items():
         own = merged.get(f"{worker_type.value.upper()}_{name}", "")
         if own.strip():
-            merged[f"CELERY_{name}"] = own
+            merged[variable] = own
     try:
-        return read_settings(WorkerSettings, merged, prefixes=PREFIXES, known=tuple(known))
+        settings = read_settings(WorkerSettings, merged, prefixes=PREFIXES, known=tuple(known))
     except msgspec.ValidationError as error:
         raise ConfigurationError(str(error)) from error
+    time_limits(WORKERS[worker_type], settings)
+    return settings

@@ -1,0 +1,102 @@
+"""What a worker refuses to start with, and what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.names import WorkerType
+from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.config.registry import WORKERS
+from docfleet.workers.shared.infrastructure.config.servers import plain_redis_url
+from docfleet.workers.shared.infrastructure.config.settings import worker_settings
+
+REDIS = {
+    "CELERY_BROKER_BASE_URL": "redis://localhost:6379/0",
+    "CELERY_RESULT_BACKEND": "redis://localhost:6379/1",
+    "REDIS_URL": "redis://localhost:6379/2",
+    "INTERNAL_API_BASE_URL": "http://localhost:8000/internal",
+    "INTERNAL_SERVICE_API_KEY": "k" * 40,
+    "UNSTRACT_RUNNER_URL": "http://localhost:5002",
+    "RUNNER_API_KEY": "r" * 40,
+    "EXECUTION_STORAGE_ROOT": "/data",
+}
+RABBITMQ = {**REDIS, "CELERY_BROKER_BASE_URL": "amqp://localhost//"}
+FILES = WorkerType.FILE_PROCESSING
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({**REDIS, "CELERY_TASK_TIME_LIMIT": "100", "CELERY_TASK_SOFT_TIME_LIMIT": "100"}, "SOFT_TIME_LIMIT.*lower"),
+        ({**REDIS, "FILE_PROCESSING_TASK_SOFT_TIME_LIMIT": "7200"}, "CELERY_TASK_SOFT_TIME_LIMIT"),
+        ({**REDIS, "CELERY_VISIBILITY_TIMEOUT": "14399"}, "CELERY_VISIBILITY_TIMEOUT.*14400 s.*leave it unset"),
+        ({**RABBITMQ, "CELERY_TASK_TIME_LIMIT": "1741"}, "consumer_timeout = 1801000.*BROKER_CONSUMER_TIMEOUT_SECONDS"),
+        ({**RABBITMQ, "CELERY_TASK_TIME_LIMIT": "871", "CELERY_PREFETCH_MULTIPLIER": "2"}, "CELERY_TASK_TIME_LIMIT to"),
+        ({**RABBITMQ, "BROKER_CONSUMER_TIMEOUT_SECOND": "9"}, "did you mean BROKER_CONSUMER_TIMEOUT_SECONDS"),
+        ({**REDIS, "TASK_SERIALIZER": "pickle"}, "TASK_SERIALIZER=pickle.*remove"),
+        ({**REDIS, "CELERY_ACCEPT_CONTENT": "json,pickle"}, "JSON only"),
+        ({**REDIS, "GENERAL_RESULT_SERIALIZER": "YAML"}, "JSON only"),
+        ({**REDIS, "INTERNAL_SERVICE_API_KEY": "dev-internal-key-123"}, "INTERNAL_SERVICE_API_KEY.*published sample"),
+        ({**REDIS, "RUNNER_API_KEY": "r" * 31}, "RUNNER_API_KEY is too short.*openssl"),
+        ({**REDIS, "LEASE_SECONDS": "2"}, "LEASE_SECONDS"),
+        ({**REDIS, "WORKER_HEALTH_PORT": "65536"}, "WORKER_HEALTH_PORT"),
+    ],
+)
+def test_a_setting_that_would_break_a_promise_is_refused_with_its_remedy(
+    environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said) as refusal:
+        worker_settings(FILES, environment)
+    assert "\n" not in refusal.value.message
+
+
+@pytest.mark.parametrize("key", ["INTERNAL_SERVICE_API_KEY", "RUNNER_API_KEY"])
+def test_a_missing_key_is_refused(key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{key} is missing"):
+        worker_settings(FILES, {**REDIS, key: " "})
+
+
+def test_limits_nobody_set_fit_a_rabbitmq_nobody_configured() -> None:
+    conf = WorkerBuilder.build_celery_app(FILES, worker_settings(FILES, RABBITMQ)).conf
+    assert (conf.task_soft_time_limit, conf.task_time_limit) == (1522, 1740)
+    stated = {**RABBITMQ, "BROKER_CONSUMER_TIMEOUT_SECONDS": "9000"}
+    conf = WorkerBuilder.build_celery_app(FILES, worker_settings(FILES, stated)).conf
+    assert (conf.task_soft_time_limit, conf.task_time_limit) == (6300, 7200)
+
+
+def test_a_hard_limit_alone_brings_its_soft_limit() -> None:
+    conf = WorkerBuilder.build_celery_app(FILES, worker_settings(FILES, {**REDIS, "CELERY_TASK_TIME_LIMIT": "80"})).conf
+    assert (conf.task_soft_time_limit, conf.task_time_limit) == (70, 80)
+    assert conf.broker_transport_options["visibility_timeout"] == 160
+
+
+def test_an_operator_may_insist_on_short_timeouts() -> None:
+    insisting = {"WORKER_ALLOW_UNSAFE_TIMEOUTS": "true", "CELERY_TASK_TIME_LIMIT": "4000"}
+    settings = worker_settings(FILES, {**REDIS, **insisting, "CELERY_VISIBILITY_TIMEOUT": "6"})
+    conf = WorkerBuilder.build_celery_app(FILES, settings).conf
+    assert conf.broker_transport_options["visibility_timeout"] == 6
+    conf = WorkerBuilder.build_celery_app(FILES, worker_settings(FILES, {**RABBITMQ, **insisting})).conf
+    assert conf.task_time_limit == 4000
+
+
+def test_the_health_port_is_the_types_the_common_one_or_the_tables() -> None:
+    spec = WORKERS[FILES]
+    assert worker_settings(FILES, REDIS).health_port(spec) == 8082
+    common = {**REDIS, "WORKER_HEALTH_PORT": "0"}
+    assert worker_settings(FILES, common).health_port(spec) == 0
+    assert worker_settings(FILES, {**common, "FILE_PROCESSING_HEALTH_PORT": "9000"}).health_port(spec) == 9000
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("redis://u:p@host:6379/1", "redis://u:p@host:6379/1"),
+        ("redis+socket:///run/valkey.sock?virtual_host=1", "unix:///run/valkey.sock?db=1"),
+        ("rediss://host:6379/0?ssl_cert_reqs=CERT_NONE", "rediss://host:6379/0?ssl_cert_reqs=none"),
+        ("sentinel://host:26379", None),
+        ("db+postgresql://host/results", None),
+    ],
+)
+def test_a_url_of_celery_is_read_as_redis_reads_it(url: str, plain: str | None) -> None:
+    assert plain_redis_url(url) == plain

@@ -1,0 +1,98 @@
+"""Time limits that fit together: a task must end before its broker takes the message for lost.
+
+Redis hands a message out again after its visibility timeout; RabbitMQ closes the channel of a consumer that has not
+acknowledged within ``consumer_timeout``, which ends the worker. Settings under which that may happen are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+
+from docfleet.core.errors import ConfigurationError
+from docfleet.workers.shared.infrastructure.config.registry import WorkerSpec
+
+if TYPE_CHECKING:
+    from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
+
+log = structlog.get_logger()
+
+CONSUMER_TIMEOUT_SECONDS = 1800
+"""What RabbitMQ waits for an acknowledgement unless it is configured otherwise."""
+CONSUMER_MARGIN_SECONDS = 60
+"""RabbitMQ looks at its consumers once a minute."""
+_SERIALIZER = re.compile(r"(^|_)(SERIALIZER|ACCEPT_CONTENT)$")
+
+
+class TimeLimits(msgspec.Struct, frozen=True):
+    """Seconds: a task is asked to end at ``soft``, killed at ``hard``; Redis repeats a message after ``visibility``."""
+
+    soft: int
+    hard: int
+    visibility: int
+
+
+def time_limits(spec: WorkerSpec, settings: WorkerSettings) -> TimeLimits:
+    """The limits of a worker. Limits nobody set are made to fit RabbitMQ's timeout; limits somebody set which do not
+    fit raise ``ConfigurationError`` with the remedy."""
+    rabbitmq = not on_redis(settings.broker_url)
+    # A message that waits behind another one is not acknowledged either.
+    queued = max(1, settings.celery_prefetch_multiplier)
+    timeout = settings.broker_consumer_timeout_seconds or CONSUMER_TIMEOUT_SECONDS
+    longest = max(1, (timeout - CONSUMER_MARGIN_SECONDS) // queued)
+    hard = settings.celery_task_time_limit
+    if hard is None:
+        hard = min(spec.time_limit, longest) if rabbitmq else spec.time_limit
+    elif rabbitmq and hard > longest:
+        _refuse(settings, _consumer_timeout_too_short(timeout, hard, hard * queued + CONSUMER_MARGIN_SECONDS, longest))
+    soft = settings.celery_task_soft_time_limit
+    if soft is None:
+        soft = max(1, hard * spec.soft_time_limit // spec.time_limit)
+    if soft >= hard:
+        raise ConfigurationError(
+            f"CELERY_TASK_SOFT_TIME_LIMIT ({soft} s) must be less than CELERY_TASK_TIME_LIMIT ({hard} s): a task is "
+            "asked to end before it is killed; lower the first or raise the second"
+        )
+    visibility = settings.celery_visibility_timeout or 2 * hard
+    if not rabbitmq and visibility < 2 * hard:
+        _refuse(
+            settings,
+            f"CELERY_VISIBILITY_TIMEOUT ({visibility} s) is shorter than two time limits of a task ({2 * hard} s): "
+            "Redis would hand out messages again while they are worked on; leave it unset or lower "
+            "CELERY_TASK_TIME_LIMIT",
+        )
+    return TimeLimits(soft, hard, visibility)
+
+
+def on_redis(broker_url: str) -> bool:
+    """True for a Redis broker: plain, TLS, socket or Sentinel."""
+    return urlsplit(broker_url).scheme.startswith(("redis", "sentinel", "unix"))
+
+
+def refuse_other_serializers(source: Mapping[str, str]) -> None:
+    """Messages and results are JSON. A variable that asks for more than that raises ``ConfigurationError``."""
+    for name, value in source.items():
+        if _SERIALIZER.search(name) and re.search(r"pickle|yaml", value, re.IGNORECASE):
+            raise ConfigurationError(
+                f"{name}={value}: Docfleet speaks JSON only, because whoever writes a pickled message runs code in the "
+                f"worker that reads it; remove {name}"
+            )
+
+
+def _consumer_timeout_too_short(timeout: int, hard: int, needed: int, longest: int) -> str:
+    return (
+        f"RabbitMQ gives up a consumer after {timeout} s without an acknowledgement, and a task may take {hard} s "
+        f"(CELERY_TASK_TIME_LIMIT): put `consumer_timeout = {needed * 1000}` into rabbitmq.conf and set "
+        f"BROKER_CONSUMER_TIMEOUT_SECONDS={needed}, or lower CELERY_TASK_TIME_LIMIT to {longest}"
+    )
+
+
+def _refuse(settings: WorkerSettings, message: str) -> None:
+    if not settings.worker_allow_unsafe_timeouts:
+        raise ConfigurationError(f"{message}; WORKER_ALLOW_UNSAFE_TIMEOUTS=true starts all the same")
+    log.warning("settings.unsafe", reason=message)
