@@ -222,3 +222,21 @@ def test_without_storage_calls_are_refused_with_the_remedy(tmp_path: Path) -> No
 
     with pytest.raises(DependencyError, match="EXECUTION_STORAGE_ROOT"):
         Staging(None).area("o", "w", "e")
+
+
+def test_content_is_taken_when_one_of_its_names_is_of_a_type_that_is_taken(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from docfleet.backend.uploads import manifest
+
+    monkeypatch.setattr(manifest, "_allowed", lambda tools, tool: frozenset({"text/csv"}))
+    invoices = api.publish()
+    run = invoices.call(("a.txt", b"1,2"), ("a.csv", b"1,2"), ("b.txt", b"3,4"))
+    invoices.work(run)
+    items = invoices.get(run)["message"]
+    assert [(item["file"], item["status"]) for item in items] == [
+        ("a.txt", "Success"),
+        ("a.csv", "Success"),
+        ("b.txt", "Failed"),
+    ]
+    assert [item["metadata"]["source_name"] for item in items] == ["a.txt", "a.csv", "b.txt"]

@@ -18,25 +18,32 @@ def build(files: list[StagedFile], tools: ToolRegistry, first_tool: str | None) 
     A file of a type that ``first_tool`` does not take is removed from the storage.
     """
     allowed = _allowed(tools, first_tool)
-    items: list[dict[str, Any]] = []
+    types = [media.detect(file.path, file.name) for file in files]
+    taken = [allowed is None or mime_type in allowed for mime_type in types]
     first: dict[str, int] = {}
+    for index in sorted(range(len(files)), key=lambda index: not taken[index]):
+        # The type of plain text is in its name: content counts as what one of its names makes acceptable.
+        first.setdefault(files[index].file_hash, index)
+    items: list[dict[str, Any]] = []
     names: set[str] = set()
     for index, file in enumerate(files):
-        name = _unique(file.name, names)
+        name, known = _unique(file.name, names), first[file.file_hash]
         names.add(name)
-        item: dict[str, Any] = {"name": name, "file_hash": file.file_hash, "file_size": file.file_size}
-        known = first.setdefault(file.file_hash, index)
-        if known != index:
-            same = {key: items[known][key] for key in ("mime_type", "staged", "rejection")}
-            items.append({**item, **same, "same_as": known})
-            continue
-        mime_type = media.detect(file.path, file.name)
         rejection = None
-        if allowed is not None and mime_type not in allowed:
-            rejection = f"unsupported file type: {mime_type}; this API takes {', '.join(sorted(allowed))}"
+        if allowed is not None and not taken[known]:
+            rejection = f"unsupported file type: {types[known]}; this API takes {', '.join(sorted(allowed))}"
             file.path.unlink(missing_ok=True)
-        staged = None if rejection else file.key
-        items.append({**item, "mime_type": mime_type, "staged": staged, "same_as": None, "rejection": rejection})
+        items.append(
+            {
+                "name": name,
+                "file_hash": file.file_hash,
+                "file_size": file.file_size,
+                "mime_type": types[known],
+                "staged": None if rejection else file.key,
+                "same_as": None if known == index else known,
+                "rejection": rejection,
+            }
+        )
     return items
 
 
