@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 from statistics import median, quantiles
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ WARM_CALLS = 5
 TURNS = 5
 """Turns that calls and chords take in the latency run, so that a busy machine slows both."""
 CALLERS = (1, 10, 50)
-CALLBACK_SECONDS = 1.0
+LATE_SECONDS = 1.0
 _OK, _THROTTLED = 200, 429
 
 
@@ -34,15 +35,18 @@ def measure(*, short: bool) -> Report:
     with Fleet(workers=WORKERS) as fleet:
         api = publish(fleet)
         latencies, chords = _latencies(fleet, api, calls)
+        after = _after_the_end(fleet, api, calls // 2)
         loads = {callers: load(api, callers, seconds) for callers in CALLERS}
     with Fleet(workers=WORKERS, counted=True) as fleet:
         counted = calls_of_one(fleet, publish(fleet))
     report = Report()
-    p50, p95 = 1000 * median(latencies), 1000 * quantiles(latencies, n=20)[-1]
+    p50, p95 = 1000 * median(latencies), _p95_ms(latencies)
     floor = 1000 * median(chords)
     report.details += [
         f"{len(latencies)} calls of 1 caller: p50 {p50:.0f}, p95 {p95:.0f}, fastest {1000 * min(latencies):.0f} ms; "
         f"bare chord of one task between them: p50 {floor:.0f} ms",
+        f"{len(after)} answers after the end was written: p50 {1000 * median(after):.0f}, "
+        f"p95 {_p95_ms(after):.0f}, slowest {1000 * max(after):.0f} ms",
         *(f"{callers:2} callers: {found}" for callers, found in loads.items()),
         *(f"{path}: {number}" for path, number in sorted(counted.items())),
     ]
@@ -53,6 +57,9 @@ def measure(*, short: bool) -> Report:
     report.figures = [
         Figure("api_p50_ms", p50, "ms", at_most=120, original="1400", note=beside),
         Figure("api_p95_ms", p95, "ms", at_most=250),
+        Figure(
+            "api_answer_after_end_p95_ms", _p95_ms(after), "ms", at_most=50, note="from the end's row to the answer"
+        ),
         Figure("api_bare_chord_p50_ms", floor, "ms", note="the floor: the same broker, one task, one callback"),
         Figure(
             "api_throughput_50_vs_10",
@@ -97,6 +104,7 @@ class Caller:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self.execution_id = ""
         self._connection = http.client.HTTPConnection(api.host, timeout=WAIT_SECONDS + 10)
 
     def __enter__(self) -> Caller:
@@ -125,6 +133,7 @@ class Caller:
         message = json.loads(text).get("message") if answer.status == _OK else None
         if not message or message["execution_status"] != "COMPLETED" or message["result"][0]["status"] != "Success":
             raise RuntimeError(f"HTTP {answer.status}: {text[:300]!r}")
+        self.execution_id = str(message["execution_id"])
         return took
 
 
@@ -190,11 +199,31 @@ def _latencies(fleet: Fleet, api: Api, calls: int) -> tuple[list[float], list[fl
     return latencies, chords
 
 
+def _after_the_end(fleet: Fleet, api: Api, calls: int) -> list[float]:
+    """Seconds from the end of each execution, as its row has it, to the answer that its caller holds in full.
+
+    The end is stamped within the transaction that writes it: its commit is counted, and so is the call's way back.
+    """
+    found = []
+    with Caller(api) as caller:
+        for _ in range(calls):
+            caller.call()
+            answered = time.time()
+            row = fleet.client.execution(caller.execution_id).execution
+            ended = datetime.fromisoformat(row.created_at).timestamp() + row.execution_time
+            found.append(answered - ended)
+    return found
+
+
+def _p95_ms(seconds: list[float]) -> float:
+    return 1000 * quantiles(seconds, n=20)[-1]
+
+
 def calls_of_one(fleet: Fleet, api: Api) -> dict[str, int]:
     """The internal calls of one call with one file, by method and path."""
     time.sleep(0.5)  # what the last warm call left to do
     fleet.proxy.take()
     with Caller(api) as caller:
         caller.call()
-    time.sleep(CALLBACK_SECONDS)  # a call that comes after the answer counts too
+    time.sleep(LATE_SECONDS)  # a call that comes after the answer counts too
     return {path: len(sizes) for path, sizes in fleet.proxy.take().items()}
