@@ -14,7 +14,7 @@ from bench.fleet import Fleet as CountedFleet
 from fleet import Fleet, Stage, children, until
 from published import BETTER, Published
 
-MOST_CALLS = 8
+CALLS = 4
 
 
 def test_the_backend_is_killed_while_a_call_waits(fleet: Fleet, tmp_path: Path) -> None:
@@ -58,9 +58,11 @@ def test_the_worker_that_took_the_call_is_killed(fleet: Fleet) -> None:
     assert [item["status"] for item in answer.body["message"]] == ["Success"]
 
 
-def test_a_call_with_one_file_costs_at_most_eight_internal_calls() -> None:
+def test_a_call_with_one_file_costs_four_internal_calls_and_leaves_no_file_behind() -> None:
     with CountedFleet(workers=WORKERS, counted=True) as fleet:
         calls = calls_of_one(fleet, publish(fleet))
-    assert 0 < sum(calls.values()) <= MOST_CALLS, calls
+        left = [path for path in fleet.system.data.storage.rglob("*") if path.is_file()]
+    assert sum(calls.values()) == CALLS, calls
+    assert left == []
     for end in ("/files/register/", "/files/claim/", "/files/report/"):
         assert any(path.endswith(end) for path in calls), f"no call to {end} was counted"

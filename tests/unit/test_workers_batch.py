@@ -7,6 +7,7 @@ import time
 import warnings
 from typing import Any
 
+import msgspec
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import signals
@@ -79,6 +80,17 @@ def test_told_to_leave_it_ends_after_the_file_it_is_at_and_gives_the_rest_back()
     assert files.begun == backend.reported == ["f1", "f2", "f3"]
     assert backend.released == ["f4"] and leases.held() == []
     assert run.unfinished and result.successful_files == 3 and not result.errors
+
+
+@pytest.mark.parametrize(("open_files", "ended"), [(0, True), (1, False)])
+def test_it_knows_that_its_report_ended_the_execution(open_files: int, ended: bool) -> None:
+    backend, files = Backend(), Files()
+    report = backend.report
+    answers = {"stop": True, "open_files": open_files}
+    backend.report = lambda *given: msgspec.structs.replace(report(*given), claim=None, **answers)  # type: ignore[method-assign]
+    run, leases = batch_run(backend, files, lambda: False)
+    run.run(*first_claim(backend, leases))
+    assert files.begun == ["f1", "f2"] and run.ended is ended and not run.unfinished
 
 
 def test_the_soft_time_limit_costs_the_slow_file_alone() -> None:

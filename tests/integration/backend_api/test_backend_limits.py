@@ -109,6 +109,52 @@ def test_without_redis_calls_are_let_in_and_counted(tmp_path: Path) -> None:
         unlimited.acquire("a", str(number))
 
 
+def refuses(slots: Slots, organization: str = "a", limit: int | None = None) -> bool:
+    try:
+        slots.check(organization, limit)
+    except Refused as refused:
+        assert refused.status == 429 and int(refused.headers["Retry-After"]) > 0
+        return True
+    return False
+
+
+def test_after_a_refusal_calls_are_refused_early_until_there_is_a_place(url: str, client: Any) -> None:
+    slots = Slots(url, organization_limit=1, global_limit=2)
+    slots.acquire("a", "1")
+    assert not refuses(slots)  # nobody was refused yet: Redis is not asked
+    with pytest.raises(Refused):
+        slots.acquire("a", "2")
+    before = client.dbsize(), client.zcard(limits.GLOBAL)
+    assert refuses(slots) and refuses(slots)
+    assert (client.dbsize(), client.zcard(limits.GLOBAL)) == before == (2, 1)
+    assert not refuses(slots, limit=2) and not refuses(slots, "b")
+    slots.release([("a", "1")])
+    assert not refuses(slots)
+    slots.acquire("b", "3")
+    slots.acquire("c", "4")
+    assert refuses(slots)  # full in all
+    slots.close()
+
+
+def test_a_place_that_is_too_old_refuses_nobody(url: str, client: Any) -> None:
+    slots = Slots(url, organization_limit=1, global_limit=1)
+    slots.acquire("a", "1")
+    with pytest.raises(Refused):
+        slots.acquire("a", "2")
+    for key in client.keys("*"):
+        client.zincrby(key, -limits.STALE_SECONDS - 1, "1")
+    assert not refuses(slots)
+    slots.close()
+
+
+def test_without_redis_nobody_is_refused_early(tmp_path: Any) -> None:
+    slots = Slots(f"unix://{tmp_path}/nothing", organization_limit=1, global_limit=1)
+    slots._crowded["a"] = float("inf")
+    assert not refuses(slots) and slots.unavailable == 0
+    slots.acquire("a", "1")
+    assert slots.unavailable == 1
+
+
 def test_urls_of_redis() -> None:
     assert redis_url("redis+socket:///s?virtual_host=2") == "unix:///s?db=2"
     assert redis_url("rediss://h/1") == "rediss://h/1"
@@ -144,6 +190,21 @@ def test_a_call_holds_its_place_until_it_ends_whatever_the_end(limited: Any, cli
     limited.put("/api/v1/settings/API_CONCURRENT_REQUEST_LIMIT", {"value": 1})
     invoices.call(("e.txt", b"5"))
     invoices.post(("f.txt", b"6"), status=429)
+
+
+def test_a_call_that_finds_no_place_is_answered_before_its_body_is_looked_at(limited: Any) -> None:
+    limited.put("/api/v1/settings/API_CONCURRENT_REQUEST_LIMIT", {"value": 1})
+    invoices = limited.publish()
+    running = invoices.call(("a.txt", b"1"))
+    invoices.post(("b.txt", b"2"), status=429)
+    assert invoices.post(status=429)["errors"][0]["code"] == "throttled"  # no file: 415 for who reads it
+    invoices.post(("c.txt", b"3"), status=429)
+    assert len([path for path in (limited.folder / "storage").rglob("*") if path.is_file()]) == 1
+    wrong = limited.client.post(invoices.path, headers={"Authorization": "Bearer wrong"})
+    assert wrong.status_code == 401  # the key comes first: only a caller learns that it is full
+    invoices.work(running)
+    invoices.post(status=415)
+    invoices.call(("c.txt", b"3"))
 
 
 def test_the_sweep_gives_back_places_that_a_dead_process_kept(limited: Any, client: redis.Redis) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from docfleet.backend.db import Record, clean, db_now
 from docfleet.backend.deployments.models import api_deployments
@@ -18,15 +18,14 @@ from docfleet.core.ids import new_id
 _WITH_WORKFLOW = select(api_deployments, workflows.c.workflow_name).join(
     workflows, workflows.c.id == api_deployments.c.workflow_id
 )
+_BY_NAME = _WITH_WORKFLOW.where(
+    api_deployments.c.organization_id == bindparam("organization"), api_deployments.c.api_name == bindparam("name")
+)
 
 
 def by_name(connection: Connection, organization_id: str, api_name: str) -> Record | None:
     """The deployment of this name."""
-    return connection.execute(
-        _WITH_WORKFLOW.where(
-            api_deployments.c.organization_id == organization_id, api_deployments.c.api_name == clean(api_name)
-        )
-    ).one_or_none()
+    return connection.execute(_BY_NAME, {"organization": organization_id, "name": clean(api_name)}).one_or_none()
 
 
 def find(connection: Connection, organization_id: str, deployment_id: str) -> Record:
