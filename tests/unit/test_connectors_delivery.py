@@ -53,10 +53,10 @@ def test_a_repeated_delivery_replaces_and_a_second_file_of_the_same_name_does_no
     (tmp_path / "a.json").write_text("1")
     (tmp_path / "sub" / "b.txt").write_text("2")
     target = MemoryFileSystem()
-    first = deliver_files(target, tmp_path, "/out", "key-of-file-one", "a.pdf")
+    first = deliver_files(target, tmp_path, "/out", "key-of-file-one", "a.pdf").locations
     (tmp_path / "a.json").write_text("1 again")
-    assert deliver_files(target, tmp_path, "out/", "key-of-file-one", "a.pdf") == first
-    second = deliver_files(target, tmp_path, "out", "key-of-file-two", "a.pdf")
+    assert deliver_files(target, tmp_path, "out/", "key-of-file-one", "a.pdf").locations == first
+    second = deliver_files(target, tmp_path, "out", "key-of-file-two", "a.pdf").locations
     assert not set(first) & set(second)
     assert len(list(target.list_files("out", recursive=True))) == 4
     with target.open(first[0]) as content:
@@ -64,7 +64,7 @@ def test_a_repeated_delivery_replaces_and_a_second_file_of_the_same_name_does_no
 
 
 def test_no_outputs_is_an_empty_delivery_and_no_folder_an_error(tmp_path: Path) -> None:
-    assert deliver_files(MemoryFileSystem(), tmp_path, "out", "k") == []
+    assert deliver_files(MemoryFileSystem(), tmp_path, "out", "k").locations == []
     with pytest.raises(FileMissing):
         deliver_files(MemoryFileSystem(), tmp_path / "missing", "out", "k")
 
@@ -84,6 +84,6 @@ def test_content_is_copied_byte_for_byte(tmp_path: Path) -> None:
     content = bytes(range(256)) * 9000
     (tmp_path / "a.bin").write_bytes(content)
     target = MemoryFileSystem()
-    (location,) = deliver_files(target, tmp_path, "/", "k")
+    (location,) = deliver_files(target, tmp_path, "/", "k").locations
     with target.open(location) as delivered:
         assert io.BytesIO(content).read() == delivered.read()

@@ -126,6 +126,8 @@ def delivery(folder: Path, infile: bytes, output_type: str, **changes: Any) -> D
         **{
             "execution_id": "e1",
             "file_execution_id": "f1",
+            "attempt": 1,
+            "require": lambda: None,
             "file": FileHashData(file_name="a.pdf", file_path="p"),
             "folder": folder,
             "metadata": {"source_name": "?", "tags": ["t"]},

@@ -111,6 +111,19 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
     fs_metadata: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class WriteFence(msgspec.Struct, frozen=True):
+    """Who writes a file: the attempt at a file execution, and whether it still may.
+
+    ``require`` raises ``Fenced`` when the lease is lost. A file system cannot compare attempts, so a connector asks it
+    at the last moment before a file gets its name, and an attempt first removes what earlier ones have begun: whoever
+    stood still in between has nothing left to give a name to.
+    """
+
+    file_execution_id: str
+    attempt: int
+    require: Callable[[], None]
+
+
 class FileSystemConnector(Protocol):
     """Reads and writes files below one root folder. No path leaves that root."""
 
@@ -129,12 +142,21 @@ class FileSystemConnector(Protocol):
     def open(self, path: str) -> BinaryIO:
         """The content of one file. Raises ``UnsafePath``, ``FileMissing`` or another ``FileError``."""
 
-    def write_file(self, path: str, source: BinaryIO) -> str:
+    def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """Write atomically, replacing an earlier file of this path; returns the final location.
 
         Two different files under one path are the caller's mistake: the later wins (``deliver_files`` names
-        files so that this cannot happen). Raises ``UnsafePath`` or a ``DestinationError``.
+        files so that this cannot happen). Raises ``UnsafePath``, a ``DestinationError``, or ``Fenced``: then the file
+        is a later attempt's.
         """
+
+    def withdraw_file(self, path: str, digest: str, fence: WriteFence) -> bool:
+        """Remove the file of this path when its content has this SHA-256 (hex), and in any case what earlier attempts
+        have begun of it; whether a file was removed. Raises as ``write_file``."""
+
+    def path_of(self, location: str) -> str:
+        """The path below the root of a location that ``write_file`` gave. Raises ``FileMissing`` when it is not
+        below the root (any more)."""
 
     def close(self) -> None:
         """Give back what the connector holds."""

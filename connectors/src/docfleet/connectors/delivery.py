@@ -11,6 +11,10 @@ on the same name, and two source files never share one, whoever runs at the same
 ``<tag>`` is 12 base32 characters (60 bits) of the SHA-256 of the caller's ``key``. It is always there; "only when
 the name is taken" would depend on who comes first. Distinct keys are the caller's promise: with a key of the file
 execution every execution has its own outputs, with a key of the source path a later execution replaces them.
+
+Several files cannot be written in one step. Each attempt therefore notes, in a folder that the attempts share, which
+files it is about to write and what will be in them; a later attempt removes those that it does not write itself, if
+they are still what the note says. Nothing else in the destination is ever removed.
 """
 
 from __future__ import annotations
@@ -18,9 +22,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
-from docfleet.connectors.base import FileSystemConnector
+import msgspec
+
+from docfleet.connectors.base import FileSystemConnector, WriteFence
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.connectors.paths import (
     MAX_NAME_BYTES,
@@ -36,6 +44,14 @@ _TAGGED = re.compile(r".*-[a-z2-7]{12}", re.DOTALL)
 # An extension holds no "-": the text after the last "-" is the tag, so two tags never look alike.
 _EXTENSION = re.compile(r"[A-Za-z0-9_]{1,16}")
 _MAX_DEPTH = 64
+_CHUNK_BYTES = 1 << 20
+
+
+class DeliveredFiles(msgspec.Struct, frozen=True):
+    """``locations`` in name order, and the SHA-256 of what is in them (``combined_digest``)."""
+
+    locations: list[str]
+    digest: str
 
 
 def deliver_files(
@@ -44,25 +60,76 @@ def deliver_files(
     output_folder: str,
     key: str,
     source_name: str | None = None,
-) -> list[str]:
-    """Copy every file below the local folder ``outputs``; returns the final locations, in name order.
+    fence: WriteFence | None = None,
+    notes: Path | None = None,
+) -> DeliveredFiles:
+    """Copy every file below the local folder ``outputs``. No outputs, no locations.
 
     ``output_folder`` is relative to the connector's root (``/`` is the root itself). ``source_name`` is the
-    source file's name; without it every output is treated as named like its source. No outputs, no locations.
+    source file's name; without it every output is treated as named like its source. ``notes`` is the local folder
+    that all attempts at this file share; it goes with ``fence``.
     Raises ``FileMissing`` when ``outputs`` does not exist, ``ToolResultInvalid`` when it holds what cannot be
-    delivered (a link out of it, a device), and what the connector raises.
+    delivered (a link out of it, a device), and what the connector raises, ``Fenced`` among it.
     """
     local = LocalFileSystem({"path": str(outputs)})
     try:
         entries = list(local.list_files(recursive=True, max_depth=_MAX_DEPTH, on_skip=_refuse))
     except SourceNotFound as error:
         raise FileMissing("the folder of output files does not exist: run the file again") from error
+    targets = {entry.path: safe_join(output_folder, output_path(entry.path, key, source_name)) for entry in entries}
+    digests = {}
+    for path in targets:
+        with local.open(path) as content:
+            digests[path] = content_digest(content)
+    if fence is not None and notes is not None:
+        _note(notes, fence, {target: digests[path] for path, target in targets.items()})
     locations = []
-    for entry in entries:
-        target = safe_join(output_folder, output_path(entry.path, key, source_name))
-        with local.open(entry.path) as content:
-            locations.append(connector.write_file(target, content))
-    return locations
+    for path, target in targets.items():
+        with local.open(path) as content:
+            locations.append(connector.write_file(target, content, fence))
+    if fence is not None and notes is not None:
+        _withdraw(connector, fence, notes, keep=set(targets.values()))
+    return DeliveredFiles(locations, combined_digest(digests.values()))
+
+
+def withdraw_files(connector: FileSystemConnector, fence: WriteFence, notes: Path) -> None:
+    """Remove what this and earlier attempts have delivered: the file has failed. Raises what the connector raises."""
+    _withdraw(connector, fence, notes, keep=set())
+
+
+def content_digest(content: BinaryIO) -> str:
+    """SHA-256 (hex) of the rest of a file."""
+    found = hashlib.sha256()
+    while chunk := content.read(_CHUNK_BYTES):
+        found.update(chunk)
+    return found.hexdigest()
+
+
+def combined_digest(digests: Iterable[str]) -> str:
+    """One SHA-256 (hex) for the files of a delivery, from those of their contents in order."""
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _note(notes: Path, fence: WriteFence, planned: dict[str, str]) -> None:
+    path = _note_path(notes, fence, fence.attempt)
+    temporary = path.with_name(f"{path.name}.part")
+    temporary.write_bytes(msgspec.json.encode(planned))
+    temporary.replace(path)
+
+
+def _withdraw(connector: FileSystemConnector, fence: WriteFence, notes: Path, keep: set[str]) -> None:
+    for attempt in range(1, fence.attempt + 1):
+        try:
+            noted = msgspec.json.decode(_note_path(notes, fence, attempt).read_bytes(), type=dict[str, str])
+        except FileNotFoundError:
+            continue
+        for target, digest in noted.items():
+            if target not in keep:
+                connector.withdraw_file(target, digest, fence)
+
+
+def _note_path(notes: Path, fence: WriteFence, attempt: int) -> Path:
+    return notes / f"{fence.file_execution_id}.{attempt}.outputs"
 
 
 def output_path(path: str, key: str, source_name: str | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import time
@@ -21,6 +22,7 @@ from docfleet.connectors.base import (
     SourceEntry,
     StoredRow,
     TableSettings,
+    WriteFence,
 )
 from docfleet.connectors.paths import encode_name, path_parts
 from docfleet.connectors.rows import (
@@ -65,6 +67,7 @@ class MemoryFileSystem(ForkGuard):
         super().__init__("memory-files")
         self._lock = threading.Lock()
         self._files: dict[tuple[str, ...], tuple[bytes, float]] = {}
+        self._attempts: dict[tuple[tuple[str, ...], str], int] = {}
         for path, content in (files or {}).items():
             self.write_file(path, io.BytesIO(content))
 
@@ -119,7 +122,7 @@ class MemoryFileSystem(ForkGuard):
             raise FileMissing(f"file {path} is no longer there: it was moved or deleted; send it again")
         return io.BytesIO(found[0])
 
-    def write_file(self, path: str, source: BinaryIO) -> str:
+    def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``."""
         self._guard()
         parts = path_parts(path)
@@ -127,12 +130,38 @@ class MemoryFileSystem(ForkGuard):
             raise UnsafePath(f"path {path!r} names no file: give it a file name")
         content = source.read()
         with self._lock:
+            self._check(parts, fence)
             for known in self._files:
                 shorter = min(len(known), len(parts))
                 if len(known) != len(parts) and known[:shorter] == parts[:shorter]:
                     raise DestinationRejected(f"{path} cannot be written: a file stands where a folder is needed")
             self._files[parts] = (content, time.time())
         return _shown(parts)
+
+    def withdraw_file(self, path: str, digest: str, fence: WriteFence) -> bool:
+        """See ``FileSystemConnector``."""
+        self._guard()
+        parts = path_parts(path)
+        with self._lock:
+            self._check(parts, fence)
+            found = self._files.get(parts)
+            if found is None or hashlib.sha256(found[0]).hexdigest() != digest:
+                return False
+            del self._files[parts]
+        return True
+
+    def path_of(self, location: str) -> str:
+        """See ``FileSystemConnector``: a location is a path."""
+        self._guard()
+        return location
+
+    def _check(self, parts: tuple[str, ...], fence: WriteFence | None) -> None:
+        if fence is None:
+            return
+        fence.require()
+        if self._attempts.get(key := (parts, fence.file_execution_id), 0) > fence.attempt:
+            raise Fenced(f"a later attempt than {fence.attempt} has taken over the delivery of {_shown(parts)}")
+        self._attempts[key] = fence.attempt
 
     def close(self) -> None:
         """See ``FileSystemConnector``."""

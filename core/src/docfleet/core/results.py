@@ -34,7 +34,8 @@ class FileOutcome(Wire):
 
     ``attempt`` is the fencing token. ``execution_time`` is in seconds. ``outputs`` are places a person can
     open (a path, or ``table:row``). ``status`` is COMPLETED, ERROR or STOPPED. ``result`` and ``metadata`` are
-    those of an API's result item; an outcome of another destination has none.
+    those of an API's result item; an outcome of another destination has none. ``digest`` is the SHA-256 (hex) of what
+    was delivered, as its sink counts it; none when nothing was.
     """
 
     file_execution_id: str
@@ -50,6 +51,7 @@ class FileOutcome(Wire):
     usage: dict[str, Any] = {}
     result: Any = None
     metadata: dict[str, Any] | None = None
+    digest: str | None = None
 
 
 class BatchExecutionResult(Wire):

@@ -10,11 +10,13 @@ opened folder by folder without following links, so that a link swapped in betwe
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, ClassVar
 
 from docfleet.connectors.base import (
@@ -23,14 +25,16 @@ from docfleet.connectors.base import (
     ForkGuard,
     OnSkip,
     SourceEntry,
+    WriteFence,
     connector_settings,
 )
 from docfleet.connectors.filesystems.walk import Walk
-from docfleet.connectors.paths import encode_name, path_parts
+from docfleet.connectors.paths import decode_name, encode_name, path_parts
 from docfleet.core.errors import (
     ConfigurationError,
     DestinationRejected,
     DestinationUnavailable,
+    Fenced,
     FileError,
     FileMissing,
     SourceNotFound,
@@ -40,7 +44,9 @@ from docfleet.core.errors import (
 
 TEMPORARY_PREFIX = ".docfleet-"
 TEMPORARY_SUFFIX = ".part"
-"""A file being written is called ``.docfleet-<16 hex digits>.part``; listings leave such files out."""
+"""A file being written is called ``.docfleet-<16 hex digits>[-<attempt>].part``; listings leave such files out."""
+ABANDONED_SECONDS = 3600.0
+"""What a killed writer left is removed after so long by the next delivery into the same folder."""
 
 _CHUNK_BYTES = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -78,6 +84,7 @@ class LocalFileSystem(ForkGuard):
         if "\0" in path:
             raise ConfigurationError("connector local: field 'path' contains a NUL character")
         self.root = os.path.abspath(path)
+        self._swept: set[str] = set()
 
     def check(self, *, write: bool = False) -> None:
         """See ``FileSystemConnector``. A folder to write to need not exist yet."""
@@ -125,7 +132,7 @@ class LocalFileSystem(ForkGuard):
             raise FileError(f"{path} in {self.root} cannot be read: it is not a regular file")
         return os.fdopen(descriptor, "rb")
 
-    def write_file(self, path: str, source: BinaryIO) -> str:
+    def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``. Missing folders are made; the answer is an absolute (encoded) path."""
         self._guard()
         parts = path_parts(path)
@@ -136,8 +143,39 @@ class LocalFileSystem(ForkGuard):
             root = os.path.realpath(self.root)
             folders = _inside(root, os.path.realpath(os.path.join(root, *parts[:-1])), path)
             with _descend(root, folders, create=True) as parent:
-                _replace(parent, parts[-1], source)
+                folder = "/".join(folders)
+                if folder not in self._swept:
+                    self._swept.add(folder)
+                    _remove_abandoned(parent)
+                _replace(parent, parts[-1], source, fence)
             return encode_name(os.path.join(root, *folders, parts[-1]))
+
+    def withdraw_file(self, path: str, digest: str, fence: WriteFence) -> bool:
+        """See ``FileSystemConnector``."""
+        self._guard()
+        parts = path_parts(path)
+        fence.require()
+        with _writing(os.path.join(self.root, *parts)):
+            try:
+                root = os.path.realpath(self.root, strict=True)
+                folders = _inside(root, os.path.realpath(os.path.join(root, *parts[:-1]), strict=True), path)
+                with _descend(root, folders) as parent:
+                    _remove_begun(parent, parts[-1], fence)
+                    if _digest(parent, parts[-1]) != digest:
+                        return False
+                    os.unlink(parts[-1], dir_fd=parent)
+                    os.fsync(parent)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def path_of(self, location: str) -> str:
+        """See ``FileSystemConnector``."""
+        self._guard()
+        parts = os.path.relpath(decode_name(location), os.path.realpath(self.root)).split(os.sep)
+        if parts[0] == ".." or not location.startswith("/"):
+            raise FileMissing(f"{location} is not in {self.root}: the destination's folder was changed since")
+        return "/".join(encode_name(part) for part in parts)
 
     def close(self) -> None:
         """See ``FileSystemConnector``; nothing is held between calls."""
@@ -184,6 +222,7 @@ def _descend(root: str, folders: tuple[str, ...], *, create: bool = False) -> It
             if create:
                 try:
                     os.mkdir(folder, dir_fd=descriptor)
+                    os.fsync(descriptor)
                 except FileExistsError:
                     pass
             below = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
@@ -194,9 +233,12 @@ def _descend(root: str, folders: tuple[str, ...], *, create: bool = False) -> It
         os.close(descriptor)
 
 
-def _replace(parent: int, name: str, source: BinaryIO) -> None:
+def _replace(parent: int, name: str, source: BinaryIO, fence: WriteFence | None) -> None:
     """Copy ``source`` to a temporary file and rename it; readers see the old file or the whole new one."""
     temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    if fence is not None:
+        temporary = _begun(name, fence, fence.attempt)
+        _remove_begun(parent, name, fence)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666, dir_fd=parent)
     try:
@@ -205,11 +247,51 @@ def _replace(parent: int, name: str, source: BinaryIO) -> None:
                 target.write(chunk)
             target.flush()
             os.fsync(target.fileno())
-        os.replace(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        _give_name(parent, temporary, name, fence)
     except BaseException:
-        os.unlink(temporary, dir_fd=parent)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=parent)
         raise
     os.fsync(parent)
+
+
+def _give_name(parent: int, temporary: str, name: str, fence: WriteFence | None) -> None:
+    if fence is not None:
+        fence.require()
+    try:
+        os.replace(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except FileNotFoundError as error:
+        if fence is None:
+            raise
+        raise Fenced(f"a later attempt than {fence.attempt} has taken over the delivery of {name}") from error
+
+
+def _begun(name: str, fence: WriteFence, attempt: int) -> str:
+    """What an attempt calls a file until it is whole: a successor finds it without looking through the folder."""
+    key = f"{fence.file_execution_id}\0{name}".encode("utf-8", "surrogateescape")
+    return f"{TEMPORARY_PREFIX}{hashlib.sha256(key).hexdigest()[:16]}-{attempt}{TEMPORARY_SUFFIX}"
+
+
+def _remove_begun(parent: int, name: str, fence: WriteFence) -> None:
+    for attempt in range(1, fence.attempt + 1):
+        with suppress(FileNotFoundError):
+            os.unlink(_begun(name, fence, attempt), dir_fd=parent)
+
+
+def _remove_abandoned(parent: int) -> None:
+    old = time.time() - ABANDONED_SECONDS
+    with os.scandir(parent) as found:
+        names = [entry.name for entry in found if _is_temporary(entry.name)]
+    for name in names:
+        with suppress(FileNotFoundError):
+            if os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime < old:
+                os.unlink(name, dir_fd=parent)
+
+
+def _digest(parent: int, name: str) -> str:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+    with os.fdopen(descriptor, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(source: BinaryIO) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from docfleet.connectors.base import DeliveryRow, table_settings
-from docfleet.connectors.delivery import deliver_files
+from docfleet.connectors.base import DeliveryRow, WriteFence, table_settings
+from docfleet.connectors.delivery import deliver_files, withdraw_files
 from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolResultInvalid
 from docfleet.core.execution import DestinationConfig
@@ -22,12 +24,15 @@ MAX_RESULT_BYTES = 6 * 1024**2
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One file to deliver: its result lies in ``folder``, or ``error`` says why there is none.
 
+    ``attempt`` is the fencing token, and ``require`` raises ``Fenced`` when the lease is lost.
     ``metadata`` is what is known of the file without its folder. ``text`` is what a step read from the document,
     ``metrics`` what the steps cost; both are kept for an API only.
     """
 
     execution_id: str
     file_execution_id: str
+    attempt: int
+    require: Callable[[], None]
     file: FileHashData
     folder: Path
     error: str | None = None
@@ -37,9 +42,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """``outputs`` are places for people. ``result`` and ``metadata`` travel with the outcome: an API's."""
+    """``outputs`` are places for people, ``digest`` is the SHA-256 (hex) of what is there. ``result`` and
+    ``metadata`` travel with the outcome: an API's."""
 
     outputs: list[str] = []
+    digest: str | None = None
     result: msgspec.Raw | None = None
     metadata: dict[str, Any] | None = None
 
@@ -50,7 +57,8 @@ class Sink(Protocol):
     def deliver(self, delivery: Delivery) -> Delivered:
         """Write the result, or the error where the sink keeps errors.
 
-        Raises ``DestinationUnavailable`` (the same delivery may be tried again) or another error of the file.
+        Raises ``Fenced`` when a later attempt has delivered, ``DestinationUnavailable`` (the same delivery may be
+        tried again) or another error of the file.
         """
 
     def close(self) -> None:
@@ -75,9 +83,10 @@ class DatabaseSink:
             status="ERROR" if failed else "SUCCESS",
             error_message=delivery.error,
             metadata=read_metadata(delivery.folder),
+            attempt=delivery.attempt,
         )
         receipt = self._database.deliver(self._target, row)
-        return Delivered(outputs=[f"{receipt.table}:{delivery.file_execution_id}"])
+        return Delivered(outputs=[f"{receipt.table}:{delivery.file_execution_id}"], digest=receipt.digest)
 
     def close(self) -> None:
         """Close the connection."""
@@ -92,8 +101,12 @@ class FileSystemSink:
         self._files = open_file_system(config.connector_id or "", config.connector_settings)
 
     def deliver(self, delivery: Delivery) -> Delivered:
-        """As ``Sink.deliver``; the name is derived from the source path, so a repeat lands on the same name."""
+        """As ``Sink.deliver``; the name is derived from the source path, so a repeat lands on the same name. An error
+        takes back what an attempt at the file has delivered."""
+        fence = WriteFence(delivery.file_execution_id, delivery.attempt, delivery.require)
+        notes = delivery.folder.parent
         if delivery.error is not None:
+            withdraw_files(self._files, fence, notes)
             return Delivered()
         outputs = delivery.folder / COPY_TO_FOLDER
         if not outputs.is_dir() or not any(outputs.iterdir()):
@@ -101,14 +114,16 @@ class FileSystemSink:
             suffix = ".txt" if isinstance(read_result(delivery.folder), str) else ".json"
             stem = Path(delivery.file.file_name).stem.encode()[:200].decode(errors="ignore") or "result"
             (outputs / f"{stem}{suffix}").write_bytes((delivery.folder / INFILE).read_bytes())
-        names = deliver_files(
+        delivered = deliver_files(
             self._files,
             outputs,
             self._output_folder,
             key=delivery.file.file_path,
             source_name=delivery.file.file_name,
+            fence=fence,
+            notes=notes,
         )
-        return Delivered(outputs=names)
+        return Delivered(outputs=delivered.locations, digest=delivered.digest)
 
     def close(self) -> None:
         """Close the connector."""
@@ -137,7 +152,8 @@ class ApiSink:
                 f"the result has {len(result) / 1024**2:.1f} MB, at most {MAX_RESULT_BYTES // 1024**2} MB "
                 "are returned for a file; use a workflow with a destination for such documents"
             )
-        return Delivered(result=msgspec.Raw(result), metadata=metadata)
+        digest = hashlib.sha256(result).hexdigest()
+        return Delivered(result=msgspec.Raw(result), metadata=metadata, digest=digest)
 
     def close(self) -> None:
         """Nothing is held."""

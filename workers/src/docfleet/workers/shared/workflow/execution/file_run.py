@@ -11,7 +11,14 @@ import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from docfleet.core.errors import ConfigurationError, DestinationUnavailable, DocfleetError, Fenced, ToolStopped
+from docfleet.core.errors import (
+    ConfigurationError,
+    DependencyError,
+    DestinationUnavailable,
+    DocfleetError,
+    Fenced,
+    ToolStopped,
+)
 from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest, RunState
 from docfleet.core.faults import point
 from docfleet.core.results import FileOutcome
@@ -47,7 +54,7 @@ class FileRun:
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
         """The outcome to report, or ``None`` when the file is not ours any more. Never raises for a reason that
-        lies in the file, its tools or its destination."""
+        lies in the file, its tools or its destination. Raises ``DependencyError`` when the runner stays away."""
         started = time.monotonic()
         outcome = FileOutcome(
             file_execution_id=claim.file_execution_id, attempt=claim.attempt, status=ExecutionStatus.COMPLETED
@@ -59,7 +66,7 @@ class FileRun:
             except (Fenced, ToolStopped) as error:
                 log.warning("file.abandoned", file=claim.file.file_name, reason=error.code)
                 return None
-            except SoftTimeLimitExceeded:
+            except (SoftTimeLimitExceeded, DependencyError):
                 raise
             except Exception as error:  # noqa: BLE001 - the boundary of a file: its neighbours go on
                 failure = _as_failure(error)
@@ -194,12 +201,15 @@ class FileRun:
 
     @staticmethod
     def _note(outcome: FileOutcome, delivered: Delivered) -> None:
-        outcome.outputs, outcome.result, outcome.metadata = delivered.outputs, delivered.result, delivered.metadata
+        outcome.outputs, outcome.digest = delivered.outputs, delivered.digest
+        outcome.result, outcome.metadata = delivered.result, delivered.metadata
 
     def _delivery(self, claim: FileClaim, folder: Path, error: str | None = None) -> Delivery:
         return Delivery(
             execution_id=self._context.execution.id,
             file_execution_id=claim.file_execution_id,
+            attempt=claim.attempt,
+            require=lambda: self._leases.require(claim.file_execution_id, begun=True),
             file=claim.file,
             folder=folder,
             error=error,
