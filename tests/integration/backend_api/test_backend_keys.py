@@ -211,3 +211,14 @@ def test_review_is_refused_with_its_reason(api: Any, spec: dict[str, Any]) -> No
     answer = invoices.post(("a.txt", b"one"), status=422)
     assert "review" in answer["errors"][0]["detail"]
     assert not [path for path in (api.folder / "storage" / api.organization).rglob("*") if path.is_file()]
+
+
+def test_what_a_call_may_answer_is_described(api: Any) -> None:
+    invoices = api.publish()
+    described = api.client.get("/schema/openapi.json").json()["paths"]["/deployment/api/{org_name}/{api_name}"]
+    invoices.post(("a.txt", b"a"), query="?compat=false", status=202)
+    run = invoices.last.json()["message"]["execution_id"]
+    for method in ("get", "post"):
+        assert "compat" in {parameter["name"] for parameter in described[method]["parameters"]}
+        assert "202" in described[method]["responses"]
+    invoices.get(run, status=202, compat="false")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from docfleet.backend.refusals import Refused
 from docfleet.backend.uploads import form
+from docfleet.backend.uploads.staging import Area
 
 BOUNDARY = "xx"
 PART = b'--xx\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n'
@@ -240,3 +244,25 @@ def test_content_is_taken_when_one_of_its_names_is_of_a_type_that_is_taken(
         ("b.txt", "Failed"),
     ]
     assert [item["metadata"]["source_name"] for item in items] == ["a.txt", "a.csv", "b.txt"]
+
+
+def test_a_client_that_falls_silent_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        headers: ClassVar = {"Content-Type": "multipart/form-data; boundary=xx"}
+
+        async def stream(self) -> AsyncIterator[bytes]:
+            yield PART[:-4]
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(form, "LONGEST_SILENCE", 0.05)
+    area = Area(tmp_path, "o", "w", "e")
+
+    async def call() -> None:
+        async with asyncio.timeout(5):
+            await form.read(Silent(), area, form.SizeLimits(file_mb=1, request_mb=1))  # type: ignore[arg-type]
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(call())
+    assert refused.value.status == 408 and refused.value.close
+    area.discard()
+    assert list(tmp_path.rglob("*.part")) == []

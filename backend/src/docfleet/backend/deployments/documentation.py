@@ -60,12 +60,13 @@ _COMMON = {
     404: "There is no such API",
     503: "Something the backend needs does not answer",
 }
-EXECUTE = _specs(
+EXECUTE = _specs(StateAnswer, {202: "It runs (only for who asks so; the body is that of 200)"}) | _specs(
     ErrorAnswer,
     _COMMON
     | {
         403: "There is no key, or a presigned URL's host refuses (it expired)",
         404: "There is no such API, or nothing behind a presigned URL",
+        408: "The client stopped in the middle of the body",
         413: "A file or the request is too large",
         415: "The body is of another type",
         422: "The execution failed or could not be sent (the body is that of 200)",
@@ -81,7 +82,14 @@ STATUS = {
 }
 TRIGGER = _specs(ErrorAnswer, _COMMON | {422: "The pipeline is not active"})
 PLATFORM = _specs(
-    PlatformError, {400: "A parameter is wrong", 401: "The key is wrong", 403: "Not this key's", 404: "No page"}
+    PlatformError,
+    {
+        400: "A parameter is wrong",
+        401: "The key is wrong",
+        403: "Not this key's",
+        404: "No page",
+        503: "Something the backend needs does not answer",
+    },
 )
 
 _TEXT = Schema(type=OpenAPIType.STRING)
@@ -115,11 +123,20 @@ _FILES = Schema(
 )
 
 
+_COMPAT = Parameter(
+    name="compat",
+    param_in="query",
+    schema=Schema(type=OpenAPIType.BOOLEAN, default=True),
+    description="false: 202 while it runs, results may be read again, problem+json errors",
+)
+
+
 @dataclass
 class ExecuteOperation(Operation):
     """The operation of a call, with its body."""
 
     def __post_init__(self) -> None:
+        self.parameters = [*(self.parameters or []), _COMPAT]
         self.request_body = RequestBody(
             required=True,
             content={
@@ -144,10 +161,5 @@ class StatusOperation(Operation):
             *(self.parameters or []),
             Parameter(name="execution_id", param_in="query", required=True, schema=execution_id),
             *(Parameter(name=name, param_in="query", schema=_FLAG) for name in flags),
-            Parameter(
-                name="compat",
-                param_in="query",
-                schema=Schema(type=OpenAPIType.BOOLEAN, default=True),
-                description="false: 202 while it runs, results may be read again, problem+json errors",
-            ),
+            _COMPAT,
         ]

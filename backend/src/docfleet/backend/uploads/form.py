@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,6 +20,9 @@ MOST_FIELDS = 100
 LONGEST_FIELD = 64 * 1024
 LARGEST_DOCUMENT = 1024 * 1024
 """Bytes of a body without files: JSON, or a form of fields."""
+
+LONGEST_SILENCE = 60.0
+"""Seconds a client may take between two pieces of its body."""
 
 LONGEST_NAME = 255
 MULTIPART = "multipart/form-data"
@@ -37,7 +42,7 @@ class SizeLimits(msgspec.Struct, frozen=True):
 
 
 async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) -> Fields:
-    """Read the body: its fields; its files are in ``area``. Raises ``Refused`` (400, 413, 415).
+    """Read the body: its fields; its files are in ``area``. Raises ``Refused`` (400, 408, 413, 415).
 
     The caller discards the area when this raises.
     """
@@ -66,13 +71,29 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
     )
 
 
+async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises ``Refused`` (408) when nothing comes any more: a client that vanished without
+    closing its connection would hold its half of a file for ever."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(LONGEST_SILENCE):
+                chunk = await anext(stream, None)
+        except TimeoutError as error:
+            detail = f"nothing of the body came for {LONGEST_SILENCE:g} seconds; send it again"
+            raise Refused(408, "timeout", detail, close=True) from error
+        if chunk is None:
+            return
+        yield chunk
+
+
 def _too_large(what: str, limit_mb: int) -> Refused:
     return Refused(413, "too_large", f"{what}; at most {limit_mb} MB are taken", close=True)
 
 
 async def _small(request: Request[Any, Any, Any]) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _chunks(request):
         body += chunk
         if len(body) > LARGEST_DOCUMENT:
             raise _too_large("the body without files is too large", LARGEST_DOCUMENT // _MB)
@@ -108,7 +129,7 @@ async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area,
     received = 0
     reader = _Reader(area, limits)
     with PushMultipartParser(boundary, max_segment_count=MOST_FIELDS + MOST_FILES + 1, header_charset="utf8") as parser:
-        async for chunk in request.stream():
+        async for chunk in _chunks(request):
             received += len(chunk)
             if received > limits.request_mb * _MB:
                 raise _too_large("the request is too large", limits.request_mb)
