@@ -54,15 +54,22 @@ class Done:
 class Fleet:
     """A running system. A context manager; leaving it stops everything and removes the folder.
 
-    ``variables`` go to every process. ``counted`` puts ``proxy`` between the workers and the backend; what it
+    ``variables`` go to every process. ``counted`` puts a ``proxy`` between the workers and the backend; what it
     does costs CPU time, so nothing else is measured then.
     """
 
-    def __init__(self, *, counted: bool = False, workers: Iterable[WorkerType] = RUN_WORKERS, **variables: str) -> None:
+    def __init__(
+        self,
+        *,
+        counted: bool = False,
+        proxy: type[CountingProxy] = CountingProxy,
+        workers: Iterable[WorkerType] = RUN_WORKERS,
+        **variables: str,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="docfleet-bench-"))
         self.system = System(self.folder / "data", workers, command="bench", say=_say)
         self.system.more = {"LOG_LEVEL": "WARNING", **variables}
-        self.proxy = CountingProxy(self.system.addresses.backend_url)
+        self.proxy = proxy(self.system.addresses.backend_url)
         if counted:
             self.system.for_workers = {"INTERNAL_API_BASE_URL": f"{self.proxy.url}/internal"}
         self._count = 0

@@ -85,9 +85,11 @@ def _handler(proxy: CountingProxy, target: str) -> type[BaseHTTPRequestHandler]:
 
         @override
         def finish(self) -> None:
-            super().finish()
-            if self._upstream:
-                self._upstream.close()
+            try:
+                super().finish()
+            finally:
+                if self._upstream:
+                    self._upstream.close()
 
         @override
         def log_message(self, format: str, *args: object) -> None:

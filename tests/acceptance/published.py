@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from fleet import Fleet
 
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.system import EmbeddedSystem
 
 NO_OP = {"tool": "passthrough", "settings": {"copy": False}}
 BETTER = {"Accept": "application/vnd.docfleet+json"}
@@ -36,7 +37,7 @@ class Published:
     key: str
 
     @classmethod
-    def publish(cls, fleet: Fleet, *tools: dict[str, Any], organization: str = "default") -> Self:
+    def publish(cls, fleet: Fleet | EmbeddedSystem, *tools: dict[str, Any], organization: str = "default") -> Self:
         """A new API over these tools; the no-op one by default."""
         client = ManagementClient(fleet.addresses, organization)
         name = f"api-{uuid.uuid4().hex[:12]}"
