@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint fmt types imports check services-test acceptance bench lock clean
+.PHONY: help setup demo dev test lint fmt types imports check services-test acceptance faults mutants bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ acceptance: setup ## Run the tests that start the real processes
 
 services-test: setup ## Run the tests that need PostgreSQL and RabbitMQ; missing servers are an error
 	REQUIRE_SERVICES=1 $(BIN)/pytest tests/integration tests/acceptance
+
+faults: setup ## Run the fault suite: real servers, kill -9 at named points (SHORT=1: what CI runs; FAULTS="-k NAME")
+	REQUIRE_SERVICES=1 DOCFLEET_FAULT_SUITE=full $(BIN)/pytest tests/faults $(if $(SHORT),-m short) $(FAULTS)
+
+mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME ..." for some of them)
+	$(BIN)/python -P tests/faults/mutations.py $(MUTANTS)
 
 lint: setup ## Check style
 	$(BIN)/ruff check .

@@ -24,7 +24,8 @@ class Actor(Tool):
         action = getattr(self, f"do_{text.split(maxsplit=1)[0]}", None) if text.split() else None
         if action is not None:
             action(Path(settings["stage"]), context)
-        return ToolResult({"text": text, "name": context.source_name}, OutputType.JSON)
+        output = {"text": text, "name": context.source_name}
+        return ToolResult(output, OutputType.JSON, pages=1, usage={"total_tokens": 1})
 
     def do_wait(self, stage: Path, context: RunContext) -> None:
         name = hashlib.sha256(context.source_name.encode()).hexdigest()[:16]

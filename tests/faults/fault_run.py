@@ -1,0 +1,201 @@
+"""One execution under faults, and the invariants it has to keep, read from rows and from the destination."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy as sa
+from fleet import SETTINGS, until
+from published import BETTER, Published
+
+from docfleet.core.status import ExecutionStatus
+
+if TYPE_CHECKING:
+    from world import World
+
+TABLE = "results"
+DEADLINE_SECONDS = (
+    float(SETTINGS["LEASE_SECONDS"])
+    + 2 * float(SETTINGS["SWEEP_INTERVAL_SECONDS"])
+    + float(SETTINGS["DISPATCH_DEADLINE_SECONDS"])
+)
+"""Within this an execution whose fault is over goes on; then comes the work that remains."""
+PATIENCE_SECONDS = 60.0
+"""For the remaining work, restarts of processes, and a slow machine."""
+
+
+class FaultRun:
+    """An execution of a ``World``."""
+
+    def __init__(
+        self,
+        world: World,
+        execution_id: str,
+        destination: str,
+        *,
+        source: Path | None = None,
+        pipeline: str | None = None,
+        api: Published | None = None,
+    ) -> None:
+        self.world = world
+        self.id = execution_id
+        self.destination = destination
+        self.source = source
+        self.pipeline = pipeline
+        self.api = api
+        self.ended: tuple[Any, ...] | None = None
+
+    # What is there
+
+    def execution(self) -> dict[str, Any]:
+        """Its row."""
+        return self._rows("SELECT * FROM executions WHERE id = :id")[0]
+
+    def files(self) -> list[dict[str, Any]]:
+        """The rows of its files, by number."""
+        return self._rows("SELECT * FROM file_executions WHERE execution_id = :id ORDER BY file_number")
+
+    def file(self, name: str) -> dict[str, Any]:
+        """The row of the file of this name."""
+        (found,) = [row for row in self.files() if row["file_name"] == name]
+        return found
+
+    def statuses(self) -> dict[str, str]:
+        """By name."""
+        return {row["file_name"]: row["status"] for row in self.files()}
+
+    def delivered(self) -> Counter[str]:
+        """How often each file's result is at the destination, by name."""
+        match self.destination:
+            case "sqlite" | "postgres":
+                return Counter(Path(path).name for path, status in self._destination_rows() if status == "SUCCESS")
+            case "files":
+                assert self.source is not None
+                found = [path.name for path in self.source.with_suffix(".out").rglob("*") if path.is_file()]
+                return Counter(f"{name.rpartition('-')[0]}.txt" for name in found)
+            case _:
+                query = (
+                    "SELECT file_name FROM file_results JOIN file_executions ON id = file_execution_id "
+                    "WHERE file_results.execution_id = :id AND status = 'COMPLETED'"
+                )
+                return Counter(row["file_name"] for row in self._rows(query))
+
+    def error_rows(self) -> Counter[str]:
+        """How often each file has an error row at the destination, by name."""
+        if self.destination not in ("sqlite", "postgres"):
+            return Counter()
+        return Counter(Path(path).name for path, status in self._destination_rows() if status == "ERROR")
+
+    def is_final(self) -> bool:
+        """By its row."""
+        return ExecutionStatus(self.execution()["status"]).is_final
+
+    def _destination_rows(self) -> list[tuple[str, str]]:
+        assert self.source is not None
+        if self.destination == "sqlite":
+            path = self.source.with_suffix(".db")
+            if not path.exists():
+                return []
+            with closing(sqlite3.connect(path)) as database:
+                if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (TABLE,)).fetchone():
+                    return []
+                query = f"SELECT file_path, status FROM {TABLE} WHERE execution_id = ?"
+                return list(database.execute(query, (self.id,)))
+        table = f"{TABLE}_{self.source.name}"
+        with psycopg.connect(self.world.postgres.url) as database:
+            if database.execute("SELECT to_regclass(%s)", (table,)).fetchone() == (None,):
+                return []
+            return list(database.execute(f"SELECT file_path, status FROM {table} WHERE execution_id = %s", (self.id,)))
+
+    def _rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
+        with self.world.database.connect() as connection:
+            found = connection.execute(sa.text(query), {"id": self.id, **values})
+            return [dict(row._mapping) for row in found]
+
+    # What has to be so
+
+    def wait(self, seconds: float = DEADLINE_SECONDS + PATIENCE_SECONDS) -> FaultRun:
+        """I1: it ends within ``seconds`` from now."""
+        started = time.monotonic()
+        until(self.is_final, seconds, what=f"execution {self.id} did not end: {self.statuses()}")
+        print(f"execution {self.id} ended after {time.monotonic() - started:.1f} s")
+        return self
+
+    def check(self, expected: dict[str, str], *, wait: float = DEADLINE_SECONDS + PATIENCE_SECONDS) -> FaultRun:
+        """All invariants. ``expected`` is each file's status by name: files are named differently here.
+
+        I1 it ends, I2 the counts are those of the rows, I3 each file is at its destination as often as its status
+        says, I4 it was finalized once, I5 nothing is open and (asked again later) nothing moves, I9 nothing is left.
+        """
+        self.wait(wait)
+        files = self.files()
+        statuses = {row["file_name"]: row["status"] for row in files}
+        assert statuses == expected, {row["file_name"]: row["error"] for row in files if row["error"]}
+        assert len(files) == len(expected), "a file was registered twice"
+        self._check_counts(files)
+        done = {name for name, status in expected.items() if status == "COMPLETED"}
+        assert self.delivered() == Counter(done), "I3: each completed file has to be at its destination once"
+        errors = self.error_rows()
+        failed = {name for name, status in expected.items() if status == "ERROR"}
+        assert set(errors) <= failed and set(errors.values()) <= {1}, f"I3: error rows {errors}"
+        self._check_finalized_once(files)
+        self._check_nothing_is_left()
+        self.ended = self._fixed()
+        return self
+
+    def check_again(self) -> None:
+        """I5: what was terminal is as it was, and the destination too."""
+        if self.ended is not None:
+            assert self._fixed() == self.ended, f"I5: execution {self.id} changed after its end"
+
+    def _fixed(self) -> tuple[Any, ...]:
+        row = self.execution()
+        counters = {key: row[key] for key in ("status", "successful_files", "failed_files", "stopped_files")}
+        return counters, row["finished_at"], self.statuses(), self.delivered(), self.error_rows()
+
+    def _check_counts(self, files: list[dict[str, Any]]) -> None:
+        row, counted = self.execution(), Counter(file["status"] for file in files)
+        said = {
+            "COMPLETED": row["successful_files"],
+            "ERROR": row["failed_files"],
+            "STOPPED": row["stopped_files"],
+        }
+        assert +Counter(said) == counted, f"I2: the execution says {said}, its rows {counted}"
+        assert row["total_files"] == len(files), "I2: not every file was counted"
+        best = "ERROR" if not counted["COMPLETED"] else "COMPLETED"
+        assert row["status"] == ("STOPPED" if counted["STOPPED"] else best)
+
+    def _check_finalized_once(self, files: list[dict[str, Any]]) -> None:
+        if self.pipeline is not None:
+            runs = self._rows("SELECT run_count FROM pipelines WHERE pipeline_name = :name", name=self.pipeline)
+            assert runs == [{"run_count": 1}], f"I4: the pipeline counts {runs}"
+        used = Counter(
+            row["run_id"]
+            for row in self._rows(
+                "SELECT run_id FROM usage JOIN file_executions f ON f.id = run_id WHERE f.execution_id = :id"
+            )
+        )
+        done = {row["id"] for row in files if row["status"] == "COMPLETED"}
+        assert used == Counter(done), "I4: each completed file has to have one usage record"
+
+    def _check_nothing_is_left(self) -> None:
+        now = time.time()
+        held = [row["file_name"] for row in self.files() if row["owner"] and row["lease_until"] > now + 1]
+        assert not held, f"I5: leases of {held} still run"
+        storage = self.world.data / "storage"
+        until(
+            lambda: not [path for path in storage.rglob("*") if self.id in str(path.relative_to(storage))],
+            DEADLINE_SECONDS + 30,
+            what=f"I9: working files of {self.id} were left behind",
+        )
+
+    def poll(self) -> Any:
+        """What the API answers about it."""
+        assert self.api is not None
+        return self.api.poll(self.id, BETTER)
