@@ -75,3 +75,26 @@ def test_a_pipeline_is_deleted_with_its_keys(api: Any) -> None:
     assert api.get("/api/v1/keys")["keys"] == []
     api.call("DELETE", path, status=404)
     assert len(api.get("/api/v1/executions")["executions"]) == 1, "its executions stay"
+
+
+def test_what_runs_while_its_workflow_changes_leaves_no_answer_for_later_calls(api: Any) -> None:
+    invoices = api.publish()
+    run = invoices.call(("a.txt", b"one"), use_file_history="true")
+    ends = {"source": {"connector": "api"}, "destination": {"connector": "api"}, "name": "w-invoices"}
+    api.workflow(**ends, tools=[{"tool": "passthrough", "settings": {"copy": False}}])
+    invoices.work(run)
+    later = invoices.call(("a.txt", b"one"), use_file_history="true")
+    invoices.work(later)
+    assert "from_file_history" not in invoices.get(later)["message"][0]["metadata"]
+    again = invoices.call(("a.txt", b"one"), use_file_history="true")
+    assert invoices.work(again)["reason"] in ("nothing_open", "already_final")
+    assert invoices.get(again)["message"][0]["metadata"]["from_file_history"] is True
+
+
+def test_known_content_is_known_in_its_own_organization_only(api: Any) -> None:
+    here, other = api.publish(), api.other()
+    there = other.publish()
+    here.work(here.call(("a.txt", b"one"), use_file_history="true"))
+    run = there.call(("a.txt", b"one"), use_file_history="true")
+    there.work(run)
+    assert "from_file_history" not in there.get(run)["message"][0]["metadata"]

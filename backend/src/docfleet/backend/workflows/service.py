@@ -15,6 +15,7 @@ from docfleet.backend.deployments.models import api_deployments
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import context, repository
 from docfleet.backend.executions.messages import API
+from docfleet.backend.executions.models import executions
 from docfleet.backend.files import history
 from docfleet.backend.pipelines.models import pipelines
 from docfleet.backend.tools.models import tool_instances
@@ -24,6 +25,7 @@ from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_set
 from docfleet.connectors.registry import connector_info
 from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput
 from docfleet.core.ids import new_id
+from docfleet.core.status import OPEN
 from docfleet.tools.registry import ToolRegistry
 
 log = structlog.get_logger(__name__)
@@ -110,7 +112,7 @@ def apply(
         connection.execute(insert(workflows).values(**identity, created_at=db_now(), **values))
     else:
         workflow_id = found.id
-        history.forget_results(connection, workflow_id)
+        _forget_answers(connection, workflow_id)
         connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(**values))
     for endpoint in (source, destination):
         _write_endpoint(connection, cipher, organization_id, workflow_id, endpoint)
@@ -118,6 +120,17 @@ def apply(
     connection.execute(insert(tool_instances), [_tool_row(workflow_id, step) for step in steps])
     log.info("workflow.applied", workflow_id=workflow_id, created=found is None)
     return Applied(workflow_id=workflow_id, created=found is None, changed=True)
+
+
+def _forget_answers(connection: Connection, workflow_id: str) -> None:
+    # First those that still run, so that none writes an old answer behind the one that is deleted.
+    running = executions.c.status.in_([status.value for status in OPEN])
+    connection.execute(
+        update(executions)
+        .where(executions.c.workflow_id == workflow_id, executions.c.api_deployment_id.is_not(None), running)
+        .values(use_file_history=False)
+    )
+    history.forget_results(connection, workflow_id)
 
 
 def _type(destination: Endpoint) -> str:
