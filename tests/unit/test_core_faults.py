@@ -46,7 +46,7 @@ def test_unarmed_points_do_nothing() -> None:
 def test_what_is_written_is_what_is_armed() -> None:
     text = "# generation 7\ndelivery.written=kill@2; tool.running(a b.pdf)=kill;\nreport.before=sleep:0.5"
     assert faults.parse(text) == [
-        Fault(point="delivery.written", action="kill", turn=2),
+        Fault(point="delivery.written", action="kill", first=2, last=2),
         Fault(point="tool.running", action="kill", subject="a b.pdf"),
         Fault(point="report.before", action="sleep", seconds=0.5),
     ]
@@ -65,6 +65,17 @@ def test_the_turn_is_met_once() -> None:
     with pytest.raises(InjectedFault):
         armed.reach("report.before", "")
     armed.reach("report.before", "")
+
+
+def test_a_range_of_turns_is_met() -> None:
+    armed = ArmedFaults("report.before=raise@2-3")
+    met = []
+    for hit in range(1, 6):
+        try:
+            armed.reach("report.before", "")
+        except InjectedFault:
+            met.append(hit)
+    assert met == [2, 3]
 
 
 def test_only_the_subject_is_met() -> None:

@@ -1,8 +1,9 @@
 """Fault points: places where a test makes a process die, stop or wait. Off unless the environment arms them.
 
-``DOCFLEET_FAULTS`` holds faults, separated by ``;``: ``POINT[(SUBJECT)]=ACTION[:SECONDS][@N]``, for example
-``delivery.written=kill@2; tool.running(bad.pdf)=kill; report.before=sleep:5``. With ``SUBJECT`` it meets only that
-file, task or path; with ``@N`` only the N-th time, counted over all processes; without it each time.
+``DOCFLEET_FAULTS`` holds faults, separated by ``;``: ``POINT[(SUBJECT)]=ACTION[:SECONDS][@N[-M]]``, for example
+``delivery.written=kill@2; tool.before(bad.pdf)=kill; report.before=sleep:5``. With ``SUBJECT`` it meets only that file
+or task; with ``@N`` only the N-th time, with ``@N-M`` from the N-th to the M-th, counted over all processes; without
+it each time.
 
 ``DOCFLEET_FAULTS_FOLDER`` is where processes count together: a file each hit, which holds the process id and the
 action (``-`` where it was not its turn yet). When it is set, the file ``armed`` in it, if there, is read again at
@@ -34,7 +35,7 @@ _POLL_SECONDS = 0.02
 _EXIT_CODE = 70
 _FAULT = re.compile(
     r"(?P<point>[a-z_]+(?:\.[a-z_]+)+)(?:\((?P<subject>[^()]*)\))?=(?P<action>[a-z_]+)"
-    r"(?::(?P<seconds>\d+(?:\.\d+)?))?(?:@(?P<turn>[1-9]\d*))?\Z"
+    r"(?::(?P<seconds>\d+(?:\.\d+)?))?(?:@(?P<first>[1-9]\d*)(?:-(?P<last>[1-9]\d*))?)?\Z"
 )
 
 
@@ -50,13 +51,18 @@ class FaultSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One armed fault. ``subject`` None meets every subject, ``turn`` None every hit."""
+    """One armed fault. ``subject`` None meets every subject; of its hits it meets ``first`` to ``last``, None is all."""
 
     point: str
     action: str
     subject: str | None = None
     seconds: float = 0.0
-    turn: int | None = None
+    first: int = 1
+    last: int | None = None
+
+    def meets(self, hit: int) -> bool:
+        """True when it is this hit's turn."""
+        return self.first <= hit and (self.last is None or hit <= self.last)
 
 
 def point(name: str, subject: str = "") -> None:
@@ -73,15 +79,18 @@ def parse(text: str) -> list[Fault]:
         match = _FAULT.match(part)
         if match is None or match["action"] not in ACTIONS:
             raise ConfigurationError(
-                f"fault {part!r} is malformed: write POINT=ACTION[:SECONDS][@N], ACTION one of {', '.join(ACTIONS)}"
+                f"fault {part!r} is malformed: write POINT=ACTION[:SECONDS][@N[-M]], ACTION one of {', '.join(ACTIONS)}"
             )
+        first = int(match["first"] or 1)
+        last = int(match["last"] or first) if match["first"] else None
         found.append(
             Fault(
                 point=match["point"],
                 subject=match["subject"],
                 action=match["action"],
                 seconds=float(match["seconds"] or 0),
-                turn=int(match["turn"]) if match["turn"] else None,
+                first=first,
+                last=last,
             )
         )
     return found
@@ -125,7 +134,7 @@ class ArmedFaults:
             while not self._take(self._folder / f"{key}.{hit}", fault, hit):
                 hit += 1  # somebody else's
         self._counts[key] = hit
-        return fault.turn in (None, hit)
+        return fault.meets(hit)
 
     @staticmethod
     def _take(marker: Path, fault: Fault, hit: int) -> bool:
@@ -133,7 +142,7 @@ class ArmedFaults:
             descriptor = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
             return False
-        os.write(descriptor, f"{os.getpid()} {fault.action if fault.turn in (None, hit) else '-'}\n".encode())
+        os.write(descriptor, f"{os.getpid()} {fault.action if fault.meets(hit) else '-'}\n".encode())
         os.close(descriptor)
         return True
 
