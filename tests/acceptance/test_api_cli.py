@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import subprocess
@@ -11,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from fleet import DOCFLEET, Fleet, plain_environment
+from fleet import DOCFLEET, Fleet, plain_environment, until
 
 API = """\
 api: {{name: {name}, display_name: First}}
@@ -80,6 +81,12 @@ def test_publish_call_and_revoke(fleet: Fleet, tmp_path: Path) -> None:
     assert row["last_used_at"]
     docfleet(fleet, "keys", "revoke", row["key_id"])
     assert call(url[1], key[1], [("a.txt", b"one")])[0] == 401
+    assert "was revoked before" in docfleet(fleet, "keys", "revoke", row["key_id"])
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    short = fleet.client.create_key("deployment", name, "short \x1b[31m", soon.isoformat())
+    until(lambda: call(url[1], short["key"], [("a.txt", b"one")])[0] == 401, 10)
+    line = next(line for line in docfleet(fleet, "keys", "list").splitlines() if short["key_id"] in line)
+    assert line.endswith("  expired") and "\x1b" not in line
     second = docfleet(fleet, "keys", "create", "--api", name, "--days", "1").strip()
     assert call(url[1], second, [("a.txt", b"one")], timeout="60")[0] == 200
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-from typing import Any
 
 import click
 
@@ -47,18 +46,21 @@ def create_command(
 @click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
 @connected
 def list_command(json_output: bool, client: ManagementClient) -> int:
-    """All keys, by their first characters."""
+    """All keys, by their first characters. Times are UTC."""
+    from docfleet.cli.summary import plain
+
     found = client.listing("keys")
     if json_output:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
     for row in found:
-        used = f"used {_day(row.get('last_used_at'))}" if row.get("last_used_at") else "never used"
-        ends = f", expires {_day(row['expires_at'])}" if row.get("expires_at") else ""
-        state = "" if row.get("is_active", True) else "  revoked"
+        used = f"used {_day(row['last_used_at'])}" if row.get("last_used_at") else "never used"
+        expired = bool(row.get("expires_at")) and _time(row["expires_at"]) <= datetime.datetime.now(datetime.UTC)
+        ends = f", {'expired' if expired else 'expires'} {_day(row['expires_at'])}" if row.get("expires_at") else ""
+        state = "  revoked" if not row.get("is_active", True) else "  expired" if expired else ""
         target = row.get("target") or ""
         click.echo(
-            f"{row['key_id']}  {row.get('key_prefix', ''):<8}  {row['scope']:<10}  {target:<20}  {row.get('name', '')}"
+            f"{row['key_id']}  {row['key_prefix']:<8}  {row['scope']:<10}  {plain(target):<20}  {plain(row['name'])}"
             f"  ({used}{ends}){state}"
         )
     if not found:
@@ -75,7 +77,9 @@ def revoke_command(key_id: str, client: ManagementClient) -> int:
     return 0
 
 
-def _day(value: Any) -> str:
-    if isinstance(value, int | float):
-        value = datetime.datetime.fromtimestamp(value, datetime.UTC).isoformat()
-    return str(value)[:16].replace("T", " ")
+def _time(value: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(value)
+
+
+def _day(value: str) -> str:
+    return value[:16].replace("T", " ")
