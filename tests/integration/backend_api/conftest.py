@@ -30,12 +30,22 @@ class Recorder:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[Any], dict[str, Any], str]] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
         self.down = False
+        self.lying: dict[str, int] = {}
 
     def send(self, task: Any, args: list[Any], kwargs: dict[str, Any], queue: Any) -> None:
         if self.down:
             raise BrokerUnavailable("broker unavailable (switched off by the test)")
         self.sent.append((task.value, args, kwargs, queue.value))
+
+    def broadcast(self, command: str, arguments: dict[str, Any]) -> None:
+        self.told.append((command, arguments))
+
+    def waiting(self, queue: Any) -> int:
+        if self.down:
+            raise BrokerUnavailable("broker unavailable (switched off by the test)")
+        return self.lying.get(queue.value, 0)
 
     def close(self) -> None:
         pass

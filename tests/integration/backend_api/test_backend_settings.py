@@ -29,7 +29,7 @@ GOOD = {
 
 def test_the_defaults() -> None:
     settings = read_settings(BackendSettings, GOOD)
-    assert (settings.backend_port, settings.max_file_attempts, settings.keys) == (8000, 5, ("k" * 32,))
+    assert (settings.backend_port, settings.max_file_attempts, settings.keys) == (8000, 3, ("k" * 32,))
     assert "k" * 32 not in repr(settings)
 
 

@@ -50,17 +50,8 @@ def test_released_files_are_handed_out_again(fresh_api: Any) -> None:
     assert _sweep(fresh_api)["redispatched_files"] == 1
 
 
-def test_a_file_past_its_attempts_is_poison(fresh_api: Any) -> None:
-    run = fresh_api.run().ready(1)
-    for _ in range(3):
-        assert run.take(1)
-        run.expire_leases()
-    assert _sweep(fresh_api) == NOTHING | {"poisoned": 1, "finalized": 1}
-    assert run.status == "ERROR" and "gave up after 3 attempts" in run.files()[0]["error"]
-
-
 def test_neighbours_of_a_file_that_kills_its_workers_are_not_given_up_with_it(fresh_api: Any) -> None:
-    """Every claim that holds the first file dies with all it holds; the others are fine."""
+    """Every worker that holds the first file is lost with all it holds, and nobody knows why; the others are fine."""
     run = fresh_api.run().ready(30)
     killer = run.files()[0]["file_execution_id"]
     for _ in range(200):
@@ -71,7 +62,7 @@ def test_neighbours_of_a_file_that_kills_its_workers_are_not_given_up_with_it(fr
         _sweep(fresh_api)
         batches = [args[0] for task, args, _, _ in fresh_api.recorder.sent if task == "process_file_batch"]
         for ids in [[pair[0] for pair in batch.get("files", [])] for batch in batches] or [[]]:
-            held = run.claim(limit=50, owner="w", file_execution_ids=ids)["claims"]
+            held = run.claim(limit=50, owner="w", file_execution_ids=ids).get("claims", [])
             if killer not in [item["file_execution_id"] for item in held]:
                 run.report(held, owner="w")
     ended = {item["file_execution_id"]: item["status"] for item in run.files()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
 from celery import Celery
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
+from kombu.pidbox import Mailbox
 from kombu.pools import reset as reset_pools
 
 from docfleet.backend.db import clean
@@ -20,6 +22,11 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 4.0
 """How long one attempt may take; with the single retry a dispatch is refused after about 5 seconds."""
+
+MOST_BROADCASTS = 4
+"""At once; more mean that the broker hangs, and a hint is not worth another thread."""
+_MAILBOX = Mailbox("celery", type="fanout", accept=["json"], serializer="json")
+"""Where Celery's workers listen for remote control."""
 
 MOST_IDLE = 8
 LONGEST_IDLE_SECONDS = 20.0
@@ -32,6 +39,12 @@ class Dispatcher(Protocol):
 
     def send(self, task: TaskName, args: list[Any], kwargs: dict[str, Any], queue: QueueName) -> None:
         """Hand one message to the broker. Raises ``BrokerUnavailable``."""
+
+    def waiting(self, queue: QueueName) -> int:
+        """How many messages lie in ``queue``, those that workers hold not counted. Raises ``BrokerUnavailable``."""
+
+    def broadcast(self, command: str, arguments: dict[str, Any]) -> None:
+        """Tell all workers, without waiting for the broker. A hint: that it gets lost is logged and nothing else."""
 
     def close(self) -> None:
         """Give back connections."""
@@ -51,6 +64,7 @@ class CeleryDispatcher:
             broker_transport_options=_transport_options(broker_url),
         )
         self._lock = threading.Lock()
+        self._broadcasts = threading.BoundedSemaphore(MOST_BROADCASTS)
         self._idle: list[tuple[Connection, float]] = []
         self._closed = False
         connection = self._app.connection_for_write()
@@ -63,38 +77,77 @@ class CeleryDispatcher:
 
     def send(self, task: TaskName, args: list[Any], kwargs: dict[str, Any], queue: QueueName) -> None:
         """Hand one message to the broker. Raises ``BrokerUnavailable``."""
+
+        def publish(connection: Connection) -> None:
+            with self._app.amqp.Producer(connection, auto_declare=False) as producer:
+                self._app.send_task(
+                    task.value, args=args, kwargs=kwargs, queue=queue.value, producer=producer, ignore_result=True
+                )
+
+        self._ask(publish)
+        log.info("task.sent", task=task.value, queue=queue.value)
+
+    def waiting(self, queue: QueueName) -> int:
+        """How many messages lie in ``queue``, those that workers hold not counted. Raises ``BrokerUnavailable``."""
+
+        def count(connection: Connection) -> int:
+            channel = connection.channel()
+            try:
+                return int(channel.queue_declare(queue.value, passive=True).message_count)
+            except connection.channel_errors:
+                return 0  # no worker has declared it yet; on Redis also what an empty queue looks like
+            finally:
+                channel.close()
+
+        return self._ask(count)
+
+    def broadcast(self, command: str, arguments: dict[str, Any]) -> None:
+        """Tell all workers, without waiting for the broker. A hint: that it gets lost is logged and nothing else."""
+        if not self._broadcasts.acquire(blocking=False):
+            log.warning("command.not_sent", command=command, error="the broker has not taken the ones before")
+            return
+        threading.Thread(target=self._broadcast, args=(command, arguments), name="broadcast", daemon=True).start()
+
+    def _broadcast(self, command: str, arguments: dict[str, Any]) -> None:
+        try:
+            # Not the idle connections: what a task may wait for, a confirmation, would make a hint hang.
+            with self._app.connection_for_write(transport_options={"confirm_publish": False}) as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=TIMEOUT_SECONDS)
+                _MAILBOX(connection).abcast(command, arguments)
+            log.info("command.sent", command=command)
+        except self._errors as error:
+            log.warning("command.not_sent", command=command, error=clean(str(error), 200))
+        finally:
+            self._broadcasts.release()
+
+    def _ask[T](self, call: Callable[[Connection], T]) -> T:
+        """Call with a connection to the broker, at most twice. Raises ``BrokerUnavailable``."""
         try:
             held = self._idle_connection()
             try:
-                connection = self._publish(held, task, args, kwargs, queue)
+                connection, answer = self._connected(held, call)
             except self._errors:
                 if held is None:
                     raise
                 # It was closed while it lay idle. A message that did get through is harmless twice.
                 held.release()
-                connection = self._publish(None, task, args, kwargs, queue)
+                connection, answer = self._connected(None, call)
             self._keep(connection)
         except self._errors as error:
             raise BrokerUnavailable(
                 f"broker unavailable ({clean(str(error), 200)}); check that it runs and CELERY_BROKER_BASE_URL is right"
             ) from error
-        log.info("task.sent", task=task.value, queue=queue.value)
+        return answer
 
-    def _publish(
-        self, held: Connection | None, task: TaskName, args: list[Any], kwargs: dict[str, Any], queue: QueueName
-    ) -> Connection:
+    def _connected[T](self, held: Connection | None, call: Callable[[Connection], T]) -> tuple[Connection, T]:
         connection = held or self._app.connection_for_write()
         try:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=TIMEOUT_SECONDS)
-            with self._app.amqp.Producer(connection, auto_declare=False) as producer:
-                self._app.send_task(
-                    task.value, args=args, kwargs=kwargs, queue=queue.value, producer=producer, ignore_result=True
-                )
+            return connection, call(connection)
         except BaseException:
             if held is None:
                 connection.release()
             raise
-        return connection
 
     def _idle_connection(self) -> Connection | None:
         # Used by one thread at a time: whoever sends takes a connection out and puts it back.

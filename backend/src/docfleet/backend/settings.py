@@ -29,11 +29,11 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     """What ``docfleet backend`` reads. Times are seconds; 0 as EXECUTION_DEADLINE_SECONDS means none.
 
-    MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the
-    processes one file may kill within one execution, MAX_WORKER_LOSSES the leases on it that may run out.
-    EXECUTION_RETENTION_DAYS is how long ended executions are kept, 0 for ever. EXECUTION_STORAGE_ROOT is where calls
-    of APIs lay their files for the workers; without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there are none.
-    API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
+    MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the processes one
+    file may kill within one execution, MAX_WORKER_LOSSES the leases on it that may run out. EXECUTION_RETENTION_DAYS
+    is how long ended executions are kept, 0 for ever. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files
+    for the workers; without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there
+    are none. API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
     API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
     variable.
     """

@@ -178,7 +178,8 @@ class ClaimRequest(Wire):
 
     A slice (``batch_index`` of ``batch_count``) takes its own files first, then files of its siblings that
     nobody works on. With ``file_execution_ids`` only those are considered. ``with_context`` asks for the execution's
-    context in the same answer.
+    context in the same answer. A request that is repeated with its ``request_id`` gets the same files again under
+    the same attempts, as long as the owner holds them.
     """
 
     owner: str
@@ -188,6 +189,7 @@ class ClaimRequest(Wire):
     batch_count: int = 1
     file_execution_ids: list[str] = []
     with_context: bool = False
+    request_id: str = ""
 
 
 class FileClaim(Wire):
@@ -259,6 +261,23 @@ class ReportResponse(Wire):
     claim: ClaimResponse | None = None
     open_files: int = 0
     stop: bool = False
+
+
+class LostProcess(Wire):
+    """A pool child died while its worker lived. ``owner`` held leases of the execution; ``file_execution_id`` is the
+    one file it was at, None when it was at none; ``orchestration`` when it was listing and registering."""
+
+    owner: str
+    execution_id: str
+    orchestration: bool = False
+    file_execution_id: str | None = None
+
+
+class LostProcessResponse(Wire):
+    """``freed`` leases; ``struck`` when the file, or the execution it orchestrated, was counted a strike."""
+
+    freed: int = 0
+    struck: bool = False
 
 
 # -- finalize ----------------------------------------------------------------------------------------------

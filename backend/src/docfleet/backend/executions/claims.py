@@ -1,4 +1,9 @@
-"""Claiming files, and keeping or giving back leases."""
+"""Claiming files, and keeping or giving back leases.
+
+What a lost worker costs a file is counted apart from what the file does to its workers. A *strike*: the process that
+was at exactly this file died while its worker lived (``lost``). A *loss*: a lease ran out, so nobody knows why its
+holder went away; it is counted when the file is claimed again. Each has a cap of its own (``Caps``).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Float, Select, bindparam, case, func, or_, select, text, update
 
 from docfleet.backend.db import Record, chunks, db_now
 from docfleet.backend.executions import repository, state
 from docfleet.backend.files import history
 from docfleet.backend.files.models import OPEN_FILE
 from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import InvalidInput, ToolCrashed
 from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, Lease, RenewRequest, RenewResponse
 from docfleet.core.files import FileHashData
@@ -21,6 +27,37 @@ from docfleet.core.status import ExecutionStatus
 
 LARGEST_CLAIM = 1000
 LONGEST_LEASE = 86_400.0
+
+
+class Caps(msgspec.Struct, frozen=True):
+    """After so many ``strikes``, or so many ``losses``, a file ends in ERROR."""
+
+    strikes: int
+    losses: int
+
+    @classmethod
+    def of(cls, settings: BackendSettings) -> Caps:
+        """As the settings say."""
+        return cls(settings.max_file_attempts, settings.max_worker_losses)
+
+    def spent(self, row: Record) -> bool:
+        """Whether the file is given up. ``row`` has CLAIM_COLUMNS."""
+        return bool(row.strikes >= self.strikes or row.losses >= self.losses)
+
+    def last(self, row: Record) -> bool:
+        """Whether it is given up when one more lease runs out."""
+        return bool(row.losses > 0 and row.losses >= self.losses - 1)
+
+
+def holder(request: ClaimRequest) -> str:
+    """What is kept as a claimed file's owner: who, and by which request, so that a repeated request is known."""
+    return f"{request.owner}#{request.request_id}" if request.request_id else request.owner
+
+
+def owned_by(owner: str) -> ColumnElement[bool]:
+    """The files under leases of ``owner``, by whichever request it claimed them."""
+    mark = f"{owner}#"
+    return or_(files.c.owner == owner, func.substr(files.c.owner, 1, len(mark)) == mark)
 
 
 def check_lease(owner: str, lease_seconds: float) -> None:
@@ -31,23 +68,26 @@ def check_lease(owner: str, lease_seconds: float) -> None:
         raise InvalidInput(f"lease_seconds has to be above 0 and at most {LONGEST_LEASE:.0f}")
 
 
-def claim(connection: Connection, execution: Record, request: ClaimRequest, max_attempts: int) -> ClaimResponse:
-    """Put files under a lease for the caller. ``execution`` is locked by the caller."""
+def claim(connection: Connection, execution: Record, request: ClaimRequest, caps: Caps) -> ClaimResponse:
+    """Put files under a lease for the caller. ``execution`` is locked by the caller.
+
+    A request whose answer was lost is answered alike when it is repeated: same files, same attempts.
+    """
     check_lease(request.owner, request.lease_seconds)
     if not 1 <= request.limit <= LARGEST_CLAIM or not 0 <= request.batch_index < request.batch_count:
         raise InvalidInput(f"limit has to be from 1 to {LARGEST_CLAIM}, and batch_index below batch_count")
-    if repository.is_final(execution):
+    if repository.is_ending(execution):
         return ClaimResponse(stop=True)
-    if request.file_execution_ids:
-        rows, answer = _named(connection, execution.id, request)
-    else:
-        rows, answer = _slice(connection, execution.id, request), ClaimResponse()
-    spent = [row for row in rows if row.strikes >= max_attempts]
-    if spent:
-        give_up(connection, execution, spent)
-    taken = _apart([row for row in rows if row.strikes < max_attempts], max_attempts)
+    if request.request_id and (again := _claimed_before(connection, execution.id, request)):
+        return ClaimResponse(claims=again)
+    rows, answer = _wanted(connection, execution.id, request)
+    while rows and all(caps.spent(row) for row in rows):
+        give_up(connection, execution, rows)
+        rows, answer = _wanted(connection, execution.id, request)
+    give_up(connection, execution, [row for row in rows if caps.spent(row)])
+    taken = _apart([row for row in rows if not caps.spent(row)], caps)
     if taken:
-        state.take_files(connection, [row.id for row in taken], request.owner, request.lease_seconds)
+        state.take_files(connection, [row.id for row in taken], holder(request), request.lease_seconds)
     if rows:
         repository.touch(connection, execution.id)
     answer.claims = [
@@ -57,15 +97,43 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, max_
     return answer
 
 
-def is_last_attempt(row: Record, max_attempts: int) -> bool:
-    """True for a file that is given up when its worker dies once more. ``row`` has CLAIM_COLUMNS."""
-    return bool(row.strikes > 0 and row.strikes >= max_attempts - 1)
+def _wanted(connection: Connection, execution_id: str, request: ClaimRequest) -> tuple[Sequence[Record], ClaimResponse]:
+    if request.file_execution_ids:
+        return _named(connection, execution_id, request)
+    return _slice(connection, execution_id, request), ClaimResponse()
 
 
-def _apart(rows: list[Record], max_attempts: int) -> list[Record]:
-    # A worker that dies costs every file it holds a strike. Whoever may die of the next one is claimed alone, so
-    # that the file that kills its workers is given up and those that only lay beside it are not.
-    safe = [row for row in rows if not is_last_attempt(row, max_attempts)]
+_CLAIMED = (
+    select(files.c.id, files.c.attempt, files.c.data)
+    .where(
+        files.c.execution_id == bindparam("execution_id"),
+        files.c.status == ExecutionStatus.EXECUTING.value,
+        files.c.owner == bindparam("holder"),
+    )
+    .order_by(files.c.file_number)
+    .with_for_update()
+)
+_EXTEND = (
+    update(files)
+    .where(files.c.id.in_(bindparam("ids", expanding=True)))
+    .values(lease_until=db_now() + bindparam("seconds", type_=Float))
+)
+
+
+def _claimed_before(connection: Connection, execution_id: str, request: ClaimRequest) -> list[FileClaim]:
+    rows = connection.execute(_CLAIMED, {"execution_id": execution_id, "holder": holder(request)}).all()
+    for part in chunks([row.id for row in rows]):
+        connection.execute(_EXTEND, {"ids": part, "seconds": request.lease_seconds})
+    return [
+        FileClaim(file_execution_id=row.id, attempt=row.attempt, file=msgspec.convert(row.data, FileHashData))
+        for row in rows
+    ]
+
+
+def _apart(rows: list[Record], caps: Caps) -> list[Record]:
+    # A lease that runs out is a loss for every file of its holder. Whoever may be given up for the next one is
+    # claimed alone, so that the file that takes its workers along is given up and those beside it are not.
+    safe = [row for row in rows if not caps.last(row)]
     return safe or rows[:1]
 
 
@@ -73,7 +141,17 @@ def _free() -> ColumnElement[bool]:
     return files.c.lease_until < db_now()
 
 
-CLAIM_COLUMNS = (files.c.id, files.c.attempt, files.c.strikes, files.c.data, files.c.file_hash)
+LOSSES = files.c.losses + case((state.RAN_OUT, 1), else_=0)
+"""Losses of a file whose lease does not run, with the one that its next claim writes down."""
+
+CLAIM_COLUMNS = (
+    files.c.id,
+    files.c.attempt,
+    files.c.strikes,
+    LOSSES.label("losses"),
+    files.c.data,
+    files.c.file_hash,
+)
 _FREE = (files.c.execution_id == bindparam("execution_id"), text(OPEN_FILE), _free())
 _WAITING = select(func.count()).select_from(select(files.c.id).where(*_FREE).limit(bindparam("enough")).subquery())
 
@@ -118,11 +196,14 @@ def _named(connection: Connection, execution_id: str, request: ClaimRequest) -> 
 
 
 def give_up(connection: Connection, execution: Record, rows: Sequence[Record]) -> None:
-    """End files whose every worker died: they are the likely cause. ``rows`` have CLAIM_COLUMNS."""
+    """End files that used up their attempts. ``rows`` have CLAIM_COLUMNS."""
     for row in rows:
         cause = (
-            f"gave up after {row.strikes} attempts: the worker processing this file died each time; "
-            "look at the workers' logs, then run the file again"
+            f"gave up after {row.losses} attempts: the worker that held this file was lost each time; "
+            "look for what ends the workers (memory, node, network), then run the file again"
+            if row.losses > row.strikes
+            else f"gave up after {row.strikes} attempts: the process working on this file died each time; "
+            "look at the workers' logs for its signal (memory, crash, time limit), then run the file again"
         )
         state.move_files(
             connection,
@@ -153,7 +234,7 @@ def _held(connection: Connection, execution_id: str, owner: str, leases: list[Le
     for part in chunks(list(attempts)):
         rows = connection.execute(
             select(files.c.id, files.c.attempt)
-            .where(files.c.execution_id == execution_id, files.c.id.in_(part), files.c.owner == owner)
+            .where(files.c.execution_id == execution_id, files.c.id.in_(part), owned_by(owner))
             .where(files.c.status == ExecutionStatus.EXECUTING.value)
             .with_for_update()
         )
@@ -179,15 +260,16 @@ def give_back(connection: Connection, execution_id: str, owner: str, leases: lis
         return []
     held = _held(connection, execution_id, owner, leases)
     for part in chunks(sorted(held)):
-        connection.execute(
-            update(files).where(files.c.id.in_(part)).values(lease_until=0.0, owner=None, strikes=files.c.strikes - 1)
-        )
+        connection.execute(update(files).where(files.c.id.in_(part)).values(lease_until=0.0, owner=None))
     return [lease.file_execution_id for lease in leases if lease.file_execution_id not in held]
 
 
 def renew(connection: Connection, organization_id: str, execution_id: str, request: RenewRequest) -> RenewResponse:
-    """Extend leases. Raises ``NotFound``, ``InvalidInput``."""
+    """Extend leases, also while the execution is being stopped: a delivery that has begun comes to its end.
+
+    Raises ``NotFound``, ``InvalidInput``.
+    """
     check_lease(request.owner, request.lease_seconds)
     execution = repository.lock_execution(connection, organization_id, execution_id)
     lost = extend(connection, execution_id, request.owner, request.lease_seconds, request.leases)
-    return RenewResponse(lost=lost, stop=repository.is_final(execution))
+    return RenewResponse(lost=lost, stop=repository.is_ending(execution))

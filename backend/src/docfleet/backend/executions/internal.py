@@ -14,7 +14,17 @@ from docfleet.backend.answers import whole
 from docfleet.backend.db import Database
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
-from docfleet.backend.executions import claims, context, finalize, register, reports, repository, service, status_update
+from docfleet.backend.executions import (
+    claims,
+    context,
+    finalize,
+    lost,
+    register,
+    reports,
+    repository,
+    service,
+    status_update,
+)
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.executions.status_update import StatusUpdate
 from docfleet.backend.executions.sweep import Sweep, SweepResult
@@ -28,6 +38,8 @@ from docfleet.core.execution import (
     ClaimResponse,
     FinalizeRequest,
     FinalizeResponse,
+    LostProcess,
+    LostProcessResponse,
     RegisterRequest,
     RegisterResponse,
     RenewRequest,
@@ -121,7 +133,7 @@ def claim_files(
     """Take files under a lease; with the execution's context when it is asked for."""
     with database.writing() as connection:
         execution = repository.lock_execution(connection, organization_id, str(execution_id))
-        answer = claims.claim(connection, execution, data, settings.max_file_attempts)
+        answer = claims.claim(connection, execution, data, claims.Caps.of(settings))
         if not answer.claims and not answer.stop and finalize.when_done(connection, execution):
             answer.stop = True
     if data.with_context:
@@ -152,7 +164,7 @@ def report_files(
 ) -> ReportResponse:
     """Write outcomes, keep or give back leases, and claim again."""
     with database.writing() as connection:
-        answer = reports.report(connection, organization_id, str(execution_id), data, settings.max_file_attempts)
+        answer = reports.report(connection, organization_id, str(execution_id), data, claims.Caps.of(settings))
         point("report.before_commit")
         return answer
 
@@ -167,6 +179,18 @@ def finalize_execution(
     """End the execution if it can end."""
     with database.writing() as connection:
         return finalize.finalize(connection, organization_id, str(execution_id), data)
+
+
+@post("/workers/lost-process", status_code=200, sync_to_thread=True)
+def lost_process(
+    data: JSONBody[LostProcess],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> LostProcessResponse:
+    """A worker's pool child died: free what it held at once."""
+    with database.writing() as connection:
+        return lost.record(connection, organization_id, data, settings.max_file_attempts)
 
 
 @post("/workflow-manager/execution/create", sync_to_thread=True)
@@ -226,5 +250,6 @@ handlers = [
     report_files,
     finalize_execution,
     create_execution,
+    lost_process,
     sweep,
 ]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from docfleet.backend.db import Record, chunks, clean
 from docfleet.backend.executions import claims, finalize, repository, state
-from docfleet.backend.files import history, results
+from docfleet.backend.files import deliveries, history, results
 from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.usage import repository as usage
 from docfleet.core.errors import InvalidInput
@@ -25,7 +25,7 @@ _REPORTED = (
 
 
 def report(
-    connection: Connection, organization_id: str, execution_id: str, request: ReportRequest, max_attempts: int
+    connection: Connection, organization_id: str, execution_id: str, request: ReportRequest, caps: claims.Caps
 ) -> ReportResponse:
     """Take a report. A repeated one answers alike and changes nothing. Raises ``NotFound``, ``InvalidInput``."""
     claims.check_lease(request.owner, request.lease_seconds)
@@ -34,16 +34,16 @@ def report(
     if any(not outcome.status.is_final for outcome in request.outcomes):
         raise InvalidInput("an outcome's status has to be COMPLETED, ERROR or STOPPED")
     execution = repository.lock_execution(connection, organization_id, execution_id)
-    answer = ReportResponse(stop=repository.is_final(execution))
+    final = repository.is_final(execution)
+    answer = ReportResponse(stop=repository.is_ending(execution))
     _outcomes(connection, execution, request.outcomes, answer)
     answer.lost = claims.give_back(connection, execution_id, request.owner, request.release)
     answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
-    final = answer.stop
     if request.claim is not None:
-        answer.claim = claims.claim(connection, execution, request.claim, max_attempts)
+        answer.claim = claims.claim(connection, execution, request.claim, caps)
     answer.open_files = repository.open_files(connection, execution_id)
-    if not final and not answer.open_files and finalize.when_done(connection, execution):
-        answer.stop = True
+    if not final and (answer.stop or not answer.open_files) and finalize.when_done(connection, execution):
+        answer.stop, answer.open_files = True, 0
         if answer.claim is not None:
             answer.claim.stop = True
     elif not final and (request.outcomes or request.release):
@@ -57,7 +57,6 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
         for row in connection.execute(_REPORTED, {"execution_id": execution.id, "ids": part}):
             rows[row.id] = row
     fresh: dict[str, FileOutcome] = {}
-    late: list[tuple[Record, FileOutcome]] = []
     for outcome in outcomes:
         found = rows.get(outcome.file_execution_id)
         again = fresh.get(outcome.file_execution_id)
@@ -70,8 +69,6 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
                 answer.written += 1
             else:
                 _refuse(answer, outcome, "already_final")
-                if (found.status, outcome.status) == (ExecutionStatus.STOPPED, ExecutionStatus.COMPLETED):
-                    late.append((found, outcome))
         elif found.status == ExecutionStatus.EXECUTING.value:
             fresh[found.id] = outcome
             answer.written += 1
@@ -80,9 +77,9 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
     pairs = [(rows[file_id], outcome) for file_id, outcome in fresh.items()]
     state.finish_files(connection, [_row(row, outcome) for row, outcome in pairs])
     results.keep(connection, execution, [outcome for _, outcome in pairs])
+    deliveries.record(connection, execution, [outcome for _, outcome in pairs])
     if execution.api_deployment_id is None or execution.use_file_history:
-        # A stop came between delivery and report: the file stays STOPPED, but is not delivered by the next run again.
-        history.record(connection, [_history(execution, row, outcome) for row, outcome in pairs + late])
+        history.record(connection, [_history(execution, row, outcome) for row, outcome in pairs])
     usage.record(connection, execution.organization_id, [outcome for _, outcome in pairs])
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Float, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from docfleet.backend.db import chunks, db_now, happened
@@ -69,6 +69,9 @@ def move_files(
     return connection.execute(statement).rowcount
 
 
+RAN_OUT = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
+"""Of a file whose lease does not run: it ran out. Leases that were given back, or freed, are 0."""
+
 _TAKE = (
     update(files)
     .where(
@@ -79,7 +82,7 @@ _TAKE = (
     .values(
         status=ExecutionStatus.EXECUTING.value,
         attempt=files.c.attempt + 1,
-        strikes=files.c.strikes + 1,
+        losses=files.c.losses + case((RAN_OUT, 1), else_=0),
         owner=bindparam("new_owner"),
         lease_until=db_now() + bindparam("seconds", type_=Float),
         modified_at=db_now(),
@@ -88,7 +91,7 @@ _TAKE = (
 
 
 def take_files(connection: Connection, ids: list[str], owner: str, lease_seconds: float) -> None:
-    """Put free files under a lease: status EXECUTING, a new attempt, one strike more.
+    """Put free files under a lease: status EXECUTING, a new attempt, and a loss if the last lease ran out.
 
     A file is free when it is open and no lease on it runs; the caller has locked and checked the rows.
     """

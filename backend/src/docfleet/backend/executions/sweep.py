@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, tex
 
 from docfleet.backend.db import Database, Record, chunks, db_now, upsert
 from docfleet.backend.dispatch import Dispatcher
-from docfleet.backend.executions import claims, finalize, messages, repository
+from docfleet.backend.executions import claims, finalize, lost, messages, repository
 from docfleet.backend.executions.models import executions, leases
 from docfleet.backend.files import results
 from docfleet.backend.files.models import OPEN_FILE
@@ -26,7 +26,8 @@ from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.faults import point
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
-from docfleet.core.status import ExecutionStatus
+from docfleet.core.names import QueueName
+from docfleet.core.status import FINAL, ExecutionStatus
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +36,23 @@ LEASE_SECONDS = 60.0
 FILES_A_MESSAGE = 50
 MOST_EXECUTIONS = 200
 MOST_FILES = 1000
+BACKLOG_FACTOR = 10
+"""While messages wait in its queue, work is sent again only after so many dispatch deadlines."""
 
-_RUNNING = executions.c.status == ExecutionStatus.EXECUTING.value
 _NOT_FINAL = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
+_STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None))
+_GOING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
+_RUNNING = and_(_GOING, executions.c.status == ExecutionStatus.EXECUTING.value)
+_OF_IT = files.c.execution_id == executions.c.id
+_UNCLOSED = and_(
+    executions.c.status.in_([status.value for status in FINAL]),
+    # From the side of the files, whose open ones have an index.
+    executions.c.id.in_(select(files.c.execution_id).where(text(OPEN_FILE))),
+)
+_API = workflows.c.deployment_type == messages.API
+_FOUND = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
+    workflows, workflows.c.id == executions.c.workflow_id
+)
 _LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until < db_now())
 
 
@@ -58,6 +73,8 @@ class Sweep:
         self._database = database
         self._dispatcher = dispatcher
         self._settings = settings
+        self._caps = claims.Caps.of(settings)
+        self._factors: dict[QueueName, int | None] = {}
         self._owner = new_id()
         self._result = SweepResult()
         self._messages: list[messages.Message] = []
@@ -69,7 +86,7 @@ class Sweep:
         try:
             for where, step in self._steps():
                 for found in self._candidates(where):
-                    self._one(found, step)
+                    self._one(found, where, step)
                     point("sweep.middle")
         finally:
             with self._database.writing() as connection:
@@ -82,46 +99,73 @@ class Sweep:
         return self._result
 
     def _steps(self) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        limit = self._settings.dispatch_deadline_seconds
+        """Conditions and what to do where they hold. Level-triggered: what a sweep does not get done, the next does."""
+        yield _UNCLOSED, self._close
+        yield _STOPPING, self._finalize
         if self._settings.execution_deadline_seconds > 0:
             overdue = executions.c.created_at < db_now() - self._settings.execution_deadline_seconds
-            yield and_(_NOT_FINAL, overdue), self._expire
+            yield and_(_GOING, overdue), self._expire
         stuck = executions.c.progress_at < db_now() - self._settings.orchestration_timeout_seconds
-        yield and_(_NOT_FINAL, executions.c.dispatched_at.is_(None), stuck), self._abandon
-        of_it = files.c.execution_id == executions.c.id
+        yield and_(_GOING, executions.c.dispatched_at.is_(None), stuck), self._abandon
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
-        yield and_(dispatched, exists().where(of_it, _LOST)), self._hand_out_again
-        yield and_(dispatched, ~exists().where(of_it, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
-        quiet = and_(
+        yield and_(dispatched, exists().where(_OF_IT, _LOST)), self._hand_out_again
+        yield and_(dispatched, ~exists().where(_OF_IT, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
+        pending = and_(dispatched, exists().where(_OF_IT, files.c.status == ExecutionStatus.PENDING.value))
+        yield from self._again(pending, QueueName.API_FILE_PROCESSING, QueueName.FILE_PROCESSING, self._send_batch)
+        unbegun = and_(_GOING, executions.c.dispatched_at.is_(None))
+        yield from self._again(unbegun, QueueName.API_DEPLOYMENTS, QueueName.GENERAL, self._send_execution)
+
+    def _again(
+        self, waiting: ColumnElement[bool], api_queue: QueueName, queue: QueueName, step: Any
+    ) -> Iterator[tuple[ColumnElement[bool], Any]]:
+        """Send again what waits for too long: how long depends on what the broker still holds for its kind."""
+        if not self._candidates(and_(waiting, self._quiet(1))):
+            return
+        for kind, factor in ((_API, self._factor(api_queue)), (~_API, self._factor(queue))):
+            if factor is not None:
+                yield and_(waiting, kind, self._quiet(factor)), step
+
+    def _quiet(self, factor: int) -> ColumnElement[bool]:
+        """Nothing was heard of it for the dispatch deadline times ``factor``, and the last repeat is as long ago."""
+        limit = self._settings.dispatch_deadline_seconds * factor
+        repeated = executions.c.redispatched_at
+        silent = and_(
             executions.c.progress_at < db_now() - limit,
-            or_(executions.c.redispatched_at.is_(None), executions.c.redispatched_at < db_now() - limit),
+            or_(repeated.is_(None), repeated < db_now() - limit),
             # Each repeat waits twice as long as the one before: a long queue must not fill with copies.
-            or_(
-                executions.c.redispatched_at.is_(None),
-                db_now() - executions.c.redispatched_at > executions.c.redispatched_at - executions.c.progress_at,
-            ),
+            or_(repeated.is_(None), db_now() - repeated > repeated - executions.c.progress_at),
         )
-        pending = exists().where(of_it, files.c.status == ExecutionStatus.PENDING.value)
-        yield and_(dispatched, quiet, pending), self._send_batch
-        yield and_(_NOT_FINAL, executions.c.dispatched_at.is_(None), quiet), self._send_execution
+        return or_(repeated == lost.DUE, silent)
+
+    def _factor(self, queue: QueueName) -> int | None:
+        """How much longer than the deadline to wait before a copy goes to ``queue``; None when the broker is away.
+
+        As long as messages lie in the queue, what is missed is most likely among them.
+        """
+        if queue not in self._factors:
+            try:
+                self._factors[queue] = BACKLOG_FACTOR if self._dispatcher.waiting(queue) else 1
+            except BrokerUnavailable as error:
+                log.warning("sweep.broker_unavailable", queue=queue.value, error=error.message)
+                self._factors = dict.fromkeys(QueueName)
+        return self._factors[queue]
 
     def _candidates(self, where: ColumnElement[bool]) -> list[Record]:
         with self._database.reading() as connection:
             return list(
-                connection.execute(
-                    select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type)
-                    .join(workflows, workflows.c.id == executions.c.workflow_id)
-                    .where(where)
-                    .order_by(executions.c.progress_at)
-                    .limit(MOST_EXECUTIONS)
-                )
+                connection.execute(_FOUND.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
             )
 
-    def _one(self, found: Record, step: Any) -> None:
+    def _one(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
         with self._database.writing() as connection:
             execution = repository.lock_execution(connection, found.organization_id, found.id)
-            if not repository.is_final(execution):
+            # Asked again under the lock: a sweeper that was paused must not act on what it saw before.
+            if connection.execute(_FOUND.where(executions.c.id == found.id, where)).one_or_none() is not None:
                 step(connection, execution, found.deployment_type)
+
+    def _close(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        """No file outlives its execution, nor does a lease."""
+        finalize.close(connection, execution)
 
     def _expire(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         seconds = self._settings.execution_deadline_seconds
@@ -137,7 +181,11 @@ class Sweep:
         self._result.expired += finalize.fail(connection, execution, cause, "orchestration_timeout")
 
     def _hand_out_again(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        deadline = self._settings.dispatch_deadline_seconds
+        queue = QueueName.API_FILE_PROCESSING if workflow_type == messages.API else QueueName.FILE_PROCESSING
+        factor = self._factor(queue)
+        if factor is None:
+            return
+        deadline = self._settings.dispatch_deadline_seconds * factor
         rows = connection.execute(
             select(*claims.CLAIM_COLUMNS)
             .where(files.c.execution_id == execution.id, _LOST)
@@ -146,10 +194,10 @@ class Sweep:
             .limit(MOST_FILES)
             .with_for_update()
         ).all()
-        spent = [row for row in rows if row.strikes >= self._settings.max_file_attempts]
+        spent = [row for row in rows if self._caps.spent(row)]
         claims.give_up(connection, execution, spent)
         self._result.poisoned += len(spent)
-        again = [row for row in rows if row.strikes < self._settings.max_file_attempts]
+        again = [row for row in rows if not self._caps.spent(row)]
         for part in self._parts(again):
             named = [(row.id, msgspec.convert(row.data, FileHashData)) for row in part]
             self._messages.append(messages.batch(execution, workflow_type, named))
@@ -160,7 +208,7 @@ class Sweep:
 
     def _parts(self, rows: list[Record]) -> Iterator[list[Record]]:
         """What goes into one message; a file on its last attempt has one of its own (``claims`` says why)."""
-        last = [row for row in rows if claims.is_last_attempt(row, self._settings.max_file_attempts)]
+        last = [row for row in rows if self._caps.last(row)]
         ids = {row.id for row in last}
         yield from chunks([row for row in rows if row.id not in ids], FILES_A_MESSAGE)
         yield from ([row] for row in last)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
 from docfleet.core.names import QueueName, WorkerType
+from docfleet.workers.shared.infrastructure.config.limits import on_redis, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
+from docfleet.workers.shared.infrastructure.config.results import JsonLoader
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.context.task import ContextTask
 
@@ -23,15 +24,14 @@ class WorkerBuilder:
     def build_celery_app(worker_type: WorkerType, settings: WorkerSettings) -> Celery:
         """An app that consumes the type's queues and can send to all. Opens no connection."""
         spec = WORKERS[worker_type]
-        app = Celery(worker_type.value, task_cls=ContextTask, set_as_current=True)
+        app = Celery(worker_type.value, task_cls=ContextTask, loader=JsonLoader, set_as_current=True)
         app.conf.update(celery_config(spec, settings))
         return app
 
 
 def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
     """The whole Celery configuration of a worker type."""
-    hard = settings.celery_task_time_limit or spec.time_limit
-    soft = min(settings.celery_task_soft_time_limit or spec.soft_time_limit, hard)
+    limits = time_limits(spec, settings)
     return {
         "broker_url": settings.broker_url,
         "result_backend": settings.celery_result_backend,
@@ -45,14 +45,17 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "result_accept_content": ["json"],
         "timezone": "UTC",
         "enable_utc": True,
-        # At least once: a message is gone only when its task ended. Rows and leases make a repeat harmless,
-        # and cap the attempts of a file that kills its process.
+        # At least once: a message is gone only when its task ended, or when the whole worker is gone and the broker
+        # sends it again. Rows and leases make a repeat harmless.
         "task_acks_late": True,
-        "task_reject_on_worker_lost": True,
+        # A dead child's message is not put back, which could go on for ever: its parent tells the backend (``lost``),
+        # which counts and has the work sent again.
+        "task_reject_on_worker_lost": False,
+        "worker_lost_wait": 1.0,
         "task_acks_on_failure_or_timeout": True,
         "task_create_missing_queues": False,
-        "task_time_limit": hard,
-        "task_soft_time_limit": soft,
+        "task_time_limit": limits.hard,
+        "task_soft_time_limit": limits.soft,
         "task_store_errors_even_if_ignored": False,
         "worker_prefetch_multiplier": settings.celery_prefetch_multiplier,
         "worker_max_tasks_per_child": settings.celery_max_tasks_per_child,
@@ -69,16 +72,16 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_heartbeat": settings.celery_broker_heartbeat,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": transport_options(settings.broker_url, hard),
+        "broker_transport_options": transport_options(settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
     }
 
 
-def transport_options(broker_url: str, hard_limit: int) -> dict[str, Any]:
+def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any]:
     """Options of the broker's transport: a message must stay invisible longer than its task may run."""
-    if urlsplit(broker_url).scheme.startswith("redis"):
+    if on_redis(broker_url):
         return {
-            "visibility_timeout": 2 * hard_limit,
+            "visibility_timeout": visibility_timeout,
             "socket_keepalive": True,
             "health_check_interval": 25,
             "unacked_restore_interval": 10,

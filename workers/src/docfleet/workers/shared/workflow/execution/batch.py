@@ -14,11 +14,15 @@ import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from docfleet.core.errors import DependencyError
 from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, Lease, ReportRequest
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
+from docfleet.core.ids import new_id
 from docfleet.core.results import BatchExecutionResult, FileOutcome
 from docfleet.workers.shared.clients.file_client import FileClient
+from docfleet.workers.shared.infrastructure.process.current import working_on
+from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
@@ -79,26 +83,39 @@ class BatchRun:
                     self._hand_back(claims[position:])
                     return self._finish()
                 try:
-                    self._process(claim)
+                    if not self._process(claim):
+                        self._hand_back(claims[position:])
+                        return self._finish()
                 except SoftTimeLimitExceeded:
                     # The file that took the time stays leased, and its attempt counted; the others lose nothing.
                     self._result.errors.append(f"the batch ran into its time limit at {claim.file.file_name}")
                     self._hand_back(claims[position + 1 :])
                     return self._finish()
+                except DependencyError as error:
+                    # The runner, not a file, is at fault: the files wait, at no cost, for the sweep to send them again.
+                    log.warning("batch.waits", code=error.code, error=error.message)
+                    self._result.errors.append(error.message)
+                    self._hand_back(claims[position:], again=False)
+                    return self._finish()
             claims = self._report(claim_next=not self._batch.files)
         return self._finish()
 
-    def _process(self, claim: FileClaim) -> None:
-        outcome = self._file_run.process(claim)
+    def _process(self, claim: FileClaim) -> bool:
+        """False when the worker has no time left to finish the file."""
+        with working_on(claim.file_execution_id):
+            outcome = self._file_run.process(claim)
+        if outcome is None and out_of_grace() and self._leases.is_held(claim.file_execution_id):
+            return False
         if outcome is None:
             if not self._leases.stopped:  # a stopped file's lease is given back with the last report
                 self._leases.drop([claim.file_execution_id])
-            return
+            return True
         self._outcomes.append(outcome)
         self._result.add(outcome, claim.file.file_name)
         self._bytes += len(outcome.result) if isinstance(outcome.result, msgspec.Raw) else 0
         if len(self._outcomes) >= REPORT_FILES or self._report_is_due():
             self._report(claim_next=False)
+        return True
 
     def _report_is_due(self) -> bool:
         if self._bytes >= REPORT_BYTES:
@@ -155,11 +172,12 @@ class BatchRun:
             point("batch.claimed")
         return answer.claims
 
-    def _hand_back(self, claims: list[FileClaim]) -> None:
+    def _hand_back(self, claims: list[FileClaim], *, again: bool = True) -> None:
+        """Release what is still to do; ``again`` has it taken up at once by a new batch."""
         leases = [Lease(file_execution_id=claim.file_execution_id, attempt=claim.attempt) for claim in claims]
         self._leases.drop([lease.file_execution_id for lease in leases])
         self._report(claim_next=False, release=leases)
-        self.unfinished = True
+        self.unfinished = again
         log.info("batch.handed_back", files=len(leases))
 
     def _given_up(self) -> list[Lease]:
@@ -187,4 +205,5 @@ def claim_request(batch: FileBatchData, leases: LeaseKeeper, limit: int, *, with
         batch_count=batch.batch_count,
         file_execution_ids=[file_execution_id for file_execution_id, _ in batch.files],
         with_context=with_context,
+        request_id=new_id(),
     )

@@ -1,0 +1,85 @@
+"""A worker lost a pool child and says so: the leases of the dead process are free at once.
+
+Only the file the process was at is counted a strike. A process that died at no file (while it claimed or reported)
+costs each file it held a loss, so that a fault which no file can be named for has its end too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, select, update
+
+from docfleet.backend.db import Record, chunks
+from docfleet.backend.executions import finalize, repository
+from docfleet.backend.executions.claims import owned_by
+from docfleet.backend.executions.models import executions
+from docfleet.backend.files.models import file_executions as files
+from docfleet.core.errors import InvalidInput, ToolCrashed
+from docfleet.core.execution import LostProcess, LostProcessResponse
+from docfleet.core.status import ExecutionStatus
+
+log = structlog.get_logger(__name__)
+
+DUE = 0.0
+"""``executions.redispatched_at`` of an execution whose next sweep sends its work again without waiting."""
+
+
+def record(connection: Connection, organization_id: str, lost: LostProcess, cap: int) -> LostProcessResponse:
+    """Free what the process held and count what it died of; repeating it changes nothing.
+
+    An orchestration that killed ``cap`` processes ends its execution. Raises ``NotFound``, ``InvalidInput``.
+    """
+    if not lost.owner:
+        raise InvalidInput("owner must not be empty")
+    execution = repository.lock_execution(connection, organization_id, lost.execution_id)
+    held = _free(connection, lost)
+    struck = lost.file_execution_id in held
+    if lost.orchestration and execution.dispatched_at is None and not repository.is_final(execution):
+        struck = True
+        _strike_orchestration(connection, execution, cap)
+    else:
+        connection.execute(update(executions).where(executions.c.id == execution.id).values(redispatched_at=DUE))
+    log.warning(
+        "worker.process_lost",
+        owner=lost.owner,
+        execution_id=execution.id,
+        file_execution_id=lost.file_execution_id,
+        freed=len(held),
+        struck=struck,
+    )
+    return LostProcessResponse(freed=len(held), struck=struck)
+
+
+def _free(connection: Connection, lost: LostProcess) -> list[str]:
+    held = list(
+        connection.scalars(
+            select(files.c.id)
+            .where(files.c.execution_id == lost.execution_id, owned_by(lost.owner))
+            .where(files.c.status == ExecutionStatus.EXECUTING.value)
+            .with_for_update()
+        )
+    )
+    free: dict[str, Any] = {"lease_until": 0.0, "owner": None, "redispatched_at": None}
+    if lost.file_execution_id is None:
+        free["losses"] = files.c.losses + 1
+    for part in chunks(held):
+        connection.execute(update(files).where(files.c.id.in_(part)).values(**free))
+    if lost.file_execution_id in held:
+        of_it = files.c.id == lost.file_execution_id
+        connection.execute(update(files).where(of_it).values(strikes=files.c.strikes + 1))
+    return held
+
+
+def _strike_orchestration(connection: Connection, execution: Record, cap: int) -> None:
+    strikes = execution.strikes + 1
+    connection.execute(
+        update(executions).where(executions.c.id == execution.id).values(strikes=strikes, redispatched_at=DUE)
+    )
+    if strikes >= cap:
+        cause = (
+            f"gave up after {strikes} attempts: the process listing the source died each time; "
+            "look at the general worker's log for its signal (memory, crash, time limit), then run the workflow again"
+        )
+        finalize.fail(connection, execution, cause, ToolCrashed.code)
