@@ -17,6 +17,7 @@ COMMANDS = {
     "dev": "Start everything on this machine and stay.",
     "apply": "Publish a workflow file: create or change its workflow, API or pipeline.",
     "executions": "List and show executions, print results.",
+    "verify": "Compare the destination with what an execution delivered.",
     "keys": "Make, list and revoke keys.",
     "backend": "Start the backend (configured by the environment).",
     "runner": "Start the tool runner (configured by the environment).",

@@ -25,6 +25,7 @@ _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.Conflict, 409),
     (errors.ReviewUnavailable, 422),
     (errors.DependencyError, 503),
+    (errors.DestinationError, 502),
     (errors.InvalidInput, 400),
     (errors.ConfigurationError, 400),
     (errors.ToolUnknown, 400),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -9,10 +10,16 @@ from sqlalchemy import Connection, delete, insert, select
 
 from docfleet.backend.db import Record, db_now
 from docfleet.backend.executions.models import executions
+from docfleet.backend.files import deliveries
 from docfleet.backend.files.models import file_results
 from docfleet.core.results import FileOutcome
 
 _INSERT = insert(file_results).values(created_at=db_now())
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 (hex) of a result as it is kept: its JSON text, which is the worker's too."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_text(value: Any) -> str | None:
@@ -49,7 +56,9 @@ def copy(connection: Connection, execution: Record, answered: list[tuple[dict[st
         }
         for row, known in answered
     ]
-    connection.execute(_INSERT, rows)
+    connection.execute(insert(file_results).values(created_at=db_now()), rows)
+    digests = {row["file_execution_id"]: text_digest(as_text(row["result"]) or "null") for row in rows}
+    deliveries.note(connection, execution.id, digests)
 
 
 def _again(execution: Record, row: dict[str, Any], before: Any) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""The ledger of deliveries: what each file's destination was given, as a digest."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert
+
+from docfleet.backend.db import Record, db_now
+from docfleet.backend.files.models import deliveries
+from docfleet.core.results import FileOutcome
+from docfleet.core.status import ExecutionStatus
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# Built once: building a statement costs several times what it takes to carry it out.
+_NOTE: Any = insert(deliveries).values(
+    file_execution_id=bindparam("b_file"),
+    execution_id=bindparam("b_execution"),
+    digest=bindparam("b_digest"),
+    delivered_at=db_now(),
+)
+
+
+def record(connection: Connection, execution: Record, outcomes: list[FileOutcome]) -> None:
+    """Note what was delivered for files that became COMPLETED just now. Others were not delivered."""
+    note(
+        connection,
+        execution.id,
+        {
+            outcome.file_execution_id: outcome.digest
+            for outcome in outcomes
+            if outcome.status is ExecutionStatus.COMPLETED and outcome.digest and _DIGEST.fullmatch(outcome.digest)
+        },
+    )
+
+
+def note(connection: Connection, execution_id: str, digests: dict[str, str]) -> None:
+    """Write digests by file execution id; each file is delivered once."""
+    if digests:
+        rows = [{"b_file": key, "b_execution": execution_id, "b_digest": found} for key, found in digests.items()]
+        connection.execute(_NOTE, rows)
