@@ -24,6 +24,7 @@ PAGE_FILES = 500
 _EXECUTION = "the execution id (see `docfleet executions list`)"
 _KEY = "the key id (see `docfleet keys list`)"
 _TIMEOUT_SECONDS = 20.0
+_VERIFY_SECONDS = 3600.0
 _STRANGER = "what answers at {} is not a Docfleet backend: check --url"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -125,6 +126,11 @@ class ManagementClient:
         """The result items of an API's execution, in the order of the request."""
         return self._call("GET", f"executions/{parse_id(execution_id, _EXECUTION)}/results")
 
+    def verify(self, execution_id: str) -> dict[str, Any]:
+        """Compare the destination with what was delivered; takes as long as reading the destination does."""
+        path = f"executions/{parse_id(execution_id, _EXECUTION)}/verify"
+        return self._call("GET", path, timeout=_VERIFY_SECONDS)
+
     def create_execution(self, workflow_id: str, *, use_file_history: bool) -> str:
         """Start an execution; a repeat of a lost answer starts no second one. Returns its id."""
         key = new_id()
@@ -171,14 +177,19 @@ class ManagementClient:
             after = answer.get("next")
 
     def _call(
-        self, method: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
             f"{self._base}/{path}", data=data, method=method, headers={**self._headers, **(headers or {})}
         )
         try:
-            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+            with _OPENER.open(request, timeout=timeout) as answer:
                 content = answer.read()
             found = json.loads(content or b"{}")
         except urllib.error.HTTPError as error:

@@ -30,6 +30,7 @@ from docfleet.backend.executions import internal as executions_internal
 from docfleet.backend.executions import public as executions_public
 from docfleet.backend.files import history_internal
 from docfleet.backend.files import internal as files_internal
+from docfleet.backend.files import public as files_public
 from docfleet.backend.keys import public as keys_public
 from docfleet.backend.limits import Slots, redis_url
 from docfleet.backend.migrations.upgrade import upgrade
@@ -149,6 +150,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             *organizations_public.handlers,
             workflows_public.router,
             executions_public.router,
+            files_public.router,
             management.router,
             pipelines_public.router,
             keys_public.router,
