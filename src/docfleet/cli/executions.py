@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import click
@@ -13,6 +14,11 @@ from docfleet.cli.management import ManagementClient
 from docfleet.core.status import ExecutionStatus
 
 _FILES = 50
+_STOPS = {
+    "stopped": "stopped",
+    "already_ended": "had ended before ({status})",
+    "stopping": "still stopping, a worker is at a file; repeat the command to wait on",
+}
 
 
 @click.group("executions")
@@ -60,7 +66,7 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
     lines = [
         ("execution", entry.id),
         ("workflow", entry.workflow_name),
-        ("status", entry.status.value),
+        ("status", entry.status.value + (" (stopping)" if state.stopping else "")),
         ("error", entry.error_message),
         ("created", entry.created_at[:19].replace("T", " ")),
         ("seconds", f"{entry.execution_time:.2f}"),
@@ -76,6 +82,33 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
     if sum(state.counts.values()) > _FILES:
         click.echo(f"  and {sum(state.counts.values()) - _FILES} more (all of them with --json)")
     return 0
+
+
+@command.command("stop")
+@click.argument("execution_id", metavar="ID")
+@click.option(
+    "--wait", type=click.FloatRange(0, 3600), default=30.0, show_default=True, help="Seconds to wait for the end."
+)
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def stop_command(execution_id: str, wait: float, json_output: bool, client: ManagementClient) -> int:
+    """Stop an execution: begin nothing more, and kill the tools that run.
+
+    What is delivered already stays and counts as completed; once it says stopped, nothing more is delivered.
+    Exit code: 0 stopped (or ended before), 1 a worker is still at a file after --wait.
+    """
+    deadline = time.monotonic() + wait
+    stop = first = client.stop_execution(execution_id, wait=wait)
+    while stop.outcome == "stopping" and time.monotonic() < deadline:
+        stop = client.stop_execution(execution_id, wait=deadline - time.monotonic())
+    if first.outcome == "stopping" and not stop.stopping:
+        stop.outcome = "stopped"
+    if json_output:
+        _print_json(msgspec.to_builtins(stop))
+    else:
+        counts = ", ".join(f"{count} {status}" for status, count in stop.counts.items() if count) or "no files"
+        click.echo(f"{_STOPS[stop.outcome].format(status=stop.execution.status.value)}: {counts}")
+    return int(stop.outcome == "stopping")
 
 
 @command.command("results")

@@ -45,11 +45,19 @@ class FileOfExecution(msgspec.Struct):
 
 
 class ExecutionState(msgspec.Struct):
-    """An execution, the number of its files by status, and the number of skipped ones by reason."""
+    """An execution, the number of its files by status, and the number of skipped ones by reason. ``stopping``: it
+    begins nothing more and ends when no worker is at a file of it."""
 
     execution: ExecutionInfo
     counts: dict[str, int] = {}
     skipped: dict[str, int] = {}
+    stopping: bool = False
+
+
+class Stop(ExecutionState):
+    """What became of a stop: ``outcome`` is stopped, stopping (a worker is still at a file) or already_ended."""
+
+    outcome: str = "stopped"
 
 
 class Planned(msgspec.Struct):
@@ -164,9 +172,12 @@ class ManagementClient:
             found += [str(row["id"]) for row in self._call("GET", f"executions?{query}")["executions"]]
         return found
 
-    def stop_execution(self, execution_id: str) -> None:
-        """Ask for STOPPED; harmless on an execution that has ended."""
-        self._call("POST", f"executions/{execution_id}/stop", {})
+    def stop_execution(self, execution_id: str, *, wait: float = 5.0, abandoned: bool = False) -> Stop:
+        """Ask for STOPPED and wait for it up to ``wait`` seconds (at most 10); harmless on an execution that has
+        ended. ``abandoned``: no worker of it lives, so none is waited for."""
+        query = urllib.parse.urlencode({"wait": min(max(wait, 0.0), 10.0), "abandoned": str(abandoned).lower()})
+        path = f"executions/{parse_id(execution_id, _EXECUTION)}/stop?{query}"
+        return msgspec.convert(self._call("POST", path, {}), Stop, strict=False)
 
     def _pages(self, execution_id: str, status: str | None, limit: int) -> Iterator[list[FileOfExecution]]:
         after: int | None = 0

@@ -85,7 +85,9 @@ class ExecutionView:
             colour = "red" if failed else "dim"
             self._bar.update(
                 self._task,
-                description="stopping" if state.execution.status == ExecutionStatus.STOPPED else "processing",
+                description="stopping"
+                if state.stopping or state.execution.status == ExecutionStatus.STOPPED
+                else "processing",
                 completed=done,
                 total=total,
                 failed=f"[{colour}]{failed} failed[/{colour}]",

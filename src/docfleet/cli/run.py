@@ -134,7 +134,7 @@ def _stop_leftovers(client: ManagementClient, workflow_id: str, view: ExecutionV
     would be skipped as active elsewhere. What it finished is in the file history."""
     left = client.open_executions(workflow_id)
     for execution_id in left:
-        client.stop_execution(execution_id)
+        client.stop_execution(execution_id, abandoned=True)
     if left:
         view.say(f"stopped {len(left)} execution{'s' * (len(left) > 1)} of this workflow that an earlier run left open")
 
@@ -158,7 +158,7 @@ def _follow(
             if stop_by is None and (interrupts.requested() or (deadline is not None and now > deadline)):
                 note = "interrupted" if interrupts.requested() else "stopped: --timeout is over"
                 view.say("stopping the execution; once more to end at once" if interrupts.requested() else note)
-                client.stop_execution(execution_id)
+                client.stop_execution(execution_id, wait=0)
                 stop_by = now + _STOP_SECONDS
             state = client.execution(execution_id)
             answered = now

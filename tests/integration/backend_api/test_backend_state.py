@@ -98,7 +98,7 @@ class Driver:
             case "finalize_empty":
                 run.finalize(empty_reason="no_match")
             case "stop":
-                api.post(f"/api/v1/executions/{run.id}/stop")
+                api.post(f"/api/v1/executions/{run.id}/stop?wait=0")
             case "status_executing" | "status_completed" | "status_error" | "status_pending":
                 api.post(f"{run.path}/update_status/", {"status": name.removeprefix("status_").upper()})
             case "file_error" if len(self.before) > 1:

@@ -26,9 +26,10 @@ class Endings:
 
     def __call__(self, events: list[Any]) -> None:
         """Handle what a transaction brought about. Never raises: the transaction is committed."""
-        ended = [event for event in events if isinstance(event, Ended) and event.api_deployment_id is not None]
+        ended = [event for event in events if isinstance(event, Ended)]
         for event in ended:
             self._waiting.signal(event.execution_id)
+        ended = [event for event in ended if event.api_deployment_id is not None]
         if ended:
             try:
                 self._slots.release([(event.organization_id, event.execution_id) for event in ended])

@@ -72,10 +72,11 @@ class Waiting:
         timeout: float,
         is_final: Callable[[], Awaitable[bool]],
         gone: Awaitable[None],
+        look_seconds: float = LOOK_SECONDS,
     ) -> bool:
         """Wait up to ``timeout`` seconds for ``event``; False when the caller is ``gone`` first.
 
-        ``is_final`` looks at the row.
+        ``is_final`` looks at the row, every ``look_seconds``.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         leaving = asyncio.ensure_future(gone)
@@ -83,7 +84,7 @@ class Waiting:
         try:
             while (left := deadline - asyncio.get_running_loop().time()) > 0:
                 done, _ = await asyncio.wait(
-                    {leaving, ending}, timeout=min(left, LOOK_SECONDS), return_when=asyncio.FIRST_COMPLETED
+                    {leaving, ending}, timeout=min(left, look_seconds), return_when=asyncio.FIRST_COMPLETED
                 )
                 if ending in done:
                     return True

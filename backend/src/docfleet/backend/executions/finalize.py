@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, func, update
 
-from docfleet.backend.db import Record, clean
+from docfleet.backend.db import Record, clean, db_now
 from docfleet.backend.executions import repository, state
+from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.repository import Counts
+from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.core.execution import FinalizeRequest, FinalizeResponse
 from docfleet.core.faults import point
@@ -22,6 +24,8 @@ from docfleet.core.status import EmptyReason, ExecutionStatus, derive_execution_
 log = structlog.get_logger(__name__)
 
 LONGEST_ERROR = 2000
+STOPPED = "stopped on request"
+STOPPED_LOST = "stopped on request; the worker that had this file was lost, so it may have been delivered before"
 
 
 def finalize(
@@ -52,10 +56,13 @@ def finalize(
 def when_done(connection: Connection, execution: Record, empty_reason: EmptyReason | None = None) -> bool:
     """Finalize the locked ``execution`` if nothing of it is open; True for the call that did.
 
-    Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched.
+    Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched. One
+    that is asked to stop ends whatever is left of it, once no lease of it runs.
     """
     if repository.is_final(execution):
         return False
+    if execution.stop_requested_at is not None:
+        return _stop(connection, execution)
     if execution.total_files == 0:
         return empty_reason is not None and _end(
             connection, execution, ExecutionStatus.COMPLETED, Counts(), empty_reason=empty_reason.value
@@ -80,14 +87,19 @@ def complete(connection: Connection, execution: Record) -> bool:
     """End the locked ``execution`` as its rows say, dispatched or not; False while files are open."""
     if repository.is_final(execution):
         return False
+    if execution.stop_requested_at is not None:
+        return _stop(connection, execution)
     counts = repository.count(connection, execution.id)
     return not counts.open and _by_counts(connection, execution, counts)
 
 
 def fail(connection: Connection, execution: Record, error: str, error_code: str | None = None) -> bool:
-    """End the locked ``execution`` with ``error``; what is open ends with the same cause."""
+    """End the locked ``execution`` with ``error``; what is open ends with the same cause. A stop that was asked for
+    goes on as a stop."""
     if repository.is_final(execution):
         return False
+    if execution.stop_requested_at is not None:
+        return _stop(connection, execution)
     cause = clean(error, LONGEST_ERROR)
     code = clean(error_code, 50)
     state.move_files(connection, execution.id, ExecutionStatus.ERROR, error=cause, error_code=code)
@@ -95,13 +107,42 @@ def fail(connection: Connection, execution: Record, error: str, error_code: str 
     return _end(connection, execution, ExecutionStatus.ERROR, counts, error_message=cause, error_code=code)
 
 
-def stop(connection: Connection, execution: Record) -> bool:
-    """End the locked ``execution`` as STOPPED with all its open files."""
+def request_stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
+    """Ask the locked ``execution`` to stop; False when it was final. It ends here if no lease of it runs.
+
+    From now on it gives out no file. A lease that runs may stand for a delivery that has begun, so it is waited for:
+    the worker reports or gives back, or the lease runs out (``when_done``). ``abandoned`` does not wait: for a caller
+    who knows that no worker of it lives.
+    """
     if repository.is_final(execution):
         return False
-    state.move_files(connection, execution.id, ExecutionStatus.STOPPED, error="stopped on request")
+    now = func.coalesce(executions.c.stop_requested_at, db_now())
+    connection.execute(
+        update(executions).where(executions.c.id == execution.id).values(stop_requested_at=now, modified_at=db_now())
+    )
+    _stop(connection, execution, abandoned=abandoned)
+    return True
+
+
+def _stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
+    """End what nobody works on, and the execution when nothing else is left."""
+    free = [] if abandoned else [files.c.lease_until < db_now()]
+    lost = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
+    state.move_files(connection, execution.id, ExecutionStatus.STOPPED, lost, *free, error=STOPPED_LOST)
+    state.move_files(connection, execution.id, ExecutionStatus.STOPPED, *free, error=STOPPED)
     counts = repository.count(connection, execution.id)
-    return _end(connection, execution, ExecutionStatus.STOPPED, counts)
+    return not counts.open and _end(connection, execution, ExecutionStatus.STOPPED, counts)
+
+
+def close(connection: Connection, execution: Record) -> None:
+    """Stop what is open of an ``execution`` that is final, and count its files anew."""
+    state.move_files(connection, execution.id, ExecutionStatus.STOPPED, error="its execution had ended")
+    counts = repository.count(connection, execution.id)
+    connection.execute(
+        update(executions)
+        .where(executions.c.id == execution.id)
+        .values(successful_files=counts.completed, failed_files=counts.error, stopped_files=counts.stopped)
+    )
 
 
 def _end(connection: Connection, execution: Record, status: ExecutionStatus, counts: Counts, **fields: Any) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from anyio import to_thread
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -23,11 +25,14 @@ from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing
 from docfleet.backend.settings import BackendSettings
+from docfleet.backend.waiting import Waiting
 from docfleet.backend.workflows.models import workflows
 from docfleet.core.errors import NotFound
 from docfleet.core.status import ExecutionStatus
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
+Wait = Annotated[float, QueryParameter(ge=0, le=60, description="Seconds to wait for the end of what is worked on")]
+STOP_LOOK_SECONDS = 0.5
 
 
 class RunBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,6 +77,7 @@ def _state(database: Database, organization_id: str, execution_id: str) -> dict[
     done = counts.total - counts.open
     return {
         "execution": whole(info),
+        "stopping": row.stop_requested_at is not None and not final,
         "counts": counts.by_status(),
         "skipped": row.skipped,
         "progress": {
@@ -161,13 +167,39 @@ def get_results(
     return {"execution_id": row.id, "status": row.status, "results": found}
 
 
-@post("/executions/{execution_id:uuid}/stop", status_code=200, sync_to_thread=True, summary="Stop an execution")
-def stop_execution(
-    execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+@post("/executions/{execution_id:uuid}/stop", status_code=200, summary="Stop an execution")
+async def stop_execution(
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    dispatcher: NamedDependency[Dispatcher],
+    waiting: NamedDependency[Waiting],
+    organization_id: NamedDependency[str],
+    wait: Wait = 5.0,
+    abandoned: FromQuery[bool] = False,
 ) -> dict[str, Any]:
-    """Stop it and every open file at once; a final execution stays as it is (``stopped`` false)."""
-    stopped = service.stop(database, organization_id, str(execution_id))
-    return {"stopped": stopped, **_state(database, organization_id, str(execution_id))}
+    """Begin nothing more, end what is worked on, and answer when it is STOPPED: nothing is delivered from then on.
+
+    ``outcome`` is ``stopped``; ``stopping`` when a worker is still at a file after ``wait`` seconds (repeat the call
+    to wait on); ``already_ended`` when it was final before. ``abandoned`` waits for no worker: say so only when none
+    of its workers lives.
+    """
+    found = str(execution_id)
+
+    async def state() -> dict[str, Any]:
+        return await to_thread.run_sync(_state, database, organization_id, found)
+
+    async def is_final() -> bool:
+        return ExecutionStatus((await state())["execution"]["status"]).is_final
+
+    with waiting.listen(found) as ended:
+        asked = await to_thread.run_sync(
+            lambda: service.stop(database, dispatcher, organization_id, found, abandoned=abandoned)
+        )
+        if asked and not await is_final():
+            await waiting.until_final(ended, wait, is_final, asyncio.Future(), look_seconds=STOP_LOOK_SECONDS)
+    after = await state()
+    outcome = "already_ended" if not asked else "stopping" if after["stopping"] else "stopped"
+    return {"outcome": outcome, "stopped": outcome == "stopped", **after}
 
 
 router = Router(

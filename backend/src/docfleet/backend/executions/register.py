@@ -72,7 +72,7 @@ def register(
         raise InvalidInput(f"pages count from 1, hold at most {LARGEST_PAGE} files, and a limit is at least 1")
     workflow = _lock_workflow(connection, organization_id, execution_id)
     execution = repository.lock_execution(connection, organization_id, execution_id)
-    final = repository.is_final(execution)
+    final = repository.is_ending(execution)
     known = connection.execute(_PAGE, {"execution_id": execution_id, "number": request.page}).one_or_none()
     digest = _digest(request.files)
     if known is not None and known.digest == digest:
@@ -258,7 +258,7 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
         raise InvalidInput("batch_count has to be at least 1")
     execution = repository.lock_execution(connection, organization_id, execution_id)
     reason = None
-    if repository.is_final(execution):
+    if repository.is_ending(execution):
         reason = "already_final"
     elif execution.dispatched_at is not None:
         reason = "already_started"

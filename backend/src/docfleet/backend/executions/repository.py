@@ -88,6 +88,11 @@ def is_final(row: Record) -> bool:
     return ExecutionStatus(row.status).is_final
 
 
+def is_ending(row: Record) -> bool:
+    """Whether nobody is to begin anything for the execution: it is final, or asked to stop."""
+    return is_final(row) or row.stop_requested_at is not None
+
+
 def touch(connection: Connection, execution_id: str) -> None:
     """Note progress, which keeps the sweep from sending work again."""
     connection.execute(_TOUCH, {"execution_id": execution_id})

@@ -17,6 +17,7 @@ from docfleet.backend.problems import DispatchFailed
 from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
 from docfleet.core.files import Tag
 from docfleet.core.ids import new_id
+from docfleet.core.names import STOP_EXECUTION
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import ExecutionStatus
 
@@ -149,8 +150,20 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
         raise DispatchFailed(cause, created.row.id) from error
 
 
-def stop(database: Database, organization_id: str, execution_id: str) -> bool:
-    """Stop the execution and its open files; False when it was final already. Raises ``NotFound``."""
+def stop(
+    database: Database, dispatcher: Dispatcher, organization_id: str, execution_id: str, *, abandoned: bool = False
+) -> bool:
+    """Ask the execution to stop; False when it was final already. It is STOPPED once no worker is at a file of it,
+    which the workers hear of at once. ``abandoned``: no worker of it lives, so none is waited for.
+
+    Raises ``NotFound``.
+    """
     with database.writing() as connection:
         row = repository.lock_execution(connection, organization_id, execution_id)
-        return finalize.stop(connection, row)
+        asked = finalize.request_stop(connection, row, abandoned=abandoned)
+        working = asked and not repository.is_final(repository.find(connection, organization_id, execution_id))
+    if asked:
+        log.info("execution.stop_requested", execution_id=execution_id, working=working)
+    if working:
+        dispatcher.broadcast(STOP_EXECUTION, {"execution_id": execution_id})
+    return asked

@@ -74,7 +74,7 @@ def _move(connection: Connection, execution: Record, request: StatusUpdate) -> b
             cause = request.error_message or "failed; the worker gave no cause"
             return finalize.fail(connection, execution, cause, request.error_code)
         case ExecutionStatus.STOPPED:
-            return finalize.stop(connection, execution)
+            return finalize.request_stop(connection, execution)
         case ExecutionStatus.COMPLETED:
             if request.cascade_terminal_files:
                 state.move_files(connection, execution.id, ExecutionStatus.COMPLETED)

@@ -1,0 +1,162 @@
+"""A stop against running processes: tools killed, nothing delivered after the answer, dead workers waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet import DOCFLEET, TABLE, Fleet, Run, Stage, fill, plain_environment, until
+
+QUICK_SECONDS = 3.0
+"""Less than what it takes without the broadcast (a third of a minute) or without the kill (five seconds, the tool
+client's wait)."""
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def patient_fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Long leases: a worker that is not told of a stop learns of it only after twenty seconds."""
+    settings = {"LEASE_SECONDS": "60"}
+    if request.param == "rabbitmq":
+        settings["CELERY_BROKER_BASE_URL"] = request.getfixturevalue("rabbitmq_url")
+    fleet = Fleet(tmp_path_factory.mktemp("patient"), settings)
+    yield fleet
+    fleet.stop()
+
+
+def test_running_tools_die_and_queued_files_end_while_the_caller_waits(patient_fleet: Fleet, tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    source = fill(tmp_path / "in", {f"{number:03}.txt": "wait here" for number in range(60)})
+    run = patient_fleet.begin(source, stage.tool)
+    stage.await_starts(2)
+    pids = [int(path.name.split(".")[1]) for path in stage.folder.glob("*.started")]
+    began = time.monotonic()
+    stop = patient_fleet.client.stop_execution(run.id)
+    seconds = time.monotonic() - began
+    assert (stop.outcome, stop.execution.status, stop.stopping) == ("stopped", "STOPPED", False)
+    assert seconds < QUICK_SECONDS, f"the stop took {seconds:.1f} s: who told the workers?"
+    assert stop.counts["STOPPED"] == 60
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 5, what="a stopped tool runs on")
+    stage.open()
+    assert delivered(run) == set() and len(stage.started()) <= 4
+    run.assert_cleaned()
+    again = patient_fleet.run(fill(tmp_path / "after", {"a.txt": "document"}))
+    assert again.status == "COMPLETED", "the slots are not free"
+
+
+def delivered(run: Run) -> set[str]:
+    """Paths of the files that are in the destination; the first delivery makes its table."""
+    path = run.workflow.destination["settings"]["path"]
+    if not Path(path).exists():
+        return set()
+    with closing(sqlite3.connect(path)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (TABLE,)).fetchone():
+            return set()
+    return {row["file_path"] for row in run.rows()}
+
+
+def locked(path: str) -> sqlite3.Connection:
+    """The destination, held by somebody else: whoever delivers into it waits."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    return connection
+
+
+def prepared(fleet: Fleet, tmp_path: Path) -> tuple[Run, str]:
+    """A run whose table exists, in a file that can be locked."""
+    run = fleet.run(fill(tmp_path / "in", {"first.txt": "document"}))
+    return run, str(run.workflow.destination["settings"]["path"])
+
+
+def test_a_delivery_that_has_begun_is_waited_for_and_counts(fleet: Fleet, tmp_path: Path) -> None:
+    first, path = prepared(fleet, tmp_path)
+    with closing(locked(path)) as holder:
+        run = fleet.begin(fill(tmp_path / "in", {"second.txt": "document"}), name=first.workflow.name)
+        until(lambda: run.state.counts.get("EXECUTING") == 1)
+        until(lambda: _waits_for(path, fleet), what="no delivery waits for the lock")
+        answer = fleet.client.stop_execution(run.id, wait=1)
+        assert answer.outcome == "stopping" and answer.stopping, "acknowledged while a delivery was under way"
+        answers: list[Any] = []
+        waiter = threading.Thread(target=lambda: answers.append(fleet.client.stop_execution(run.id, wait=10)))
+        waiter.start()
+        holder.execute("ROLLBACK")
+        waiter.join()
+    assert [stop.execution.status for stop in answers] == ["STOPPED"]
+    assert [file.status for file in run.files] == ["COMPLETED"]
+    assert [row["file_path"] for row in run.rows()] == ["second.txt"]
+
+
+def _waits_for(path: str, fleet: Fleet) -> bool:
+    """Whether a child of the worker has the destination open."""
+    worker = fleet.worker("file_processing")
+    for child in Path(f"/proc/{worker}/task/{worker}/children").read_text().split():
+        for handle in Path(f"/proc/{child}/fd").iterdir():
+            try:
+                if os.readlink(handle) == path:
+                    return True
+            except OSError:
+                continue
+    return False
+
+
+def test_nothing_is_delivered_after_the_answer(fleet: Fleet, tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    run = fleet.begin(fill(tmp_path / "in", {f"{n}.txt": "wait here" for n in range(8)}), stage.tool)
+    stage.await_starts(1)
+    stage.open()  # deliveries begin, in a race with the stop
+    stop = fleet.client.stop_execution(run.id, wait=10)
+    assert stop.execution.status in ("STOPPED", "COMPLETED")
+    completed = {file.path for file in run.files if file.status == "COMPLETED"}
+    at_once = delivered(run)
+    assert at_once == completed, "a row without a COMPLETED file, or the other way round"
+    time.sleep(2)
+    assert delivered(run) == at_once
+
+
+def test_a_killed_worker_is_waited_for_until_its_lease_runs_out(fleet: Fleet, tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    run = fleet.begin(fill(tmp_path / "in", {"a.txt": "wait here", "b.txt": "wait here"}), stage.tool)
+    stage.await_starts(1)
+    worker = fleet.worker("file_processing")
+    os.killpg(worker, signal.SIGKILL)
+    stop = fleet.client.stop_execution(run.id, wait=0)
+    assert stop.outcome == "stopping"
+    run.wait(20)
+    assert run.status == "STOPPED" and run.seconds < 20
+    assert {file.status for file in run.files} == {"STOPPED"}
+    stage.open()
+    until(lambda: fleet.worker("file_processing") != worker)
+    run.assert_cleaned()
+
+
+def test_the_command_stops_and_says_what_became_of_it(fleet: Fleet, tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    run = fleet.begin(fill(tmp_path / "in", {f"{n}.txt": "wait here" for n in range(5)}), stage.tool)
+    stage.await_starts(1)
+    found = _docfleet(fleet, "stop", run.id)
+    assert (found.returncode, found.stdout) == (0, "stopped: 5 STOPPED\n"), found.stderr
+    again = _docfleet(fleet, "stop", run.id, "--json")
+    assert again.returncode == 0 and json.loads(again.stdout)["outcome"] == "already_ended"
+    assert "had ended before (STOPPED)" in _docfleet(fleet, "stop", run.id).stdout
+    unknown = _docfleet(fleet, "stop", "00000000-0000-4000-8000-000000000000")
+    assert unknown.returncode == 1 and "there is no execution" in unknown.stderr
+
+
+def _docfleet(fleet: Fleet, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DOCFLEET, "executions", *arguments, "--data", str(fleet.data)],
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
