@@ -68,7 +68,7 @@ def test_a_pickled_row_is_refused_and_never_loaded(tmp_path: Path, protocol: int
         row = (hostile, "SUCCESS", pickle.dumps(Canary(canary), protocol))
         rows.execute("INSERT INTO celery_taskmeta (task_id, status, result) VALUES (?, ?, ?)", row)
         rows.commit()
-        stored = {name: value for name, value in rows.execute("SELECT task_id, result FROM celery_taskmeta")}
+        stored = dict(rows.execute("SELECT task_id, result FROM celery_taskmeta"))
     assert json.loads(stored["ours"]) == {"files": [1, "zwei", None]}
     done = subprocess.run([*command, hostile, "ours"], check=True, capture_output=True, text=True, timeout=60)
     assert f"refused {hostile}" in done.stdout

@@ -111,5 +111,7 @@ def _settings_of(process: str) -> tuple[type[msgspec.Struct], Callable[[], objec
 
 
 def _worker_name(worker: WorkerType, name: str) -> str:
-    """CELERY_CONCURRENCY of the general worker may be set as GENERAL_CONCURRENCY."""
+    """CELERY_CONCURRENCY of the general worker may be set as GENERAL_CONCURRENCY, and so its health port."""
+    if name == "WORKER_HEALTH_PORT":
+        return f"{worker.upper()}_HEALTH_PORT"
     return f"{worker.upper()}_{name.removeprefix('CELERY_')}" if name.startswith("CELERY_") else name

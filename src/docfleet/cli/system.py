@@ -204,7 +204,9 @@ class EmbeddedSystem:
     def _worker(self, worker: WorkerType, shared: dict[str, str]) -> ChildSpec:
         ready = self.data.ready_file(worker)
         ready.unlink(missing_ok=True)
-        own = {**shared, "WORKER_READY_FILE": str(ready)}
+        # Its parent here watches it; two systems on one machine would want one port.
+        own = {"WORKER_HEALTH_PORT": "0", "WORKER_GRACE_SECONDS": f"{self._grace:g}", **shared}
+        own["WORKER_READY_FILE"] = str(ready)
         command = _docfleet("worker", worker)
         return self._start(ChildSpec(worker.value, command, own, ready.exists, _WORKERS_STOP, self._grace))
 

@@ -28,7 +28,7 @@ class JsonPickler:
     @staticmethod
     def dumps(value: Any, _protocol: int | None = None) -> bytes:
         """``value`` as UTF-8. Raises ``TypeError`` for what is not JSON."""
-        return dumps(value).encode()
+        return bytes(dumps(value).encode())
 
     @staticmethod
     def loads(payload: bytes) -> Any:

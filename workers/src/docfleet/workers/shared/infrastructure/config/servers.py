@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis
 import structlog
@@ -38,11 +38,11 @@ def plain_redis_url(url: str) -> str | None:
     """A URL as Celery and kombu write it for redis-py; None for another server, and for Sentinel, whose master
     is not known before it is asked."""
     parts = urlsplit(url)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    query = dict(parse_qsl(parts.query))
     if parts.scheme in {"redis+socket", "unix"}:
         database = query.get("virtual_host", query.get("db", "0")).strip("/")
-        kept = {name: query[name] for name in ("password", "username") if name in query}
-        return f"unix://{parts.netloc}{parts.path}?{urlencode({'db': database, **kept})}"
+        kept = {"db": database} | {name: query[name] for name in ("password", "username") if name in query}
+        return f"unix://{parts.netloc}{parts.path}?{urlencode(kept)}"
     if parts.scheme not in {"redis", "rediss"}:
         return None
     query = {name: value for name, value in query.items() if name.startswith("ssl_")}
@@ -54,7 +54,8 @@ def plain_redis_url(url: str) -> str | None:
 def _check_eviction(name: str, url: str) -> bool:
     server = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
     try:
-        policy = server.config_get("maxmemory-policy").get("maxmemory-policy", KEEPS_EVERYTHING)
+        told: dict[str, str] = server.config_get("maxmemory-policy")  # type: ignore[assignment]  # it is not async
+        policy = told.get("maxmemory-policy", KEEPS_EVERYTHING)
     except redis.ResponseError as error:
         log.warning("redis.policy_unknown", setting=name, reason=str(error), remedy=_remedy(name))
         return True

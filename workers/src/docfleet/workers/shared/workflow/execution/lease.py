@@ -19,6 +19,7 @@ import structlog
 from docfleet.core.errors import DocfleetError, Fenced
 from docfleet.core.execution import FileClaim, Lease, RenewRequest
 from docfleet.workers.shared.clients.file_client import FileClient
+from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
 from docfleet.workers.shared.infrastructure.process.stopping import stops_told, was_told
 
 log = structlog.get_logger()
@@ -101,15 +102,22 @@ class LeaseKeeper:
                 self._held.pop(file_execution_id, None)
 
     def is_lost(self, file_execution_id: str) -> bool:
-        """True when the file is certainly not ours any more; a lease that is late may still be renewed."""
+        """True when nothing more is to be done for the file: it is certainly not ours any more (a lease that is late
+        may still be renewed), its execution is stopped, or this worker has no time for it."""
+        return self.stopped or out_of_grace() or not self.is_held(file_execution_id)
+
+    def is_held(self, file_execution_id: str) -> bool:
+        """True while there is a lease to renew or to give back."""
         with self._lock:
-            return self.stopped or file_execution_id not in self._held
+            return file_execution_id in self._held
 
     def require(self, file_execution_id: str, *, begun: bool = False) -> None:
         """Raise ``Fenced`` unless the file is certainly still ours. Asked right before each try of a delivery; once
         one has ``begun``, nobody knows what it did, and a stop does not keep it from coming to its end."""
         with self._lock:
             held = self._held.get(file_execution_id)
+        if out_of_grace() and not begun:
+            raise Fenced(f"this worker ends and hands file execution {file_execution_id} back")
         if self.stopped and not begun:
             raise Fenced(f"the execution of file execution {file_execution_id} is being stopped")
         if held is None or time.monotonic() - held[1] >= self.lease_seconds:
