@@ -2,6 +2,7 @@
 
 BIN := .venv/bin
 STAMP := .venv/.setup-done
+CELERY_55 := .venv-celery-5.5
 
 # A `uv` on PATH may be a shim that refuses in this folder: it counts only when it runs.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv-uv/bin/uv)
@@ -13,10 +14,10 @@ export UV_PYTHON_DOWNLOADS := never
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint fmt types imports check services-test acceptance faults mutants bench lock clean
+.PHONY: help setup demo dev test test-celery-5.5 lint fmt types imports check services-test acceptance faults mutants bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with everything in it (instant when nothing changed)
 
@@ -49,6 +50,12 @@ faults: setup ## Run the fault suite: real servers, kill -9 at named points (SHO
 
 mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME ..." for some of them)
 	$(BIN)/python -P tests/faults/mutations.py $(MUTANTS)
+
+test-celery-5.5: setup ## Run unit and acceptance tests with Celery 5.5.3 and the kombu and redis it asks for
+	UV_PROJECT_ENVIRONMENT=$(CELERY_55) $(UV) sync --all-packages --quiet
+	$(UV) pip install --no-config --quiet --python $(CELERY_55)/bin/python 'celery[redis]==5.5.3'
+	$(CELERY_55)/bin/python -c 'import celery; assert celery.__version__ == "5.5.3", celery.__version__'
+	$(CELERY_55)/bin/pytest tests/unit tests/acceptance $(TESTS)
 
 lint: setup ## Check style
 	$(BIN)/ruff check .

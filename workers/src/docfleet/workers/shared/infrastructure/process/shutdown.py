@@ -38,6 +38,7 @@ def watch_shutdown() -> None:
     """Called in the parent before it forks: a byte that its children share."""
     global _told
     _told = mmap.mmap(-1, 1)
+    signals.worker_shutting_down.connect(_tell, weak=False)
 
 
 def shutting_down() -> bool:
@@ -56,6 +57,11 @@ def steps(grace: float) -> tuple[float, float]:
     return hand_back, max(grace - LEAVE_SECONDS, 0.8 * grace) - hand_back
 
 
+def _tell(**_: Any) -> None:
+    if _told is not None and _told[0] == _RUNNING:
+        _told[0] = _LEAVING
+
+
 class GracefulShutdown:
     """In the parent of the pool: leads a ``worker`` (Celery's) through the steps. Signal handlers and a timer of the
     kernel do it, because the parent's only thread waits for the children meanwhile."""
@@ -63,6 +69,7 @@ class GracefulShutdown:
     def __init__(self, worker: Any, grace: float) -> None:
         self._worker = worker
         self._to_hand_back, self._to_leave = steps(grace)
+        self._begun = False
 
     def install(self) -> None:
         """Before the worker starts."""
@@ -72,13 +79,17 @@ class GracefulShutdown:
         signals.worker_ready.connect(lambda **_: signal.signal(signal.SIGQUIT, self._hand_back_now), weak=False)
 
     def _begin(self, **_: Any) -> None:
-        if _told is not None and _told[0] == _RUNNING:
-            _told[0] = _LEAVING
+        if not self._begun:
+            self._begun = True
             signal.setitimer(signal.ITIMER_REAL, self._to_hand_back)
 
     def _hand_back_now(self, *_: Any) -> None:
-        state.should_stop = os.EX_OK
-        self._next()
+        if not out_of_grace():
+            signals.worker_shutting_down.send(
+                sender=self._worker.hostname, sig="SIGQUIT", how="Warm", exitcode=os.EX_OK
+            )
+            state.should_stop = os.EX_OK
+            self._next()
 
     def _next(self, *_: Any) -> None:
         if _told is None:
