@@ -100,10 +100,13 @@ class Fleet:
         """The environment of the processes."""
         return self.system.shared
 
-    def run(self, source: Path, tools: list[dict[str, Any]]) -> Done:
-        """One execution over ``source`` into a new SQLite file. Raises ``RuntimeError`` when it takes too long."""
+    def begin(self, source: Path, tools: list[dict[str, Any]]) -> str:
+        """Start an execution over ``source`` into a new SQLite file; its id."""
+        return self.client.create_execution(self._workflow(source, tools), use_file_history=False)
+
+    def _workflow(self, source: Path, tools: list[dict[str, Any]]) -> str:
         self._count += 1
-        workflow = self.client.put_workflow(
+        return self.client.put_workflow(
             {
                 "name": f"bench-{self._count}",
                 "use_file_history": False,
@@ -123,6 +126,10 @@ class Fleet:
                 },
             }
         )
+
+    def run(self, source: Path, tools: list[dict[str, Any]]) -> Done:
+        """One execution to its end. Raises ``RuntimeError`` when it takes too long."""
+        workflow = self._workflow(source, tools)
         roots = list(self.system.pids().values())
         cpu = cpu_seconds(roots) + own_cpu_seconds()
         execution_id = self.client.create_execution(workflow, use_file_history=False)

@@ -138,6 +138,23 @@ def test_a_killed_worker_is_waited_for_until_its_lease_runs_out(fleet: Fleet, tm
     run.assert_cleaned()
 
 
+def test_a_stop_while_the_source_is_listed_lets_nothing_begin(fleet: Fleet, tmp_path: Path) -> None:
+    source = fill(tmp_path / "in", {f"{n:04}.txt": "document" for n in range(600)})
+    run = fleet.begin(source, connector="paused")
+    until(lambda: (tmp_path / "listing").exists(), what="the listing did not begin")
+    stop = fleet.client.stop_execution(run.id)
+    assert (stop.outcome, stop.counts.get("STOPPED")) == ("stopped", 500), "the first page is registered"
+    (tmp_path / "open").touch()
+    until(lambda: _is_refused(fleet, run.id), what="the orchestrator was not told")
+    assert run.state.counts["STOPPED"] == 500 and delivered(run) == set()
+
+
+def _is_refused(fleet: Fleet, execution_id: str) -> bool:
+    """Whether the orchestration ended without a batch."""
+    lines = fleet.log("general").splitlines()
+    return any(execution_id in line and "async_execute_bin" in line and "skipped" in line for line in lines)
+
+
 def test_the_command_stops_and_says_what_became_of_it(fleet: Fleet, tmp_path: Path) -> None:
     stage = Stage(tmp_path / "stage")
     run = fleet.begin(fill(tmp_path / "in", {f"{n}.txt": "wait here" for n in range(5)}), stage.tool)

@@ -130,6 +130,16 @@ def test_a_lost_worker_is_waited_for_until_its_lease_runs_out(fresh_api: Any) ->
     assert fresh_api.recorder.sent[-1][0] == "process_batch_callback", "nobody cleans up"
 
 
+def test_a_lost_process_ends_what_was_waiting_for_it(api: Any) -> None:
+    run = api.run().ready(2)
+    held = run.take(1, owner="node/1")
+    stop(run)
+    api.post("/internal/v1/workers/lost-process/", {"owner": "node/1", "execution_id": run.id})
+    assert run.status == "STOPPED"
+    unknown = next(file for file in run.files() if file["file_execution_id"] == held[0]["file_execution_id"])
+    assert "may have been delivered" in unknown["error"]
+
+
 def test_the_owner_of_dead_workers_need_not_wait(api: Any) -> None:
     run = api.run().ready(2)
     run.take(1)

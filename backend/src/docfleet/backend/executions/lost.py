@@ -22,6 +22,7 @@ from docfleet.core.status import ExecutionStatus
 
 log = structlog.get_logger(__name__)
 
+RAN_OUT_AT = 1.0
 DUE = 0.0
 """``executions.redispatched_at`` of an execution whose next sweep sends its work again without waiting."""
 
@@ -34,9 +35,11 @@ def record(connection: Connection, organization_id: str, lost: LostProcess, cap:
     if not lost.owner:
         raise InvalidInput("owner must not be empty")
     execution = repository.lock_execution(connection, organization_id, lost.execution_id)
-    held = _free(connection, lost)
+    held = _free(connection, lost, execution.stop_requested_at)
     struck = lost.file_execution_id in held
-    if lost.orchestration and execution.dispatched_at is None and not repository.is_final(execution):
+    if execution.stop_requested_at is not None:
+        finalize.when_done(connection, execution)
+    elif lost.orchestration and execution.dispatched_at is None and not repository.is_final(execution):
         struck = True
         _strike_orchestration(connection, execution, cap)
     else:
@@ -52,7 +55,7 @@ def record(connection: Connection, organization_id: str, lost: LostProcess, cap:
     return LostProcessResponse(freed=len(held), struck=struck)
 
 
-def _free(connection: Connection, lost: LostProcess) -> list[str]:
+def _free(connection: Connection, lost: LostProcess, stop_requested_at: float | None) -> list[str]:
     held = list(
         connection.scalars(
             select(files.c.id)
@@ -61,7 +64,9 @@ def _free(connection: Connection, lost: LostProcess) -> list[str]:
             .with_for_update()
         )
     )
-    free: dict[str, Any] = {"lease_until": 0.0, "owner": None, "redispatched_at": None}
+    # A lease that ran out, not one that was given back: what is to stop says so of a file nobody knows the fate of.
+    until = 0.0 if stop_requested_at is None else RAN_OUT_AT
+    free: dict[str, Any] = {"lease_until": until, "owner": None, "redispatched_at": None}
     if lost.file_execution_id is None:
         free["losses"] = files.c.losses + 1
     for part in chunks(held):

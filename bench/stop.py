@@ -1,0 +1,60 @@
+"""How long a stop takes while tools run and many files wait: from the call to "nothing is delivered any more"."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+from statistics import median
+
+from bench.figures import Figure, Report
+from bench.fleet import Fleet, small_files
+from docfleet.core.settings import environment
+
+HERE = Path(__file__).resolve().parent
+SLOTS = 4
+QUEUED = 1000
+START_SECONDS = 60.0
+
+
+def measure(*, short: bool) -> Report:
+    """Each stop is of an execution of its own; the leases have the product's length, so renewals play no part."""
+    rounds, files = (5, 200) if short else (20, QUEUED + SLOTS)
+    slots = str(SLOTS)
+    # The folder above is where the tool's module is found.
+    path = os.pathsep.join(filter(None, (str(HERE.parent), environment().get("PYTHONPATH"))))
+    with Fleet(
+        FILE_PROCESSING_CONCURRENCY=slots,
+        RUNNER_CONCURRENCY=slots,
+        PYTHONPATH=path,
+        TOOL_REGISTRY_CONFIG_PATH=str(HERE / "sleeper" / "registry"),
+    ) as fleet:
+        source = small_files(fleet.folder / "in", files)
+        millis = [_stop(fleet, source, fleet.folder / f"stage-{number}", files) for number in range(rounds)]
+    p95 = sorted(millis)[math.ceil(0.95 * rounds) - 1]
+    note = f"of {rounds} stops with {SLOTS} files running and {files - SLOTS} queued"
+    return Report(
+        [
+            Figure("stop_p95_ms", p95, "ms", at_most=2000, note=note),
+            Figure("stop_median_ms", median(millis), "ms", note=note),
+        ]
+    )
+
+
+def _stop(fleet: Fleet, source: Path, stage: Path, files: int) -> float:
+    """Milliseconds of one stop. Raises ``RuntimeError`` when it was none."""
+    stage.mkdir()
+    execution_id = fleet.begin(source, [{"tool": "sleeper", "settings": {"stage": str(stage)}}])
+    deadline = time.monotonic() + START_SECONDS
+    while len(list(stage.iterdir())) < SLOTS:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"only {len(list(stage.iterdir()))} of {SLOTS} tools started")
+        time.sleep(0.02)
+    began = time.monotonic()
+    stop = fleet.client.stop_execution(execution_id, wait=10)
+    millis = 1000 * (time.monotonic() - began)
+    if stop.outcome != "stopped" or stop.counts.get("STOPPED") != files:
+        raise RuntimeError(f"{stop.outcome}: {json.dumps(stop.counts)} of {files} files")
+    return millis
