@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.figures import Figure, Report
 from bench.fleet import NO_OP, Fleet, expect_all_completed, small_files
 
-SMALL = 400
-"""Every batch fills pages of claims, as it does in a large execution."""
+SMALL = 600
+"""Every batch fills pages of claims, and the listing more than one, as in a large execution: the calls are the same."""
 LARGE = 1000
 CALLBACK_SECONDS = 30.0
 

@@ -55,6 +55,6 @@ def test_a_claim_brings_the_context_when_it_is_asked_for(api: Any) -> None:
     # The claim leaves defaults out.
     for part in ("source_config", "destination_config", "organization_context", "workflow_definition"):
         assert given[part].items() <= asked[part].items()
-    api.post(f"/api/v1/executions/{run.id}/stop")
+    run.finalize(error="the source broke")
     late = run.claim(with_context=True)
-    assert late["stop"] and late["context"]["execution"]["status"] == "STOPPED"
+    assert late["stop"] and late["context"]["execution"]["status"] == "ERROR"
