@@ -14,20 +14,32 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from celery import signals
+from celery import Celery, signals
+from celery.worker import state
 
 from docfleet.connectors.registry import connector_class
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import WorkerType
 from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
-from docfleet.workers.shared.infrastructure.config.registry import WORKERS
+from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
+from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.logging.setup import configure_logging
+from docfleet.workers.shared.infrastructure.process.beat import keep_beat
+from docfleet.workers.shared.infrastructure.process.current import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
+from docfleet.workers.shared.infrastructure.process.health import HealthProcess, Limits
+from docfleet.workers.shared.infrastructure.process.heartbeat import HeartbeatKeeper
+from docfleet.workers.shared.infrastructure.process.lost import WatchingPool
 from docfleet.workers.shared.infrastructure.process.runtime import load_settings
-from docfleet.workers.shared.infrastructure.process.shutdown import watch_shutdown
+from docfleet.workers.shared.infrastructure.process.shutdown import GracefulShutdown, watch_shutdown
+from docfleet.workers.shared.infrastructure.process.stopping import watch_stops
+from docfleet.workers.shared.infrastructure.process.vitals import Vitals, keep_vitals
 
 log = structlog.get_logger()
+
+WRONG_CONFIGURATION = 2
+"""The exit code of a process that refuses its settings."""
 
 
 def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
@@ -42,30 +54,77 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
         raise ConfigurationError(f"worker {worker_type.value} is not part of this version yet")
     settings = load_settings(worker_type)
     configure_logging(settings.log_level, settings.log_format)
+    if not check_servers(settings):
+        signals.worker_ready.connect(_CheckAgain(settings), weak=False)
     app = WorkerBuilder.build_celery_app(worker_type, settings)
+    slots = concurrency or settings.concurrency(spec)
+    health = _health(app, spec, settings, slots)
+    app.steps["worker"].add(HeartbeatKeeper)
+    if spec.beat:
+        keep_beat(app)
     install_signals()
     watch_shutdown()
+    watch_files()
+    watch_stops()
     signals.setup_logging.connect(_keep_our_logging, weak=False)
     signals.worker_ready.connect(_ReadyFile(settings), weak=False)
+    pool = settings.celery_pool_type or spec.pool
     # Not ``app.worker_main``: the ``celery`` command imports an interactive shell, 0.3 s and 15 MB for nothing.
     worker = app.Worker(
         hostname=f"{worker_type.value}-{uuid.uuid4().hex[:8]}@{socket.gethostname()}",
         queues=[queue.value for queue in spec.queues],
-        pool=settings.celery_pool_type or spec.pool,
-        concurrency=concurrency or settings.concurrency(spec),
+        pool=WatchingPool if pool == "prefork" else pool,
+        concurrency=slots,
+        beat=spec.beat,
         without_gossip=True,
         without_mingle=True,
         loglevel=settings.log_level,
     )
     for connector in spec.preload:
         connector_class(connector)
+    GracefulShutdown(worker, settings.worker_grace_seconds).install()
     freeze_before_fork()
-    worker.start()
+    if health is None:
+        worker.start()
+    else:
+        health.start()
+        try:
+            worker.start()
+        finally:
+            health.stop()
     return int(worker.exitcode or 0)
+
+
+def _health(app: Celery, spec: WorkerSpec, settings: WorkerSettings, slots: int) -> HealthProcess | None:
+    """The process that answers probes, where one is wanted; its port is taken."""
+    port = settings.health_port(spec)
+    if not port:
+        return None
+    vitals = Vitals([task.value for task in spec.tasks], slots)
+    keep_vitals(app, vitals)
+    limits = Limits(
+        settings.worker_health_stale_seconds, settings.worker_health_broker_seconds, settings.worker_grace_seconds
+    )
+    setting = f"{spec.type.value.upper()}_HEALTH_PORT"
+    return HealthProcess(settings.worker_health_host, port, spec.type.value, vitals, limits, setting)
 
 
 def _keep_our_logging(**_: Any) -> None:
     """Celery leaves logging alone when somebody listens to this signal."""
+
+
+class _CheckAgain:
+    """Asks a server that was not there at the start, and ends the worker as the refusal would have."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, **_: Any) -> None:
+        try:
+            check_servers(self._settings)
+        except ConfigurationError as error:
+            log.error("worker.refused", error=error.message)
+            state.should_stop = WRONG_CONFIGURATION
 
 
 class _ReadyFile:

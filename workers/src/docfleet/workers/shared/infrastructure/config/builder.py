@@ -7,7 +7,7 @@ from typing import Any
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
-from docfleet.core.names import QueueName, WorkerType
+from docfleet.core.names import QueueName, TaskName, WorkerType
 from docfleet.workers.shared.infrastructure.config.limits import on_redis, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from docfleet.workers.shared.infrastructure.config.results import JsonLoader
@@ -74,7 +74,15 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_transport_options": transport_options(settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
+        "beat_scheduler": "celery.beat:Scheduler",  # in memory: what is due is due by the clock alone
+        "beat_schedule": ticks(settings.sweep_interval_seconds) if spec.beat else {},
     }
+
+
+def ticks(sweep_interval: float) -> dict[str, Any]:
+    """What beat sends, every so many seconds. A tick that nobody took before the next one is gone."""
+    options = {"queue": QueueName.SCHEDULER.value, "expires": sweep_interval}
+    return {"sweep": {"task": TaskName.SWEEP.value, "schedule": sweep_interval, "options": options}}
 
 
 def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any]:

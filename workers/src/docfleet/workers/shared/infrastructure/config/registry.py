@@ -12,6 +12,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     ``implemented`` is false for the types whose package does not exist yet. ``preload`` names connectors whose
     modules the parent imports before it forks: their pages are shared, while a child's own import is private to it.
+    ``beat`` has Celery beat run inside it.
     """
 
     type: WorkerType
@@ -24,6 +25,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     soft_time_limit: int = 3300
     implemented: bool = True
     preload: tuple[str, ...] = ()
+    beat: bool = False
 
     @property
     def tasks_module(self) -> str:
@@ -95,9 +97,10 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         WorkerSpec(
             type=WorkerType.SCHEDULER,
             queues=(QueueName.SCHEDULER,),
-            tasks=(TaskName.EXECUTE_PIPELINE_TASK, TaskName.EXECUTE_PIPELINE_TASK_V2, TaskName.SWEEP),
+            tasks=(TaskName.SWEEP,),
             health_port=8087,
-            implemented=False,
+            concurrency=1,
+            beat=True,
         ),
     )
 }

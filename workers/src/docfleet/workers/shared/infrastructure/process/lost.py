@@ -58,7 +58,7 @@ class WatchedRequest(Request):  # type: ignore[misc]
         return super().on_timeout(soft, timeout)
 
     def tell_lost(self, cause: str) -> None:
-        """Tell the backend that this task's child is dead. One that ended with its worker is not held against a file."""
+        """Tell the backend that the child is dead. One that ended with its worker is held against no file."""
         about = execution_of(self.task_name, self.args, self.kwargs)
         if about is None or self.worker_pid is None:
             return

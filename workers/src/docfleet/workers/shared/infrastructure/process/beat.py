@@ -1,0 +1,47 @@
+"""Celery beat inside a worker: a process of its own that must neither outlive the worker nor die unseen."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import structlog
+from celery import Celery, bootsteps, platforms, signals
+from celery.worker import state
+
+log = structlog.get_logger()
+
+CHECK_SECONDS = 5.0
+BEAT_DIED = 70
+"""The exit code of a worker whose beat died: whoever supervises it starts both anew."""
+
+
+class BeatWatch(bootsteps.StartStopStep):  # type: ignore[misc]
+    """A step of the consumer, because the timer forgets everything when the connection to the broker is lost."""
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, parent: Any) -> None:
+        """Begin to look after it."""
+        parent.timer.call_repeatedly(CHECK_SECONDS, check_beat, (parent.controller,))
+
+
+def keep_beat(app: Celery) -> None:
+    """Called in the parent before beat is forked."""
+    app.steps["consumer"].add(BeatWatch)
+    signals.beat_embedded_init.connect(_die_with_parent, weak=False)
+
+
+def check_beat(worker: Any) -> None:
+    """End the ``worker`` when its beat is dead: without it nothing is swept, and nobody would notice."""
+    beat = worker.beat
+    if beat is not None and not beat.is_alive() and state.should_stop in (None, False):
+        log.error("beat.died", exit_code=beat.exitcode)
+        state.should_stop = BEAT_DIED
+
+
+def _die_with_parent(**_: Any) -> None:
+    platforms.set_pdeathsig("SIGKILL")
+    if os.getppid() == 1:
+        os._exit(1)
+    log.info("beat.started", pid=os.getpid())
