@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -146,6 +149,7 @@ class FaultRun:
         assert set(errors) <= failed and set(errors.values()) <= {1}, f"I3: error rows {errors}"
         self._check_finalized_once(files)
         self._check_nothing_is_left()
+        self._check_verify(len(done), len(errors))
         self.ended = self._fixed()
         return self
 
@@ -194,6 +198,17 @@ class FaultRun:
             DEADLINE_SECONDS + 30,
             what=f"I9: working files of {self.id} were left behind",
         )
+
+    def _check_verify(self, delivered: int, error_rows: int) -> None:
+        """``docfleet verify`` reads the destination again, and has nothing to say."""
+        addresses = self.world.addresses
+        address = ("--url", addresses.backend_url, "--key", addresses.key)
+        command = [sys.executable, "-P", "-m", "docfleet.cli.main", "verify", self.id, "--json", *address]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert answer.returncode == 0, f"I3: not clean: {answer.stdout}{answer.stderr}"
+        found = json.loads(answer.stdout)
+        assert (found["delivered_once"], found["not_compared"]) == (delivered, 0), found
+        assert found["error_rows"] == error_rows or self.destination == "api", found
 
     def poll(self) -> Any:
         """What the API answers about it."""
