@@ -61,6 +61,10 @@ class Process:
         """False when the leader has ended."""
         return self.process is not None and self.process.poll() is None
 
+    def log_tail(self) -> str:
+        """The end of what it wrote."""
+        return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
+
     def start(self) -> None:
         """Start it; does not wait until it answers."""
         self.bury()
@@ -125,8 +129,9 @@ class Server:
                 return
             except (OSError, psycopg.OperationalError) as error:
                 if not self.process.runs or time.monotonic() > deadline:
-                    log = self.process.log.read_text(errors="replace")[-2000:]
-                    raise RuntimeError(f"{self.process.name} does not answer ({error}):\n{log}") from None
+                    raise RuntimeError(
+                        f"{self.process.name} does not answer ({error}):\n{self.process.log_tail()}"
+                    ) from None
                 time.sleep(0.05)
 
     def kill(self) -> None:

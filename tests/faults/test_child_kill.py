@@ -1,20 +1,26 @@
-"""T01: a pool child is killed at each point of its work; T02: a file that kills its process each time."""
+"""T01: a pool child is killed at each point of its work. T02: a file that kills its process each time."""
 
 from __future__ import annotations
 
 import pytest
+from fault_run import DEADLINE_SECONDS
+from fleet import Stage
 from world import World
+
+from docfleet.core.names import WorkerType
 
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")
+ATTEMPTS = 3
+"""MAX_FILE_ATTEMPTS, its default."""
 POINTS = (
     "batch.claim.before",
     "batch.claimed",
     "file.fetched",
     "tool.before",
-    "tool.done",
+    pytest.param("tool.done", marks=pytest.mark.short),
     "delivery.before",
-    "delivery.written",
+    pytest.param("delivery.written", marks=pytest.mark.short),
     "report.before",
     "report.sent",
     "batch.returned",
@@ -22,8 +28,55 @@ POINTS = (
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_child_dies(world: World, point: str) -> None:
+def test_t01_a_child_dies(world: World, point: str) -> None:
     world.arm(f"{point}=kill@1")
     run = world.begin(FILES)
     world.await_met(point)
     run.check(COMPLETED)
+
+
+@pytest.mark.parametrize("destination", ["postgres", "files", "api"])
+def test_t01_a_child_dies_between_delivery_and_report(world: World, destination: str) -> None:
+    world.arm("delivery.written=kill@3")
+    run = world.begin(FILES, destination=destination)
+    world.await_met("delivery.written")
+    run.check(COMPLETED)
+
+
+def test_t01_a_child_dies_while_the_tool_runs(world: World) -> None:
+    stage = Stage(world.folder / f"stage-{len(world.runs)}")
+    run = world.begin({**FILES, "slow.txt": "wait"}, tool=stage.tool)
+    stage.await_starts(1)
+    for pid in world.members["file_processing"].children():
+        world.kill_process(pid)
+    stage.open()
+    run.check({**COMPLETED, "slow.txt": "COMPLETED"})
+
+
+@pytest.mark.short
+def test_t02_a_file_that_kills_its_process_ends_alone(world: World) -> None:
+    """Its neighbours are delivered, and none of them is blamed."""
+    world.arm("tool.before(poison.txt)=kill")
+    run = world.begin({**FILES, "poison.txt": "poison"})
+    run.check({**COMPLETED, "poison.txt": "ERROR"}, wait=ATTEMPTS * DEADLINE_SECONDS + 30)
+    assert len(world.met("tool.before")) == ATTEMPTS
+    assert run.file("poison.txt")["strikes"] == ATTEMPTS
+    assert {row["strikes"] for row in run.files() if row["file_name"] != "poison.txt"} == {0}
+    assert "worker" in run.file("poison.txt")["error"] or "process" in run.file("poison.txt")["error"]
+
+
+def test_t02_only_poison(world: World) -> None:
+    world.arm("tool.before=kill")
+    run = world.begin({"a.txt": "poison", "b.txt": "poison"})
+    run.check(dict.fromkeys(("a.txt", "b.txt"), "ERROR"), wait=2 * ATTEMPTS * DEADLINE_SECONDS + 30)
+    assert len(world.met("tool.before")) == 2 * ATTEMPTS
+
+
+def test_t02_a_lost_worker_is_not_the_files_fault(world: World) -> None:
+    """More whole workers are lost over a file than processes it may kill."""
+    world.arm(f"tool.before(unlucky.txt)=kill_group@1-{ATTEMPTS + 1}")
+    run = world.begin({**FILES, "unlucky.txt": "innocent"})
+    run.check({**COMPLETED, "unlucky.txt": "COMPLETED"}, wait=(ATTEMPTS + 1) * (DEADLINE_SECONDS + 10) + 30)
+    assert len(world.met("tool.before")) == ATTEMPTS + 1
+    assert run.file("unlucky.txt")["strikes"] == 0
+    assert world.members[WorkerType.FILE_PROCESSING.value].process.starts > ATTEMPTS

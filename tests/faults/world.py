@@ -19,12 +19,13 @@ import threading
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import kombu
+import redis
 import sqlalchemy as sa
 from fault_run import TABLE, FaultRun
 from fleet import HERE as ACCEPTANCE
@@ -49,6 +50,7 @@ WORKERS = {
     WorkerType.CALLBACK: 1,
 }
 CHILDREN = 2
+START_LIMIT = 3
 _PERIOD = 0.05
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -239,11 +241,15 @@ class World:
         """Return when these members (default: all that are wanted) serve."""
         members = [self.members[name] for name in names] or [each for each in self.members.values() if each.wanted]
         for member in members:
-            until(
-                lambda member=member: member.process.runs and member.ready(),
-                seconds,
-                what=f"{member.process.name} does not start: see {member.process.log}",
-            )
+            starts = member.process.starts
+
+            def serves(member: Member = member, starts: int = starts) -> bool:
+                # One that dies again and again while nothing is done to it will never serve.
+                if member.process.starts > starts + START_LIMIT:
+                    raise RuntimeError(f"{member.process.name} does not start:\n{member.process.log_tail()}")
+                return member.process.runs and member.ready()
+
+            until(serves, seconds, what=f"{member.process.name} does not start:\n{member.process.log_tail()}")
 
     def _url_answers(self, url: str) -> Callable[[], bool]:
         def answers() -> bool:
@@ -346,6 +352,12 @@ class World:
         os.kill(victim, signal.SIGKILL)
         return victim
 
+    @staticmethod
+    def kill_process(pid: int) -> None:
+        """SIGKILL of one process; harmless where it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
     def rest(self, *names: str, seconds: float = 0.0) -> None:
         """These members end and are not started again until ``wake``."""
         for name in names:
@@ -366,6 +378,8 @@ class World:
 
     def queued(self, queue: QueueName) -> int:
         """Messages in a queue that nobody has taken."""
+        if self.leg == "redis":
+            return int(self.command("LLEN", queue.value))
         with self.channel() as channel:
             return int(_queue(queue)(channel).queue_declare(passive=True).message_count)
 
@@ -377,6 +391,19 @@ class World:
             for _ in range(copies):
                 self.publish(channel, queue, message.body, message)
             message.requeue()
+
+    def replace(self, queue: QueueName, body: bytes) -> None:
+        """The first message of a queue has another body from now on."""
+        with self.channel() as channel:
+            message = _queue(queue)(channel).get()
+            assert message is not None, f"queue {queue.value} is empty"
+            self.publish(channel, queue, body, message)
+            message.ack()
+
+    def command(self, *words: str) -> Any:
+        """One command to the Redis of the broker."""
+        with redis.Redis(port=self.valkey.port) as client:
+            return client.execute_command(*words)
 
     @staticmethod
     def publish(channel: Any, queue: QueueName, body: Any, like: Any = None, **changed: Any) -> None:

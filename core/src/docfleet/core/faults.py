@@ -51,7 +51,7 @@ class FaultSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One armed fault. ``subject`` None meets every subject; of its hits it meets ``first`` to ``last``, None is all."""
+    """One armed fault: of the hits of ``subject`` (None: any) it meets ``first`` to ``last`` (None: all from there)."""
 
     point: str
     action: str
