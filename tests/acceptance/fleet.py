@@ -67,7 +67,10 @@ class Fleet:
             **plain_environment(),
             **SETTINGS,
             "TOOL_REGISTRY_CONFIG_PATH": str(folder / "registry"),
-            "PYTHONPATH": os.pathsep.join((str(HERE), str(_plugin(folder / "plugins")))),
+            # Another tree of sources that this process was given comes first: its processes run that too.
+            "PYTHONPATH": os.pathsep.join(
+                (*filter(None, [os.environ.get("PYTHONPATH")]), str(HERE), str(_plugin(folder / "plugins")))
+            ),
             **(settings or {}),
         }
         with (folder / "dev.log").open("wb") as log:

@@ -8,19 +8,23 @@ import time
 import uuid
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from celery.worker.control import Panel
 
-from docfleet.core.errors import Fenced, NotFound
+from docfleet.core.errors import DestinationUnavailable, Fenced, NotFound
 from docfleet.core.execution import FileClaim, RenewRequest, RenewResponse, ReportRequest, ReportResponse
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import STOP_EXECUTION
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 from docfleet.workers.shared.infrastructure.process import stopping
+from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery
 from docfleet.workers.shared.workflow.execution.batch import BatchRun, ClaimResponse
+from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 LONG = 3600.0
@@ -141,6 +145,9 @@ class Files:
         self.leases, self.at, self.delivered = leases, at, delivered
         self.begun: list[str] = []
 
+    def reported(self, outcomes: list[FileOutcome]) -> None:
+        """Nothing is kept of them."""
+
     def process(self, claim: FileClaim) -> FileOutcome | None:
         self.begun.append(claim.file_execution_id)
         if claim.file_execution_id == self.at:
@@ -166,3 +173,38 @@ def test_a_stopped_batch_reports_what_is_delivered_and_gives_the_rest_back_in_on
     assert [outcome.file_execution_id for outcome in report.outcomes] == reported
     given_back = {lease.file_execution_id for lease in report.release}
     assert given_back == {"a", "b", "c", "d"} - set(reported) and leases.held() == []
+
+
+class LostAnswer:
+    """A sink's double: the first delivery may have come through, and while it was under way a stop came."""
+
+    def __init__(self, leases: LeaseKeeper) -> None:
+        self.leases = leases
+        self.tries = 0
+
+    def deliver(self, delivery: Delivery) -> Delivered:
+        self.tries += 1
+        if self.tries == 1:
+            self.leases.stop()
+            raise DestinationUnavailable("the connection was lost while the row was committed")
+        return Delivered()
+
+
+def test_a_delivery_whose_answer_was_lost_is_tried_again_in_spite_of_a_stop(tmp_path: Path) -> None:
+    leases = LeaseKeeper(Backend(), "e", "me", 60.0)  # type: ignore[arg-type]
+    leases.add(claims("a", "b"), time.monotonic())
+    file_run = FileRun(None, None, None, leases)  # type: ignore[arg-type]
+    sink = file_run._sink = LostAnswer(leases)
+    delivery = Delivery(
+        execution_id="e",
+        file_execution_id="a",
+        attempt=1,
+        require=lambda: None,
+        file=claims("a")[0].file,
+        folder=tmp_path,
+    )
+    file_run._deliver(delivery)
+    assert sink.tries == 2, "nobody knows whether the file was delivered"
+    with pytest.raises(Fenced):
+        file_run._deliver(msgspec.structs.replace(delivery, file_execution_id="b"))
+    assert sink.tries == 2

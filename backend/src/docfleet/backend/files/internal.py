@@ -42,8 +42,8 @@ def create_file(
         )
         row = connection.execute(select(files).where(*mine)).one_or_none()
         if row is None:
-            if repository.is_final(execution):
-                raise AlreadyFinal("the execution is final: it takes no more files")
+            if repository.is_ending(execution):
+                raise AlreadyFinal("the execution is final, or being stopped: it takes no more files")
             number = execution.total_files + 1
             now = connection.scalar(select(db_now()))
             connection.execute(insert(files).values(register.row_of(execution, file, number, now)))
