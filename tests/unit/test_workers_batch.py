@@ -50,6 +50,7 @@ class Files:
     def __init__(self, slow: str = "") -> None:
         self.slow = slow
         self.begun: list[str] = []
+        self.done: list[str] = []
 
     def process(self, claim: FileClaim) -> FileOutcome:
         self.begun.append(claim.file_execution_id)
@@ -58,6 +59,9 @@ class Files:
         return FileOutcome(
             file_execution_id=claim.file_execution_id, attempt=claim.attempt, status=ExecutionStatus.COMPLETED
         )
+
+    def reported(self, outcomes: list[FileOutcome]) -> None:
+        self.done += [outcome.file_execution_id for outcome in outcomes]
 
 
 def batch_run(backend: Any, files: Any, has_to_leave: Any) -> tuple[BatchRun, LeaseKeeper]:
@@ -77,7 +81,7 @@ def test_told_to_leave_it_ends_after_the_file_it_is_at_and_gives_the_rest_back()
     backend, files = Backend(), Files()
     run, leases = batch_run(backend, files, lambda: len(files.begun) >= 3)
     result = run.run(*first_claim(backend, leases))
-    assert files.begun == backend.reported == ["f1", "f2", "f3"]
+    assert files.begun == backend.reported == files.done == ["f1", "f2", "f3"]
     assert backend.released == ["f4"] and leases.held() == []
     assert run.unfinished and result.successful_files == 3 and not result.errors
 

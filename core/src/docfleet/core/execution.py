@@ -21,7 +21,8 @@ from docfleet.core.status import EmptyReason, ExecutionStatus
 
 
 class ExecutionInfo(Wire):
-    """The execution's row. Times are ISO 8601 in UTC."""
+    """The execution's row. Times are ISO 8601 in UTC. ``retry_of`` is the ended execution whose files it takes up
+    again: they are registered already."""
 
     id: str
     workflow_id: str
@@ -42,6 +43,7 @@ class ExecutionInfo(Wire):
     error_message: str = ""
     empty_reason: EmptyReason | None = None
     attempts: int = 0
+    retry_of: str | None = None
     execution_time: float = 0.0
     created_at: str = ""
     modified_at: str = ""

@@ -6,6 +6,8 @@
         SOURCE  INFILE  METADATA.json  COPY_TO_FOLDER/
     {root}/{organization}/{workflow}/{execution}/uploads/
         one file a content, named by its SHA-256
+    {root}/.steps/{organization}/{workflow}/{key}/
+        what a finished step of a file left, until the file is done
 
 The layout and the names are the original's (Unstract at 6b916eac). Folder names are ids, never
 names from outside, so nothing a document is called can leave its folder.
@@ -23,6 +25,8 @@ INFILE = "INFILE"
 METADATA = "METADATA.json"
 COPY_TO_FOLDER = "COPY_TO_FOLDER"
 UPLOADS = "uploads"
+STEPS = ".steps"
+"""No organization can have this name."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
@@ -40,6 +44,11 @@ def file_folder(organization_id: str, workflow_id: str, execution_id: str, file_
 def upload_folder(organization_id: str, workflow_id: str, execution_id: str) -> str:
     """Where an API call's files are staged, relative to the storage root. Raises ``UnsafePath``."""
     return f"{execution_folder(organization_id, workflow_id, execution_id)}/{UPLOADS}"
+
+
+def steps_folder(root: Path, organization_id: str, workflow_id: str) -> Path:
+    """Where the results of finished steps are kept. Raises ``UnsafePath``."""
+    return root.joinpath(STEPS, _segment(organization_id), _segment(workflow_id))
 
 
 def resolve_folder(root: Path, folder: str) -> Path:

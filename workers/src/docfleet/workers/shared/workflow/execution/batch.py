@@ -152,11 +152,13 @@ class BatchRun:
             ),
         )
         point("report.sent")
+        refused = {outcome.file_execution_id for outcome in answer.refused}
+        self._file_run.reported([o for o in self._outcomes if o.file_execution_id not in refused])
         self._outcomes, self._bytes = [], 0
         self._reported = time.monotonic()
         self._leases.renewed(held, answer.lost, asked)
-        for refused in answer.refused:
-            log.warning("report.refused", file_execution_id=refused.file_execution_id, reason=refused.reason)
+        for outcome in answer.refused:
+            log.warning("report.refused", file_execution_id=outcome.file_execution_id, reason=outcome.reason)
         if answer.stop:
             self._leases.stop()
             self.ended = not answer.open_files

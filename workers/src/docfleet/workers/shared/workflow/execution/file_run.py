@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from docfleet.core.errors import (
     DestinationUnavailable,
     DocfleetError,
     Fenced,
+    ToolError,
     ToolStopped,
 )
 from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest, RunState
@@ -27,9 +29,11 @@ from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve
 from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.patterns.retry import retrying
-from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, Sink, open_sink, read_metadata
+from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, Sink, open_sink
 from docfleet.workers.shared.workflow.connectors.source import Source, open_source
+from docfleet.workers.shared.workflow.execution import steps
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from docfleet.workers.shared.workflow.execution.steps import StepResults
 
 log = structlog.get_logger()
 
@@ -51,6 +55,7 @@ class FileRun:
         self._leases = leases
         self._source: Source | None = None
         self._sink: Sink | None = None
+        self._kept: dict[str, list[str]] = {}
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
         """The outcome to report, or ``None`` when the file is not ours any more. Never raises for a reason that
@@ -80,6 +85,15 @@ class FileRun:
         outcome.execution_time = round(time.monotonic() - started, 4)
         return outcome
 
+    def reported(self, outcomes: list[FileOutcome]) -> None:
+        """These outcomes are written: the step results of a COMPLETED file go, what a failed one cost is counted."""
+        for outcome in outcomes:
+            for place in self._kept.pop(outcome.file_execution_id, []):
+                if outcome.status is ExecutionStatus.COMPLETED:
+                    steps.remove(place)
+                else:
+                    steps.note_counted(place)
+
     def close(self) -> None:
         """Close the connectors."""
         for part in (self._source, self._sink):
@@ -91,19 +105,46 @@ class FileRun:
         self._leases.require(claim.file_execution_id)
         outcome.file_hash = self._fetch(claim, folder)
         point("file.fetched", claim.file.file_name)
+        kept = self._step_results(claim, outcome.file_hash)
         text: str | None = None
         states: list[RunState] = []
-        for step in range(1, len(self._context.tool_instances) + 1):
+        for step in kept.resume(folder):
+            states.append(step.state)
+            with contextlib.suppress(FileNotFoundError):  # removed since
+                text = self._text(step.state, step.result) or text
+            _add_cost(outcome, step.state, counted=step.counted)
+        for number in range(len(states) + 1, len(self._context.tool_instances) + 1):
             point("tool.before", claim.file.file_name)
-            states.append(self._run_tool(claim, step))
+            state = self._run_tool(claim, number)
+            kept.keep(number, folder, state)
             point("tool.done", claim.file.file_name)
-            if self._context.destination_config.is_api and states[-1].tool_metadata.get("output_type") == "TXT":
-                text = _read_text(folder / INFILE)
-        for step_metadata in read_metadata(folder).get("tool_metadata", []):
-            outcome.pages = max(outcome.pages, int(step_metadata.get("pages") or 0))
-            outcome.usage.update(step_metadata.get("usage") or {})
-        delivery = self._delivery(claim, folder)
-        self._note(outcome, self._deliver(msgspec.structs.replace(delivery, text=text, metrics=self._metrics(states))))
+            states.append(state)
+            text = self._text(state, folder / INFILE) or text
+            _add_cost(outcome, state)
+        delivery = msgspec.structs.replace(self._delivery(claim, folder), text=text, metrics=self._metrics(states))
+        try:
+            self._note(outcome, self._deliver(delivery))
+        except ToolError:
+            # What the last tool made is at fault: the next attempt has to run it again.
+            steps.remove(kept.places[-1])
+            raise
+
+    def _step_results(self, claim: FileClaim, source_hash: str) -> StepResults:
+        root = Path(self._settings.execution_storage_root)
+        kept = StepResults(root, self._context, self._metadata(claim, source_hash))
+        self._kept[claim.file_execution_id] = kept.places
+        anew = not self._context.use_file_history and self._context.execution.retry_of is None
+        if anew and claim.attempt == 1:
+            # Whoever wants nothing of the past gets none of its steps; only its own, after a crash.
+            for place in kept.places:
+                steps.remove(place)
+        return kept
+
+    def _text(self, state: RunState, result: Path) -> str | None:
+        """What a step read from the document, for a caller of an API."""
+        if not self._context.destination_config.is_api or state.tool_metadata.get("output_type") != "TXT":
+            return None
+        return _read_text(result)
 
     def _run_tool(self, claim: FileClaim, step: int) -> RunState:
         tool = self._context.tool_instances[step - 1]
@@ -227,6 +268,12 @@ class FileRun:
 
     def _folder(self, claim: FileClaim) -> Path:
         return resolve_folder(Path(self._settings.execution_storage_root), self._relative(claim))
+
+
+def _add_cost(outcome: FileOutcome, state: RunState, *, counted: bool = False) -> None:
+    outcome.pages = max(outcome.pages, int(state.tool_metadata.get("pages") or 0))
+    if not counted:
+        outcome.usage = {**outcome.usage, **(state.tool_metadata.get("usage") or {})}
 
 
 def _read_text(path: Path) -> str:
