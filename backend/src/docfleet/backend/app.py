@@ -28,6 +28,7 @@ from docfleet.backend.encryption import Cipher
 from docfleet.backend.endings import Endings
 from docfleet.backend.executions import internal as executions_internal
 from docfleet.backend.executions import public as executions_public
+from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.files import history_internal
 from docfleet.backend.files import internal as files_internal
 from docfleet.backend.files import public as files_public
@@ -75,13 +76,16 @@ def health(database: NamedDependency[Database]) -> dict[str, Any]:
     return {"status": "healthy", "service": "docfleet-backend", "version": "v1", "authenticated": True}
 
 
-@get("/metrics", sync_to_thread=False, opt={"organization": False}, media_type="text/plain", tags=["health"])
-def metrics(slots: NamedDependency[Slots]) -> str:
+@get("/metrics", sync_to_thread=True, opt={"organization": False}, media_type="text/plain", tags=["health"])
+def metrics(
+    slots: NamedDependency[Slots], database: NamedDependency[Database], sweep_metrics: NamedDependency[SweepMetrics]
+) -> str:
     """Counters as Prometheus reads them."""
     name = "docfleet_rate_limit_unavailable_total"
     return (
         f"# HELP {name} Calls of APIs let in unchecked because Redis did not answer.\n"
         f"# TYPE {name} counter\n{name} {slots.unavailable}\n"
+        + "".join(f"{line}\n" for line in sweep_metrics.lines(database))
     )
 
 
@@ -167,12 +171,24 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "dispatcher": _value(sender),
             "tool_registry": _value(tools),
             "slots": _value(slots),
+            "sweep_metrics": _value(SweepMetrics()),
             "staging": _value(staging),
             "waiting": _value(waiting),
             "calls": _value(Calls(database, sender, cipher, settings, tools, waiting, slots, staging, cache)),
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
-        signature_types=[Database, BackendSettings, Cipher, Dispatcher, ToolRegistry, Slots, Staging, Waiting, Calls],
+        signature_types=[
+            Database,
+            BackendSettings,
+            Cipher,
+            Dispatcher,
+            ToolRegistry,
+            Slots,
+            Staging,
+            Waiting,
+            Calls,
+            SweepMetrics,
+        ],
         exception_handlers=compat.application_handlers,
         openapi_config=openapi.config,
         lifespan=[lifespan],

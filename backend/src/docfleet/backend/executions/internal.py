@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -16,6 +17,7 @@ from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import (
     claims,
+    cleaning,
     context,
     finalize,
     lost,
@@ -28,6 +30,7 @@ from docfleet.backend.executions import (
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.executions.status_update import StatusUpdate
 from docfleet.backend.executions.sweep import Sweep, SweepResult
+from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.files import listing
 from docfleet.backend.limits import Slots
 from docfleet.backend.settings import BackendSettings
@@ -232,9 +235,16 @@ def sweep(
     settings: NamedDependency[BackendSettings],
     slots: NamedDependency[Slots],
     staging: NamedDependency[Staging],
+    sweep_metrics: NamedDependency[SweepMetrics],
 ) -> SweepResult:
     """Recover what was lost, for all organizations."""
-    result = Sweep(database, dispatcher, settings).run()
+    began = time.monotonic()
+    one = Sweep(database, dispatcher, settings)
+    result = one.run()
+    if one.led:
+        cleaning.remove_folders(database, settings.execution_storage_root)
+        cleaning.forget_executions(database, settings.execution_retention_days)
+        sweep_metrics.add(result, time.monotonic() - began)
     slots.purge(database)
     staging.purge(database)
     return result

@@ -76,12 +76,15 @@ class Sweep:
         self._caps = claims.Caps.of(settings)
         self._factors: dict[QueueName, int | None] = {}
         self._owner = new_id()
+        self.led = False
+        """Whether this sweep was the one that swept."""
         self._result = SweepResult()
         self._messages: list[messages.Message] = []
 
     def run(self) -> SweepResult:
         """Sweep, unless somebody else is at it: then all numbers are 0."""
-        if not self._take_lease():
+        self.led = self._take_lease()
+        if not self.led:
             return self._result
         try:
             for where, step in self._steps():

@@ -1,0 +1,79 @@
+"""What an execution leaves behind, and when it goes.
+
+Its folder goes with the callback, or with the report that ended it; this finds what those missed because somebody
+died. Its rows are kept for ever unless EXECUTION_RETENTION_DAYS says otherwise.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import structlog
+from sqlalchemy import delete, select
+
+from docfleet.backend.db import Database, Record, chunks, db_now
+from docfleet.backend.executions.models import executions
+from docfleet.core.errors import UnsafePath
+from docfleet.core.status import FINAL
+from docfleet.core.storage import execution_folder, resolve_folder
+
+log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 5.0
+"""How long after the end of an execution its folder is left to those whose business it is."""
+MOST_EXECUTIONS = 50
+SECONDS_A_DAY = 86_400.0
+
+_FINAL = executions.c.status.in_([status.value for status in FINAL])
+
+
+def remove_folders(database: Database, root: str | None) -> int:
+    """Delete the folders of ended executions below the storage ``root``; how many.
+
+    Only what a row says is an ended execution's: a folder nobody knows is left alone.
+    """
+    if root is None:
+        return 0
+    found = {path.name for path in Path(root).glob("*/*/*") if path.is_dir()}
+    ended: list[Record] = []
+    with database.reading() as connection:
+        for part in chunks(list(found)):
+            ended += connection.execute(
+                select(executions.c.id, executions.c.organization_id, executions.c.workflow_id).where(
+                    executions.c.id.in_(part), _FINAL, executions.c.finished_at < db_now() - GRACE_SECONDS
+                )
+            ).all()
+    removed = 0
+    for row in ended:
+        try:
+            folder = resolve_folder(Path(root), execution_folder(row.organization_id, row.workflow_id, row.id))
+        except UnsafePath:
+            continue
+        if folder.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def forget_executions(database: Database, days: float) -> int:
+    """Delete executions that ended more than ``days`` ago, with their files and results; how many. 0 days: none.
+
+    The file history, usage and what was delivered stay.
+    """
+    if days <= 0:
+        return 0
+    with database.writing() as connection:
+        old = list(
+            connection.scalars(
+                select(executions.c.id)
+                .where(_FINAL, executions.c.finished_at < db_now() - days * SECONDS_A_DAY)
+                .order_by(executions.c.finished_at)
+                .limit(MOST_EXECUTIONS)
+            )
+        )
+        for part in chunks(old):
+            connection.execute(delete(executions).where(executions.c.id.in_(part)))
+    if old:
+        log.info("executions.forgotten", executions=len(old))
+    return len(old)

@@ -1,0 +1,200 @@
+"""The sweep under a backlog, after its leader was paused, and what it cleans up and counts."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docfleet.backend.executions import sweep as sweeping
+from docfleet.backend.executions.sweep import Sweep
+from docfleet.core.names import QueueName
+
+SWEEP = "/internal/v1/sweep/"
+
+
+def sweep(api: Any) -> dict[str, int]:
+    api.recorder.sent.clear()
+    return dict(api.post(SWEEP))
+
+
+def metric(api: Any, name: str) -> float:
+    text = api.client.get("/metrics", headers={"Authorization": api.last.request.headers["authorization"]}).text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
+def age(api: Any, seconds: float) -> None:
+    api.write(
+        "UPDATE executions SET created_at = created_at - :s, progress_at = progress_at - :s, "
+        "dispatched_at = dispatched_at - :s, redispatched_at = redispatched_at - :s",
+        s=seconds,
+    )
+
+
+def test_five_hundred_queued_executions_are_neither_copied_nor_failed(fresh_api: Any) -> None:
+    """Two workers take ten minutes for what lies in the queue: ticks every half a minute send no copy of it."""
+    workflow = fresh_api.workflow()
+    runs = [fresh_api.run(workflow) for _ in range(500)]
+    copies = Counter[str]()
+    for tick in range(20):
+        fresh_api.recorder.lying = {QueueName.GENERAL.value: 500 - 25 * tick}
+        age(fresh_api, 29)
+        done = sweep(fresh_api)
+        assert done["expired"] == done["poisoned"] == done["finalized"] == 0
+        copies.update(args[2] for _, args, _, _ in fresh_api.recorder.sent)
+    assert not copies, f"{sum(copies.values())} copies while the queue drained"
+    assert {run.status for run in runs[::50]} == {"PENDING"}
+
+
+def test_a_broker_that_lost_a_whole_queue_gets_it_again(fresh_api: Any) -> None:
+    workflow = fresh_api.workflow()
+    runs = {fresh_api.run(workflow).id for _ in range(250)}
+    age(fresh_api, 61)
+    found: set[str] = set()
+    for _ in range(2):
+        sweep(fresh_api)
+        found |= {args[2] for _, args, _, _ in fresh_api.recorder.sent}
+    assert found == runs
+
+
+def test_what_is_lost_in_a_busy_queue_is_sent_again_in_the_end(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    fresh_api.recorder.lying = {QueueName.GENERAL.value: 1}
+    run.age(599)
+    assert sweep(fresh_api)["redispatched_executions"] == 0
+    run.age(2)
+    assert sweep(fresh_api)["redispatched_executions"] == 1
+
+
+def test_a_queue_of_another_kind_holds_nothing_up(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(3)
+    fresh_api.recorder.lying = {QueueName.GENERAL.value: 9, QueueName.API_FILE_PROCESSING.value: 9}
+    run.age(61)
+    assert sweep(fresh_api)["redispatched_executions"] == 1
+
+
+def test_copies_of_files_handed_out_again_wait_for_the_queue(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(2)
+    run.take(2)
+    run.expire_leases()
+    fresh_api.recorder.lying = {QueueName.FILE_PROCESSING.value: 50}
+    assert sweep(fresh_api)["redispatched_files"] == 2, "the first time it is certain that nobody has them"
+    sent = 0
+    for _ in range(19):
+        run.age(30)
+        sent += sweep(fresh_api)["redispatched_files"]
+    assert sent == 0
+    run.age(60)
+    assert sweep(fresh_api)["redispatched_files"] == 2
+
+
+def test_a_paused_leader_acts_on_what_is_true_when_it_wakes(fresh_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has seen an execution that no worker has begun for a day; while it was paused a worker did."""
+    run = fresh_api.run()
+    run.age(86_500)
+    settings = fresh_api.client.app.dependencies["settings"].dependency()
+    leader = Sweep(fresh_api.database, fresh_api.recorder, settings)
+    paused, go_on = threading.Event(), threading.Event()
+    before = leader._one
+
+    def one(*found: Any) -> None:
+        paused.set()
+        assert go_on.wait(10)
+        before(*found)
+
+    monkeypatch.setattr(leader, "_one", one)
+    thread = threading.Thread(target=leader.run)
+    thread.start()
+    assert paused.wait(10)
+    run.ready(1)
+    fresh_api.write("UPDATE leases SET until = 1")
+    second = Sweep(fresh_api.database, fresh_api.recorder, settings)
+    second.run()
+    assert second.led
+    go_on.set()
+    thread.join()
+    assert run.status == "EXECUTING"
+    assert run.report(run.take(1))["written"] == 1 and run.status == "COMPLETED"
+
+
+def test_the_lease_of_a_dead_leader_runs_out(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    run.age(61)
+    fresh_api.write("INSERT INTO leases (name, owner, until) VALUES ('sweep', 'dead', 99999999999)")
+    assert sweep(fresh_api)["redispatched_executions"] == 0
+    fresh_api.write("UPDATE leases SET until = until - 99999999999 + 1")
+    assert sweep(fresh_api)["redispatched_executions"] == 1
+    assert sweeping.LEASE_SECONDS <= 60
+
+
+def test_files_left_open_by_an_ended_execution_are_closed(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(3)
+    held = run.take(2)
+    fresh_api.write("UPDATE executions SET status = 'ERROR', finished_at = 1 WHERE id = :e", e=run.id)
+    sweep(fresh_api)
+    assert {item["status"] for item in run.files()} == {"STOPPED"}
+    info = run.state()["execution"]
+    assert info["successful_files"] + info["failed_files"] + info["stopped_files"] == info["total_files"] == 3
+    assert run.report(held)["refused"]
+
+
+def test_folders_of_ended_executions_go_and_no_others(fresh_api: Any, tmp_path: Path) -> None:
+    ended, young, running = fresh_api.run(), fresh_api.run(), fresh_api.run().ready(1)
+    for run in (ended, young):
+        run.finalize(error="over")
+    fresh_api.write("UPDATE executions SET finished_at = finished_at - 60 WHERE id = :e", e=ended.id)
+    root = tmp_path / "storage"
+    workflow = running.state()["execution"]["workflow_id"]
+    folders = {run.id: root / fresh_api.organization / workflow / run.id for run in (ended, young, running)}
+    elsewhere = root / "steps" / fresh_api.organization / ended.id
+    for folder in (*folders.values(), elsewhere):
+        (folder / "file.1").mkdir(parents=True)
+        (folder / "file.1" / "SOURCE").write_bytes(b"x")
+    sweep(fresh_api)
+    assert not folders[ended.id].exists()
+    assert folders[young.id].exists() and folders[running.id].exists() and elsewhere.exists()
+
+
+def test_ended_executions_are_forgotten_after_the_retention(limited_api: Any) -> None:
+    api = limited_api(execution_retention_days=7.0)
+    old, recent, running = api.run(), api.run(), api.run()
+    old.register(api.documents(2))
+    for run in (old, recent):
+        run.finalize(error="over")
+    api.write("UPDATE executions SET finished_at = finished_at - 8 * 86400 WHERE id = :e", e=old.id)
+    api.write("UPDATE executions SET finished_at = finished_at - 6 * 86400 WHERE id = :e", e=recent.id)
+    sweep(api)
+    api.get(f"/api/v1/executions/{old.id}", status=404)
+    assert recent.status == "ERROR" and running.status == "PENDING"
+    with api.database.reading() as connection:
+        left = connection.exec_driver_sql(f"SELECT count(*) FROM file_executions WHERE execution_id = '{old.id}'")
+        assert left.scalar() == 0
+
+
+def test_they_are_kept_for_ever_by_default(fresh_api: Any) -> None:
+    run = fresh_api.run()
+    run.finalize(error="over")
+    fresh_api.write("UPDATE executions SET finished_at = 1")
+    sweep(fresh_api)
+    assert run.status == "ERROR"
+
+
+def test_the_metrics_say_what_was_swept_and_what_waits(fresh_api: Any) -> None:
+    assert metric(fresh_api, "docfleet_sweep_last_timestamp_seconds") == 0
+    run = fresh_api.run().ready(2)
+    run.take(2)
+    run.expire_leases()
+    run.age(40)
+    sweep(fresh_api)
+    assert metric(fresh_api, "docfleet_sweep_redispatched_files_total") == 2
+    assert metric(fresh_api, "docfleet_sweep_duration_seconds_count") == 1
+    assert metric(fresh_api, "docfleet_sweep_duration_seconds_sum") > 0
+    assert metric(fresh_api, "docfleet_sweep_last_timestamp_seconds") > 1e9
+    assert metric(fresh_api, "docfleet_executions_open") == 1
+    assert 40 <= metric(fresh_api, "docfleet_oldest_progress_age_seconds") < 100
+    fresh_api.write("UPDATE leases SET until = 99999999999")
+    sweep(fresh_api)
+    assert metric(fresh_api, "docfleet_sweep_duration_seconds_count") == 1, "it did not lead"
