@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +20,9 @@ from typing import Any
 import pytest
 from celery import VERSION, Celery
 from fleet import HERE, free_port, plain_environment, until
+from servers import Rabbitmq, require
 
+from docfleet.cli.supervisor import Lifeline
 from docfleet.cli.valkey import answers, valkey_command
 from docfleet.workers.shared.infrastructure.process.heartbeat import is_needed
 
@@ -320,3 +324,29 @@ def _metric(url: str, name: str) -> float:
             if line.startswith(f"docfleet_worker_{name}{{"):
                 return float(line.rsplit(" ", 1)[1])
     raise AssertionError(f"no metric {name}")
+
+
+@pytest.mark.slow
+def test_a_worker_whose_channel_rabbitmq_closes_goes_on(tmp_path: Path) -> None:
+    """What ``consumer_timeout`` does to a task that takes longer: the message comes again, the worker stays."""
+    folder = Path(tempfile.mkdtemp(prefix="docfleet-test-"))  # pytest's is closed to the user a server runs as
+    folder.chmod(0o755)
+    lifeline = Lifeline()
+    server = require(lambda: Rabbitmq(folder / "rabbitmq", lifeline))
+    workers = None
+    try:
+        server.start()
+        ticking = "application:set_env(rabbit, channel_tick_interval, 1000)"
+        server.control("eval", f"{ticking}, application:set_env(rabbit, consumer_timeout, 4000).")
+        workers = Workers(server.url, tmp_path)
+        worker = workers.start()
+        workers.send(12)
+        until(lambda: workers.noted("start") == 2, 40, what=f"the message did not come again:\n{workers.log()}")
+        assert worker.poll() is None, "the worker exited"
+        assert "PRECONDITION_FAILED" in workers.log()
+    finally:
+        if workers is not None:
+            workers.stop()
+        server.stop()
+        lifeline.close()
+        shutil.rmtree(folder, ignore_errors=True)

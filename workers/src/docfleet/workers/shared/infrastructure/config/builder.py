@@ -72,6 +72,8 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_heartbeat": settings.celery_broker_heartbeat,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A channel that RabbitMQ closes (its consumer_timeout) is no reason to exit with tasks in work.
+        "broker_channel_error_retry": True,
         "broker_transport_options": transport_options(settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
         "beat_scheduler": "celery.beat:Scheduler",  # in memory: what is due is due by the clock alone
