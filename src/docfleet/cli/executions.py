@@ -41,7 +41,8 @@ def list_command(status: str | None, limit: int, json_output: bool, client: Mana
         files = f"{entry.successful_files}/{entry.total_files} ok"
         failed = f", {entry.failed_files} failed" if entry.failed_files else ""
         when = entry.created_at[:19].replace("T", " ")
-        click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {entry.workflow_name}  {files}{failed}")
+        again = f"  retry of {entry.retry_of}" if entry.retry_of else ""
+        click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {entry.workflow_name}  {files}{failed}{again}")
     if not found:
         click.echo("no executions")
     return 0
@@ -68,6 +69,8 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
         ("workflow", entry.workflow_name),
         ("status", entry.status.value + (" (stopping)" if state.stopping else "")),
         ("error", entry.error_message),
+        ("retry of", entry.retry_of or ""),
+        ("retried by", ", ".join(state.retries)),
         ("created", entry.created_at[:19].replace("T", " ")),
         ("seconds", f"{entry.execution_time:.2f}"),
         ("files", counts or "none"),
@@ -109,6 +112,29 @@ def stop_command(execution_id: str, wait: float, json_output: bool, client: Mana
         counts = ", ".join(f"{count} {status}" for status, count in stop.counts.items() if count) or "no files"
         click.echo(f"{_STOPS[stop.outcome].format(status=stop.execution.status.value)}: {counts}")
     return int(stop.outcome == "stopping")
+
+
+@command.command("retry")
+@click.argument("execution_id", metavar="ID")
+@click.option(
+    "--failed", is_flag=True, default=True, help="The failed and stopped files: the default, and all there is."
+)
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def retry_command(execution_id: str, failed: bool, json_output: bool, client: ManagementClient) -> int:
+    """Run the failed and stopped files of an ended execution again, as a new execution.
+
+    Files that a later run did meanwhile are left out. Steps that succeeded are not run again.
+    """
+    retry = client.retry_execution(execution_id)
+    if json_output:
+        _print_json(msgspec.to_builtins(retry))
+        return 0
+    skipped = "".join(f", without {count} {reason}" for reason, count in retry.skipped.items())
+    click.echo(f"{retry.execution_id}: retries {retry.total_files} files of {retry.retry_of}{skipped}")
+    if not retry.listing_complete:
+        click.echo("its source was not listed to the end: run the workflow for files it had not seen", err=True)
+    return 0
 
 
 @command.command("results")

@@ -46,11 +46,12 @@ class FileOfExecution(msgspec.Struct):
 
 class ExecutionState(msgspec.Struct):
     """An execution, the number of its files by status, and the number of skipped ones by reason. ``stopping``: it
-    begins nothing more and ends when no worker is at a file of it."""
+    begins nothing more and ends when no worker is at a file of it. ``retries`` are executions of its failed files."""
 
     execution: ExecutionInfo
     counts: dict[str, int] = {}
     skipped: dict[str, int] = {}
+    retries: list[str] = []
     stopping: bool = False
 
 
@@ -58,6 +59,18 @@ class Stop(ExecutionState):
     """What became of a stop: ``outcome`` is stopped, stopping (a worker is still at a file) or already_ended."""
 
     outcome: str = "stopped"
+
+
+class Retry(msgspec.Struct):
+    """The execution that takes up the failed and stopped files of ``retry_of``, without those that were ``skipped`` (by
+    reason). ``listing_complete``: the old one knew all files of its source."""
+
+    execution_id: str
+    status: str
+    retry_of: str
+    total_files: int
+    skipped: dict[str, int] = {}
+    listing_complete: bool = True
 
 
 class Planned(msgspec.Struct):
@@ -141,13 +154,14 @@ class ManagementClient:
 
     def create_execution(self, workflow_id: str, *, use_file_history: bool) -> str:
         """Start an execution; a repeat of a lost answer starts no second one. Returns its id."""
-        key = new_id()
-        path, body = f"workflows/{workflow_id}/executions", {"use_file_history": use_file_history}
-        try:
-            answer = self._call("POST", path, body, {"Idempotency-Key": key})
-        except BackendUnavailable:
-            answer = self._call("POST", path, body, {"Idempotency-Key": key})
+        answer = self._once(f"workflows/{workflow_id}/executions", {"use_file_history": use_file_history})
         return str(answer["execution_id"])
+
+    def retry_execution(self, execution_id: str) -> Retry:
+        """Run the failed and stopped files of an ended execution again; a repeat of a lost answer starts no second
+        one. Raises ``Conflict`` when there is nothing to retry."""
+        path = f"executions/{parse_id(execution_id, _EXECUTION)}/retry"
+        return msgspec.convert(self._once(path, {}), Retry, strict=False)
 
     def execution(self, execution_id: str) -> ExecutionState:
         """How far it is."""
@@ -178,6 +192,13 @@ class ManagementClient:
         query = urllib.parse.urlencode({"wait": min(max(wait, 0.0), 10.0), "abandoned": str(abandoned).lower()})
         path = f"executions/{parse_id(execution_id, _EXECUTION)}/stop?{query}"
         return msgspec.convert(self._call("POST", path, {}), Stop, strict=False)
+
+    def _once(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        key = {"Idempotency-Key": new_id()}
+        try:
+            return self._call("POST", path, body, key)
+        except BackendUnavailable:
+            return self._call("POST", path, body, key)
 
     def _pages(self, execution_id: str, status: str | None, limit: int) -> Iterator[list[FileOfExecution]]:
         after: int | None = 0

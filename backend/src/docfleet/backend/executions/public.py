@@ -19,12 +19,13 @@ from docfleet.backend.deployments import results
 from docfleet.backend.deployments.options import Include
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
-from docfleet.backend.executions import repository, service
+from docfleet.backend.executions import repository, retry, service
 from docfleet.backend.executions.internal import IDEMPOTENCY_HEADER
 from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing
 from docfleet.backend.settings import BackendSettings
+from docfleet.backend.uploads.staging import Staging
 from docfleet.backend.waiting import Waiting
 from docfleet.backend.workflows.models import workflows
 from docfleet.core.errors import NotFound
@@ -72,11 +73,14 @@ def _state(database: Database, organization_id: str, execution_id: str) -> dict[
         row = repository.find(connection, organization_id, execution_id)
         workflow = repository.workflow_of(connection, organization_id, row.workflow_id)
         counts = repository.count(connection, execution_id)
-    final = repository.is_final(row)
+        final = repository.is_final(row)
+        # Only an ended one is retried; who waits for the end asks often.
+        again = repository.retries(connection, [row]).get(row.id, []) if final else []
     info = repository.describe(row, workflow.workflow_name, None if final else counts)
     done = counts.total - counts.open
     return {
         "execution": whole(info),
+        "retries": again,
         "stopping": row.stop_requested_at is not None and not final,
         "counts": counts.by_status(),
         "skipped": row.skipped,
@@ -94,7 +98,7 @@ def _state(database: Database, organization_id: str, execution_id: str) -> dict[
 def get_execution(
     execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> dict[str, Any]:
-    """Status, counts by status, skipped files by reason, progress."""
+    """Status, counts by status, skipped files by reason, progress, and the executions that are retries of it."""
     return _state(database, organization_id, str(execution_id))
 
 
@@ -126,7 +130,10 @@ def list_executions(
             .order_by(executions.c.created_at.desc(), executions.c.id.desc())
             .limit(limit)
         ).all()
-    found = [whole(repository.describe(row, row.workflow_name, None)) for row in rows]
+        again = repository.retries(connection, rows)
+    found = [
+        {**whole(repository.describe(row, row.workflow_name, None)), "retries": again.get(row.id, [])} for row in rows
+    ]
     return {"executions": found, "next": found[-1]["id"] if len(found) == limit else None}
 
 
@@ -167,6 +174,37 @@ def get_results(
     return {"execution_id": row.id, "status": row.status, "results": found}
 
 
+@post("/executions/{execution_id:uuid}/retry", sync_to_thread=True, summary="Retry the failed files of an execution")
+def retry_execution(
+    execution_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    dispatcher: NamedDependency[Dispatcher],
+    staging: NamedDependency[Staging],
+    organization_id: NamedDependency[str],
+) -> Response[dict[str, Any]]:
+    """Run the failed and stopped files of an ended execution again, as a new execution; 409 with the reason when there
+    are none. ``skipped`` are those that were left out, by reason. ``listing_complete`` is false when the old one ended
+    before its source was listed to the end: what it had not seen is not in the new one either. With
+    ``Idempotency-Key`` a repeated call answers 200 and the same id."""
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    created = retry.retry(database, cipher, staging, organization_id, str(execution_id), key)
+    if created.new:
+        service.dispatch(database, dispatcher, created)
+    with database.reading() as connection:
+        old = repository.find(connection, organization_id, str(execution_id))
+    answer = {
+        "execution_id": created.row.id,
+        "status": created.row.status,
+        "retry_of": old.id,
+        "total_files": created.row.total_files,
+        "skipped": created.row.skipped,
+        "listing_complete": old.dispatched_at is not None,
+    }
+    return Response(answer, status_code=201 if created.new else 200)
+
+
 @post("/executions/{execution_id:uuid}/stop", status_code=200, summary="Stop an execution")
 async def stop_execution(
     execution_id: FromPath[UUID],
@@ -204,6 +242,14 @@ async def stop_execution(
 
 router = Router(
     path="/",
-    route_handlers=[run_workflow, get_execution, list_executions, list_files, get_results, stop_execution],
+    route_handlers=[
+        run_workflow,
+        get_execution,
+        list_executions,
+        list_files,
+        get_results,
+        retry_execution,
+        stop_execution,
+    ],
     tags=["executions"],
 )

@@ -70,7 +70,8 @@ def register(
     """
     if request.page < 1 or len(request.files) > LARGEST_PAGE or (request.limit is not None and request.limit < 1):
         raise InvalidInput(f"pages count from 1, hold at most {LARGEST_PAGE} files, and a limit is at least 1")
-    workflow = _lock_workflow(connection, organization_id, execution_id)
+    execution = repository.find(connection, organization_id, execution_id)
+    workflow = lock_workflow(connection, execution.workflow_id)
     execution = repository.lock_execution(connection, organization_id, execution_id)
     final = repository.is_ending(execution)
     known = connection.execute(_PAGE, {"execution_id": execution_id, "number": request.page}).one_or_none()
@@ -79,8 +80,8 @@ def register(
         answer = RegisterResponse.from_dict(known.answer)
         answer.stop = final
         return answer
-    if final or execution.dispatched_at is not None:
-        # Batches are on their way: the listing is closed.
+    if final or execution.dispatched_at is not None or execution.retry_of is not None:
+        # Batches are on their way, or the files are those of another execution: the listing is closed.
         return RegisterResponse(registered=0, total_files=execution.total_files, full=not final, stop=final)
     state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     before = None if known is None else RegisterResponse.from_dict(known.answer)
@@ -96,10 +97,10 @@ def _digest(page: list[FileHashData]) -> str:
     return hashlib.sha256(names.encode()).hexdigest()
 
 
-def _lock_workflow(connection: Connection, organization_id: str, execution_id: str) -> Record:
-    # Two executions of one workflow register one after the other, so that neither takes a file of the other.
-    execution = repository.find(connection, organization_id, execution_id)
-    return connection.execute(_LOCK_WORKFLOW, {"workflow_id": execution.workflow_id}).one()
+def lock_workflow(connection: Connection, workflow_id: str) -> Record:
+    """The workflow's row, locked: two executions of one workflow register one after the other, so that neither takes
+    a file of the other."""
+    return connection.execute(_LOCK_WORKFLOW, {"workflow_id": workflow_id}).one()
 
 
 def _write(
@@ -201,7 +202,7 @@ def _skips(
     identities = [identity(file.file_key, file.file_path) for file in page]
     api = execution.api_deployment_id is not None
     present = _present(connection, execution, identities)
-    elsewhere = set() if api else _active_elsewhere(connection, execution, identities)
+    elsewhere = set() if api else active_elsewhere(connection, execution, identities)
     limit = workflow.max_file_execution_count
     if past and not limit:
         overrides = organizations.settings(connection, execution.organization_id)
@@ -234,7 +235,8 @@ def _present(connection: Connection, execution: Record, wanted: list[str]) -> se
     return found
 
 
-def _active_elsewhere(connection: Connection, execution: Record, identities: list[str]) -> set[str]:
+def active_elsewhere(connection: Connection, execution: Record, identities: list[str]) -> set[str]:
+    """Which of these files another execution of the workflow is about to process."""
     candidates = (
         select(files.c.identity, files.c.execution_id)
         .where(files.c.workflow_id == execution.workflow_id, text(OPEN_FILE))
@@ -267,6 +269,8 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     if reason is not None:
         return StartResponse(status="skipped", total_files=execution.total_files, reason=reason)
     reviewed = request.q_file_no_list
+    if execution.status == ExecutionStatus.PENDING.value:  # a retry: its rows came with it
+        state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
     if execution.api_deployment_id is not None and not repository.open_files(connection, execution_id):
         # Every file was final when it was registered, refused or answered from the history: the caller need not

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
-from docfleet.backend.db import Record, db_now, iso
+from docfleet.backend.db import Record, chunks, db_now, iso
 from docfleet.backend.executions.models import executions
 from docfleet.backend.files.models import OPEN_FILE
 from docfleet.backend.files.models import file_executions as files
@@ -109,6 +110,25 @@ def open_files(connection: Connection, execution_id: str) -> int:
     return connection.scalar(_OPEN, {"execution_id": execution_id}) or 0
 
 
+def retries(connection: Connection, rows: Sequence[Record]) -> dict[str, list[str]]:
+    """For executions of one organization, those that are retries of them: ids by id, oldest first."""
+    if not rows:
+        return {}
+    found: dict[str, list[str]] = {}
+    organization_id, oldest = rows[0].organization_id, min(row.created_at for row in rows)
+    for part in chunks([row.id for row in rows]):
+        again = connection.execute(
+            select(executions.c.id, executions.c.retry_of)
+            # A retry is younger: the index of the listing leads there.
+            .where(executions.c.organization_id == organization_id, executions.c.created_at >= oldest)
+            .where(executions.c.retry_of.in_(part))
+            .order_by(executions.c.created_at, executions.c.id)
+        )
+        for row in again:
+            found.setdefault(row.retry_of, []).append(row.id)
+    return found
+
+
 def workflow_of(connection: Connection, organization_id: str, workflow_id: str) -> Record:
     """The workflow's row. Raises ``NotFound``, for another organization's too."""
     row = connection.execute(_WORKFLOW, {"workflow_id": workflow_id, "organization_id": organization_id}).one_or_none()
@@ -139,6 +159,7 @@ def describe(row: Record, workflow_name: str, counts: Counts | None) -> Executio
         error_message=row.error_message,
         empty_reason=EmptyReason(row.empty_reason) if row.empty_reason else None,
         attempts=row.attempts,
+        retry_of=row.retry_of,
         execution_time=row.execution_time,
         created_at=iso(row.created_at),
         modified_at=iso(row.modified_at),

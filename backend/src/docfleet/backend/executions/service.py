@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from docfleet.backend.db import Database, Record, clean, db_now
 from docfleet.backend.dispatch import Dispatcher
@@ -31,7 +32,8 @@ MOST_TAGS = 50
 
 
 class NewExecution(msgspec.Struct, kw_only=True):
-    """What a caller asks for. ``use_file_history`` None means as the workflow says. The last four are an API's."""
+    """What a caller asks for. ``use_file_history`` None means as the workflow says. ``retry_of`` is the ended
+    execution whose files it takes up again. The last four are an API's."""
 
     workflow_id: str
     pipeline_id: str | None = None
@@ -41,6 +43,7 @@ class NewExecution(msgspec.Struct, kw_only=True):
     mode: str = "QUEUE"
     log_events_id: str | None = None
     idempotency_key: str | None = None
+    retry_of: str | None = None
     execution_id: str | None = None
     api_deployment_id: str | None = None
     upload_manifest: list[dict[str, Any]] | None = None
@@ -55,8 +58,15 @@ class Created(msgspec.Struct):
     new: bool
 
 
-def create(database: Database, cipher: Cipher, organization_id: str, request: NewExecution) -> Created:
-    """Write the execution as PENDING; committed when this returns. Nothing is sent.
+def create(
+    database: Database,
+    cipher: Cipher,
+    organization_id: str,
+    request: NewExecution,
+    fill: Callable[[Connection, Record], Record] | None = None,
+) -> Created:
+    """Write the execution as PENDING; committed when this returns. Nothing is sent. ``fill`` writes, in the same
+    transaction, what else belongs to a new row, and returns the row as it is then.
 
     Raises ``NotFound``, ``InvalidInput``, ``ReviewUnavailable``, and ``Conflict`` for a known idempotency key with
     another request.
@@ -83,6 +93,8 @@ def create(database: Database, cipher: Cipher, organization_id: str, request: Ne
         _refuse_without_files(workflow, request)
         execution_id = request.execution_id or new_id()
         row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
+        if fill is not None:
+            row = fill(connection, row)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
     return Created(row=row, workflow_type=workflow.deployment_type, new=True)
 
@@ -119,11 +131,12 @@ def _row(
         "api_deployment_id": request.api_deployment_id,
         "upload_manifest": request.upload_manifest,
         "options": request.options or None,
+        "retry_of": request.retry_of,
     }
 
 
 def _refuse_without_files(workflow: Record, request: NewExecution) -> None:
-    if workflow.deployment_type == messages.API and request.upload_manifest is None:
+    if workflow.deployment_type == messages.API and request.upload_manifest is None and request.retry_of is None:
         raise InvalidInput("the workflow's source is an API: publish it as a deployment and send files to its URL")
 
 

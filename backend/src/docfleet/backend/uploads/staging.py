@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from docfleet.backend.db import Database, chunks
 from docfleet.backend.executions.models import executions
-from docfleet.core.errors import DependencyError, UnsafePath
+from docfleet.core.errors import Conflict, DependencyError, UnsafePath
 from docfleet.core.status import FINAL
 from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
@@ -77,6 +77,7 @@ class Area:
     def __init__(self, root: Path, organization_id: str, workflow_id: str, execution_id: str) -> None:
         self.folder = upload_folder(organization_id, workflow_id, execution_id)
         self.files: list[StagedFile] = []
+        self._root = root
         self._path = resolve_folder(root, self.folder)
         self._incoming: Incoming | None = None
         self._kept = False
@@ -89,6 +90,23 @@ class Area:
         except OSError as error:
             raise _storage(error) from error
         return self._incoming
+
+    def take(self, folder: str, hashes: list[str]) -> dict[str, str]:
+        """Give files of another upload ``folder`` a second name here; their places by hash.
+
+        Raises ``Conflict`` when one is gone, ``DependencyError`` when the storage does not take them.
+        """
+        try:
+            _make(self._path)
+            for file_hash in hashes:
+                (self._path / file_hash).hardlink_to(resolve_folder(self._root, f"{folder}/{file_hash}"))
+        except FileNotFoundError as error:
+            raise Conflict(
+                "the uploaded files are gone (they are removed when their execution ends): send them to the API again"
+            ) from error
+        except OSError as error:
+            raise _storage(error) from error
+        return {file_hash: f"{self.folder}/{file_hash}" for file_hash in hashes}
 
     def keep(self) -> None:
         """The files belong to an execution now, and go when it ends: ``discard`` leaves them alone."""
@@ -125,6 +143,20 @@ class Staging:
             remove(resolve_folder(self._root, upload_folder(organization_id, workflow_id, execution_id)))
         except UnsafePath:
             return
+
+    def hand_on(
+        self, organization_id: str, workflow_id: str, before: str, after: str, hashes: list[str]
+    ) -> dict[str, str]:
+        """Give staged files of the execution ``before`` to the execution ``after`` as well; their places by hash.
+
+        Raises ``Conflict`` when one is gone, ``DependencyError`` when the storage does not take them.
+        """
+        area = self.area(organization_id, workflow_id, after)
+        try:
+            return area.take(upload_folder(organization_id, workflow_id, before), hashes)
+        except BaseException:
+            area.discard()
+            raise
 
     def purge(self, database: Database) -> int:
         """Remove folders an hour old whose call never became an execution, or whose execution has ended: what a

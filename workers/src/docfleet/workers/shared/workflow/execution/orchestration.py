@@ -124,6 +124,9 @@ class Orchestrator:
         Raises ``DependencyError`` when the backend stays away; a later delivery of the task goes on from there.
         """
         try:
+            if self._context.execution.retry_of is not None:
+                # Its files came with it: nothing is listed.
+                return self._send(file_data, self._context.execution.total_files, None)
             total, listed, stop, started = self._register(source, max_files)
             if stop:
                 return self._result("skipped", total=total, final=True)
