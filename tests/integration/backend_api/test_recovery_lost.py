@@ -195,3 +195,27 @@ def test_another_organization_cannot_free_a_lease(fresh_api: Any) -> None:
 def test_a_report_without_owner_is_refused(fresh_api: Any, body: dict[str, str]) -> None:
     run = fresh_api.run()
     fresh_api.post(LOST, {**body, "execution_id": run.id}, status=400)
+
+
+def test_however_often_it_is_finalized_the_pipeline_counts_one_run(fresh_api: Any) -> None:
+    workflow, pipeline = fresh_api.workflow(), "7b8a2f9e-0000-4000-8000-" + fresh_api.organization[-12:]
+    fresh_api.write(
+        "INSERT INTO pipelines (id, organization_id, workflow_id, pipeline_name, pipeline_type, active, run_count, "
+        "created_at, modified_at) VALUES (:p, :o, :w, 'nightly', 'ETL', :t, 0, 0, 0)",
+        p=pipeline,
+        o=fresh_api.organization,
+        w=workflow,
+        t=True,
+    )
+    body = {"workflow_id": workflow, "pipeline_id": pipeline}
+    created = fresh_api.post("/internal/v1/workflow-manager/execution/create/", body)["execution_id"]
+    run = fresh_api.execution(created).ready(2)
+    held = run.take(2)
+    for _ in range(3):
+        run.report(held)
+        run.finalize()
+        run.finalize(error="late")
+        fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0", status=None)
+        fresh_api.post(SWEEP)
+    assert fresh_api.get(f"/internal/v1/pipeline/{pipeline}/")["pipeline"]["run_count"] == 1
+    assert run.status == "COMPLETED"
