@@ -65,9 +65,6 @@ def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     """One a leg and module; ``pytestmark``-like module values ``SETTINGS`` and ``WORKERS`` go into it."""
     module = request.module
     folder = tmp_path_factory.mktemp(f"world-{request.param}")
-    # The users that servers run as have to get to their folders.
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
     started = time.monotonic()
     world = require(
         lambda: World(request.param, folder, getattr(module, "SETTINGS", None), getattr(module, "WORKERS", None))

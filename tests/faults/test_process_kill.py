@@ -32,9 +32,9 @@ def test_t03_a_worker_is_lost_and_another_one_takes_over(world: World) -> None:
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
     run = world.begin({**FILES, "slow.txt": "wait"}, tool=stage.tool)
     stage.await_starts(1)
-    other = world.add_worker(WorkerType.FILE_PROCESSING)
     world.rest("file_processing")
     stage.open()
+    other = world.add_worker(WorkerType.FILE_PROCESSING)
     run.check({**COMPLETED, "slow.txt": "COMPLETED"})
     other.stop()
     del world.members[other.process.name]

@@ -13,8 +13,10 @@ import base64
 import json
 import os
 import random
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import urllib.request
 import uuid
@@ -104,17 +106,20 @@ class World:
         for path in (self.data / "storage", self.data / "logs", self.faults):
             path.mkdir(parents=True)
         self._lifeline = Lifeline()
-        self.valkey = Valkey(folder / "valkey", self._lifeline)
+        # Not below pytest's folder, which is closed to the users that servers run as.
+        self._servers_folder = Path(tempfile.mkdtemp(prefix="docfleet-world-"))
+        self._servers_folder.chmod(0o755)
+        self.valkey = Valkey(self._servers_folder / "valkey", self._lifeline)
         self.servers: list[Server] = [self.valkey]
         try:
             self._start(settings or {}, {**WORKERS, **(workers or {})})
         except BaseException:
-            self._lifeline.close()
+            self._close()
             raise
 
     def _start(self, settings: dict[str, str], workers: dict[WorkerType, int]) -> None:
         if self.leg == "rabbitmq":
-            self.rabbitmq = Rabbitmq(self.folder / "rabbitmq", self._lifeline)
+            self.rabbitmq = Rabbitmq(self._servers_folder / "rabbitmq", self._lifeline)
             self.servers += [self.rabbitmq, self.postgres]
         for server in self.servers:
             server.start()
@@ -146,7 +151,7 @@ class World:
     @cached_property
     def postgres(self) -> Postgres:
         """On the ``redis`` leg it is only a destination, and started on first use."""
-        server = Postgres(self.folder / "postgres", self._lifeline)
+        server = Postgres(self._servers_folder / "postgres", self._lifeline)
         if self.leg == "redis":
             server.start()
             self.servers.append(server)
@@ -297,7 +302,11 @@ class World:
             server.resume()
             server.stop(5.0)
         self.database.dispose()
+        self._close()
+
+    def _close(self) -> None:
         self._lifeline.close()
+        shutil.rmtree(self._servers_folder, ignore_errors=True)
 
     def reset(self) -> None:
         """Between two tests: nothing armed, everything runs, nothing waits from before."""

@@ -1,0 +1,322 @@
+"""Mutation proof: for each guard the edit that takes it away, and the test that then has to fail.
+
+``make mutants`` applies each edit to a copy of the tree that comes first on PYTHONPATH, and runs the test. The same
+test has to pass on the unchanged tree: one that fails anyway proves nothing. ``mutations.py NAME ...`` runs some.
+
+A guard of another part is a line in ``MUTANTS``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCES = tuple(f"{member}src" for member in ("", "core/", "connectors/", "tools/", "runner/", "workers/", "backend/"))
+TIMEOUT_SECONDS = 400.0
+BACKEND = "backend/src/docfleet/backend/"
+EXECUTIONS = BACKEND + "executions/"
+WORKERS = "workers/src/docfleet/workers/"
+PROCESS = WORKERS + "shared/infrastructure/process/"
+CHILD = "tests/faults/test_child_kill.py::"
+PROCESSES = "tests/faults/test_process_kill.py::"
+MESSAGES = "tests/faults/test_messages.py::"
+API = "tests/integration/backend_api/"
+STOP = API + "test_stop_api.py::"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """In ``file`` the text ``old``, which is there once, becomes ``new``."""
+
+    file: str
+    old: str
+    new: str = ""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A guard, what takes it away, and the test that has to notice."""
+
+    guard: str
+    test: str
+    edits: tuple[Edit, ...]
+
+
+def mutant(guard: str, test: str, *edits: Edit | tuple[str, str, str]) -> Mutant:
+    """``edits`` are (file, old text, new text)."""
+    return Mutant(guard, test, tuple(edit if isinstance(edit, Edit) else Edit(*edit) for edit in edits))
+
+
+MUTANTS = (
+    mutant(
+        "the sweep hands lost files out again",
+        PROCESSES + "test_t03_a_worker_is_lost[redis-delivery.written]",
+        (
+            EXECUTIONS + "sweep.py",
+            "        yield and_(dispatched, exists().where(_OF_IT, _LOST)), self._hand_out_again\n",
+            "",
+        ),
+    ),
+    mutant(
+        "the sweep sends lost batches again",
+        PROCESSES + "test_t08_the_orchestrator_dies_after_so_many_messages[redis-0]",
+        (
+            EXECUTIONS + "sweep.py",
+            "        yield from self._again(pending, QueueName.API_FILE_PROCESSING, QueueName.FILE_PROCESSING, "
+            "self._send_batch)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "the sweep sends a lost execution again",
+        PROCESSES + "test_t08_the_orchestrator_dies[redis-orchestrate.listed]",
+        (
+            EXECUTIONS + "sweep.py",
+            "        yield from self._again(unbegun, QueueName.API_DEPLOYMENTS, QueueName.GENERAL, "
+            "self._send_execution)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "the sweep deletes folders nobody deleted",
+        PROCESSES + "test_t08_the_orchestrator_dies_after_so_many_messages[redis-2]",
+        (
+            EXECUTIONS + "internal.py",
+            "        cleaning.remove_folders(database, settings.execution_storage_root)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "the parent tells of a dead child",
+        CHILD + "test_t02_a_file_that_kills_its_process_ends_alone[redis]",
+        (PROCESS + "lost.py", "            self.tell_lost(str(error))\n", "            pass\n"),
+    ),
+    mutant(
+        "a strike is of the named file only",
+        CHILD + "test_t02_a_file_that_kills_its_process_ends_alone[redis]",
+        (EXECUTIONS + "lost.py", "of_it = files.c.id == lost.file_execution_id", "of_it = files.c.id.in_(held)"),
+        (EXECUTIONS + "lost.py", "    if lost.file_execution_id is None:\n", "    if False:\n"),
+    ),
+    mutant(
+        "a file has a number of strikes",
+        CHILD + "test_t02_a_file_that_kills_its_process_ends_alone[redis]",
+        (
+            EXECUTIONS + "claims.py",
+            "return bool(row.strikes >= self.strikes or row.losses >= self.losses)",
+            "return bool(row.losses >= self.losses)",
+        ),
+    ),
+    mutant(
+        "a lost worker is no strike",
+        CHILD + "test_t02_a_lost_worker_is_not_the_files_fault[redis]",
+        (
+            EXECUTIONS + "claims.py",
+            "return bool(row.strikes >= self.strikes or row.losses >= self.losses)",
+            "return bool(row.strikes + row.losses >= self.strikes)",
+        ),
+    ),
+    mutant(
+        "a repeated row is a no-op (SQLite)",
+        CHILD + "test_t01_a_child_dies[redis-delivery.written]",
+        (
+            "connectors/src/docfleet/connectors/databases/sqlite.py",
+            "return insert(table).values(values).on_conflict_do_nothing(index_elements=key)",
+            "return insert(table).values(values)",
+        ),
+    ),
+    mutant(
+        "an execution ends only when no file is open",
+        MESSAGES + "test_t05_a_header_comes_twice[redis]",
+        (
+            EXECUTIONS + "finalize.py",
+            "    counts = repository.count(connection, execution.id)\n"
+            "    return not counts.open and _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
+            "    counts = repository.count(connection, execution.id)\n"
+            "    return _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
+        ),
+    ),
+    mutant(
+        "an execution is finalized once",
+        MESSAGES + "test_t06_the_callback_comes_three_times[redis]",
+        (
+            EXECUTIONS + "finalize.py",
+            "asked to stop ends whatever is left of it, once no lease of it runs.\n"
+            '    """\n    if repository.is_final(execution):\n        return False\n',
+            'asked to stop ends whatever is left of it, once no lease of it runs.\n    """\n',
+        ),
+        (
+            EXECUTIONS + "state.py",
+            '.where(executions.c.id == bindparam("execution"), executions.c.status.in_(_from(target)))',
+            '.where(executions.c.id == bindparam("execution"))',
+        ),
+    ),
+    mutant(
+        "a repeated listing registers nothing twice",
+        MESSAGES + "test_t07_two_orchestrators_at_once[redis]",
+        (EXECUTIONS + "register.py", "    if known is not None and known.digest == digest:\n", "    if False:\n"),
+        (EXECUTIONS + "register.py", "        if key in present:\n", "        if False:\n"),
+        (
+            EXECUTIONS + "register.py",
+            "    if final or execution.dispatched_at is not None or execution.retry_of is not None:\n",
+            "    if False:\n",
+        ),
+    ),
+    mutant(
+        "a report counts only under its own attempt",
+        API + "test_recovery_lost.py::test_the_report_of_the_dead_is_fenced_once_another_holds_the_file",
+        (EXECUTIONS + "reports.py", "if found is None or found.attempt != outcome.attempt:", "if found is None:"),
+        (EXECUTIONS + "state.py", '        files.c.attempt == bindparam("b_attempt"),\n', ""),
+    ),
+    mutant(
+        "messages are JSON",
+        MESSAGES + "test_t20_messages_that_cannot_be_read[redis]",
+        (
+            WORKERS + "shared/infrastructure/config/builder.py",
+            '        "accept_content": ["json"],\n',
+            '        "accept_content": ["json", "pickle"],\n',
+        ),
+    ),
+    mutant(
+        "a stop: nothing is given out any more",
+        STOP + "test_a_stop_waits_for_what_a_worker_is_at_and_what_was_delivered_is_completed[sqlite]",
+        (
+            EXECUTIONS + "claims.py",
+            "    if repository.is_ending(execution):\n        return ClaimResponse(stop=True)",
+            "    if repository.is_final(execution):\n        return ClaimResponse(stop=True)",
+        ),
+    ),
+    mutant(
+        "a stop: who renews a lease is told",
+        STOP + "test_a_stop_waits_for_what_a_worker_is_at_and_what_was_delivered_is_completed[sqlite]",
+        (
+            EXECUTIONS + "claims.py",
+            "stop=repository.is_ending(execution))",
+            "stop=repository.is_final(execution))",
+        ),
+    ),
+    mutant(
+        "a stop: leases that run are waited for",
+        "tests/acceptance/test_stop.py::test_a_delivery_that_has_begun_is_waited_for_and_counts",
+        (
+            EXECUTIONS + "finalize.py",
+            "free = [] if abandoned else [files.c.lease_until < db_now()]",
+            "free: list[Any] = []",
+        ),
+    ),
+    mutant(
+        "a stop: the last report ends it",
+        STOP + "test_a_stop_waits_for_what_a_worker_is_at_and_what_was_delivered_is_completed[sqlite]",
+        (EXECUTIONS + "reports.py", "(answer.stop or not answer.open_files)", "not answer.open_files"),
+    ),
+    mutant(
+        "a stop: the sweep ends it where a worker died",
+        STOP + "test_a_lost_worker_is_waited_for_until_its_lease_runs_out[sqlite]",
+        (EXECUTIONS + "sweep.py", "        yield _STOPPING, self._finalize\n", ""),
+    ),
+    mutant(
+        "a stop: the workers are told at once",
+        "tests/acceptance/test_stop.py::test_running_tools_die_and_queued_files_end_while_the_caller_waits[redis]",
+        (EXECUTIONS + "service.py", "        dispatcher.broadcast(", "        (lambda *_: None)("),
+    ),
+    mutant(
+        "a stop: the running tool is killed",
+        "tests/acceptance/test_stop.py::test_running_tools_die_and_queued_files_end_while_the_caller_waits[redis]",
+        (
+            WORKERS + "shared/workflow/execution/file_run.py",
+            "lambda: self._tools.kill(run_id)",
+            "lambda: None",
+        ),
+    ),
+    mutant(
+        "a stop: no delivery begins after it",
+        "tests/unit/test_stop_workers.py::test_no_delivery_begins_after_a_stop_and_a_begun_one_may_be_tried_again",
+        (WORKERS + "shared/workflow/execution/lease.py", "if self.stopped and not begun:", "if False:"),
+    ),
+    mutant(
+        "a stop: a begun delivery is carried to its end",
+        "tests/unit/test_stop_workers.py::test_a_delivery_whose_answer_was_lost_is_tried_again_in_spite_of_a_stop",
+        (WORKERS + "shared/workflow/execution/file_run.py", "            begun = True\n", ""),
+    ),
+    mutant(
+        "a stop: the rest of a batch is given back",
+        "tests/unit/test_stop_workers.py::"
+        "test_a_stopped_batch_reports_what_is_delivered_and_gives_the_rest_back_in_one_call[True-reported0]",
+        (WORKERS + "shared/workflow/execution/batch.py", "release=self._given_up()", "release=[]"),
+    ),
+)
+
+
+def tree(edits: tuple[Edit, ...], folder: Path) -> str:
+    """A copy of the sources with these edits; the PYTHONPATH that puts it first."""
+    for source in SOURCES:
+        shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
+    for edit in edits:
+        path = folder / edit.file
+        text = path.read_text()
+        if text.count(edit.old) != 1:
+            raise SystemExit(f"{edit.file} holds {text.count(edit.old)} times, not once:\n{edit.old}")
+        path.write_text(text.replace(edit.old, edit.new))
+    return os.pathsep.join(str(folder / source) for source in SOURCES)
+
+
+def outcome(test: str, edits: tuple[Edit, ...]) -> str:
+    """What becomes of a test on a tree with these edits: ``passed``, ``failed``, or ``broken`` where it proves
+    nothing, because it was skipped, not found, or never began."""
+    with tempfile.TemporaryDirectory(prefix="docfleet-mutant-") as name:
+        report = Path(name) / "report.xml"
+        environment = {**os.environ, "PYTHONPATH": tree(edits, Path(name) / "tree"), "DOCFLEET_FAULT_SUITE": "full"}
+        command = [sys.executable, "-P", "-m", "pytest", "-x", f"--junitxml={report}", test]
+        with (Path(name) / "output").open("wb") as output:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+            try:
+                process.wait(TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                process.wait()
+                return "broken: it did not end"
+        if not report.exists():
+            return "broken: " + (Path(name) / "output").read_text(errors="replace")[-300:]
+        cases = list(ElementTree.parse(report).iter("testcase"))
+        if not cases or any(case.find("skipped") is not None for case in cases):
+            return "broken: it did not run"
+        if any(case.find("failure") is not None for case in cases):
+            return "failed"
+        errors = [case.find("error") for case in cases if case.find("error") is not None]
+        # What moved after the end is seen when the module's world goes.
+        if any("I5" in (error.get("message") or "") + (error.text or "") for error in errors if error is not None):
+            return "failed"
+        return "broken: it never began" if errors else "passed"
+
+
+def main(names: list[str]) -> int:
+    """Print the table guard, test, with it, without it. 0 when every test passes with its guard and fails without."""
+    chosen = [each for each in MUTANTS if not names or any(name.lower() in each.guard.lower() for name in names)]
+    if not chosen:
+        raise SystemExit(f"no guard has {' or '.join(names)} in its name")
+    baseline: dict[str, str] = {}
+    proven = 0
+    print(f"{'guard':50} {'with':8} {'without':8} {'s':>4}  test", flush=True)
+    for each in chosen:
+        started = time.monotonic()
+        if each.test not in baseline:
+            baseline[each.test] = outcome(each.test, ())
+        found = outcome(each.test, each.edits)
+        good = (baseline[each.test], found) == ("passed", "failed")
+        proven += good
+        seconds = time.monotonic() - started
+        mark = "" if good else "  NOT PROVEN"
+        print(f"{each.guard:50} {baseline[each.test]:8} {found:8} {seconds:4.0f}  {each.test}{mark}", flush=True)
+    print(f"{proven} of {len(chosen)} guards proven")
+    return 0 if proven == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
