@@ -219,3 +219,11 @@ def test_however_often_it_is_finalized_the_pipeline_counts_one_run(fresh_api: An
         fresh_api.post(SWEEP)
     assert fresh_api.get(f"/internal/v1/pipeline/{pipeline}/")["pipeline"]["run_count"] == 1
     assert run.status == "COMPLETED"
+
+
+def test_who_may_be_given_up_for_the_next_loss_is_claimed_alone(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(4)
+    for number in range(9):
+        assert len(run.take(4, owner=str(number))) == 4
+        run.expire_leases()
+    assert [item["file"]["file_number"] for item in run.claim(limit=4, owner="next")["claims"]] == [1]
