@@ -132,6 +132,8 @@ def _bodies(ids: dict[str, str]) -> dict[str, Any]:
         "run_workflow": {},
         "revoke_key": {},
         "stop_execution": {},
+        "retry_execution": {},
+        "lost_process": {"owner": "worker", "execution_id": ids["execution_id"]},
     }
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from docfleet.core.storage import steps_folder
+from docfleet.tools.registry import ToolRegistry
 
 GONE = "00000000-0000-4000-8000-000000000000"
 
@@ -194,6 +199,31 @@ def test_the_sweep_sends_a_retry_whose_message_got_lost(api: Any) -> None:
     new.age(500)
     api.post("/internal/v1/sweep/")
     assert [args[2] for task, args, _, _ in api.recorder.sent if task == "async_execute_bin"] == [new.id]
+
+
+# -- what is kept of finished steps ------------------------------------------------------------------------
+
+
+def test_step_results_are_kept_for_their_time(limited_api: Any) -> None:
+    api = limited_api(step_results_seconds=1000.0)
+    folder = steps_folder(api.folder / "storage", "o", "w")
+    (folder / "old.copies" / "sub").mkdir(parents=True)
+    for name in ("old", "old.json", "old.counted", "new", "new.json"):
+        (folder / name).write_text("x")
+    gone = steps_folder(api.folder / "storage", "o", "gone")
+    gone.mkdir()
+    for path in [*folder.glob("old*"), gone]:
+        os.utime(path, (time.time() - 1001,) * 2)
+    api.post("/internal/v1/sweep/")
+    assert sorted(path.name for path in folder.iterdir()) == ["new", "new.json"] and not gone.exists()
+
+
+def test_workers_learn_the_version_of_a_tool_that_is_installed(api: Any) -> None:
+    run = api.run().ready(1)
+    installed = ToolRegistry.load().get("passthrough").version
+    api.write("UPDATE tool_instances SET version = '0.0.1'")
+    contexts = [api.get(f"{run.path}/"), run.claim(with_context=True)["context"]]
+    assert [context["tool_instances"][0]["version"] for context in contexts] == [installed] * 2
 
 
 # -- APIs --------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ PREFIXES = (
     "MAX_FILE_",
     "MAX_WORKER_",
     "MAX_PARALLEL_FILE_",
+    "STEP_RESULTS_",
 )
 """A variable that begins so and means nothing here is a misspelt setting."""
 
@@ -31,8 +32,9 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
 
     MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the processes one
     file may kill within one execution, MAX_WORKER_LOSSES the leases on it that may run out. EXECUTION_RETENTION_DAYS
-    is how long ended executions are kept, 0 for ever. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files
-    for the workers; without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there
+    is how long ended executions are kept, 0 for ever; STEP_RESULTS_SECONDS how long what finished steps made of files
+    that did not succeed. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers; without it
+    they are refused. REDIS_URL brings the limits on concurrent calls; without it there
     are none. API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
     API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
     variable.
@@ -54,6 +56,7 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     dispatch_deadline_seconds: Seconds = 60.0
     execution_deadline_seconds: Seconds = 0.0
     execution_retention_days: Seconds = 0.0
+    step_results_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86_400.0
     orchestration_timeout_seconds: Seconds = 86_400.0
     tool_registry_config_path: str | None = None
     redis_url: str | None = None

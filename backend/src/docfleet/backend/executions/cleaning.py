@@ -1,12 +1,14 @@
 """What an execution leaves behind, and when it goes.
 
 Its folder goes with the callback, or with the report that ended it; this finds what those missed because somebody
-died. Its rows are kept for ever unless EXECUTION_RETENTION_DAYS says otherwise.
+died. Its rows are kept for ever unless EXECUTION_RETENTION_DAYS says otherwise. Results of finished steps outlive it
+when their file did not succeed: a retry does not pay for them again within STEP_RESULTS_SECONDS.
 """
 
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import structlog
@@ -16,7 +18,7 @@ from docfleet.backend.db import Database, Record, chunks, db_now
 from docfleet.backend.executions.models import executions
 from docfleet.core.errors import UnsafePath
 from docfleet.core.status import FINAL
-from docfleet.core.storage import execution_folder, resolve_folder
+from docfleet.core.storage import STEPS, execution_folder, resolve_folder
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,32 @@ def remove_folders(database: Database, root: str | None) -> int:
         if folder.is_dir():
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
+    return removed
+
+
+def forget_steps(root: str | None, seconds: float) -> int:
+    """Delete what finished steps left below the storage ``root`` more than ``seconds`` ago; how many entries."""
+    if root is None:
+        return 0
+    old = time.time() - seconds
+    removed = 0
+    for folder in Path(root, STEPS).glob("*/*"):
+        for path in folder.iterdir():
+            try:
+                if path.lstat().st_mtime >= old:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
+            except FileNotFoundError:
+                continue  # its file is done since
+            removed += 1
+        try:
+            if folder.stat().st_mtime < old:
+                folder.rmdir()
+        except OSError:
+            continue  # there is something in it
     return removed
 
 

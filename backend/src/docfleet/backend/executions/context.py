@@ -24,6 +24,7 @@ from docfleet.core.execution import (
     WorkflowDefinition,
 )
 from docfleet.core.review import ManualReviewConfig
+from docfleet.tools.registry import ToolRegistry
 
 API_TYPES = ("API", "APPDEPLOYMENT")
 _ENDPOINTS = (
@@ -46,8 +47,15 @@ _STEPS = (
 )
 
 
-def build(connection: Connection, cipher: Cipher, organization_id: str, execution_id: str) -> ExecutionContext:
-    """The context. Holds opened credentials: it goes to a worker and nowhere else. Raises ``NotFound``."""
+def build(
+    connection: Connection,
+    cipher: Cipher,
+    organization_id: str,
+    execution_id: str,
+    tools: ToolRegistry | None = None,
+) -> ExecutionContext:
+    """The context. Holds opened credentials: it goes to a worker and nowhere else. With ``tools`` the steps have the
+    versions that are installed now, not when the workflow was written. Raises ``NotFound``."""
     execution = repository.find(connection, organization_id, execution_id)
     workflow = repository.workflow_of(connection, organization_id, execution.workflow_id)
     organization = organizations.find(connection, organization_id)
@@ -69,7 +77,7 @@ def build(connection: Connection, cipher: Cipher, organization_id: str, executio
             organization_name=organization.name if organization is not None else "",
             settings=dict(organizations.settings(connection, organization_id)),
         ),
-        tool_instances=steps(connection, workflow.id),
+        tool_instances=steps(connection, workflow.id, tools),
         manual_review=msgspec.convert(workflow.manual_review, ManualReviewConfig),
         use_file_history=execution.use_file_history,
         options=msgspec.convert(execution.options or {}, ExecutionOptions),
@@ -87,12 +95,16 @@ def opened(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
     return cipher.open(endpoint.connector_metadata) if endpoint.connector_metadata else {}
 
 
-def steps(connection: Connection, workflow_id: str) -> list[ToolInstance]:
-    """The workflow's tools in order."""
+def steps(connection: Connection, workflow_id: str, tools: ToolRegistry | None = None) -> list[ToolInstance]:
+    """The workflow's tools in order, of the versions in ``tools`` where given and known there."""
     rows = connection.execute(_STEPS, {"workflow_id": workflow_id})
     return [
         ToolInstance(
-            id=row.id, tool_id=row.tool_id, step=row.step, version=row.version, metadata=row._mapping["metadata"]
+            id=row.id,
+            tool_id=row.tool_id,
+            step=row.step,
+            version=row.version if tools is None or row.tool_id not in tools else tools.get(row.tool_id).version,
+            metadata=row._mapping["metadata"],
         )
         for row in rows
     ]

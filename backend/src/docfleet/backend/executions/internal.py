@@ -53,6 +53,7 @@ from docfleet.core.execution import (
     StartResponse,
 )
 from docfleet.core.faults import point
+from docfleet.tools.registry import ToolRegistry
 
 PREFIX = "/workflow-execution/{execution_id:uuid}"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
@@ -69,12 +70,13 @@ def get_context(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
+    tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """E1: the execution's context. ``file_execution=true`` adds at most 100 file rows."""
     flags = lenient_flags(request.url.query)
     with database.reading() as connection:
-        answer = whole(context.build(connection, cipher, organization_id, str(execution_id)))
+        answer = whole(context.build(connection, cipher, organization_id, str(execution_id), tool_registry))
         if "file_execution" in flags:
             rows = listing.page(connection, str(execution_id), after=0, limit=100, status=None)
             answer["file_executions"] = [listing.described(row) for row in rows]
@@ -131,6 +133,7 @@ def claim_files(
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
     settings: NamedDependency[BackendSettings],
+    tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> ClaimResponse:
     """Take files under a lease; with the execution's context when it is asked for."""
@@ -141,7 +144,7 @@ def claim_files(
             answer.stop = True
     if data.with_context:
         with database.reading() as connection:
-            answer.context = context.build(connection, cipher, organization_id, str(execution_id))
+            answer.context = context.build(connection, cipher, organization_id, str(execution_id), tool_registry)
     return answer
 
 
@@ -243,6 +246,7 @@ def sweep(
     result = one.run()
     if one.led:
         cleaning.remove_folders(database, settings.execution_storage_root)
+        cleaning.forget_steps(settings.execution_storage_root, settings.step_results_seconds)
         cleaning.forget_executions(database, settings.execution_retention_days)
         sweep_metrics.add(result, time.monotonic() - began)
     slots.purge(database)
