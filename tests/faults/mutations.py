@@ -30,6 +30,8 @@ PROCESSES = "tests/faults/test_process_kill.py::"
 MESSAGES = "tests/faults/test_messages.py::"
 API = "tests/integration/backend_api/"
 STOP = API + "test_stop_api.py::"
+LOST = API + "test_recovery_lost.py::"
+SWEEP = API + "test_recovery_sweep.py::"
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,68 @@ MUTANTS = (
         "tests/unit/test_stop_workers.py::"
         "test_a_stopped_batch_reports_what_is_delivered_and_gives_the_rest_back_in_one_call[True-reported0]",
         (WORKERS + "shared/workflow/execution/batch.py", "release=self._given_up()", "release=[]"),
+    ),
+    mutant(
+        "a lease that was freed or given back is no loss",
+        LOST + "test_what_is_given_back_or_handed_out_again_is_no_loss[sqlite]",
+        (EXECUTIONS + "state.py", "files.c.lease_until > 0)", "files.c.lease_until >= 0)"),
+    ),
+    mutant(
+        "an orchestration has a number of strikes",
+        LOST + "test_an_orchestration_that_kills_three_processes_ends_the_execution[sqlite]",
+        (EXECUTIONS + "lost.py", "if strikes >= cap:", "if False:"),
+    ),
+    mutant(
+        "what a dead child leaves is due at once",
+        LOST + "test_a_batch_that_died_before_its_claim_is_sent_again_by_the_next_sweep[sqlite]",
+        (EXECUTIONS + "sweep.py", "return or_(repeated == lost.DUE, silent)", "return silent"),
+    ),
+    mutant(
+        "a claim whose answer was lost is answered alike",
+        LOST + "test_a_claim_whose_answer_was_lost_is_answered_alike[sqlite]",
+        (EXECUTIONS + "claims.py", "if request.request_id and (again", "if False and (again"),
+    ),
+    mutant(
+        "before its last loss a file is claimed alone",
+        LOST + "test_who_may_be_given_up_for_the_next_loss_is_claimed_alone[sqlite]",
+        (EXECUTIONS + "claims.py", "return safe or rows[:1]", "return rows"),
+    ),
+    mutant(
+        "a backlog is not copied",
+        SWEEP + "test_five_hundred_queued_executions_are_neither_copied_nor_failed[sqlite]",
+        (EXECUTIONS + "sweep.py", "BACKLOG_FACTOR if self._dispatcher.waiting(queue) else 1", "1"),
+    ),
+    mutant(
+        "a paused sweeper asks again under the lock",
+        SWEEP + "test_a_paused_leader_acts_on_what_is_true_when_it_wakes[sqlite]",
+        (
+            EXECUTIONS + "sweep.py",
+            "_FOUND.where(executions.c.id == found.id, where)",
+            "_FOUND.where(executions.c.id == found.id)",
+        ),
+    ),
+    mutant(
+        "only folders of ended executions are deleted",
+        SWEEP + "test_folders_of_ended_executions_go_and_no_others[sqlite]",
+        (
+            EXECUTIONS + "cleaning.py",
+            "_FINAL, executions.c.finished_at < db_now() - GRACE_SECONDS",
+            "executions.c.created_at < db_now()",
+        ),
+    ),
+    mutant(
+        "a slot names whose it is",
+        "tests/unit/test_recovery_workers.py::test_two_children_in_one_slot_never_name_each_others_file",
+        (PROCESS + "current.py", " if writer == pid else None", ""),
+    ),
+    mutant(
+        "a runner that stays away costs a file nothing",
+        "tests/unit/test_recovery_workers.py::test_a_runner_that_stays_away_costs_no_file_anything",
+        (
+            WORKERS + "shared/workflow/execution/batch.py",
+            "                except DependencyError as error:",
+            "                except ZeroDivisionError as error:",
+        ),
     ),
 )
 
