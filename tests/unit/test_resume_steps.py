@@ -231,6 +231,17 @@ def test_a_change_of_the_second_step_spares_the_first(bench: Bench) -> None:
     assert bench.ran() == ["two"] and bench.sink.delivered[-1]["result"] == "document one two"
 
 
+def test_a_step_is_found_only_after_the_steps_it_came_from(bench: Bench) -> None:
+    bench.process(report=False)
+    bench.tools.failing = {"two"}
+    other = changed(bench.context, metadata={"a": 2})
+    bench.process(other, report=False)
+    bench.tools.failing = set()
+    bench.ran()
+    bench.process(other)
+    assert bench.ran() == ["two"], "the result of the second step came from another first step"
+
+
 def test_other_content_runs(bench: Bench) -> None:
     bench.process(report=False)
     (bench.source / "a.txt").write_text("new document")

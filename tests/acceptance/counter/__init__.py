@@ -1,0 +1,1 @@
+"""A tool that counts its runs: what is paid for twice shows."""
