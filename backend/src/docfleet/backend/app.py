@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -46,6 +44,7 @@ from docfleet.backend.usage import internal as usage_internal
 from docfleet.backend.waiting import Waiting
 from docfleet.backend.workflows import internal as workflows_internal
 from docfleet.backend.workflows import public as workflows_public
+from docfleet.core.logs import configure_logging
 from docfleet.tools.registry import ToolRegistry
 
 log = structlog.get_logger(__name__)
@@ -198,30 +197,9 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     )
 
 
-def configure_logging(settings: BackendSettings) -> None:
-    """Log events to standard error: for people on a console, or one JSON object a line."""
-    level = logging.getLevelNamesMapping()[settings.log_level]
-    last: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    if settings.log_format == "console":
-        # Plain tracebacks: the pretty ones print local variables, keys and credentials among them.
-        plain = structlog.dev.plain_traceback
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *last,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(stream=sys.stderr, level=max(level, logging.WARNING))
-
-
 def serve(settings: BackendSettings) -> None:
     """Serve in this process until SIGTERM or SIGINT. Prints nothing; logs go to standard error."""
-    configure_logging(settings)
+    configure_logging(settings.log_level, settings.log_format, libraries="WARNING")
     log.info("backend.starting", host=settings.backend_host, port=settings.backend_port)
     uvicorn.run(
         create_app(settings),

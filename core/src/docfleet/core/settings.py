@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.masking import remember_settings
 
 SHORTEST_KEY = 32
 SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
@@ -53,6 +54,7 @@ def read_settings[S: msgspec.Struct](
             hint = f"did you mean {close[0]}?" if close else "remove it, or see `docfleet config`"
             raise ConfigurationError(f"unknown setting {name}: {hint}")
     values: dict[str, Any] = {name: source[name] for name in names if source.get(name, "").strip()}
+    remember_settings(values)  # before anything can go wrong with them
     for field in msgspec.structs.fields(settings):
         if field.encode_name not in values:
             if field.required:

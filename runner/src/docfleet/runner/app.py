@@ -35,9 +35,10 @@ from docfleet.core.errors import (
     ToolUnknown,
 )
 from docfleet.core.execution import RunRequest, RunState
+from docfleet.core.logs import configure_logging
 from docfleet.runner import processes
 from docfleet.runner.engines.process import ProcessEngine
-from docfleet.runner.logs import configure_logging, log
+from docfleet.runner.logs import log
 from docfleet.runner.runs import RunTable
 from docfleet.runner.settings import RunnerSettings
 from docfleet.tools.registry import ToolRegistry
@@ -233,7 +234,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: RunnerSettings) -> None:
     """Listen until SIGTERM or SIGINT; returns when everything is ended and removed."""
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, libraries="WARNING")
     processes.hide_memory()
     app = create_app(settings, owns_process=True)
     config = uvicorn.Config(

@@ -19,12 +19,12 @@ from celery.worker import state
 
 from docfleet.connectors.registry import connector_class
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.logs import configure_logging
 from docfleet.core.names import WorkerType
 from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
-from docfleet.workers.shared.infrastructure.logging.setup import configure_logging
 from docfleet.workers.shared.infrastructure.process.beat import keep_beat
 from docfleet.workers.shared.infrastructure.process.current import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals

@@ -1,0 +1,146 @@
+"""Who can write to the broker can send anything: it is refused, and the worker lives."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from fleet import until
+
+from docfleet.core.names import QueueName, TaskName, WorkerType
+from docfleet.workers.shared.infrastructure.process.intake import deeper
+
+from .conftest import EMBED, Worker, envelope
+
+Start = Callable[[WorkerType], Worker]
+QUEUE = QueueName.FILE_PROCESSING_CALLBACK
+TASK = TaskName.PROCESS_BATCH_CALLBACK
+
+
+def _works(worker: Worker) -> None:
+    """An ordinary task gets through."""
+    execution = str(uuid.uuid4())
+    worker.task(TASK, QUEUE, [], execution_id=execution, organization_id="org-a")
+    came = lambda: any(execution in path for _, path, _ in worker.backend.calls)  # noqa: E731
+    until(lambda: came() or not worker.process.runs, 20, what="the worker does not work")
+    assert worker.process.runs and worker.process.pid == worker.pid, worker.log[-3000:]
+
+
+@pytest.mark.parametrize("place", ["argument", "keyword", "embed"])
+def test_a_message_that_is_nested_too_deeply_is_refused(start_worker: Start, place: str) -> None:
+    worker = start_worker(WorkerType.CALLBACK)
+    known = len(worker.log)
+    for levels in (150, 900, 2000, 100_000):
+        deep = "[" * levels + "]" * levels
+        more = f', "x": {deep}' if place == "keyword" else ""
+        argument = deep if place == "argument" else "[]"
+        embed = json.dumps(EMBED)[:-1] + (f', "x": {deep}}}' if place == "embed" else "}")
+        worker.task(
+            TASK, QUEUE, text=f'[[{argument}], {{"execution_id": "e", "organization_id": "org-a"{more}}}, {embed}]'
+        )
+    _works(worker)
+    said = worker.log[known:]
+    assert said.count('"event": "message.refused"') == 4 and "[[[[[[" not in said
+    assert worker.waiting(QUEUE) == 0
+
+
+_GOOD = json.dumps([[[]], {"execution_id": "e", "organization_id": "org-a"}, EMBED])
+_DEEP = json.loads("[" * 400 + "]" * 400)
+_HEADERS: dict[str, dict[str, Any]] = {
+    "no id": {"id": None},
+    "a number as id": {"id": 7},
+    "an object as id": {"id": {"a": 1}},
+    "a list as root": {"root_id": [1]},
+    "a word as retries": {"retries": "many"},
+    "a number as time limit": {"timelimit": 5},
+    "words as time limit": {"timelimit": ["a", "b"]},
+    "one time limit": {"timelimit": [1]},
+    "a list as eta": {"eta": [1]},
+    "no date as eta": {"eta": "tomorrow"},
+    "a number as expires": {"expires": 1},
+    "an object as expires": {"expires": {}},
+    "a list as shadow": {"shadow": [1]},
+    "a list as group": {"group": [1]},
+    "deep headers": {"x": _DEEP},
+    "a number as representation": {"argsrepr": 5},
+    "stamps that are none": {"stamps": 5, "stamped_headers": 7},
+    "a replaced task that is none": {"replaced_task_nesting": "x"},
+    "a list as language": {"lang": []},
+    "another name of the task": {"task": "posix.system"},
+    "a list as task": {"task": [1]},
+    "a number as task": {"task": 1},
+}
+_BODIES: dict[str, str] = {
+    "null": "null",
+    "a number": "1",
+    "a text": '"abc"',
+    "an empty list": "[]",
+    "two parts": "[[], {}]",
+    "four parts": "[[], {}, {}, {}]",
+    "texts": '["a", "b", "c"]',
+    "an object": '{"args": [], "kwargs": {}}',
+    "objects changed round": "[{}, [], {}]",
+    "a list embedded": "[[], {}, []]",
+    "a huge number": "[[1" + "0" * 5000 + "], {}, {}]",
+    "no number": "[[NaN, Infinity], {}, {}]",
+    "no JSON": "{{{",
+    "nothing": "",
+    "half a surrogate": '[["\\ud800"], {}, {}]',
+    "a callback that is none": json.dumps([[[]], {}, EMBED | {"callbacks": 5}]),
+    "a chord that is none": json.dumps([[[]], {}, EMBED | {"chord": "x"}]),
+    "a chain that is none": json.dumps([[[]], {}, EMBED | {"chain": {"a": 1}}]),
+    "an errback that is none": json.dumps([[[]], {}, EMBED | {"errbacks": 1}]),
+}
+
+
+def test_headers_of_another_type_are_refused(start_worker: Start) -> None:
+    worker = start_worker(WorkerType.CALLBACK)
+    for headers in _HEADERS.values():
+        worker.publish(QUEUE, _GOOD, **envelope(TASK.value, str(uuid.uuid4()), headers))
+    _works(worker)
+
+
+def test_bodies_of_another_form_are_refused(start_worker: Start) -> None:
+    worker = start_worker(WorkerType.CALLBACK)
+    for body in _BODIES.values():
+        worker.task(TASK, QUEUE, text=body or " ")
+    _works(worker)
+
+
+def test_properties_of_another_type_are_refused(start_worker: Start) -> None:
+    worker = start_worker(WorkerType.CALLBACK)
+    if worker.url.startswith("amqp"):
+        pytest.skip("AMQP has texts only there")
+    for name in ("reply_to", "correlation_id"):
+        worker.publish(QUEUE, _GOOD, **envelope(TASK.value, str(uuid.uuid4())) | {name: [1]})
+    _works(worker)
+
+
+@pytest.mark.parametrize("entry", ["garbage", "[" * 50_000 + "]" * 50_000], ids=["text", "depth"])
+def test_what_is_no_message_at_all_ends_one_worker_at_most(start_worker: Start, entry: str) -> None:
+    """Kombu takes such an entry off the list before it stumbles: whoever is started next does not meet it."""
+    worker = start_worker(WorkerType.CALLBACK)
+    if worker.url.startswith("amqp"):
+        pytest.skip("RabbitMQ has envelopes of its own")
+    with redis.Redis.from_url(worker.url) as client:
+        client.lpush(QUEUE.value, entry)
+        until(lambda: not client.exists(QUEUE.value), 10, what="the entry is still there")
+    until(lambda: not worker.process.runs, 10, what="if this is no longer so, SECURITY.md may promise more")
+    worker.start()
+    _works(worker)
+
+
+def test_depth_is_counted_without_recursion() -> None:
+    deep: Any = []
+    for _ in range(99):
+        deep = [deep]
+    assert not deeper(deep, 100) and deeper([deep], 100) and deeper({"a": (deep,)}, 100)
+    for _ in range(200_000):
+        deep = [deep]
+    assert deeper(deep, 100)
+    while deep:  # a list this deep cannot be freed at once either
+        deep = deep.pop()

@@ -1,1 +1,0 @@
-"""docfleet.workers.shared.infrastructure.logging"""

@@ -1,0 +1,127 @@
+"""What a worker takes from its queues: messages of the form Celery writes, and no deeper than our own are.
+
+The parent of a pool reads each message, and most faults of one would end the worker there: what cannot be pickled for
+a child, a header of another type. The message would then come back and end the next worker. Here it is refused before
+Celery looks at it: taken from the queue, logged without its content, and never sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import signals
+from celery.worker.consumer import Consumer
+
+log = structlog.get_logger()
+
+DEEPEST = 100
+"""Levels of lists and objects in a message. Ours have fewer than half; pickle gives up at some hundreds."""
+
+_TEXTS = ("lang", "id", "root_id", "parent_id", "group", "shadow", "eta", "expires", "origin", "argsrepr", "kwargsrepr")
+_NUMBERS = ("retries", "replaced_task_nesting")
+_TEXTS_OF_REPLIES = ("reply_to", "correlation_id")
+
+
+class Refused(Exception):
+    """A message is none of ours; says why, and nothing of what is in it."""
+
+
+class StrictConsumer(Consumer):  # type: ignore[misc]
+    """Celery's consumer, after a look at each message."""
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+        """What is called with each message."""
+        receive = super().create_task_handler(*args, **kwargs)
+
+        def receive_checked(message: Any) -> Any:
+            try:
+                check(message)
+            except Refused as error:
+                log.error("message.refused", reason=str(error), queue=_queue(message))
+                message.reject_log_error(log, self.connection_errors)
+                signals.task_rejected.send(sender=self, message=message, exc=error)
+                return None
+            return receive(message)
+
+        return receive_checked
+
+
+def check(message: Any) -> None:
+    """Raise ``Refused`` for a message that Celery, or our task, would stumble over."""
+    headers, properties = message.headers, message.properties or {}
+    if not isinstance(headers, dict) or not isinstance(headers.get("task"), str):
+        raise Refused("it names no task: send tasks with Celery's protocol 2")
+    if not isinstance(headers.get("id"), str):
+        raise Refused("it has no task id")
+    for name in _TEXTS:
+        _require(name, headers.get(name), str | None)
+    for name in _NUMBERS:
+        _require(name, headers.get(name), int | None)
+    for name in _TEXTS_OF_REPLIES:
+        _require(name, properties.get(name), str | None)
+    _require_limits(headers.get("timelimit"))
+    _require_stamps(headers)
+    _require_body(_body(message))
+    for what, part in (("headers", headers), ("properties", properties), ("body", message.payload)):
+        if deeper(part, DEEPEST):
+            raise Refused(f"its {what} are nested more than {DEEPEST} levels deep")
+
+
+def deeper(value: Any, levels: int) -> bool:
+    """Whether ``value`` has more than ``levels`` levels of lists and objects; takes no stack, however deep it is."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list | tuple)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _body(message: Any) -> Any:
+    try:
+        return message.payload
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it cannot be read
+        raise Refused(f"its body cannot be read ({type(error).__name__})") from None
+
+
+def _require(name: str, value: Any, kind: Any) -> None:
+    if not isinstance(value, kind):
+        raise Refused(f"its {name} is of type {type(value).__name__}")
+
+
+def _require_limits(limits: Any) -> None:
+    _require("timelimit", limits, list | tuple | None)
+    if limits and (len(limits) != 2 or not all(isinstance(limit, int | float | None) for limit in limits)):
+        raise Refused("its timelimit is not a pair of numbers")
+
+
+def _require_stamps(headers: dict[str, Any]) -> None:
+    _require("stamps", headers.get("stamps"), dict | None)
+    names = headers.get("stamped_headers")
+    _require("stamped_headers", names, list | tuple | None)
+    if names and not all(isinstance(name, str) for name in names):
+        raise Refused("its stamped_headers are not names")
+
+
+def _require_body(body: Any) -> None:
+    if not isinstance(body, list | tuple) or len(body) != 3:
+        raise Refused("its body is not [arguments, keyword arguments, embedded]")
+    for part, kind in zip(body, (list | tuple, dict, dict | None), strict=True):
+        _require("body", part, kind)
+    for name in ("callbacks", "errbacks", "chain"):
+        found = (body[2] or {}).get(name)
+        _require(name, found, list | tuple | None)
+        if found and not all(isinstance(signature, dict) for signature in found):
+            raise Refused(f"its {name} are no signatures")
+    _require("chord", (body[2] or {}).get("chord"), dict | None)
+
+
+def _queue(message: Any) -> str:
+    return str((message.delivery_info or {}).get("routing_key"))[:100]
