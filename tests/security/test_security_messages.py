@@ -12,7 +12,6 @@ import redis
 from fleet import until
 
 from docfleet.core.names import QueueName, TaskName, WorkerType
-from docfleet.workers.shared.infrastructure.process.intake import deeper
 
 from .conftest import EMBED, Worker, envelope
 
@@ -132,15 +131,3 @@ def test_what_is_no_message_at_all_ends_one_worker_at_most(start_worker: Start, 
     until(lambda: not worker.process.runs, 10, what="if this is no longer so, SECURITY.md may promise more")
     worker.start()
     _works(worker)
-
-
-def test_depth_is_counted_without_recursion() -> None:
-    deep: Any = []
-    for _ in range(99):
-        deep = [deep]
-    assert not deeper(deep, 100) and deeper([deep], 100) and deeper({"a": (deep,)}, 100)
-    for _ in range(200_000):
-        deep = [deep]
-    assert deeper(deep, 100)
-    while deep:  # a list this deep cannot be freed at once either
-        deep = deep.pop()

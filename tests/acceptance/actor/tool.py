@@ -51,6 +51,32 @@ class Actor(Tool):
             for _ in range(1024):
                 stream.write(b"x" * MEGABYTE)
 
+    def do_nest(self, stage: Path, context: RunContext) -> None:
+        """Output of as many levels as the document says."""
+        levels = int(context.input_path.read_bytes().split()[1])
+        self._leave(context, "[" * levels + "]" * levels, "{}")
+
+    def do_count(self, stage: Path, context: RunContext) -> None:
+        """Usage of as many levels as the document says."""
+        levels = int(context.input_path.read_bytes().split()[1])
+        self._leave(context, "{}", '{"a":' * levels + "1" + "}" * levels)
+
+    def do_print(self, stage: Path, context: RunContext) -> None:
+        """Lines that look like the protocol's."""
+        for levels in (900, 5000, 100_000):
+            print('{"type": "RESULT", "result": {"a": ' + "[" * levels + "]" * levels + "}}", flush=True)
+
+    def _leave(self, context: RunContext, output: str, usage: str) -> None:
+        metadata = (context.folder / "METADATA.json").read_text()
+        entry = '{"tool_name": "actor", "elapsed_time": 0.1, "output_type": "JSON", "usage": ' + usage + "}"
+        assert '"tool_metadata":[]' in metadata
+        (context.folder / "METADATA.json").write_text(
+            metadata.replace('"tool_metadata":[]', f'"tool_metadata":[{entry}]')
+        )
+        (context.folder / "INFILE").unlink()
+        (context.folder / "INFILE").write_text(output)
+        os._exit(0)
+
     def do_leave(self, stage: Path, context: RunContext) -> None:
         os._exit(0)
 

@@ -100,7 +100,7 @@ class Execution:
             metadata = msgspec.json.decode((self.folder / METADATA).read_bytes())
         except FileNotFoundError as error:
             raise Conflict(f"the execution folder holds no {METADATA}: prepare it before the run") from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Conflict(f"{METADATA} of the execution folder is not valid JSON: {error}") from error
         if not isinstance(metadata, dict):
             raise Conflict(f"{METADATA} of the execution folder is not a JSON object")

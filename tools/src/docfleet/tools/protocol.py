@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from docfleet.core.errors import ToolResultInvalid
+from docfleet.core.nesting import DEEPEST, deeper
 from docfleet.core.storage import INFILE, METADATA
 
 EXECUTION_DATA_DIR = "EXECUTION_DATA_DIR"
@@ -148,7 +149,7 @@ def parse_line(line: bytes) -> AnyMessage | None:
         return None
     try:
         return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -212,6 +213,8 @@ def read_verdict(folder: Path, steps_before: int) -> ToolMetadata:
             f"the tool ended with exit code 0 but recorded {added} results in {METADATA} instead of one"
         )
     entry = metadata.tool_metadata[-1]
+    if deeper(entry.usage):
+        raise ToolResultInvalid(f"the tool's usage counters are nested more than {DEEPEST} levels deep")
     infile = folder / INFILE
     if infile.is_symlink() or not infile.is_file():
         raise ToolResultInvalid(f"the tool left no {INFILE}, which should hold its output")

@@ -9,6 +9,7 @@ import msgspec
 
 from docfleet.backend.refusals import invalid
 from docfleet.backend.uploads.form import LONGEST_FIELD, Fields
+from docfleet.core.nesting import DEEPEST, deeper
 
 LONGEST_WAIT = 300
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
@@ -17,9 +18,6 @@ _FALSE = frozenset({"false", "0", "no", "off", "f", "n", ""})
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
 MOST_URLS = 32
 LONGEST_PROFILE = 100
-DEEPEST_DATA = 32
-"""Levels of ``custom_data``. It travels in messages, and what a worker cannot pickle for its pool kills the worker,
-and every one that takes the message after it."""
 
 
 class Include(msgspec.Struct, frozen=True):
@@ -107,24 +105,11 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
             raise invalid("custom_data", "custom_data has to be a JSON object") from error
     if not isinstance(value, dict):
         raise invalid("custom_data", "custom_data has to be a JSON object")
-    if _deeper(value, DEEPEST_DATA):
-        raise invalid("custom_data", f"custom_data is nested too deeply: at most {DEEPEST_DATA} levels are taken")
+    if deeper(value):  # it travels in messages, and a worker refuses deep ones
+        raise invalid("custom_data", f"custom_data is nested too deeply: at most {DEEPEST} levels are taken")
     if len(msgspec.json.encode(value)) > LONGEST_FIELD:
         raise invalid("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
     return value
-
-
-def _deeper(value: Any, levels: int) -> bool:
-    """Whether ``value`` has more than ``levels`` levels of objects and arrays."""
-    level = [value]
-    for _ in range(levels):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def _no_review(fields: Fields) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from docfleet.core.nesting import DEEPEST, deeper
 from docfleet.core.review import ManualReviewConfig
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -36,6 +37,10 @@ class ToolSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     tool: str
     settings: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if deeper(self.settings):
+            raise ValueError(f"the settings of tool {self.tool!r:.100} are nested more than {DEEPEST} levels deep")
 
 
 class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):

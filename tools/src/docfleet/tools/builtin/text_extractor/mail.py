@@ -20,13 +20,16 @@ _PGP = "-----BEGIN PGP MESSAGE-----"
 
 
 def read_eml(path: Path, _reading: Reading) -> Document:
-    """Headers, text (plain before HTML), the names of attachments. Raises ``PasswordRequired`` when encrypted."""
+    """Headers, text (plain before HTML), the names of attachments. Raises ``PasswordRequired``, ``CorruptFile``."""
     raw = path.read_bytes()
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:3] == b"\xef\xbb\xbf" or utf16_without_mark(raw):
         raw = decode_text(raw).encode("utf-8")
-    message = email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
     attachments: list[str] = []
-    lines = list(_message_lines(message, attachments))
+    try:
+        message = email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
+        lines = list(_message_lines(message, attachments))
+    except RecursionError as error:
+        raise CorruptFile("the message holds messages or parts that are nested too deeply; send it again") from error
     if attachments:
         lines += ["", "Attachments: " + ", ".join(attachments)]
     return Document(["\n".join(lines)], {"attachments": attachments} if attachments else {})

@@ -51,6 +51,9 @@ _BLOCKS = [
 ]
 
 
+_DEEPEST = 2000
+
+
 def read_html(path: Path, _reading: Reading) -> Document:
     """The visible text; cells of one table row share a line."""
     raw = path.read_bytes()
@@ -69,6 +72,7 @@ def html_text(content: str | bytes) -> tuple[str, str]:
             soup = BeautifulSoup(content, "lxml")
     except ParserRejectedMarkup as error:
         raise CorruptFile(f"the HTML cannot be parsed ({error})") from error
+    _check_depth(soup)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for tag in soup.find_all(_HIDDEN):
         tag.decompose()
@@ -85,6 +89,16 @@ def html_text(content: str | bytes) -> tuple[str, str]:
         tag.append("\t")
     lines = (re.sub(r"[ \xa0\r\f\v]+", " ", line).strip() for line in soup.get_text().split("\n"))
     return title, re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _check_depth(soup: Any) -> None:
+    # What follows takes time with the square of the depth.
+    level = [soup]
+    for _ in range(_DEEPEST):
+        level = [child for tag in level for child in tag.contents if hasattr(child, "contents")]
+        if not level:
+            return
+    raise CorruptFile(f"the HTML is nested more than {_DEEPEST} levels deep: it cannot be read; send a sound one")
 
 
 def read_rtf(path: Path, _reading: Reading) -> Document:

@@ -14,6 +14,8 @@ import structlog
 from celery import signals
 from celery.worker.consumer import Consumer
 
+from docfleet.core.nesting import deeper
+
 log = structlog.get_logger()
 
 DEEPEST = 100
@@ -67,21 +69,6 @@ def check(message: Any) -> None:
     for what, part in (("headers", headers), ("properties", properties), ("body", message.payload)):
         if deeper(part, DEEPEST):
             raise Refused(f"its {what} are nested more than {DEEPEST} levels deep")
-
-
-def deeper(value: Any, levels: int) -> bool:
-    """Whether ``value`` has more than ``levels`` levels of lists and objects; takes no stack, however deep it is."""
-    level = [value]
-    for _ in range(levels):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list | tuple)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _body(message: Any) -> Any:

@@ -15,10 +15,13 @@ from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolResultInvalid
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
+from docfleet.core.nesting import deeper
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
 MAX_RESULT_BYTES = 6 * 1024**2
 """An outcome travels in a request body, of which the backend takes 10 MB."""
+DEEPEST_RESULT = 200
+"""Levels of a result: whatever reads it behind us, a database or a caller, has a stack too."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +85,7 @@ class DatabaseSink:
             result=None if failed else read_result(delivery.folder),
             status="ERROR" if failed else "SUCCESS",
             error_message=delivery.error,
-            metadata=read_metadata(delivery.folder),
+            metadata=_metadata_of_failed(delivery.folder) if failed else read_metadata(delivery.folder),
             attempt=delivery.attempt,
         )
         receipt = self._database.deliver(self._target, row)
@@ -136,9 +139,10 @@ class ApiSink:
 
     def deliver(self, delivery: Delivery) -> Delivered:
         """As ``Sink.deliver``. Raises ``ToolOutputTooLarge``."""
-        metadata = {**delivery.metadata, **read_metadata(delivery.folder)}
         if delivery.error is not None:
+            metadata = {**delivery.metadata, **_metadata_of_failed(delivery.folder)}
             return Delivered(metadata={**metadata, "error_occurred": True, "workflow_execution_failed": True})
+        metadata = {**delivery.metadata, **read_metadata(delivery.folder)}
         inner: dict[str, Any] = {
             "source_name": metadata.get("source_name"),
             "tools": [step.get("tool_name") for step in metadata.get("tool_metadata") or []],
@@ -173,12 +177,22 @@ def open_sink(config: DestinationConfig) -> Sink:
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """METADATA.json of a file, ``{}`` where the file failed before it existed."""
+    """METADATA.json of a file, ``{}`` where the file failed before it existed. Raises ``ToolResultInvalid``."""
     try:
-        metadata: dict[str, Any] = msgspec.json.decode((folder / METADATA).read_bytes())
+        metadata: dict[str, Any] = msgspec.json.decode((folder / METADATA).read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
         return {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ToolResultInvalid(f"{METADATA} of the file cannot be read: {error}") from error
     return metadata
+
+
+def _metadata_of_failed(folder: Path) -> dict[str, Any]:
+    # Whatever is wrong with it may be why the file failed: its error is told in any case.
+    try:
+        return read_metadata(folder)
+    except ToolResultInvalid:
+        return {}
 
 
 def read_result(folder: Path) -> Any:
@@ -187,7 +201,14 @@ def read_result(folder: Path) -> Any:
     raw = (folder / INFILE).read_bytes()
     if steps[-1].get("output_type") == "JSON":
         try:
-            return msgspec.json.decode(raw)
-        except msgspec.DecodeError as error:
+            result = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ToolResultInvalid(f"the tool's result is not valid JSON: {error}") from error
+        except RecursionError:
+            result = too_deep = True
+        else:
+            too_deep = deeper(result, DEEPEST_RESULT)
+        if too_deep:
+            raise ToolResultInvalid(f"the tool's result is nested more than {DEEPEST_RESULT} levels deep")
+        return result
     return raw.decode("utf-8", "replace")
