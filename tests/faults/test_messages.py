@@ -126,6 +126,7 @@ def corrupt_messages(trap: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
         "not JSON": (b"\xff\xfe{{{", envelope(batch)),
         "not a task": (json.dumps({"hello": 1}), {}),
         "a broken envelope": (json.dumps([1]), {"headers": {"task": None, "id": 7}}),
+        "a list of tasks": (json.dumps([[], {}, EMBED]), {"headers": {"task": [batch], "id": "7"}}),
         "no arguments": (json.dumps([[], {}, EMBED]), envelope(batch)),
         "wrong arguments": (NONSENSE, envelope(batch)),
         "an unknown task": (json.dumps([[], {}, EMBED]), envelope("os.system")),
