@@ -8,6 +8,7 @@ import pytest
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery
+from celery.exceptions import Retry
 
 from docfleet.core.errors import InvalidInput
 from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZATION_ID, StateStore
@@ -43,6 +44,18 @@ def test_nothing_survives_a_task_however_it_ends(app: Celery, ending: BaseExcept
     assert seen == [{ORGANIZATION_ID: "org-a"}]
     assert StateStore.snapshot() == {}
     assert structlog.contextvars.get_contextvars() == {}
+
+
+def test_a_retry_is_no_crash(app: Celery) -> None:
+    """A chord that waits for its headers retries each second."""
+
+    @app.task
+    def wait() -> None:
+        raise Retry()
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(Retry):
+        wait()
+    assert [line for line in logs if line["log_level"] == "error"] == []
 
 
 def test_what_was_set_before_a_task_is_not_seen_in_it(app: Celery) -> None:

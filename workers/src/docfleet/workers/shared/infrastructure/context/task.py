@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from celery import Task
+from celery.exceptions import TaskPredicate
 
 from docfleet.core.errors import DocfleetError
 from docfleet.workers.shared.infrastructure.context.state_store import StateStore
@@ -28,6 +29,8 @@ class ContextTask(Task):  # type: ignore[misc]
                 result = self.run(*args, **kwargs)
             except DocfleetError as error:
                 log.error("task.failed", code=error.code, error=error.message, seconds=_since(started))
+                raise
+            except TaskPredicate:  # a retry, as a waiting chord does each second, is no failure
                 raise
             except Exception:
                 log.exception("task.crashed", seconds=_since(started))

@@ -37,7 +37,10 @@ from docfleet.workers.shared.workflow.execution.steps import StepResults
 
 log = structlog.get_logger()
 
-DELIVERY_ATTEMPTS = 5
+DELIVERY_ATTEMPTS = 8
+"""With the waits between them (0.1 s, doubled each time) enough for a database to restart: 13 seconds at least."""
+DELIVERY_ATTEMPTS_AFTER = 5
+"""Once a file has waited so in vain, those after it need not."""
 DELIVERY_SECONDS = 60.0
 TEXT_BYTES = 1024 * 1024
 """How much of a document's text is kept for a caller who asks for the extracted text."""
@@ -55,6 +58,7 @@ class FileRun:
         self._leases = leases
         self._source: Source | None = None
         self._sink: Sink | None = None
+        self._sink_is_away = False
         self._kept: dict[str, list[str]] = {}
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
@@ -225,7 +229,14 @@ class FileRun:
             point("delivery.written", delivery.file.file_name)
             return delivered
 
-        return retrying(once, attempts=DELIVERY_ATTEMPTS, seconds=DELIVERY_SECONDS)
+        attempts = min(DELIVERY_ATTEMPTS, DELIVERY_ATTEMPTS_AFTER) if self._sink_is_away else DELIVERY_ATTEMPTS
+        try:
+            delivered = retrying(once, attempts=attempts, seconds=DELIVERY_SECONDS)
+        except DestinationUnavailable:
+            self._sink_is_away = True
+            raise
+        self._sink_is_away = False
+        return delivered
 
     def _deliver_error(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> bool:
         """Tell the destination that the file failed, where it keeps errors. False when the file is not ours."""
