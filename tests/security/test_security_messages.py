@@ -131,3 +131,23 @@ def test_what_is_no_message_at_all_ends_one_worker_at_most(start_worker: Start, 
     until(lambda: not worker.process.runs, 10, what="if this is no longer so, SECURITY.md may promise more")
     worker.start()
     _works(worker)
+
+
+def test_nothing_of_one_organization_is_seen_by_the_next(start_worker: Start) -> None:
+    """One child, tasks of many organizations in turn, some of which fail in between."""
+    worker = start_worker(WorkerType.CALLBACK)
+    expected = {}
+    for number in range(24):
+        execution = f"{uuid.uuid4()}"
+        expected[execution] = f"org-{number % 3}"
+        if number % 4 == 1:
+            worker.task(TASK, QUEUE, 5, execution_id=execution, organization_id="org-of-a-crash", nonsense=1)
+        worker.task(TASK, QUEUE, [], execution_id=execution, organization_id=expected[execution])
+    _works(worker)
+    seen = {path.split("/")[4]: organization for _, path, organization in worker.backend.calls}
+    assert {execution: seen.get(execution) for execution in expected} == expected
+    for line in worker.log.splitlines():
+        if not line.startswith("{") or "execution_id" not in (said := json.loads(line)):
+            continue
+        if said["execution_id"] in expected and "organization_id" in said:
+            assert said["organization_id"] == expected[said["execution_id"]], line
