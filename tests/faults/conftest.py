@@ -62,13 +62,12 @@ def _complaints(world: World) -> str:
 
 @pytest.fixture(scope="module", params=LEGS)
 def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One a leg and module; ``pytestmark``-like module values ``SETTINGS`` and ``WORKERS`` go into it."""
+    """One a leg and module; ``pytestmark``-like module values ``SETTINGS``, ``WORKERS``, ``PROXIED`` go into it."""
     module = request.module
     folder = tmp_path_factory.mktemp(f"world-{request.param}")
     started = time.monotonic()
-    world = require(
-        lambda: World(request.param, folder, getattr(module, "SETTINGS", None), getattr(module, "WORKERS", None))
-    )
+    values = {name.lower(): getattr(module, name, None) for name in ("SETTINGS", "WORKERS")}
+    world = require(lambda: World(request.param, folder, **values, proxied=getattr(module, "PROXIED", False)))
     print(f"world {request.param} started in {time.monotonic() - started:.1f} s")
     try:
         yield world

@@ -1,7 +1,7 @@
 """A whole Docfleet of plain processes, each restarted when it dies, and the faults that meet it.
 
-Two legs. ``redis``: Valkey is broker, result backend and cache, SQLite the backend's database. ``rabbitmq``: RabbitMQ
-is the broker, PostgreSQL keeps results and the backend's data, Valkey is only the cache.
+Two legs. ``redis``: Valkey is broker and cache, another Valkey keeps results, SQLite is the backend's database.
+``rabbitmq``: RabbitMQ is the broker, PostgreSQL keeps results and the backend's data, Valkey is only the cache.
 
 Faults are armed in running processes by a file (``docfleet.core.faults``); servers and processes can be killed, paused
 and stopped at any moment. What a test then looks at is ``FaultRun.check``: rows, the destination, the storage folder.
@@ -27,11 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import kombu
+import psycopg
 import redis
 import sqlalchemy as sa
 from fault_run import TABLE, FaultRun
 from fleet import HERE as ACCEPTANCE
 from fleet import SETTINGS, children, fill, plain_environment, until
+from proxy import Proxy
 from published import Published
 from servers import Postgres, Process, Rabbitmq, Server, Valkey, free_port
 
@@ -53,6 +55,7 @@ WORKERS = {
 }
 CHILDREN = 2
 START_LIMIT = 3
+_BACKEND, _RESULTS = "docfleet_backend", "docfleet_results"
 _PERIOD = 0.05
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -97,8 +100,11 @@ class World:
         folder: Path,
         settings: dict[str, str] | None = None,
         workers: dict[WorkerType, int] | None = None,
+        *,
+        proxied: bool = False,
     ) -> None:
-        """``settings`` are environment variables beyond ``SETTINGS``; ``workers`` how many run of each type."""
+        """``settings`` are environment variables beyond ``SETTINGS``; ``workers`` how many run of each type. With
+        ``proxied`` workers reach the backend through ``proxy``."""
         self.leg = leg
         self.folder = folder
         self.data = folder / "data"
@@ -111,25 +117,30 @@ class World:
         self._servers_folder.chmod(0o755)
         self.valkey = Valkey(self._servers_folder / "valkey", self._lifeline)
         self.servers: list[Server] = [self.valkey]
+        self.proxy: Proxy | None = None
         try:
-            self._start(settings or {}, {**WORKERS, **(workers or {})})
+            self._start(settings or {}, {**WORKERS, **(workers or {})}, proxied)
         except BaseException:
             self._close()
             raise
 
-    def _start(self, settings: dict[str, str], workers: dict[WorkerType, int]) -> None:
+    def _start(self, settings: dict[str, str], workers: dict[WorkerType, int], proxied: bool) -> None:
         if self.leg == "rabbitmq":
             self.rabbitmq = Rabbitmq(self._servers_folder / "rabbitmq", self._lifeline)
             self.servers += [self.rabbitmq, self.postgres]
+        else:
+            self.results = Valkey(self._servers_folder / "results", self._lifeline)
+            self.servers.append(self.results)
         for server in self.servers:
             server.start()
         self.addresses = Addresses(
             f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}", "fault-suite-" + uuid.uuid4().hex * 2
         )
+        self.proxy = Proxy(self.addresses.backend_url) if proxied else None
         self._environment = self._settings(settings)
         self.members: dict[str, Member] = {}
-        self._add("backend", ("backend",), self._url_answers(self.addresses.backend_url))
-        self._add("runner", ("runner",), self._url_answers(self.addresses.runner_url))
+        self.add("backend", ("backend",), self.url_answers(self.addresses.backend_url))
+        self.add("runner", ("runner",), self.url_answers(self.addresses.runner_url))
         for kind, number in workers.items():
             for count in range(number):
                 self.add_worker(kind, wait=False, name=kind.value if number == 1 else f"{kind.value}-{count + 1}")
@@ -162,10 +173,27 @@ class World:
         """The server of the broker."""
         return self.valkey if self.leg == "redis" else self.rabbitmq
 
-    @property
-    def result_backend(self) -> Server:
-        """The server of the result backend."""
-        return self.valkey if self.leg == "redis" else self.postgres
+    @contextmanager
+    def without_results(self) -> Iterator[None]:
+        """The result backend, and nothing else, is away: killed, or its database closed to everybody."""
+        if self.leg == "redis":
+            self.results.kill()
+        else:
+            self._close_results(True)
+        try:
+            yield
+        finally:
+            if self.leg == "redis":
+                self.results.start()
+            else:
+                self._close_results(False)
+
+    def _close_results(self, closed: bool) -> None:
+        with psycopg.connect(self.postgres.url, autocommit=True) as database:
+            database.execute(f"ALTER DATABASE {_RESULTS} ALLOW_CONNECTIONS {not closed}")
+            if closed:
+                query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+                database.execute(query, (_RESULTS,))
 
     @property
     def broker_url(self) -> str:
@@ -181,9 +209,9 @@ class World:
         registry.mkdir()
         (registry / "actor.yaml").write_text(json.dumps({"tool_id": "actor", "module": "actor.tool:tool"}))
         if self.leg == "redis":
-            database, result = f"sqlite:///{self.data / 'docfleet.db'}", self.valkey.url(1)
+            database, result = f"sqlite:///{self.data / 'docfleet.db'}", self.results.url(0)
         else:
-            database, result = self._new_database("backend"), f"db+{self._new_database('results')}"
+            database, result = self._new_database(_BACKEND), f"db+{self._new_database(_RESULTS)}"
         return {
             **plain_environment(),
             **SETTINGS,
@@ -194,7 +222,7 @@ class World:
             "INTERNAL_SERVICE_API_KEY": self.addresses.key,
             "RUNNER_API_KEY": self.addresses.key[::-1],
             "ENCRYPTION_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-            "INTERNAL_API_BASE_URL": f"{self.addresses.backend_url}/internal",
+            "INTERNAL_API_BASE_URL": f"{self.proxy.url if self.proxy else self.addresses.backend_url}/internal",
             "UNSTRACT_RUNNER_URL": self.addresses.runner_url,
             "EXECUTION_STORAGE_ROOT": str(self.data / "storage"),
             "BACKEND_PORT": self.addresses.backend_url.rpartition(":")[2],
@@ -210,17 +238,17 @@ class World:
             **settings,
         }
 
-    def _new_database(self, kind: str) -> str:
+    def _new_database(self, name: str) -> str:
         url = sa.make_url(self.postgres.url).set(drivername="postgresql+psycopg")
-        name = f"docfleet_{kind}"
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         with engine.connect() as connection:
             connection.execute(sa.text(f"CREATE DATABASE {name}"))
         return url.set(database=name).render_as_string(hide_password=False)
 
-    def _add(
+    def add(
         self, name: str, arguments: tuple[str, ...], ready: Callable[[], bool], settings: dict[str, str] | None = None
     ) -> Member:
+        """Start ``docfleet ARGUMENTS`` as a member of this name, and do not wait."""
         command = [sys.executable, "-P", "-m", "docfleet.cli.main", *arguments]
         environment = {**self._environment, **(settings or {})}
         process = Process(name, command, environment, self.data / "logs", self._lifeline)
@@ -230,14 +258,20 @@ class World:
         return member
 
     def add_worker(
-        self, kind: WorkerType, *, name: str = "", wait: bool = True, settings: dict[str, str] | None = None
+        self,
+        kind: WorkerType,
+        *,
+        name: str = "",
+        wait: bool = True,
+        settings: dict[str, str] | None = None,
+        slots: int = CHILDREN,
     ) -> Member:
-        """One more worker of this type."""
+        """One more worker of this type, with so many pool children."""
         name = name or (kind.value if kind.value not in self.members else f"{kind.value}-{uuid.uuid4().hex[:4]}")
         ready = self.folder / f"{name}.ready"
-        arguments = ("worker", kind.value, *(("--concurrency", str(CHILDREN)) if SPECS[kind].concurrency != 1 else ()))
+        arguments = ("worker", kind.value, *(("--concurrency", str(slots)) if SPECS[kind].concurrency != 1 else ()))
         # The worker takes the file away when it starts.
-        member = self._add(name, arguments, ready.exists, {"WORKER_READY_FILE": str(ready), **(settings or {})})
+        member = self.add(name, arguments, ready.exists, {"WORKER_READY_FILE": str(ready), **(settings or {})})
         if wait:
             self.await_ready(name)
         return member
@@ -256,7 +290,9 @@ class World:
 
             until(serves, seconds, what=f"{member.process.name} does not start:\n{member.process.log_tail()}")
 
-    def _url_answers(self, url: str) -> Callable[[], bool]:
+    def url_answers(self, url: str) -> Callable[[], bool]:
+        """Whether the server at ``url`` is ready."""
+
         def answers() -> bool:
             try:
                 with _OPENER.open(f"{url}/readyz", timeout=1.0) as answer:
@@ -305,12 +341,16 @@ class World:
         self._close()
 
     def _close(self) -> None:
+        if self.proxy is not None:
+            self.proxy.close()
         self._lifeline.close()
         shutil.rmtree(self._servers_folder, ignore_errors=True)
 
     def reset(self) -> None:
         """Between two tests: nothing armed, everything runs, nothing waits from before."""
         self.disarm()
+        if self.proxy is not None:
+            self.proxy.reset()
         self.sweeping = not SPECS[WorkerType.SCHEDULER].implemented
         for server in self.servers:
             server.resume()
@@ -320,6 +360,10 @@ class World:
             member.keep()
             member.process.signal(signal.SIGCONT)
         self.await_ready()
+
+    def remove(self, name: str) -> None:
+        """A worker that ``add_worker`` added is there no more."""
+        self.members.pop(name).stop()
 
     # What happens to it
 
@@ -433,9 +477,11 @@ class World:
         tool: dict[str, Any] | None = None,
         destination: str = "sqlite",
         workflow: dict[str, Any] | None = None,
+        name: str = "",
     ) -> FaultRun:
-        """Start an execution over these files: of a pipeline of its own, or of an API (``destination="api"``)."""
-        name = f"w{uuid.uuid4().hex[:12]}"
+        """Start an execution over these files: of a pipeline of its own (``name`` is also that of its folder in
+        ``sources``), or of an API (``destination="api"``)."""
+        name = name or f"w{uuid.uuid4().hex[:12]}"
         tools = [tool or {"tool": "actor"}]
         if destination == "api":
             api = Published.publish(self, *tools)  # type: ignore[arg-type]
@@ -480,7 +526,7 @@ class World:
                 return {"connector": "postgresql", "settings": settings, "table": f"{TABLE}_{source.name}"}
             case "files":
                 into = source.with_suffix(".out")
-                into.mkdir()
+                into.mkdir(exist_ok=True)
                 return {"connector": "local", "settings": {"path": str(into)}, "outputFolder": "/"}
             case _:
                 raise ValueError(f"no such destination: {kind}")

@@ -1,0 +1,298 @@
+"""T09 to T14: the result backend, the broker, and the time-outs of both.
+
+T15 to T17, a worker that is told to end, are ``tests/acceptance/test_process_shutdown.py`` and
+``test_process_handback.py``, on both brokers.
+"""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
+from fleet import Stage, until
+from world import BATCHES, World
+
+from docfleet.core.names import QueueName, WorkerType
+
+SETTINGS = {"TOOL_TIMEOUT_SECONDS": "60"}
+"""A tool waits for longer than RabbitMQ needs to start."""
+FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
+COMPLETED = dict.fromkeys(FILES, "COMPLETED")
+WITH_SLOW = {**FILES, "slow.txt": "wait"}
+SLOW_COMPLETED = {**COMPLETED, "slow.txt": "COMPLETED"}
+ANSWER_SECONDS = 15.0
+"""A caller has an answer within this while the broker does not: two tries, and a slow machine."""
+
+
+def stage_of(world: World) -> Stage:
+    return Stage(world.folder / f"stage-{len(world.runs)}")
+
+
+# T09
+
+
+@pytest.mark.parametrize("seconds", [pytest.param(8, marks=pytest.mark.short), 60])
+def test_t09_the_result_backend_is_away_when_the_headers_end(world: World, seconds: float) -> None:
+    """The rows know that all is done: nobody waits for the chord. Afterwards the slots take work again."""
+    stage = stage_of(world)
+    run = world.begin(WITH_SLOW, tool=stage.tool)
+    stage.await_starts(1)
+    until(lambda: sum(run.delivered().values()) == len(FILES), what="the other files are not delivered")
+    with world.without_results():
+        away = time.monotonic()
+        stage.open()
+        run.wait(min(seconds, DEADLINE_SECONDS) + PATIENCE_SECONDS)
+        time.sleep(max(0.0, away + seconds - time.monotonic()))
+    run.check(SLOW_COMPLETED)
+    world.begin(FILES).check(COMPLETED)
+
+
+def test_t09_the_result_backend_is_away_when_the_batches_are_sent(world: World) -> None:
+    world.arm("orchestrate.started=hold@1")
+    run = world.begin(FILES)
+    world.await_met("orchestrate.started")
+    with world.without_results():
+        world.disarm()
+        run.wait()
+    run.check(COMPLETED)
+    world.begin(FILES).check(COMPLETED)
+
+
+# T10
+
+
+@contextmanager
+def broker_away(world: World, how: str) -> Iterator[None]:
+    """``kill``: -9 and a start with what was on the disk. ``restart``: in order, RabbitMQ's application only."""
+    in_order = how == "restart" and world.leg == "rabbitmq"
+    if in_order:
+        world.rabbitmq.control("stop_app")
+    elif how == "restart":
+        world.broker.stop()
+    else:
+        world.broker.kill()
+    try:
+        yield
+    finally:
+        if in_order:
+            world.rabbitmq.control("start_app")
+        else:
+            world.broker.start()
+
+
+HOW = ["restart", pytest.param("kill", marks=pytest.mark.short)]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_t10_the_broker_restarts_in_the_middle_of_a_header(world: World, how: str) -> None:
+    """What comes twice finds its files held, or done."""
+    stage = stage_of(world)
+    run = world.begin(WITH_SLOW, tool=stage.tool)
+    stage.await_starts(1)
+    with broker_away(world, how):
+        time.sleep(4)
+    stage.open()
+    run.check(SLOW_COMPLETED)
+    assert len(stage.started()) == 1, "a file that was held was worked on twice"
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_t10_the_broker_restarts_while_batches_are_queued(world: World, how: str) -> None:
+    world.rest("file_processing")
+    run = world.begin(FILES)
+    until(lambda: world.queued(QueueName.FILE_PROCESSING) == BATCHES, what="the batches were not sent")
+    with broker_away(world, how):
+        time.sleep(1)
+    world.wake("file_processing")
+    run.check(COMPLETED)
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_t10_the_broker_restarts_in_the_middle_of_the_callback(world: World, how: str) -> None:
+    world.arm("callback.before=hold@1")
+    run = world.begin(FILES)
+    world.await_met("callback.before")
+    with broker_away(world, how):
+        world.disarm()
+        time.sleep(2)
+    run.check(COMPLETED)
+
+
+def test_t10_the_broker_is_away_when_the_last_header_ends(world: World) -> None:
+    """Its acknowledgement and the callback are lost with it."""
+    stage = stage_of(world)
+    run = world.begin(WITH_SLOW, tool=stage.tool)
+    stage.await_starts(1)
+    with broker_away(world, "kill"):
+        stage.open()
+        until(lambda: sum(run.delivered().values()) == len(WITH_SLOW), what="no delivery without a broker")
+        run.wait()
+    run.check(SLOW_COMPLETED)
+    world.begin(FILES).check(COMPLETED)
+
+
+# T11
+
+
+@pytest.mark.short
+def test_t11_the_broker_is_away_when_an_execution_is_accepted(world: World) -> None:
+    """The caller hears of it in time, and nothing is left that runs later, or never."""
+    before = count_executions(world)
+    with broker_away(world, "kill"):
+        begun = time.monotonic()
+        refused(world)
+        assert time.monotonic() - begun < ANSWER_SECONDS
+    after = count_executions(world)
+    assert {status: after[status] - before.get(status, 0) for status in after} == {"ERROR": 1} | {
+        status: 0 for status in after if status != "ERROR"
+    }
+    world.begin(FILES).check(COMPLETED)
+    assert count_executions(world)["ERROR"] == after["ERROR"]
+
+
+@pytest.mark.parametrize("point", ["orchestrate.listed", "orchestrate.started"])
+def test_t11_the_broker_is_away_when_the_batches_are_sent(world: World, point: str) -> None:
+    world.arm(f"{point}=hold@1")
+    run = world.begin(FILES)
+    world.await_met(point)
+    with broker_away(world, "kill"):
+        world.disarm()
+        time.sleep(20)
+    run.check(COMPLETED)
+
+
+# T12
+
+
+@contextmanager
+def alarm(world: World) -> Iterator[None]:
+    """RabbitMQ has too little room on its disk: it takes nothing from whoever publishes."""
+    world.rabbitmq.control("set_disk_free_limit", "9000GB")
+    try:
+        until(lambda: "disk" in world.rabbitmq.control("eval", "rabbit_alarm:get_alarms()."), 20)
+        yield
+    finally:
+        world.rabbitmq.control("set_disk_free_limit", "1MB")
+        until(lambda: "disk" not in world.rabbitmq.control("eval", "rabbit_alarm:get_alarms()."), 20)
+
+
+@pytest.mark.short
+def test_t12_the_publisher_is_blocked_when_an_execution_is_accepted(world: World) -> None:
+    rabbitmq_only(world)
+    before = count_executions(world)
+    with alarm(world):
+        for _ in range(2):  # a connection that lay idle, and a fresh one
+            begun = time.monotonic()
+            refused(world)
+            assert time.monotonic() - begun < ANSWER_SECONDS
+    until(lambda: count_executions(world)["ERROR"] == before.get("ERROR", 0) + 2, 10)
+    world.begin(FILES).check(COMPLETED)
+    running = {"PENDING", "EXECUTING"} & {status for status, count in count_executions(world).items() if count}
+    assert not running, "a refused execution runs all the same"
+
+
+@pytest.mark.parametrize("point", ["orchestrate.started", "callback.before", "report.sent"])
+def test_t12_the_publisher_is_blocked_in_the_middle(world: World, point: str) -> None:
+    rabbitmq_only(world)
+    world.arm(f"{point}=hold@1")
+    run = world.begin(FILES)
+    world.await_met(point)
+    with alarm(world):
+        world.disarm()
+        time.sleep(30)
+    run.check(COMPLETED)
+
+
+# T13
+
+
+def test_t13_rabbitmq_gives_a_consumer_up_in_the_middle_of_its_task(world: World) -> None:
+    """``consumer_timeout`` was lowered behind our back: the message comes again, and finds the file held."""
+    rabbitmq_only(world)
+    stage = stage_of(world)
+    ticking = "application:set_env(rabbit, channel_tick_interval, 1000)"
+    worker = world.members["file_processing"]
+    starts = worker.process.starts
+    world.rabbitmq.control("eval", f"{ticking}, application:set_env(rabbit, consumer_timeout, 4000).")
+    try:
+        # The interval is read when a channel is opened.
+        world.rest("file_processing")
+        world.wake("file_processing")
+        run = world.begin(WITH_SLOW, tool=stage.tool)
+        stage.await_starts(1)
+        until(lambda: "PRECONDITION_FAILED" in worker.process.log.read_text(), 40, what="no consumer was given up")
+        time.sleep(2)
+        stage.open()
+        run.check(SLOW_COMPLETED)
+    finally:
+        world.rabbitmq.control("eval", "application:set_env(rabbit, consumer_timeout, 1800000).")
+    assert worker.process.starts == starts + 1, "the worker ended"
+    assert len(stage.started()) == 1, "a file that was held was worked on twice"
+
+
+@pytest.mark.parametrize("limit", ["1800", "7200"])
+def test_t13_a_worker_whose_tasks_may_outlast_the_broker_refuses_to_start(world: World, limit: str) -> None:
+    """RabbitMQ gives a consumer up after half an hour: a worker that may take longer says so instead of starting."""
+    rabbitmq_only(world)
+    worker = world.add_worker(WorkerType.FILE_PROCESSING, wait=False, settings={"CELERY_TASK_TIME_LIMIT": limit})
+    try:
+        until(lambda: "consumer_timeout" in worker.process.log_tail(), 30, what="it did not refuse")
+        assert not worker.ready()
+    finally:
+        worker.stop()
+        del world.members[worker.process.name]
+
+
+# T14
+
+
+@pytest.mark.short
+def test_t14_redis_hands_a_message_out_again_while_it_is_worked_on(world: World) -> None:
+    """The copies find their files held and end at once: no file is worked on twice, and no slot is lost to them."""
+    if world.leg != "redis":
+        pytest.skip("RabbitMQ has no visibility timeout")
+    stage = stage_of(world)
+    world.rest("file_processing")
+    settings = {"CELERY_VISIBILITY_TIMEOUT": "3", "WORKER_ALLOW_UNSAFE_TIMEOUTS": "true"}
+    hasty = [world.add_worker(WorkerType.FILE_PROCESSING, settings=settings) for _ in range(2)]
+    try:
+        world.arm("batch.claim.before=mark; batch.returned=mark")
+        run = world.begin(WITH_SLOW, tool=stage.tool)
+        stage.await_starts(1)
+        world.await_met("batch.claim.before", BATCHES + 1, seconds=60)
+        assert not run.is_final()
+        other = world.begin(FILES)
+        other.wait()
+        stage.open()
+        run.check(SLOW_COMPLETED)
+        other.check(COMPLETED)
+        assert len(stage.started()) == 1, "a file that was held was worked on twice"
+    finally:
+        for worker in hasty:
+            worker.stop()
+            del world.members[worker.process.name]
+
+
+def rabbitmq_only(world: World) -> None:
+    if world.leg != "rabbitmq":
+        pytest.skip("only RabbitMQ does this")
+
+
+def refused(world: World) -> None:
+    """A caller of a pipeline is told that it cannot run now."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        world.begin(FILES)
+    with caught.value as answer:
+        assert answer.code in (502, 503), answer.code
+        assert "broker" in answer.read().decode()
+
+
+def count_executions(world: World) -> dict[str, int]:
+    with world.database.connect() as connection:
+        rows = connection.execute(sa.text("SELECT status, count(*) AS number FROM executions GROUP BY status"))
+        return {row.status: row.number for row in rows}
