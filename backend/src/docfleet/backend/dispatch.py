@@ -126,11 +126,13 @@ class CeleryDispatcher:
             held = self._idle_connection()
             try:
                 connection, answer = self._connected(held, call)
-            except self._errors:
+            except self._errors as error:
                 if held is None:
                     raise
+                _drop(held)
+                if isinstance(error, TimeoutError):  # the broker hangs, and would a second time
+                    raise
                 # It was closed while it lay idle. A message that did get through is harmless twice.
-                held.release()
                 connection, answer = self._connected(None, call)
             self._keep(connection)
         except self._errors as error:
@@ -146,7 +148,7 @@ class CeleryDispatcher:
             return connection, call(connection)
         except BaseException:
             if held is None:
-                connection.release()
+                _drop(connection)
             raise
 
     def _idle_connection(self) -> Connection | None:
@@ -178,7 +180,18 @@ class CeleryDispatcher:
         reset_pools()
 
 
+def _drop(connection: Connection) -> None:
+    """Give back a connection that failed. Without saying goodbye where the protocol has one: a RabbitMQ whose disk or
+    memory is full reads nothing from whoever publishes, and would not answer."""
+    if connection.transport_cls in {"amqp", "amqps", "pyamqp"}:
+        connection.collect()
+    else:
+        connection.release()
+
+
 def _transport_options(broker_url: str) -> dict[str, Any]:
     if broker_url.startswith(("redis", "rediss")):
         return {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
-    return {"max_retries": 1, "interval_start": 0.0, "interval_max": 0.2, "confirm_publish": True}
+    # A confirmation that does not come is waited for without end otherwise.
+    waits = {"read_timeout": TIMEOUT_SECONDS, "write_timeout": TIMEOUT_SECONDS}
+    return {"max_retries": 1, "interval_start": 0.0, "interval_max": 0.2, "confirm_publish": True, **waits}
