@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-celery-5.5 lint fmt types imports check services-test acceptance faults mutants bench lock clean
+.PHONY: help setup demo dev test test-celery-5.5 lint fmt types imports check services-test acceptance faults soak mutants bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ services-test: setup ## Run the tests that need PostgreSQL and RabbitMQ; missing
 
 faults: setup ## Run the fault suite: real servers, kill -9 at named points (SHORT=1: what CI runs; FAULTS="-k NAME")
 	REQUIRE_SERVICES=1 DOCFLEET_FAULT_SUITE=full $(BIN)/pytest tests/faults $(if $(SHORT),-m short) $(FAULTS)
+
+soak: setup ## Kill something every few seconds while executions run, then check them all (SECONDS=300 RUNS=200 LEG=redis|rabbitmq SEED=)
+	DOCFLEET_FAULT_SUITE=full DOCFLEET_SOAK_SECONDS=$(or $(SECONDS),300) DOCFLEET_SOAK_RUNS=$(or $(RUNS),200) DOCFLEET_FAULT_SEED=$(SEED) \
+		REQUIRE_SERVICES=1 $(BIN)/pytest -s tests/faults/test_soak.py $(if $(LEG),-k $(LEG))
 
 mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME ..." for some of them)
 	$(BIN)/python -P tests/faults/mutations.py $(MUTANTS)

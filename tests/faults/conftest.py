@@ -87,6 +87,12 @@ def world(shared_world: World) -> Iterator[World]:
     shared_world.disarm()
 
 
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """The one in the header."""
+    return _seed
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> random.Random:
     """Of the seed in the header and the test's name."""

@@ -34,6 +34,9 @@ class Actor(Tool):
         while not (stage / "open").exists() and time.monotonic() < until:
             time.sleep(0.02)
 
+    def do_nap(self, stage: Path, context: RunContext) -> None:
+        time.sleep(float(context.input_path.read_bytes().split()[1]))
+
     def do_crash(self, stage: Path, context: RunContext) -> None:
         ctypes.string_at(0)
 
@@ -76,6 +79,9 @@ class Actor(Tool):
         (context.folder / "INFILE").unlink()
         (context.folder / "INFILE").write_text(output)
         os._exit(0)
+
+    def do_fail(self, stage: Path, context: RunContext) -> None:
+        raise RuntimeError("words " * (MEGABYTE // 6))
 
     def do_leave(self, stage: Path, context: RunContext) -> None:
         os._exit(0)
