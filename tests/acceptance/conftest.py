@@ -1,4 +1,4 @@
-"""The fleets the acceptance tests share: started once a session, on first use."""
+"""The fleets the acceptance tests share: started on first use."""
 
 from __future__ import annotations
 
@@ -36,11 +36,14 @@ def service_databases(postgres_url: str) -> Iterator[tuple[str, str]]:
     admin.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service_fleet(
     tmp_path_factory: pytest.TempPathFactory, service_databases: tuple[str, str], rabbitmq_url: str
 ) -> Iterator[Fleet]:
-    """RabbitMQ as broker, PostgreSQL for results and for the backend."""
+    """RabbitMQ as broker, PostgreSQL for results and for the backend.
+
+    It ends with its module: two fleets on one broker take each other's messages.
+    """
     backend, results = service_databases
     fleet = Fleet(
         tmp_path_factory.mktemp("services"),

@@ -25,7 +25,7 @@ client's wait)."""
 @pytest.fixture(params=["redis", "rabbitmq"])
 def patient_fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Long leases: a worker that is not told of a stop learns of it only after twenty seconds."""
-    settings = {"LEASE_SECONDS": "60"}
+    settings = {"LEASE_SECONDS": "60", "TOOL_TIMEOUT_SECONDS": "60"}
     if request.param == "rabbitmq":
         settings["CELERY_BROKER_BASE_URL"] = request.getfixturevalue("rabbitmq_url")
     fleet = Fleet(tmp_path_factory.mktemp("patient"), settings)
