@@ -136,8 +136,7 @@ class BatchRun:
         if not (self._outcomes or release or claim):
             return []
         reported = [outcome.file_execution_id for outcome in self._outcomes]
-        self._leases.drop(reported)
-        held = self._leases.held()
+        held = [lease for lease in self._leases.held() if lease.file_execution_id not in reported]
         asked = time.monotonic()
         point("report.before")
         answer = self._client.report(
@@ -152,6 +151,8 @@ class BatchRun:
             ),
         )
         point("report.sent")
+        # Not before: while the report is tried they are renewed, or others would do them again.
+        self._leases.drop(reported)
         refused = {outcome.file_execution_id for outcome in answer.refused}
         self._file_run.reported([o for o in self._outcomes if o.file_execution_id not in refused])
         self._outcomes, self._bytes = [], 0

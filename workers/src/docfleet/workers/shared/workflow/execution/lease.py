@@ -38,7 +38,6 @@ class LeaseKeeper:
         self._execution_id = execution_id
         self._lock = threading.Lock()
         self._held: dict[str, tuple[int, float]] = {}
-        self._lost: set[str] = set()
         self._stop = threading.Event()
         self._closing = threading.Event()
         self._work: tuple[str, Callable[[], object]] | None = None
@@ -92,14 +91,18 @@ class LeaseKeeper:
             return [Lease(file_execution_id=key, attempt=attempt) for key, (attempt, _) in self._held.items()]
 
     def renewed(self, leases: list[Lease], lost: list[str], asked: float) -> None:
-        """Note the answer to a renewal that was sent at ``asked``."""
+        """Note the answer to a renewal of ``leases`` that was sent at ``asked``. It may come late: about a lease that
+        was lost and taken anew meanwhile, under another attempt, it says nothing."""
+        gone = set(lost)
         with self._lock:
-            self._lost.update(lost)
             for lease in leases:
-                if lease.file_execution_id in self._held and lease.file_execution_id not in self._lost:
-                    self._held[lease.file_execution_id] = (lease.attempt, asked)
-            for file_execution_id in lost:
-                self._held.pop(file_execution_id, None)
+                attempt, known = self._held.get(lease.file_execution_id, (None, 0.0))
+                if attempt != lease.attempt:
+                    continue
+                if lease.file_execution_id in gone:
+                    del self._held[lease.file_execution_id]
+                else:
+                    self._held[lease.file_execution_id] = (lease.attempt, max(known, asked))
 
     def is_lost(self, file_execution_id: str) -> bool:
         """True when nothing more is to be done for the file: it is certainly not ours any more (a lease that is late
