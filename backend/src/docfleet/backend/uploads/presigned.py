@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import io
 import ipaddress
-import re
 import socket
 import ssl
 import time
@@ -32,7 +31,9 @@ _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_S3 = re.compile(r"(?:[a-z0-9.-]+\.)?s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?\Z")
+LONGEST_HOST = 253
+_S3_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CHUNK = 64 * 1024
 _MB = 1024 * 1024
@@ -75,7 +76,7 @@ class Rules(msgspec.Struct, frozen=True):
     def allows(self, host: str) -> bool:
         """Whether files may be fetched from a host of this name."""
         if not self.hosts:
-            return _S3.match(host) is not None
+            return is_s3(host)
         return any(
             host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:])) for pattern in self.hosts
         )
@@ -83,6 +84,14 @@ class Rules(msgspec.Struct, frozen=True):
     def permits(self, address: Address) -> bool:
         """Whether a connection may go to this address."""
         return is_public(address) or any(address in network for network in self.networks)
+
+
+def is_s3(host: str) -> bool:
+    """Whether a host is one of Amazon S3's: ``s3`` or ``s3-REGION`` is one of its labels before the domain."""
+    domain = next((domain for domain in _S3_DOMAINS if host.endswith(domain)), None)
+    if domain is None or not _HOST_CHARACTERS.issuperset(host):
+        return False
+    return any(label == "s3" or label.startswith("s3-") for label in host.removesuffix(domain).split("."))
 
 
 def is_public(address: Address) -> bool:
@@ -131,6 +140,8 @@ def _check(url: str, rules: Rules) -> SplitResult:
         raise _bad(f"a presigned URL is malformed: {error}") from error
     if parsed.scheme != "https" or not host or parsed.username is not None:
         raise _bad("a presigned URL has to begin with https:// and a host name")
+    if len(host) > LONGEST_HOST:
+        raise _bad(f"the host of a presigned URL has {len(host)} characters: at most {LONGEST_HOST} make a name")
     if not rules.allows(host):
         raise _bad(f"host {host!r:.120} is not allowed for presigned URLs")
     if port not in (None, _HTTPS_PORT) and not rules.networks:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from docfleet.core.errors import ToolSettingsInvalid
 from docfleet.tools.builtin.field_extractor.values import (
@@ -21,6 +22,11 @@ Value = str | float | int
 _TEXT = re.compile(r"\S+(?: \S+)*")
 _BELOW_LINES = 2
 _BELOW_MARGIN = 12
+# Lines of documents are far shorter and name a label once or twice. Without these bounds a text of nothing but labels
+# would take hours.
+_LONGEST_LINE = 2000
+_MOST_PLACES = 20
+_BESIDE_CHARACTERS = 500
 _AFTER_LABEL = " :.#=-\u2013\t"
 
 
@@ -43,12 +49,12 @@ def find(rule: Rule, text: str, locale: Locale) -> Value | None:
     if rule.regex is not None:
         return _by_regex(rule, text, locale)
     expanded = text.replace("\f", "\n").expandtabs(8)
-    lines = expanded.split("\n")
+    lines = list(_lines(expanded))
     for label in rule.labels:
         if _label_pattern(label).search(expanded) is None:
             continue  # most labels stand nowhere, and one look at the whole text is cheaper than one a line
         places = list(_places(rule, label, lines))
-        beside = (_first(rule, lines[index][match.end() :].lstrip(_AFTER_LABEL), locale) for index, match in places)
+        beside = (_first(rule, _beside(lines[index], match), locale) for index, match in places)
         found = [value for value in beside if value is not None]
         if not found:
             below = (
@@ -96,7 +102,19 @@ def _places(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int, re.
     pattern = _label_pattern(label)
     for index, line in enumerate(lines):
         if rule.skip is None or not rule.skip.search(line):
-            yield from ((index, match) for match in pattern.finditer(line))
+            yield from ((index, match) for match in islice(pattern.finditer(line), _MOST_PLACES))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines; one that is very long comes in pieces."""
+    for line in text.split("\n"):
+        for start in range(0, len(line) or 1, _LONGEST_LINE):
+            yield line[start : start + _LONGEST_LINE]
+
+
+def _beside(line: str, label: re.Match[str]) -> str:
+    """What stands after the label."""
+    return line[label.end() :].lstrip(_AFTER_LABEL)[:_BESIDE_CHARACTERS]
 
 
 def _is_a_cell(line: str, match: re.Match[str]) -> bool:
