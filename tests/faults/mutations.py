@@ -28,6 +28,9 @@ PROCESS = WORKERS + "shared/infrastructure/process/"
 CHILD = "tests/faults/test_child_kill.py::"
 PROCESSES = "tests/faults/test_process_kill.py::"
 MESSAGES = "tests/faults/test_messages.py::"
+BROKERS = "tests/faults/test_brokers.py::"
+BACKEND_FAULTS = "tests/faults/test_backend_faults.py::"
+CONFIG = WORKERS + "shared/infrastructure/config/"
 API = "tests/integration/backend_api/"
 STOP = API + "test_stop_api.py::"
 LOST = API + "test_recovery_lost.py::"
@@ -313,6 +316,84 @@ MUTANTS = (
             WORKERS + "shared/workflow/execution/batch.py",
             "                except DependencyError as error:",
             "                except ZeroDivisionError as error:",
+        ),
+    ),
+    mutant(
+        "rows, not the chord, say that all is done",
+        BROKERS + "test_t09_the_result_backend_is_away_when_the_headers_end[redis-8]",
+        (EXECUTIONS + "reports.py", "and finalize.when_done(connection, execution):", "and False:"),
+        (EXECUTIONS + "sweep.py", '("PENDING", "EXECUTING")))), self._finalize\n', '("PENDING",)))), self._finalize\n'),
+        (
+            EXECUTIONS + "sweep.py",
+            "        if finalize.when_done(connection, execution):\n            self._result",
+            "        if False:\n            self._result",
+        ),
+    ),
+    mutant(
+        "a file under a lease is nobody else's (RabbitMQ)",
+        BROKERS + "test_t10_the_broker_restarts_in_the_middle_of_a_header[rabbitmq-kill]",
+        (EXECUTIONS + "claims.py", "    return files.c.lease_until < db_now()\n", "    return files.c.attempt >= 0\n"),
+    ),
+    mutant(
+        "a file under a lease is nobody else's (Redis)",
+        BROKERS + "test_t14_redis_hands_a_message_out_again_while_it_is_worked_on[redis]",
+        (EXECUTIONS + "claims.py", "    return files.c.lease_until < db_now()\n", "    return files.c.attempt >= 0\n"),
+    ),
+    mutant(
+        "an execution nobody could send ends",
+        BROKERS + "test_t11_the_broker_is_away_when_an_execution_is_accepted[redis]",
+        (EXECUTIONS + "service.py", "            finalize.fail(connection, row, cause, error.code)\n", ""),
+    ),
+    mutant(
+        "a broker that takes nothing is waited for seconds",
+        BROKERS + "test_t12_the_publisher_is_blocked_when_an_execution_is_accepted[rabbitmq]",
+        (BACKEND + "dispatch.py", '"confirm_publish": True, **waits}', '"confirm_publish": True}'),
+    ),
+    mutant(
+        "a channel that RabbitMQ closes ends no worker",
+        BROKERS + "test_t13_rabbitmq_gives_a_consumer_up_in_the_middle_of_its_task[rabbitmq]",
+        (CONFIG + "builder.py", '        "broker_channel_error_retry": True,\n', ""),
+    ),
+    mutant(
+        "a task may not outlast consumer_timeout",
+        BROKERS + "test_t13_a_worker_whose_tasks_may_outlast_the_broker_refuses_to_start[rabbitmq-7200]",
+        (CONFIG + "limits.py", "    elif rabbitmq and hard > longest:\n", "    elif False:\n"),
+    ),
+    mutant(
+        "a repeated call is bounded in number",
+        BACKEND_FAULTS + "test_t18_the_backend_is_in_trouble[redis-error-0.0]",
+        (
+            WORKERS + "shared/infrastructure/patterns/retry.py",
+            "attempts=attempts, timeout=seconds, wait_initial=first_wait, wait_max=10.0, wait_jitter=1.0",
+            "attempts=None, timeout=seconds, wait_initial=0.01, wait_max=0.01, wait_jitter=0.0",
+        ),
+    ),
+    mutant(
+        "an answer that is lost is asked for again",
+        BACKEND_FAULTS + "test_t19_the_answer_is_lost[redis-/claim/-lose-sqlite]",
+        (
+            WORKERS + "shared/clients/transport.py",
+            "return retrying(once if final else guarded, attempts=self._attempts, seconds=4 * limit)",
+            "return once() if final else guarded()",
+        ),
+    ),
+    mutant(
+        "a repeated claim is given the same files",
+        BACKEND_FAULTS + "test_t19_the_answer_is_lost[redis-/claim/-lose-sqlite]",
+        (EXECUTIONS + "claims.py", "if request.request_id and (again", "if False and (again"),
+    ),
+    mutant(
+        "a repeated report changes nothing",
+        BACKEND_FAULTS + "test_t19_the_answer_is_lost[redis-/report/-lose-sqlite]",
+        (
+            EXECUTIONS + "reports.py",
+            "        elif again is not None or ExecutionStatus(found.status).is_final:\n",
+            "        elif again is not None:\n",
+        ),
+        (
+            EXECUTIONS + "reports.py",
+            "        elif found.status == ExecutionStatus.EXECUTING.value:\n",
+            "        elif True:\n",
         ),
     ),
 )
