@@ -35,6 +35,7 @@ THREADS = 8
 
 _STATEMENT_TIMEOUT_MS = 30_000
 _LOCK_TIMEOUT_MS = 10_000
+_IDLE_TIMEOUT_MS = 120_000
 _BUSY_TIMEOUT_MS = 15_000
 
 metadata = MetaData(
@@ -199,6 +200,8 @@ def _postgresql_engine(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 5,
-            "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c lock_timeout={_LOCK_TIMEOUT_MS}",
+            "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c lock_timeout={_LOCK_TIMEOUT_MS} "
+            # A process that hangs or is paused in a transaction must not keep its locks.
+            f"-c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_MS}",
         },
     )

@@ -22,6 +22,11 @@ from docfleet.core.status import EmptyReason, ExecutionStatus
 _FIND = select(executions).where(
     executions.c.id == bindparam("execution_id"), executions.c.organization_id == bindparam("organization_id")
 )
+_LOCK_FREE = (
+    select(executions)
+    .where(executions.c.id == bindparam("execution_id"))
+    .with_for_update(key_share=True, skip_locked=True)
+)
 _LOCK = _FIND.with_for_update(key_share=True)
 _TOUCH = update(executions).where(executions.c.id == bindparam("execution_id")).values(progress_at=db_now())
 _COUNT = (
@@ -82,6 +87,11 @@ def lock_execution(connection: Connection, organization_id: str, execution_id: s
     each other; a lock order of one cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
     """
     return _one(connection, _LOCK, organization_id, execution_id)
+
+
+def lock_free_execution(connection: Connection, execution_id: str) -> Record | None:
+    """As ``lock_execution``, in any organization; None when somebody else has it locked."""
+    return connection.execute(_LOCK_FREE, {"execution_id": execution_id}).one_or_none()
 
 
 def is_final(row: Record) -> bool:

@@ -161,7 +161,9 @@ class Sweep:
 
     def _one(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
         with self._database.writing() as connection:
-            execution = repository.lock_execution(connection, found.organization_id, found.id)
+            execution = repository.lock_free_execution(connection, found.id)
+            if execution is None:
+                return  # somebody is at it, or hangs: the others must not wait for that
             # Asked again under the lock: a sweeper that was paused must not act on what it saw before.
             if connection.execute(_FOUND.where(executions.c.id == found.id, where)).one_or_none() is not None:
                 step(connection, execution, found.deployment_type)
