@@ -1,10 +1,13 @@
-"""What a worker asks its Redis servers before it trusts them with messages and results."""
+"""What a worker asks its servers before it takes work: Redis whether it keeps everything, the backend whether it
+knows the worker's key."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis
+import requests
 import structlog
 
 from docfleet.core.errors import ConfigurationError
@@ -18,6 +21,7 @@ CONNECT_SECONDS = 2.0
 
 def check_servers(settings: WorkerSettings) -> bool:
     """Refuse a Redis that drops keys when its memory is full: a message, a chord's count or a result would vanish.
+    And a key that the backend refuses: this worker would take messages it can do nothing with.
 
     Raises ``ConfigurationError`` with the remedy. A server that does not tell (its ``CONFIG`` is forbidden) is taken
     with a warning. False when one did not answer: ask again once the worker is connected.
@@ -31,7 +35,7 @@ def check_servers(settings: WorkerSettings) -> bool:
             continue
         asked.add(plain.partition("?")[0])
         answered &= _check_eviction(name, plain)
-    return answered
+    return _check_key(settings) and answered
 
 
 def plain_redis_url(url: str) -> str | None:
@@ -49,6 +53,24 @@ def plain_redis_url(url: str) -> str | None:
     if "ssl_cert_reqs" in query:
         query["ssl_cert_reqs"] = query["ssl_cert_reqs"].removeprefix("CERT_").lower()
     return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _check_key(settings: WorkerSettings) -> bool:
+    url = f"{settings.internal_api_base_url.rstrip('/')}/v1/health/"
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers["Authorization"] = f"Bearer {settings.internal_service_api_key}"
+            status = session.get(url, timeout=CONNECT_SECONDS, allow_redirects=False).status_code
+    except requests.RequestException as error:
+        log.info("backend.not_asked", reason=type(error).__name__)
+        return False
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise ConfigurationError(
+            "the backend refuses INTERNAL_SERVICE_API_KEY: give this worker and the backend at INTERNAL_API_BASE_URL "
+            "the same key (while keys are changed, the backend's previous one is INTERNAL_SERVICE_API_KEY_PREVIOUS)"
+        )
+    return status == HTTPStatus.OK
 
 
 def _check_eviction(name: str, url: str) -> bool:
