@@ -103,8 +103,9 @@ class ManagementClient:
         }
 
     def put_organization(self) -> None:
-        """Make the default organization, where it is not there."""
-        self._call("PUT", f"organizations/{ORGANIZATION_ID}", {"name": ORGANIZATION_NAME})
+        """Make the organization, where it is not there."""
+        name = ORGANIZATION_NAME if self.organization_id == ORGANIZATION_ID else self.organization_id
+        self._call("PUT", f"organizations/{self.organization_id}", {"name": name})
 
     def put_workflow(self, document: dict[str, Any]) -> str:
         """Create or change the workflow of this name; returns its id."""
