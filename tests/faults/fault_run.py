@@ -186,7 +186,8 @@ class FaultRun:
             )
         )
         done = {row["id"] for row in files if row["status"] == "COMPLETED"}
-        assert used == Counter(done), "I4: each completed file has to have one usage record"
+        # One that failed after its tools has what they cost.
+        assert set(used.values()) <= {1} and done <= set(used), "I4: each completed file has to have one usage record"
 
     def _check_nothing_is_left(self) -> None:
         now = time.time()

@@ -137,7 +137,7 @@ class World:
             f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}", "fault-suite-" + uuid.uuid4().hex * 2
         )
         self.proxy = Proxy(self.addresses.backend_url) if proxied else None
-        self._environment = self._settings(settings)
+        self.environment = self._settings(settings)
         self.members: dict[str, Member] = {}
         self.add("backend", ("backend",), self.url_answers(self.addresses.backend_url))
         self.add("runner", ("runner",), self.url_answers(self.addresses.runner_url))
@@ -202,7 +202,7 @@ class World:
     @cached_property
     def database(self) -> sa.Engine:
         """The backend's rows."""
-        return sa.create_engine(self._environment["DATABASE_URL"], poolclass=sa.NullPool)
+        return sa.create_engine(self.environment["DATABASE_URL"], poolclass=sa.NullPool)
 
     def _settings(self, settings: dict[str, str]) -> dict[str, str]:
         registry = self.folder / "registry"
@@ -211,7 +211,7 @@ class World:
         if self.leg == "redis":
             database, result = f"sqlite:///{self.data / 'docfleet.db'}", self.results.url(0)
         else:
-            database, result = self._new_database(_BACKEND), f"db+{self._new_database(_RESULTS)}"
+            database, result = self.new_database(_BACKEND), f"db+{self.new_database(_RESULTS)}"
         return {
             **plain_environment(),
             **SETTINGS,
@@ -238,7 +238,8 @@ class World:
             **settings,
         }
 
-    def _new_database(self, name: str) -> str:
+    def new_database(self, name: str) -> str:
+        """Its URL."""
         url = sa.make_url(self.postgres.url).set(drivername="postgresql+psycopg")
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
         with engine.connect() as connection:
@@ -250,7 +251,7 @@ class World:
     ) -> Member:
         """Start ``docfleet ARGUMENTS`` as a member of this name, and do not wait."""
         command = [sys.executable, "-P", "-m", "docfleet.cli.main", *arguments]
-        environment = {**self._environment, **(settings or {})}
+        environment = {**self.environment, **(settings or {})}
         process = Process(name, command, environment, self.data / "logs", self._lifeline)
         member = self.members[name] = Member(process, ready)
         member.wanted = True
@@ -487,7 +488,7 @@ class World:
             api = Published.publish(self, *tools)  # type: ignore[arg-type]
             answer = api.post(*files.items(), timeout="0")
             assert answer.status == 200, answer
-            return self._remember(FaultRun(self, answer.body["message"]["execution_id"], destination, api=api))
+            return self.remember(FaultRun(self, answer.body["message"]["execution_id"], destination, api=api))
         source = fill(self.folder / "sources" / name, dict(files.items()))
         self.client.put_workflow(
             {
@@ -505,13 +506,14 @@ class World:
         )
         with _OPENER.open(request, timeout=30.0) as answer:
             execution_id = str(json.load(answer)["execution_id"])
-        return self._remember(FaultRun(self, execution_id, destination, source=source, pipeline=name))
+        return self.remember(FaultRun(self, execution_id, destination, source=source, pipeline=name))
 
     def run(self, files: dict[str, str], **options: Any) -> FaultRun:
         """``begin``, and wait for the end."""
         return self.begin(files, **options).wait()
 
-    def _remember(self, run: FaultRun) -> FaultRun:
+    def remember(self, run: FaultRun) -> FaultRun:
+        """Whose end is looked at again when the module is done."""
         self.runs.append(run)
         return run
 

@@ -154,6 +154,7 @@ class ArmedFaults:
                 os.killpg(os.getpgrp(), signal.SIGKILL)
             case "stop":
                 os.kill(os.getpid(), signal.SIGSTOP)
+                time.sleep(_POLL_SECONDS)  # another thread may have taken the signal: this one goes no further
             case "exit":
                 os._exit(_EXIT_CODE)
             case "raise":
