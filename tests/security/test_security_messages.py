@@ -151,3 +151,17 @@ def test_nothing_of_one_organization_is_seen_by_the_next(start_worker: Start) ->
             continue
         if said["execution_id"] in expected and "organization_id" in said:
             assert said["organization_id"] == expected[said["execution_id"]], line
+
+
+def test_ids_that_are_no_ids_reach_nobody(start_worker: Start) -> None:
+    """They would become parts of the address of a call that carries our key."""
+    worker = start_worker(WorkerType.CALLBACK)
+    _works(worker)
+    known = len(worker.backend.calls)
+    good = str(uuid.uuid4())
+    for execution in ("../../v1/sweep/?", "x/../../sweep", f"{good}\n", f"{good}/../{good}", good.upper(), "", "e"):
+        worker.task(TASK, QUEUE, [], execution_id=execution, organization_id="org-a")
+    for organization in ("../x", "org\r\nX-Other: 1", "", ".", "a" * 101, "orgé", 7, None, ["a"]):
+        worker.task(TASK, QUEUE, [], execution_id=good, organization_id=organization)
+    _works(worker)
+    assert len(worker.backend.calls) == known + 1, worker.backend.calls[known:]

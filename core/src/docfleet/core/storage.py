@@ -5,7 +5,7 @@
     {root}/{organization}/{workflow}/{execution}/{file_execution}/
         SOURCE  INFILE  METADATA.json  COPY_TO_FOLDER/
     {root}/{organization}/{workflow}/{execution}/uploads/
-        one file a content, named by its SHA-256
+        one file a content, named by its SHA-256; it may outlive the execution, for a retry
     {root}/.steps/{organization}/{workflow}/{key}/
         what a finished step of a file left, until the file is done
 
@@ -16,6 +16,7 @@ names from outside, so nothing a document is called can leave its folder.
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from docfleet.core.errors import UnsafePath
@@ -33,12 +34,12 @@ _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
 def execution_folder(organization_id: str, workflow_id: str, execution_id: str) -> str:
     """The execution's folder, relative to the storage root. Raises ``UnsafePath``."""
-    return "/".join(_segment(part) for part in (organization_id, workflow_id, execution_id))
+    return "/".join(safe_segment(part) for part in (organization_id, workflow_id, execution_id))
 
 
 def file_folder(organization_id: str, workflow_id: str, execution_id: str, file_execution_id: str) -> str:
     """The folder of one file, relative to the storage root. Raises ``UnsafePath``."""
-    return f"{execution_folder(organization_id, workflow_id, execution_id)}/{_segment(file_execution_id)}"
+    return f"{execution_folder(organization_id, workflow_id, execution_id)}/{safe_segment(file_execution_id)}"
 
 
 def upload_folder(organization_id: str, workflow_id: str, execution_id: str) -> str:
@@ -48,18 +49,38 @@ def upload_folder(organization_id: str, workflow_id: str, execution_id: str) -> 
 
 def steps_folder(root: Path, organization_id: str, workflow_id: str) -> Path:
     """Where the results of finished steps are kept. Raises ``UnsafePath``."""
-    return root.joinpath(STEPS, _segment(organization_id), _segment(workflow_id))
+    return root.joinpath(STEPS, safe_segment(organization_id), safe_segment(workflow_id))
 
 
 def resolve_folder(root: Path, folder: str) -> Path:
     """``folder`` below ``root``, checked again on the receiving side. Raises ``UnsafePath``."""
     parts = folder.split("/")
     for part in parts:
-        _segment(part)
+        safe_segment(part)
     return root.joinpath(*parts)
 
 
-def _segment(part: str) -> str:
+def remove_work(folder: Path) -> bool:
+    """Delete what is in an execution's ``folder`` but for its uploads, and the folder when that leaves nothing; whether
+    there was something. Harmless when it is gone."""
+    try:
+        found = [path for path in folder.iterdir() if path.name != UPLOADS]
+    except FileNotFoundError:
+        return False
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    try:
+        folder.rmdir()
+    except OSError:
+        return bool(found)  # the uploads are in it
+    return True
+
+
+def safe_segment(part: str) -> str:
+    """``part`` itself when it is one folder name, or an organization's id. Raises ``UnsafePath``."""
     if not _SEGMENT.match(part):
         raise UnsafePath(f"not a folder name: {part!r:.120}")
     return part

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import structlog
 
+from docfleet.core.errors import InvalidInput
 from docfleet.core.execution import ExecutionContext
-from docfleet.core.storage import execution_folder, resolve_folder
+from docfleet.core.ids import parse_id
+from docfleet.core.storage import execution_folder, remove_work, resolve_folder, safe_segment
 from docfleet.workers.shared.clients.api import InternalApi, internal_api
 from docfleet.workers.shared.infrastructure.context.state_store import (
     EXECUTION_ID,
@@ -23,7 +24,13 @@ class WorkerExecutionContext:
 
     @staticmethod
     def bind(organization_id: str, execution_id: str) -> InternalApi:
-        """Bind organization and execution to this task and its log lines; no call is made."""
+        """Bind organization and execution to this task and its log lines; no call is made.
+
+        Raises ``InvalidInput`` for what are no ids: they come from a message, and become parts of URLs and paths.
+        """
+        if parse_id(execution_id, "the execution") != execution_id:
+            raise InvalidInput(f"the execution is not a UUID as we write it: {execution_id!r:.80}")
+        safe_segment(organization_id)
         StateStore.set(ORGANIZATION_ID, organization_id)
         StateStore.set(EXECUTION_ID, execution_id)
         structlog.contextvars.bind_contextvars(organization_id=organization_id, execution_id=execution_id)
@@ -46,6 +53,6 @@ class WorkerExecutionContext:
 
     @staticmethod
     def delete_files(api: InternalApi, organization_id: str, workflow_id: str, execution_id: str) -> None:
-        """Delete the working files and uploads of an execution that is final. Safe to repeat."""
+        """Delete the working files of an execution that is final. Safe to repeat. Its uploads are the backend's."""
         folder = execution_folder(organization_id, workflow_id, execution_id)
-        shutil.rmtree(resolve_folder(Path(api.settings.execution_storage_root), folder), ignore_errors=True)
+        remove_work(resolve_folder(Path(api.settings.execution_storage_root), folder))
