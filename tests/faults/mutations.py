@@ -340,6 +340,11 @@ MUTANTS = (
         (EXECUTIONS + "claims.py", "    return files.c.lease_until < db_now()\n", "    return files.c.attempt >= 0\n"),
     ),
     mutant(
+        "Redis looks for what was lost every ten seconds",
+        BROKERS + "test_t14_redis_hands_a_message_out_again_while_it_is_worked_on[redis]",
+        (CONFIG + "builder.py", '            "unacked_restore_throttle": 1,\n', ""),
+    ),
+    mutant(
         "an execution nobody could send ends",
         BROKERS + "test_t11_the_broker_is_away_when_an_execution_is_accepted[redis]",
         (EXECUTIONS + "service.py", "            finalize.fail(connection, row, cause, error.code)\n", ""),

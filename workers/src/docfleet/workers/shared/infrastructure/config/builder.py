@@ -96,6 +96,8 @@ def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any
             "visibility_timeout": visibility_timeout,
             "socket_keepalive": True,
             "health_check_interval": 25,
+            # What a lost worker held is looked for every ten seconds, not at every tenth of such looks.
             "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
         }
     return {"confirm_publish": True}
