@@ -71,6 +71,7 @@ class Worker:
         self.folder = folder
         self._connection = kombu.Connection(url)
         self._ready = folder / "ready"
+        self.health_port = free_port()
         environment = {
             **plain_environment(),
             "CELERY_BROKER_BASE_URL": url,
@@ -82,7 +83,7 @@ class Worker:
             "RUNNER_API_KEY": KEY[::-1],
             "EXECUTION_STORAGE_ROOT": str(folder / "storage"),
             "WORKER_READY_FILE": str(self._ready),
-            "WORKER_HEALTH_PORT": "0",
+            "WORKER_HEALTH_PORT": str(self.health_port),
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "DEBUG",
         }

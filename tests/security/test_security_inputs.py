@@ -87,7 +87,7 @@ def test_a_folder_of_the_storage_stays_below_its_root(name: str) -> None:
             assert os.path.normpath(found) == str(found) and root in found.parents
 
 
-@MANY
+@settings(MANY, max_examples=150)
 @given(NAMES)
 def test_files_are_read_and_written_below_the_root_only(tmp_path: Path, name: str) -> None:
     root, outside = tmp_path / "in", tmp_path / "out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from fleet import until
 
 from docfleet.core.names import QueueName, TaskName, WorkerType
 
-from .conftest import EMBED, Worker, envelope
+from .conftest import EMBED, KEY, Worker, envelope
 
 Start = Callable[[WorkerType], Worker]
 QUEUE = QueueName.FILE_PROCESSING_CALLBACK
@@ -165,3 +166,28 @@ def test_ids_that_are_no_ids_reach_nobody(start_worker: Start) -> None:
         worker.task(TASK, QUEUE, [], execution_id=good, organization_id=organization)
     _works(worker)
     assert len(worker.backend.calls) == known + 1, worker.backend.calls[known:]
+
+
+def test_the_health_port_tells_no_secret_and_does_nothing(start_worker: Start) -> None:
+    worker = start_worker(WorkerType.CALLBACK)
+    seen = ""
+    for method in ("GET", "POST", "DELETE"):
+        for path in (
+            "/health",
+            "/health/live",
+            "/health/ready",
+            "/metrics",
+            "/",
+            "/../../etc/passwd",
+            "/%2e%2e/environ",
+        ):
+            connection = http.client.HTTPConnection("127.0.0.1", worker.health_port, timeout=5)
+            connection.request(method, path, body=b"x" * 1000 if method == "POST" else None)
+            answer = connection.getresponse()
+            seen += f"{answer.getheaders()} {answer.read().decode()}"
+            assert method == "GET" or answer.status >= 400, (method, path, answer.status)
+            connection.close()
+    assert "docfleet_worker_ready" in seen
+    for secret in (KEY, KEY[::-1], worker.url, "redis://", "amqp://", str(worker.folder), "root:"):
+        assert secret not in seen, secret
+    _works(worker)
