@@ -1,4 +1,4 @@
-"""Delivery of files under faults: killed between two outputs, repeated with others, woken up late, failed in the end."""
+"""Delivery of files under faults: killed between outputs, repeated with others, woken up late, failed in the end."""
 
 import os
 import signal
