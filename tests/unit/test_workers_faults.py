@@ -17,6 +17,7 @@ from docfleet.core.execution import (
     ExecutionInfo,
     FileClaim,
     FinalizeRequest,
+    FinalizeResponse,
     OrganizationContext,
     RunRequest,
     RunState,
@@ -90,14 +91,16 @@ CONTEXT = ExecutionContext(
 class Api:
     """An internal API's double that only knows how to end an execution."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: ExecutionStatus = ExecutionStatus.ERROR) -> None:
+        self.status = status
         self.finalized: list[FinalizeRequest] = []
 
     def executions(self, organization_id: str) -> Api:
         return self
 
-    def finalize(self, execution_id: str, request: FinalizeRequest) -> None:
+    def finalize(self, execution_id: str, request: FinalizeRequest) -> FinalizeResponse:
         self.finalized.append(request)
+        return FinalizeResponse(execution_id=execution_id, status=self.status, finalized=self.status.is_final)
 
 
 class Source:
@@ -111,6 +114,13 @@ class Source:
         raise self.fault
 
 
+class Empty:
+    """Lists nothing: its files were taken away since."""
+
+    def files(self) -> Iterator[FileHashData]:
+        yield from ()
+
+
 @pytest.mark.parametrize(
     ("fault", "said"), [(KeyError("size"), "KeyError"), (SoftTimeLimitExceeded(), "GENERAL_TASK_SOFT_TIME_LIMIT")]
 )
@@ -122,6 +132,18 @@ def test_a_connector_with_a_bug_ends_the_execution_at_once_with_the_cause(fault:
     answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
     assert answer.status == "error"
     assert [(request.error_code, said in str(request.error)) for request in api.finalized] == [("source_error", True)]
+    assert answer.final
+
+
+@pytest.mark.parametrize("files", [[], [KeyError("size")]])
+def test_a_second_orchestrator_knows_that_it_ended_nothing(files: list[Exception]) -> None:
+    """Whoever believes that the execution is final deletes its files, which the batches of the first one need."""
+    api: Any = Api(ExecutionStatus.EXECUTING)
+    app: Any = None
+    source: Any = Source(files[0]) if files else Empty()
+    data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
+    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    assert len(api.finalized) == 1 and not answer.final
 
 
 class Nowhere:

@@ -296,16 +296,15 @@ def test_an_execution_whose_listing_goes_on_is_not_done(api: Any) -> None:
 
 
 def test_finalize_with_an_error_ends_open_files_with_the_cause(api: Any) -> None:
-    run = api.run().ready(3)
-    run.report([run.claim(limit=1)["claims"][0]])
-    late = run.claim(limit=1)["claims"][0]
+    run = api.run()
+    run.register([*api.documents(2), {"file_name": "x", "file_path": "x", "rejection": "bad"}])
     answer = run.finalize(error="the source /x vanished" + "x" * 5000, error_code="source_vanished")
     assert answer["finalized"] is True and answer["status"] == "ERROR"
     info = run.state()["execution"]
     assert info["error_message"].startswith("the source /x vanished") and len(info["error_message"]) == 2000
-    assert (info["successful_files"], info["failed_files"]) == (1, 2)
-    assert {file["error_code"] for file in run.files()[1:]} == {"source_vanished"}
-    assert run.report([late])["refused"][0]["reason"] == "already_final"
+    assert (info["successful_files"], info["failed_files"]) == (0, 3)
+    assert [file["error_code"] for file in run.files()] == ["source_vanished"] * 2 + ["invalid_input"]
+    assert run.start()["reason"] == "already_final"
     assert run.claim() == {"stop": True}
 
 

@@ -196,7 +196,6 @@ class CalledServer:
     def work(self, run: str) -> None:
         path = f"/internal/v1/workflow-execution/{run}"
         self.server.post(f"{path}/files/register/", {"page": 1, "files": [{"file_name": "a", "file_path": "a"}]})
-        self.server.post(f"{path}/start/", {"batch_count": 1})
         self.server.post(f"{path}/finalize/", {"error": "x"})
 
     def poll(self, run: str) -> requests.Response:

@@ -286,8 +286,9 @@ class LostProcessResponse(Wire):
 
 
 class FinalizeRequest(Wire):
-    """Ask for the final status. ``error`` ends the execution with that cause even when files are open;
-    ``empty_reason`` says why there is nothing to do."""
+    """Ask for the final status. ``error`` says why the source could not be listed: it ends the execution, with
+    the files that are registered, unless its batches are on their way. ``empty_reason`` says why there is nothing to
+    do."""
 
     error: str | None = None
     error_code: str | None = None

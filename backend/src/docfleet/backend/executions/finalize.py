@@ -31,9 +31,12 @@ STOPPED_LOST = "stopped on request; the worker that had this file was lost, so i
 def finalize(
     connection: Connection, organization_id: str, execution_id: str, request: FinalizeRequest
 ) -> FinalizeResponse:
-    """End the execution when it can end; otherwise change nothing. Raises ``NotFound``."""
+    """End the execution when it can end; otherwise change nothing. Raises ``NotFound``.
+
+    An error is of the listing: once the batches are on their way, which another orchestrator has sent, it ends nothing.
+    """
     execution = repository.lock_execution(connection, organization_id, execution_id)
-    if request.error is not None:
+    if request.error is not None and execution.dispatched_at is None:
         fail(connection, execution, request.error, request.error_code)
     else:
         when_done(connection, execution, request.empty_reason)

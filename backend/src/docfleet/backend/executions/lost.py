@@ -28,9 +28,10 @@ DUE = 0.0
 
 
 def record(connection: Connection, organization_id: str, lost: LostProcess, cap: int) -> LostProcessResponse:
-    """Free what the process held and count what it died of; repeating it changes nothing.
+    """Free what the process held and count what it died of. Repeating it changes nothing about files.
 
-    An orchestration that killed ``cap`` processes ends its execution. Raises ``NotFound``, ``InvalidInput``.
+    An orchestration that killed ``cap`` processes ends its execution; each call counts, so nobody repeats it for one
+    death. Raises ``NotFound``, ``InvalidInput``.
     """
     if not lost.owner:
         raise InvalidInput("owner must not be empty")

@@ -139,10 +139,11 @@ class Orchestrator:
             return self.fail(error)
 
     def fail(self, error: DocfleetError) -> Orchestrated:
-        """End the execution in ERROR with this cause."""
+        """End the execution in ERROR with this cause, unless another orchestrator has sent its batches."""
         log.error("orchestration.failed", code=error.code, error=error.message)
-        self._executions.finalize(self._execution_id, FinalizeRequest(error=error.message, error_code=error.code))
-        return self._result("error", error=error.message, final=True)
+        request = FinalizeRequest(error=error.message, error_code=error.code)
+        after = self._executions.finalize(self._execution_id, request)
+        return self._result("error", error=error.message, final=after.status.is_final)
 
     def _register(
         self, source: Source, max_files: int | None
@@ -174,9 +175,9 @@ class Orchestrator:
 
     def _nothing_to_do(self, listed: int) -> Orchestrated:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
-        self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
+        after = self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
         log.info("execution.empty", reason=reason.value)
-        return self._result("completed", final=True)
+        return self._result("completed", final=after.status.is_final)
 
     def _plan(self, total: int) -> StartRequest:
         """How ``total`` files are carried out. Planned once, for the whole run, before there are batches; a batch only
