@@ -50,7 +50,7 @@ faults: setup ## Run the fault suite: real servers, kill -9 at named points (SHO
 
 soak: setup ## Kill something every few seconds while executions run, then check them all (SECONDS=300 RUNS=200 LEG=redis|rabbitmq SEED=)
 	DOCFLEET_FAULT_SUITE=full DOCFLEET_SOAK_SECONDS=$(or $(SECONDS),300) DOCFLEET_SOAK_RUNS=$(or $(RUNS),200) DOCFLEET_FAULT_SEED=$(SEED) \
-		REQUIRE_SERVICES=1 $(BIN)/pytest -s tests/faults/test_soak.py $(if $(LEG),-k $(LEG))
+		REQUIRE_SERVICES=1 $(BIN)/pytest -s --basetemp=/tmp/docfleet-soak tests/faults/test_soak.py $(if $(LEG),-k $(LEG))
 
 mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME ..." for some of them)
 	$(BIN)/python -P tests/faults/mutations.py $(MUTANTS)

@@ -64,7 +64,10 @@ class Killer:
         if target == "broker":
             self._kill_broker()
             return
-        name = self._rng.choice(self._members(target))
+        names = self._members(target)
+        # Who holds files: half of the kills that can meet them do.
+        holders = [name for name in names if name.startswith(WorkerType.FILE_PROCESSING.value)]
+        name = self._rng.choice(holders if holders and self._rng.random() < 0.5 else names)
         member = self._world.members[name]
         with member.lock:  # nobody starts it again in the middle
             pool = member.children() if name not in ("backend", "runner") else []
@@ -77,8 +80,7 @@ class Killer:
                     os.kill(victims[0], signal.SIGKILL)
             else:
                 self._world.kill(name)
-        kill.at = time.time()
-        self.kills.append(kill)
+        self._note(kill)
 
     def _members(self, target: str) -> list[str]:
         schedulers = [name for name in self._world.members if name.startswith(WorkerType.SCHEDULER.value)]
@@ -96,7 +98,7 @@ class Killer:
         away = self._rng.uniform(*BROKER_AWAY_SECONDS)
         broker = self._world.broker
         broker.kill()
-        self.kills.append(Kill(time.time(), "broker", broker.process.name))
+        self._note(Kill(0.0, "broker", f"{broker.process.name} for {away:.1f} s"))
 
         def restart() -> None:
             time.sleep(away)
@@ -108,6 +110,12 @@ class Killer:
         thread = threading.Thread(target=restart, daemon=True)
         thread.start()
         self._restarts.append(thread)
+
+    def _note(self, kill: Kill) -> None:
+        kill.at = time.time()
+        self.kills.append(kill)
+        with (self._world.data / "logs" / "kills.txt").open("a") as stream:
+            stream.write(f"{kill.at:.3f} {kill.target} {kill.victim} {kill.held}\n")
 
     def _held(self, pids: list[int]) -> dict[str, int]:
         query = "SELECT id, attempt, owner FROM file_executions WHERE status = 'EXECUTING' AND owner IS NOT NULL"

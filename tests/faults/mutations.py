@@ -287,6 +287,16 @@ MUTANTS = (
         (EXECUTIONS + "sweep.py", "BACKLOG_FACTOR if self._dispatcher.waiting(queue) else 1", "1"),
     ),
     mutant(
+        "a file that is lost twice is handed out twice",
+        SWEEP + "test_what_is_lost_a_second_time_is_handed_out_at_once_whatever_waits[sqlite]",
+        (EXECUTIONS + "sweep.py", "                    files.c.redispatched_at < files.c.modified_at,\n", ""),
+    ),
+    mutant(
+        "a sweeper that lives stays the only one",
+        SWEEP + "test_a_leader_that_lives_stays_leader[sqlite]",
+        (EXECUTIONS + "sweep.py", "                    self._renew_lease()\n", ""),
+    ),
+    mutant(
         "a paused sweeper asks again under the lock",
         SWEEP + "test_a_paused_leader_acts_on_what_is_true_when_it_wakes[sqlite]",
         (

@@ -23,8 +23,9 @@ from fault_run import FaultRun
 from kills import Killer, Watch, percentile
 from world import LEASE_SECONDS, SWEEP_SECONDS, World
 
-from docfleet.core.errors import DocfleetError
+from docfleet.core.errors import BrokerUnavailable, DocfleetError
 from docfleet.core.names import WorkerType
+from docfleet.core.storage import STEPS
 
 SETTINGS = {"API_CONCURRENT_LIMIT_ORG": "10000", "API_CONCURRENT_LIMIT_GLOBAL": "10000"}
 WORKERS = {
@@ -72,6 +73,12 @@ class SoakRun(FaultRun):
     """An execution whose destination is read by the backend without a process of its own for each."""
 
     plan: Plan
+
+    @property
+    def was_refused(self) -> bool:
+        """Nothing was begun and its caller was told so: the broker was away."""
+        row = self.execution()
+        return row["status"] == "ERROR" and row["error_code"] == BrokerUnavailable.code and not self.files()
 
     def wait(self, seconds: float = 0.0) -> SoakRun:
         """It was waited for."""
@@ -192,6 +199,9 @@ class Soak:
             if not run.is_final():
                 continue
             try:
+                if run.was_refused:
+                    checked["refused"] += 1
+                    continue
                 run.check(run.plan.expected)
                 checked[run.destination] += 1
             except Exception as error:  # one of 200: say so and look at the others
@@ -220,7 +230,10 @@ class Soak:
         if held:
             yield f"left: leases of {len(held)} files"
         storage = self.world.data / "storage"
-        if left := [str(path.relative_to(storage)) for path in storage.rglob("*") if path.is_file()]:
+        files = [path.relative_to(storage) for path in storage.rglob("*") if path.is_file()]
+        kept = [path for path in files if path.parts[0] == STEPS]
+        self.findings.say(f"steps kept until their time is over: {len(kept)} files")
+        if left := [str(path) for path in files if path not in kept]:
             yield f"left: {len(left)} working files: {left[:5]}"
         servers = [(self.world.valkey.port, 2)]
         if self.world.leg == "redis":

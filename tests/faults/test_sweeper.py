@@ -32,7 +32,7 @@ SETTINGS = {"API_CONCURRENT_LIMIT_ORG": "10000", "API_CONCURRENT_LIMIT_GLOBAL": 
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")
 DISPATCH_SECONDS = float(FLEET_SETTINGS["DISPATCH_DEADLINE_SECONDS"])
-LEADER_SECONDS = 60.0
+LEADER_SECONDS = 10.0
 """How long a sweeper that died keeps others from sweeping, at most: ``sweep.LEASE_SECONDS``."""
 RUNS = 3
 

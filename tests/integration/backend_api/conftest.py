@@ -266,7 +266,8 @@ class Execution:
             e=self.id,
         )
         self.api.write(
-            "UPDATE file_executions SET redispatched_at = redispatched_at - :s WHERE execution_id = :e",
+            "UPDATE file_executions SET redispatched_at = redispatched_at - :s, modified_at = modified_at - :s "
+            "WHERE execution_id = :e",
             s=seconds,
             e=self.id,
         )

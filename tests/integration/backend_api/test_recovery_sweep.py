@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from docfleet.backend.executions import sweep as sweeping
 from docfleet.backend.executions.sweep import Sweep
@@ -91,6 +93,17 @@ def test_copies_of_files_handed_out_again_wait_for_the_queue(fresh_api: Any) -> 
     assert sweep(fresh_api)["redispatched_files"] == 2
 
 
+def test_what_is_lost_a_second_time_is_handed_out_at_once_whatever_waits(fresh_api: Any) -> None:
+    """Somebody claimed it after it was sent again: that message cannot be in the queue any more."""
+    run = fresh_api.run().ready(1)
+    fresh_api.recorder.lying = {QueueName.FILE_PROCESSING.value: 50}
+    for _ in range(3):
+        run.take(1)
+        run.expire_leases()
+        assert sweep(fresh_api)["redispatched_files"] == 1
+        assert sweep(fresh_api)["redispatched_files"] == 0
+
+
 def test_a_paused_leader_acts_on_what_is_true_when_it_wakes(fresh_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has seen an execution that no worker has begun for a day; while it was paused a worker did."""
     run = fresh_api.run()
@@ -127,7 +140,27 @@ def test_the_lease_of_a_dead_leader_runs_out(fresh_api: Any) -> None:
     assert sweep(fresh_api)["redispatched_executions"] == 0
     fresh_api.write("UPDATE leases SET until = until - 99999999999 + 1")
     assert sweep(fresh_api)["redispatched_executions"] == 1
-    assert sweeping.LEASE_SECONDS <= 60
+    assert sweeping.LEASE_SECONDS <= 10
+
+
+def test_a_leader_that_lives_stays_leader(fresh_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many executions it has to look at."""
+    for _ in range(3):
+        fresh_api.run().age(61)
+    settings = fresh_api.client.app.dependencies["settings"].dependency()
+    leader = Sweep(fresh_api.database, fresh_api.recorder, settings)
+    before, left = leader._one, []
+
+    def one(*found: Any) -> None:
+        with fresh_api.database.reading() as connection:
+            left.append(connection.scalar(text("SELECT until FROM leases")) - time.time())
+        before(*found)
+        leader._renewed -= 0.9 * sweeping.LEASE_SECONDS
+        fresh_api.write("UPDATE leases SET until = until - :s", s=0.9 * sweeping.LEASE_SECONDS)
+
+    monkeypatch.setattr(leader, "_one", one)
+    leader.run()
+    assert len(left) == 3 and min(left) > 0.8 * sweeping.LEASE_SECONDS
 
 
 def test_files_left_open_by_an_ended_execution_are_closed(fresh_api: Any) -> None:

@@ -6,6 +6,7 @@ executions nobody finalized. One sweeper at a time (a lease row), each execution
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +33,8 @@ from docfleet.core.status import FINAL, ExecutionStatus
 log = structlog.get_logger(__name__)
 
 LEASE_NAME = "sweep"
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 10.0
+"""How long a sweeper that died keeps others from sweeping. A living one renews it between executions."""
 FILES_A_MESSAGE = 50
 MOST_EXECUTIONS = 200
 MOST_FILES = 1000
@@ -76,6 +78,7 @@ class Sweep:
         self._caps = claims.Caps.of(settings)
         self._factors: dict[QueueName, int | None] = {}
         self._owner = new_id()
+        self._renewed = 0.0
         self.led = False
         """Whether this sweep was the one that swept."""
         self._result = SweepResult()
@@ -89,6 +92,7 @@ class Sweep:
         try:
             for where, step in self._steps():
                 for found in self._candidates(where):
+                    self._renew_lease()
                     self._one(found, where, step)
                     point("sweep.middle")
         finally:
@@ -194,7 +198,14 @@ class Sweep:
         rows = connection.execute(
             select(*claims.CLAIM_COLUMNS)
             .where(files.c.execution_id == execution.id, _LOST)
-            .where(or_(files.c.redispatched_at.is_(None), files.c.redispatched_at < db_now() - deadline))
+            .where(
+                or_(
+                    files.c.redispatched_at.is_(None),
+                    # Somebody had it since it was sent again: it was lost once more, and nothing of it lies in a queue.
+                    files.c.redispatched_at < files.c.modified_at,
+                    files.c.redispatched_at < db_now() - deadline,
+                )
+            )
             .order_by(files.c.file_number)
             .limit(MOST_FILES)
             .with_for_update()
@@ -253,6 +264,7 @@ class Sweep:
                 return
 
     def _take_lease(self) -> bool:
+        self._renewed = time.monotonic()
         with self._database.writing() as connection:
             values = {"owner": self._owner, "until": db_now() + LEASE_SECONDS}
             statement = upsert(connection, leases).values(name=LEASE_NAME, **values)
@@ -260,3 +272,11 @@ class Sweep:
                 index_elements=["name"], set_=values, where=leases.c.until < db_now()
             )
             return connection.execute(taken.returning(leases.c.owner)).one_or_none() is not None
+
+    def _renew_lease(self) -> None:
+        # One that was taken over, as this sweeper was paused, is not taken back: two at once are harmless.
+        if time.monotonic() - self._renewed > LEASE_SECONDS / 3:
+            self._renewed = time.monotonic()
+            with self._database.writing() as connection:
+                mine = update(leases).where(leases.c.name == LEASE_NAME, leases.c.owner == self._owner)
+                connection.execute(mine.values(until=db_now() + LEASE_SECONDS))
