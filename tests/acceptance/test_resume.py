@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from fleet import DOCFLEET, HERE, Fleet, Run, children, fill, plain_environment, until
+from published import BETTER, Published
 
 
 class Counted:
@@ -188,6 +189,33 @@ def test_stopped_files_are_retried(counted: Counted, tmp_path: Path) -> None:
     new = Run(counted.fleet, answer.execution_id, run.workflow).wait()
     assert set(new.statuses.values()) == {"COMPLETED"}
     assert all(count == 1 for name, count in job.ran().items() if name.startswith("first")), job.ran()
+
+
+def test_what_an_api_failed_at_is_retried_without_sending_it_again(counted: Counted, tmp_path: Path) -> None:
+    job, fleet = Job(counted, tmp_path), counted.fleet
+    api = Published.publish(fleet, job.tool("first"), job.tool("second"))
+    (job.counts / "second.b.txt.fail").touch()
+    call = api.post(("a.txt", "one"), ("b.txt", "two"), headers=BETTER, timeout="60").body["message"]
+    assert _answers(call["result"]) == {"a.txt": "one first second", "b.txt": None}
+    until(lambda: _stored(counted, call["execution_id"]) == ["uploads"], 10, what="working folders are left")
+    (job.counts / "second.b.txt.fail").unlink()
+    answer = _docfleet(fleet, "retry", call["execution_id"])
+    assert answer.returncode == 0, answer.stderr
+    new = answer.stdout.split(":")[0]
+    until(lambda: fleet.client.execution(new).execution.status.is_final, 60)
+    assert _answers(api.poll(new, BETTER).body["message"]) == {"b.txt": "two first second"}
+    assert job.ran() == {"first.a.txt": 1, "first.b.txt": 1, "second.a.txt": 1, "second.b.txt": 2}
+    until(lambda: _stored(counted, new) == [], 10, what="the retry left something")
+
+
+def _answers(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result of each file of an API's call, by name."""
+    return {item["file"]: (item["result"] or {}).get("output") for item in items}
+
+
+def _stored(counted: Counted, execution_id: str) -> list[str]:
+    """What the execution's folder holds."""
+    return [path.name for path in (counted.fleet.data / "storage").glob(f"*/*/{execution_id}/*")]
 
 
 def _docfleet(fleet: Fleet, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -195,9 +195,16 @@ class FaultRun:
         assert not held, f"I5: leases of {held} still run"
         storage = self.world.data / "storage"
         until(
-            lambda: not [path for path in storage.rglob("*") if self.id in str(path.relative_to(storage))],
+            lambda: not [path for path in storage.rglob(f"*/{self.id}/*") if path.name != "uploads"],
             DEADLINE_SECONDS + 30,
             what=f"I9: working files of {self.id} were left behind",
+        )
+        # A retry needs what did not succeed, for a time.
+        kept = {row["file_hash"] for row in self.files() if row["status"] != "COMPLETED"}
+        until(
+            lambda: {path.name for path in storage.glob(f"*/*/{self.id}/uploads/*")} <= kept,
+            DEADLINE_SECONDS + 30,
+            what=f"I9: uploads of {self.id} were left behind",
         )
 
     def _check_verify(self, delivered: int, error_rows: int) -> None:

@@ -35,6 +35,8 @@ API = "tests/integration/backend_api/"
 STOP = API + "test_stop_api.py::"
 LOST = API + "test_recovery_lost.py::"
 SWEEP = API + "test_recovery_sweep.py::"
+RETRY = API + "test_resume_retry.py::"
+STAGING = BACKEND + "uploads/staging.py"
 
 
 @dataclass(frozen=True)
@@ -410,6 +412,26 @@ MUTANTS = (
             "        elif found.status == ExecutionStatus.EXECUTING.value:\n",
             "        elif True:\n",
         ),
+    ),
+    mutant(
+        "what failed of an API's call stays for a retry",
+        RETRY + "test_an_apis_files_run_again_and_are_polled_under_the_new_id[sqlite]",
+        (STAGING, "kept = _kept(database, undone)", "kept: dict[str, set[str]] = {}"),
+    ),
+    mutant(
+        "what failed of an API's call stays through sweeps",
+        RETRY + "test_of_an_apis_files_those_that_succeeded_go_with_their_execution[sqlite]",
+        (STAGING, "if past is False]", "if past is ...]"),
+    ),
+    mutant(
+        "what succeeded of an API's call goes at once",
+        RETRY + "test_of_an_apis_files_those_that_succeeded_go_with_their_execution[sqlite]",
+        (STAGING, "        if path.name not in kept:\n", "        if not kept:\n"),
+    ),
+    mutant(
+        "uploads go when their time has passed",
+        RETRY + "test_an_apis_files_are_gone_after_their_time_and_a_retry_says_so",
+        (STAGING, "executions.c.finished_at < db_now() - self._keep_seconds", "executions.c.finished_at < 0.0"),
     ),
 )
 

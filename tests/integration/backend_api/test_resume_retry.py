@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -230,32 +229,69 @@ def test_workers_learn_the_version_of_a_tool_that_is_installed(api: Any) -> None
 
 
 def uploads(api: Any, run: Any) -> Path:
-    (found,) = (api.folder / "storage" / api.organization).glob(f"*/{run.id}/uploads")
-    return Path(found)
+    (found,) = uploads_of(api, run)
+    return found
 
 
-def test_an_apis_files_are_gone_with_their_execution_and_it_says_so(api: Any) -> None:
+def uploads_of(api: Any, run: Any = None) -> list[Path]:
+    """The folder of the run's uploads, or of all of them."""
+    return list((api.folder / "storage" / api.organization).glob(f"*/{run.id if run else '*'}/uploads"))
+
+
+def left(api: Any, run: Any) -> list[bytes]:
+    """What is kept of the run's uploads."""
+    found = (api.folder / "storage" / api.organization).glob(f"*/{run.id}/uploads/*")
+    return sorted(path.read_bytes() for path in found)
+
+
+def test_of_an_apis_files_those_that_succeeded_go_with_their_execution(api: Any) -> None:
     deployment = api.publish()
-    run = deployment.call(("a.txt", b"a"))
+    run = deployment.call(("a.txt", b"a"), ("b.txt", b"b"), ("c.txt", b"c"))
+    deployment.work(run, {"a.txt": "broken", "c.txt": "broken"})
+    assert left(api, run) == [b"a", b"c"]
+    good = deployment.call(("a.txt", b"a"))
+    deployment.work(good)
+    assert left(api, good) == [] and not uploads_of(api, good)
+    stopped = deployment.call(("a.txt", b"a"), ("b.txt", b"b"))
+    sent = next(args for _, args, _, _ in api.recorder.sent if args[2:3] == [stopped.id])
+    stopped.ready(list(sent[3].values()))
+    api.post(f"/api/v1/executions/{stopped.id}/stop?abandoned=true")
+    assert left(api, stopped) == [b"a", b"b"]
+    api.post("/internal/v1/sweep/")
+    assert (left(api, run), left(api, stopped)) == ([b"a", b"c"], [b"a", b"b"])
+
+
+def test_what_somebody_who_died_did_not_remove_goes_with_the_sweep(api: Any) -> None:
+    deployment = api.publish()
+    run = deployment.call(("a.txt", b"a"), ("b.txt", b"b"))
+    (stray,) = [path for path in uploads(api, run).iterdir() if path.read_bytes() == b"b"]
     deployment.work(run, {"a.txt": "broken"})
+    stray.write_bytes(b"b")
+    api.post("/internal/v1/sweep/")
+    assert left(api, run) == [b"a"]
+
+
+def test_an_apis_files_are_gone_after_their_time_and_a_retry_says_so(limited_api: Any) -> None:
+    api = limited_api(execution_result_ttl_seconds=1000)
+    deployment = api.publish()
+    run, young = deployment.call(("a.txt", b"a")), deployment.call(("a.txt", b"a"))
+    for one in (run, young):
+        deployment.work(one, {"a.txt": "broken"})
+    api.write("UPDATE executions SET finished_at = finished_at - 1001 WHERE id = :e", e=run.id)
+    api.post("/internal/v1/sweep/")
+    assert not uploads_of(api, run) and left(api, young) == [b"a"]
     answer = retry(run, status=409)
     assert "uploaded files are gone" in answer["detail"] and "send them" in answer["detail"]
-    assert not list((api.folder / "storage" / api.organization).glob("*/*/uploads")), "a folder was left"
+    assert len(uploads_of(api)) == 1, "a folder was left"
 
 
-def test_an_apis_files_that_are_there_run_and_are_polled_under_the_new_id(api: Any, tmp_path: Path) -> None:
+def test_an_apis_files_run_again_and_are_polled_under_the_new_id(api: Any) -> None:
     deployment = api.publish()
-    sent = [("a.txt", b"a"), ("good.txt", b"good"), ("b.txt", b"b"), ("also-b.txt", b"b")]
-    run = deployment.call(*sent)
-    kept = tmp_path / "kept"
-    shutil.copytree(uploads(api, run), kept)
+    run = deployment.call(("a.txt", b"a"), ("good.txt", b"good"), ("b.txt", b"b"), ("also-b.txt", b"b"))
     deployment.work(run, {"a.txt": "broken", "b.txt": "broken"})
     old = api.get(f"/api/v1/executions/{run.id}/results")["results"]
-    # As after a crash of whoever was about to delete them.
-    place = api.folder / "storage" / api.organization / run.state()["execution"]["workflow_id"] / run.id / "uploads"
-    shutil.copytree(kept, place)
     new = again(run)
-    assert sorted(path.read_bytes() for path in uploads(api, new).iterdir()) == [b"a", b"b"]
+    assert left(api, new) == [b"a", b"b"]
     claims_before = [file["path"] for file in new.files()]
     assert all(new.id in path for path in claims_before), claims_before
     new.start()

@@ -1,5 +1,5 @@
-"""What follows the end of an API's execution, once it is committed: whoever waits wakes, its place is free, its
-staged files go."""
+"""What follows the end of an API's execution, once it is committed: whoever waits wakes, its place is free, the
+staged files that succeeded go."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from docfleet.backend.db import Database
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.limits import Slots
 from docfleet.backend.uploads.staging import Staging
@@ -17,9 +18,10 @@ log = structlog.get_logger(__name__)
 
 class Endings:
     """``Database.after_commit`` of the application. A process that dies before it is done leaves places to the
-    sweep, files to the callback, and waiters to their own look at the row."""
+    sweep, files too, and waiters to their own look at the row."""
 
-    def __init__(self, waiting: Waiting, slots: Slots, staging: Staging) -> None:
+    def __init__(self, database: Database, waiting: Waiting, slots: Slots, staging: Staging) -> None:
+        self._database = database
         self._waiting = waiting
         self._slots = slots
         self._staging = staging
@@ -33,7 +35,6 @@ class Endings:
         if ended:
             try:
                 self._slots.release([(event.organization_id, event.execution_id) for event in ended])
-                for event in ended:
-                    self._staging.remove(event.organization_id, event.workflow_id, event.execution_id)
+                self._staging.settle(self._database, ended)
             except Exception:
                 log.exception("endings.failed")

@@ -1,8 +1,9 @@
 """What an execution leaves behind, and when it goes.
 
-Its folder goes with the callback, or with the report that ended it; this finds what those missed because somebody
-died. Its rows are kept for ever unless EXECUTION_RETENTION_DAYS says otherwise. Results of finished steps outlive it
-when their file did not succeed: a retry does not pay for them again within STEP_RESULTS_SECONDS.
+Its working folders go with the callback, or with the report that ended it; this finds what those missed because
+somebody died. What a call uploaded is ``Staging``'s. Its rows are kept for ever unless EXECUTION_RETENTION_DAYS says
+otherwise. Results of finished steps outlive it when their file did not succeed: a retry does not pay for them again
+within STEP_RESULTS_SECONDS.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from docfleet.backend.db import Database, Record, chunks, db_now
 from docfleet.backend.executions.models import executions
 from docfleet.core.errors import UnsafePath
 from docfleet.core.status import FINAL
-from docfleet.core.storage import STEPS, execution_folder, resolve_folder
+from docfleet.core.storage import STEPS, execution_folder, remove_work, resolve_folder
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ _FINAL = executions.c.status.in_([status.value for status in FINAL])
 
 
 def remove_folders(database: Database, root: str | None) -> int:
-    """Delete the folders of ended executions below the storage ``root``; how many.
+    """Delete what ended executions left below the storage ``root``, but for their uploads; how many had something.
 
     Only what a row says is an ended execution's: a folder nobody knows is left alone.
     """
@@ -52,9 +53,7 @@ def remove_folders(database: Database, root: str | None) -> int:
             folder = resolve_folder(Path(root), execution_folder(row.organization_id, row.workflow_id, row.id))
         except UnsafePath:
             continue
-        if folder.is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
+        removed += remove_work(folder)
     return removed
 
 

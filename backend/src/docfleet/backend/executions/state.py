@@ -27,6 +27,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     workflow_id: str
     api_deployment_id: str | None
     status: ExecutionStatus
+    failed_files: int
+    stopped_files: int
 
 
 def _from(target: ExecutionStatus) -> list[str]:
@@ -51,7 +53,13 @@ def _move_execution(target: ExecutionStatus, names: tuple[str, ...]) -> Returnin
         update(executions)
         .where(executions.c.id == bindparam("execution"), executions.c.status.in_(_from(target)))
         .values(status=target.value, modified_at=db_now(), **values)
-        .returning(executions.c.organization_id, executions.c.workflow_id, executions.c.api_deployment_id)
+        .returning(
+            executions.c.organization_id,
+            executions.c.workflow_id,
+            executions.c.api_deployment_id,
+            executions.c.failed_files,
+            executions.c.stopped_files,
+        )
     )
 
 

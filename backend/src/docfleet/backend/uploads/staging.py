@@ -1,6 +1,7 @@
 """Staging: a call's files on the execution's storage, under the SHA-256 of their content.
 
-The names that a client gives never become names on the disk. A folder whose call fails is removed whole.
+The names that a client gives never become names on the disk. A folder whose call fails is removed whole. When its
+execution ends, what succeeded goes at once, and the rest with its results: until then it can be retried.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import BinaryIO
 import msgspec
 from sqlalchemy import select
 
-from docfleet.backend.db import Database, chunks
+from docfleet.backend.db import Database, chunks, db_now
 from docfleet.backend.executions.models import executions
+from docfleet.backend.executions.state import Ended
+from docfleet.backend.files.models import file_executions as files
 from docfleet.core.errors import Conflict, DependencyError, UnsafePath
-from docfleet.core.status import FINAL
+from docfleet.core.status import FINAL, ExecutionStatus
 from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
 PARTIAL = ".part"
@@ -102,7 +105,8 @@ class Area:
                 (self._path / file_hash).hardlink_to(resolve_folder(self._root, f"{folder}/{file_hash}"))
         except FileNotFoundError as error:
             raise Conflict(
-                "the uploaded files are gone (they are removed when their execution ends): send them to the API again"
+                "the uploaded files are gone (after the end of an execution those that did not succeed are kept for "
+                "EXECUTION_RESULT_TTL_SECONDS): send them to the API again"
             ) from error
         except OSError as error:
             raise _storage(error) from error
@@ -122,10 +126,12 @@ class Area:
 
 
 class Staging:
-    """The storage that backend and workers share."""
+    """The storage that backend and workers share. ``keep_seconds`` is how long after the end of an execution the files
+    that did not succeed are kept."""
 
-    def __init__(self, root: str | None) -> None:
+    def __init__(self, root: str | None, keep_seconds: float = 0.0) -> None:
         self._root = Path(root) if root else None
+        self._keep_seconds = keep_seconds
 
     def area(self, organization_id: str, workflow_id: str, execution_id: str) -> Area:
         """A folder for the files of this execution; made when the first one comes. Raises ``DependencyError``."""
@@ -135,14 +141,23 @@ class Staging:
             )
         return Area(self._root, organization_id, workflow_id, execution_id)
 
-    def remove(self, organization_id: str, workflow_id: str, execution_id: str) -> None:
-        """Remove what a call staged; harmless when it is gone."""
+    def settle(self, database: Database, ended: list[Ended]) -> None:
+        """Remove what the calls of ``ended`` staged, but for the files that did not succeed; harmless when repeated."""
         if self._root is None:
             return
-        try:
-            remove(resolve_folder(self._root, upload_folder(organization_id, workflow_id, execution_id)))
-        except UnsafePath:
-            return
+        folders: dict[str, Path] = {}
+        undone: list[str] = []
+        for event in ended:
+            try:
+                folder = upload_folder(event.organization_id, event.workflow_id, event.execution_id)
+                folders[event.execution_id] = resolve_folder(self._root, folder)
+            except UnsafePath:
+                continue
+            if event.failed_files or event.stopped_files:
+                undone.append(event.execution_id)
+        kept = _kept(database, undone)
+        for execution_id, path in folders.items():
+            _reduce(path, kept.get(execution_id, set()))
 
     def hand_on(
         self, organization_id: str, workflow_id: str, before: str, after: str, hashes: list[str]
@@ -159,20 +174,62 @@ class Staging:
             raise
 
     def purge(self, database: Database) -> int:
-        """Remove folders an hour old whose call never became an execution, or whose execution has ended: what a
-        process that died left behind; how many."""
+        """Remove folders whose execution ended its time ago, and those an hour old whose call never became one; of
+        an execution that ended since, what succeeded: what processes that died left behind. How many folders went."""
         if self._root is None or not self._root.is_dir():
             return 0
-        old = time.time() - ABANDONED_SECONDS
-        found = {path.parent.name: path for path in self._root.glob(f"*/*/*/{UPLOADS}") if path.stat().st_mtime < old}
-        running: set[str] = set()
+        found = {path.parent.name: path for path in self._root.glob(f"*/*/*/{UPLOADS}")}
+        known: dict[str, bool | None] = {}  # whether its time has passed; None while it runs
         with database.reading() as connection:
             for part in chunks(list(found)):
-                rows = connection.execute(select(executions.c.id, executions.c.status).where(executions.c.id.in_(part)))
-                running.update(row.id for row in rows if row.status not in FINAL)
-        for execution_id in found.keys() - running:
-            remove(found[execution_id])
-        return len(found.keys() - running)
+                past = executions.c.finished_at < db_now() - self._keep_seconds
+                rows = connection.execute(
+                    select(executions.c.id, executions.c.status, past.label("past")).where(executions.c.id.in_(part))
+                )
+                known |= {row.id: bool(row.past) if row.status in FINAL else None for row in rows}
+        kept = _kept(database, [execution_id for execution_id, past in known.items() if past is False])
+        gone = 0
+        for execution_id, path in found.items():
+            if execution_id not in known:
+                gone += _is_old(path) and _reduce(path, set())
+            elif known[execution_id] is not None:
+                gone += _reduce(path, kept.get(execution_id, set()))
+        return gone
+
+
+def _kept(database: Database, ids: list[str]) -> dict[str, set[str]]:
+    """The names of the staged files that did not succeed, by execution."""
+    kept: dict[str, set[str]] = {}
+    with database.reading() as connection:
+        for part in chunks(ids):
+            undone = select(files.c.execution_id, files.c.file_path).where(
+                files.c.execution_id.in_(part), files.c.status != ExecutionStatus.COMPLETED.value
+            )
+            for row in connection.execute(undone):
+                kept.setdefault(row.execution_id, set()).add(row.file_path.rpartition("/")[2])
+    return kept
+
+
+def _reduce(folder: Path, kept: set[str]) -> bool:
+    """Remove all but the files of the names ``kept``; whether the folder went with them."""
+    try:
+        staged = list(folder.iterdir())
+    except FileNotFoundError:
+        return False
+    for path in staged:
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+    if any(path.name in kept for path in staged):
+        return False
+    remove(folder)
+    return True
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return folder.stat().st_mtime < time.time() - ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _make(folder: Path) -> None:
