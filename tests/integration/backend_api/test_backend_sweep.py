@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 SWEEP = "/internal/v1/sweep/"
-NOTHING = {"redispatched_files": 0, "redispatched_executions": 0, "finalized": 0, "poisoned": 0, "expired": 0}
+NOTHING = {
+    "redispatched_files": 0,
+    "redispatched_executions": 0,
+    "finalized": 0,
+    "poisoned": 0,
+    "expired": 0,
+    "failed": 0,
+}
 
 
 def _sweep(api: Any) -> dict[str, int]:

@@ -7,7 +7,7 @@ executions nobody finalized. One sweeper at a time (a lease row), each execution
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -42,10 +42,12 @@ BACKLOG_FACTOR = 10
 """While messages wait in its queue, work is sent again only after so many dispatch deadlines."""
 
 _NOT_FINAL = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
-_STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None))
 _GOING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
 _RUNNING = and_(_GOING, executions.c.status == ExecutionStatus.EXECUTING.value)
 _OF_IT = files.c.execution_id == executions.c.id
+_HELD = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until >= db_now())
+# One whose workers still report is none of the sweep's business: there may be more of those than a sweep looks at.
+_STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None), ~exists().where(_OF_IT, _HELD))
 _UNCLOSED = and_(
     executions.c.status.in_([status.value for status in FINAL]),
     # From the side of the files, whose open ones have an index.
@@ -59,13 +61,15 @@ _LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_un
 
 
 class SweepResult(msgspec.Struct):
-    """What one sweep did. ``poisoned`` files ended after too many attempts, ``expired`` executions by a deadline."""
+    """What one sweep did. ``poisoned`` files ended after too many attempts, ``expired`` executions by a deadline;
+    ``failed`` executions could not be looked after."""
 
     redispatched_files: int = 0
     redispatched_executions: int = 0
     finalized: int = 0
     poisoned: int = 0
     expired: int = 0
+    failed: int = 0
 
 
 class Sweep:
@@ -93,7 +97,7 @@ class Sweep:
             for where, step in self._steps():
                 for found in self._candidates(where):
                     self._renew_lease()
-                    self._one(found, where, step)
+                    self._look_after(found, where, step)
                     point("sweep.middle")
         finally:
             with self._database.writing() as connection:
@@ -115,22 +119,37 @@ class Sweep:
         stuck = executions.c.progress_at < db_now() - self._settings.orchestration_timeout_seconds
         yield and_(_GOING, executions.c.dispatched_at.is_(None), stuck), self._abandon
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
-        yield and_(dispatched, exists().where(_OF_IT, _LOST)), self._hand_out_again
+        yield from self._again(
+            lambda factor: and_(dispatched, exists().where(_OF_IT, _LOST, self._unsent(factor))),
+            QueueName.API_FILE_PROCESSING,
+            QueueName.FILE_PROCESSING,
+            self._hand_out_again,
+        )
         yield and_(dispatched, ~exists().where(_OF_IT, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
         pending = and_(dispatched, exists().where(_OF_IT, files.c.status == ExecutionStatus.PENDING.value))
-        yield from self._again(pending, QueueName.API_FILE_PROCESSING, QueueName.FILE_PROCESSING, self._send_batch)
+        yield from self._again(
+            lambda factor: and_(pending, self._quiet(factor)),
+            QueueName.API_FILE_PROCESSING,
+            QueueName.FILE_PROCESSING,
+            self._send_batch,
+        )
         unbegun = and_(_GOING, executions.c.dispatched_at.is_(None))
-        yield from self._again(unbegun, QueueName.API_DEPLOYMENTS, QueueName.GENERAL, self._send_execution)
+        yield from self._again(
+            lambda factor: and_(unbegun, self._quiet(factor)),
+            QueueName.API_DEPLOYMENTS,
+            QueueName.GENERAL,
+            self._send_execution,
+        )
 
     def _again(
-        self, waiting: ColumnElement[bool], api_queue: QueueName, queue: QueueName, step: Any
+        self, waiting: Callable[[int], ColumnElement[bool]], api_queue: QueueName, queue: QueueName, step: Any
     ) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        """Send again what waits for too long: how long depends on what the broker still holds for its kind."""
-        if not self._candidates(and_(waiting, self._quiet(1))):
+        """Send again what is ``waiting`` for too long: how long depends on what the broker still holds for its kind."""
+        if not self._candidates(waiting(1)):
             return
         for kind, factor in ((_API, self._factor(api_queue)), (~_API, self._factor(queue))):
             if factor is not None:
-                yield and_(waiting, kind, self._quiet(factor)), step
+                yield and_(waiting(factor), kind), step
 
     def _quiet(self, factor: int) -> ColumnElement[bool]:
         """Nothing was heard of it for the dispatch deadline times ``factor``, and the last repeat is as long ago."""
@@ -143,6 +162,13 @@ class Sweep:
             or_(repeated.is_(None), db_now() - repeated > repeated - executions.c.progress_at),
         )
         return or_(repeated == lost.DUE, silent)
+
+    def _unsent(self, factor: int) -> ColumnElement[bool]:
+        """Of a file nobody has: no message about it is under way."""
+        sent = files.c.redispatched_at
+        deadline = self._settings.dispatch_deadline_seconds * factor
+        # Somebody had it since it was sent again: it was lost once more, and nothing of it lies in a queue.
+        return or_(sent.is_(None), sent < files.c.modified_at, sent < db_now() - deadline)
 
     def _factor(self, queue: QueueName) -> int | None:
         """How much longer than the deadline to wait before a copy goes to ``queue``; None when the broker is away.
@@ -162,6 +188,14 @@ class Sweep:
             return list(
                 connection.execute(_FOUND.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
             )
+
+    def _look_after(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
+        try:
+            self._one(found, where, step)
+        except Exception:  # the boundary of an execution: the sweep is what all the others wait for
+            log.exception("sweep.execution_failed", execution_id=found.id)
+            self._result.failed += 1
+            self._database.check()
 
     def _one(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
         with self._database.writing() as connection:
@@ -194,18 +228,9 @@ class Sweep:
         factor = self._factor(queue)
         if factor is None:
             return
-        deadline = self._settings.dispatch_deadline_seconds * factor
         rows = connection.execute(
             select(*claims.CLAIM_COLUMNS)
-            .where(files.c.execution_id == execution.id, _LOST)
-            .where(
-                or_(
-                    files.c.redispatched_at.is_(None),
-                    # Somebody had it since it was sent again: it was lost once more, and nothing of it lies in a queue.
-                    files.c.redispatched_at < files.c.modified_at,
-                    files.c.redispatched_at < db_now() - deadline,
-                )
-            )
+            .where(files.c.execution_id == execution.id, _LOST, self._unsent(factor))
             .order_by(files.c.file_number)
             .limit(MOST_FILES)
             .with_for_update()

@@ -23,6 +23,7 @@ _DID = {
     "finalized": "Executions that only the sweep ended.",
     "poisoned": "Files given up after too many lost processes or workers.",
     "expired": "Executions ended by a deadline.",
+    "failed": "Executions a sweep could not look after; its log says why.",
 }
 
 
