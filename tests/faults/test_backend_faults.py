@@ -32,7 +32,7 @@ def proxy_of(world: World) -> Proxy:
 @pytest.mark.parametrize(
     ("action", "seconds"),
     [
-        pytest.param("error", 0.0, marks=pytest.mark.short),
+        ("error", 0.0),
         ("hang", 0.0),
         ("reset", 0.0),
         ("slow", TIMEOUT_SECONDS / 4),
@@ -88,9 +88,7 @@ def test_t18_leases_cannot_be_renewed(world: World) -> None:
 
 @pytest.mark.parametrize("destination", ["sqlite", "api"])
 @pytest.mark.parametrize("action", ["lose", "tear"])
-@pytest.mark.parametrize(
-    "call", ["/register/", pytest.param("/claim/", marks=pytest.mark.short), "/report/", "/finalize/"]
-)
+@pytest.mark.parametrize("call", [*CALLS, "/finalize/"])
 def test_t19_the_answer_is_lost(world: World, call: str, action: str, destination: str) -> None:
     """The repeated call gets the same answer: no lease has to run out, and no file is begun a second time."""
     trouble = proxy_of(world).disturb(call, action, times=3)
@@ -100,8 +98,9 @@ def test_t19_the_answer_is_lost(world: World, call: str, action: str, destinatio
     assert attempts(run) == {1}
 
 
-def test_t19_every_answer_is_lost_once(world: World) -> None:
-    """Of each call that this small execution makes, several times over."""
+@pytest.mark.short
+def test_t19_every_answer_is_lost_several_times(world: World) -> None:
+    """Of each call that this small execution makes."""
     troubles = [proxy_of(world).disturb(call, "lose", times=4) for call in (*CALLS, "/renew/", "/finalize/")]
     run = world.begin(FILES)
     run.check(COMPLETED)

@@ -139,7 +139,6 @@ def test_t10_the_broker_is_away_when_the_last_header_ends(world: World) -> None:
 # T11
 
 
-@pytest.mark.short
 def test_t11_the_broker_is_away_when_an_execution_is_accepted(world: World) -> None:
     """The caller hears of it in time, and nothing is left that runs later, or never."""
     before = count_executions(world)
@@ -251,7 +250,6 @@ def test_t13_a_worker_whose_tasks_may_outlast_the_broker_refuses_to_start(world:
 # T14
 
 
-@pytest.mark.short
 def test_t14_redis_hands_a_message_out_again_while_it_is_worked_on(world: World) -> None:
     """The copies find their files held and end at once: no file is worked on twice, and no slot is lost to them."""
     if world.leg != "redis":
