@@ -25,7 +25,7 @@ from fleet import Stage, until
 from published import Published
 from servers import free_port
 from test_messages import NONSENSE, envelope
-from world import Member, World
+from world import CHILDREN, Member, World
 
 from docfleet.cli.management import ManagementClient
 from docfleet.core.names import QueueName, TaskName, WorkerType
@@ -302,12 +302,14 @@ def test_t42_workers_of_one_name(world: World) -> None:
         world.kill(others[0].process.name)
         until(lambda: others[0].process.starts > 1)
         world.await_ready(*(other.process.name for other in others))
-        world.arm("batch.claimed=sleep:2")
-        runs = [world.begin(FILES) for _ in range(6)]
+        # As many batches as there are slots.
+        world.arm("batch.claimed=hold")
+        runs = [world.begin(FILES) for _ in range(CHILDREN * (len(others) + 1))]
+        pids = world.await_met("batch.claimed", len(runs))
+        assert len({os.getpgid(pid) for pid in pids}) == len(others) + 1, "not all of them took work"
+        world.disarm()
         for run in runs:
             run.check(COMPLETED)
-        groups = {os.getpgid(pid) for pid in world.met("batch.claimed") if Path(f"/proc/{pid}").exists()}
-        assert len(groups) == len(others) + 1, "not all of them took work"
     finally:
         for other in others:
             world.remove(other.process.name)
