@@ -36,6 +36,7 @@ STOP = API + "test_stop_api.py::"
 LOST = API + "test_recovery_lost.py::"
 SWEEP = API + "test_recovery_sweep.py::"
 RETRY = API + "test_resume_retry.py::"
+STARTUP = API + "test_mends_startup.py::"
 STAGING = BACKEND + "uploads/staging.py"
 
 
@@ -432,6 +433,21 @@ MUTANTS = (
         "uploads go when their time has passed",
         RETRY + "test_an_apis_files_are_gone_after_their_time_and_a_retry_says_so",
         (STAGING, "executions.c.finished_at < db_now() - self._keep_seconds", "executions.c.finished_at < 0.0"),
+    ),
+    mutant(
+        "a database that comes later is waited for",
+        STARTUP + "test_a_database_that_comes_later_is_waited_for",
+        (BACKEND + "startup.py", "if time.monotonic() >= deadline:", "if True:"),
+    ),
+    mutant(
+        "the wait for a database is bounded",
+        STARTUP + "test_a_database_that_stays_away_ends_the_wait",
+        (BACKEND + "startup.py", "if time.monotonic() >= deadline:", "if time.monotonic() >= deadline + 15:"),
+    ),
+    mutant(
+        "a taken port is said in a line",
+        STARTUP + "test_a_taken_port_is_one_line",
+        (BACKEND + "startup.py", "        raise DependencyError(\n", "        raise OSError(\n"),
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio.to_thread
@@ -38,12 +38,14 @@ from docfleet.backend.organizations import public as organizations_public
 from docfleet.backend.pipelines import internal as pipelines_internal
 from docfleet.backend.pipelines import public as pipelines_public
 from docfleet.backend.settings import BackendSettings
+from docfleet.backend.startup import listen, prepare_database
 from docfleet.backend.tools.registry import load_registry
 from docfleet.backend.uploads.staging import Staging
 from docfleet.backend.usage import internal as usage_internal
 from docfleet.backend.waiting import Waiting
 from docfleet.backend.workflows import internal as workflows_internal
 from docfleet.backend.workflows import public as workflows_public
+from docfleet.core.errors import DependencyError
 from docfleet.core.logs import configure_logging
 from docfleet.tools.registry import ToolRegistry
 
@@ -199,15 +201,18 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
 
 
 def serve(settings: BackendSettings) -> None:
-    """Serve in this process until SIGTERM or SIGINT. Prints nothing; logs go to standard error."""
+    """Serve in this process until SIGTERM or SIGINT. Prints nothing; logs go to standard error.
+
+    Raises ``DependencyError`` when the database stays away or the port is taken, ``ConfigurationError``.
+    """
     configure_logging(settings.log_level, settings.log_format, libraries="WARNING")
     log.info("backend.starting", host=settings.backend_host, port=settings.backend_port)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.backend_host,
-        port=settings.backend_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
+    app = create_app(settings)
+    prepare_database(settings.database_url)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10)
     )
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=listen(settings.backend_host, settings.backend_port))
+    if not server.started:
+        raise DependencyError("the backend did not start; the lines before say why")

@@ -9,8 +9,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from docfleet.backend.db import Database
 from docfleet.core.errors import DependencyError
@@ -20,10 +21,14 @@ log = structlog.get_logger(__name__)
 _ADVISORY_LOCK = 734_220_115
 
 
+class DatabaseAway(DependencyError):
+    """The database does not answer: it may yet."""
+
+
 def upgrade(database_url: str) -> None:
     """Apply what is missing, in one transaction; prints nothing. Several processes may call it at once.
 
-    Raises ``DependencyError`` when the database does not answer.
+    Raises ``DatabaseAway``, and ``DependencyError`` when the database does not let itself be upgraded.
     """
     database = Database(database_url)
     config = Config()
@@ -40,6 +45,22 @@ def upgrade(database_url: str) -> None:
             command.upgrade(config, "head")
             log.info("database.upgraded", before=present, after=newest)
     except OperationalError as error:
-        raise DependencyError(f"the database does not answer: {error.orig}; check DATABASE_URL") from error
+        raise DatabaseAway(
+            f"the database does not answer: {_cause(error)}; check that it runs and that DATABASE_URL is right"
+        ) from error
+    except DBAPIError as error:
+        raise DependencyError(
+            f"the database does not take the schema: {_cause(error)}; "
+            "the user in DATABASE_URL has to be allowed to make tables"
+        ) from error
+    except CommandError as error:
+        raise DependencyError(
+            f"the database has a schema this version does not know ({error}): start the version that wrote it, or newer"
+        ) from error
     finally:
         database.close()
+
+
+def _cause(error: DBAPIError) -> str:
+    """In one line: drivers write several."""
+    return " ".join(str(error.orig).split())

@@ -1,0 +1,71 @@
+"""What the backend needs before it serves: a database of its schema, which may start later than it, and its port."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+
+import structlog
+
+from docfleet.backend.db import normalise_url
+from docfleet.backend.migrations.upgrade import DatabaseAway, upgrade
+from docfleet.core.errors import DependencyError
+
+log = structlog.get_logger(__name__)
+
+DATABASE_SECONDS = 60.0
+"""How long a database server may stay away."""
+_AGAIN_SECONDS = 1.0
+_BACKLOG = 2048
+
+
+def prepare_database(url: str, seconds: float = DATABASE_SECONDS) -> None:
+    """Bring the database to the newest schema, once it answers. Raises ``DependencyError`` after so many seconds, and
+    at once for a file, which nobody will start."""
+    if normalise_url(url).startswith("sqlite"):
+        seconds = 0.0
+    deadline, told = time.monotonic() + seconds, False
+    while True:
+        try:
+            return upgrade(url)
+        except DatabaseAway as error:
+            if time.monotonic() >= deadline:
+                raise
+            if not told:
+                log.warning("backend.database_awaited", seconds=seconds, error=error.message)
+            told = True
+        time.sleep(min(_AGAIN_SECONDS, seconds))
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address of ``host``. Raises ``DependencyError`` when a port is taken or there is no address."""
+    listening: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in _addresses(host, port):
+            try:
+                listening.append(socket.create_server(address[:2], family=family, backlog=_BACKLOG))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:  # a name may also have an address that this machine lacks
+                    raise
+        if not listening:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    except OSError as error:
+        for each in listening:
+            each.close()
+        raise DependencyError(
+            f"the backend cannot listen on {host} port {port} ({_cause(error)}): "
+            "end what has the port, or choose others with BACKEND_PORT and BACKEND_HOST"
+        ) from error
+    return listening
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys(found))  # type: ignore[arg-type]
+
+
+def _cause(error: OSError) -> str:
+    known = error.errno is not None and not isinstance(error, socket.gaierror)
+    return os.strerror(error.errno) if known and error.errno is not None else error.strerror or str(error)
