@@ -31,6 +31,14 @@ MESSAGES = "tests/faults/test_messages.py::"
 BROKERS = "tests/faults/test_brokers.py::"
 BACKEND_FAULTS = "tests/faults/test_backend_faults.py::"
 CONFIG = WORKERS + "shared/infrastructure/config/"
+EXECUTION = WORKERS + "shared/workflow/execution/"
+CONNECTORS = "connectors/src/docfleet/connectors/"
+DATABASES = "tests/integration/test_connectors_databases.py::"
+SINKS = "tests/integration/test_sinks_files.py::"
+DESTINATIONS = "tests/faults/test_destinations.py::"
+ROWS = "tests/faults/test_databases.py::"
+SWEEPER = "tests/faults/test_sweeper.py::"
+OPERATIONS = "tests/faults/test_operations.py::"
 API = "tests/integration/backend_api/"
 STOP = API + "test_stop_api.py::"
 LOST = API + "test_recovery_lost.py::"
@@ -448,6 +456,221 @@ MUTANTS = (
         "a taken port is said in a line",
         STARTUP + "test_a_taken_port_is_one_line",
         (BACKEND + "startup.py", "        raise DependencyError(\n", "        raise OSError(\n"),
+    ),
+    mutant(
+        "a sink: attempt fence of a row",
+        DATABASES + "test_an_attempt_that_wakes_up_late_changes_nothing[sqlite-True]",
+        (CONNECTORS + "databases/sql.py", "if attempt_of(earlier[0]) > row.attempt:", "if False:"),
+    ),
+    mutant(
+        "a sink: attempt fence of the ledger",
+        DATABASES + "test_an_attempt_that_wakes_up_late_changes_nothing[sqlite-False]",
+        (CONNECTORS + "databases/sql.py", ".where(where, ledger.c.attempt <= row.attempt)", ".where(where)"),
+    ),
+    mutant(
+        "a sink: ledger",
+        DATABASES + "test_a_table_without_the_key_is_written_once_through_the_ledger[sqlite]",
+        (
+            CONNECTORS + "databases/sql.py",
+            "taken = layout.ledger is not None and not self._enter(connection, row, layout.ledger)",
+            "taken = False",
+        ),
+    ),
+    mutant(
+        "a sink: ledger in one transaction with the row",
+        DATABASES + "test_a_row_that_is_refused_is_not_in_the_ledger[sqlite]",
+        (
+            CONNECTORS + "databases/sql.py",
+            "            stored = None if taken else self._insert(connection, row)",
+            "            connection.commit(); connection.begin()\n"
+            "            stored = None if taken else self._insert(connection, row)",
+        ),
+    ),
+    mutant(
+        "a sink: unique key by conflict clause",
+        DATABASES + "test_the_delivery_key_makes_one_row[sqlite]",
+        (CONNECTORS + "databases/sqlite.py", ".on_conflict_do_nothing(index_elements=key)", ""),
+    ),
+    mutant(
+        "a sink: lease asked before a file gets its name",
+        SINKS + "test_a_writer_without_a_lease_gives_nothing_a_name",
+        (
+            CONNECTORS + "filesystems/local.py",
+            "    if fence is not None:\n        fence.require()\n    try:\n        os.replace",
+            "    try:\n        os.replace",
+        ),
+    ),
+    mutant(
+        "a sink: a successor removes what was begun",
+        SINKS + "test_a_writer_that_stands_still_and_wakes_up_late_changes_nothing",
+        (
+            CONNECTORS + "filesystems/local.py",
+            "    for attempt in range(1, fence.attempt + 1):\n        with suppress",
+            "    for attempt in ():\n        with suppress",
+        ),
+    ),
+    mutant(
+        "a sink: stale outputs are withdrawn",
+        SINKS + "test_a_repeat_with_fewer_outputs_leaves_no_stale_one",
+        (
+            CONNECTORS + "delivery.py",
+            "        _withdraw(connector, fence, notes, keep=set(targets.values()))",
+            "        pass",
+        ),
+    ),
+    mutant(
+        "a sink: only what is still ours is withdrawn",
+        SINKS + "test_what_somebody_changed_since_is_not_removed",
+        (CONNECTORS + "filesystems/local.py", "if _digest(parent, parts[-1]) != digest:", "if False:"),
+    ),
+    mutant(
+        "a sink: the note is written before the files",
+        SINKS + "test_a_file_that_fails_in_the_end_takes_back_what_an_attempt_delivered",
+        (
+            CONNECTORS + "delivery.py",
+            "        _note(notes, fence, {target: digests[path] for path, target in targets.items()})\n"
+            "    locations = []",
+            "        pass\n    locations = []",
+        ),
+    ),
+    mutant(
+        "a sink: abandoned parts",
+        SINKS + "test_what_a_killed_writer_left_goes_with_the_next_delivery_once_it_is_old",
+        (
+            CONNECTORS + "filesystems/local.py",
+            "                    _remove_abandoned(parent)",
+            "                    pass",
+        ),
+    ),
+    mutant(
+        "a sink: numbers exact",
+        DATABASES + "test_a_column_of_numbers_takes_fractions_and_keeps_whole_numbers[postgresql]",
+        (CONNECTORS + "databases/schema.py", "Decimal(repr(value)) if isinstance(value, float) else value", "value"),
+    ),
+    mutant(
+        "a holder that slept past its lease writes nothing",
+        DESTINATIONS + "test_t23_the_holder_of_a_file_sleeps_through_its_lease[redis-sqlite]",
+        (
+            EXECUTION + "lease.py",
+            "if held is None or time.monotonic() - held[1] >= self.lease_seconds:",
+            "if held is None:",
+        ),
+        (CONNECTORS + "databases/sql.py", "if attempt_of(earlier[0]) > row.attempt:", "if False:"),
+    ),
+    mutant(
+        "a table without a key has a ledger",
+        DESTINATIONS + "test_t24_a_delivery_into_a_customers_table_is_not_reported[redis-worker-sqlite]",
+        (
+            CONNECTORS + "databases/sql.py",
+            "taken = layout.ledger is not None and not self._enter(connection, row, layout.ledger)",
+            "taken = False",
+        ),
+    ),
+    mutant(
+        "outputs of files of one name are told apart",
+        DESTINATIONS + "test_t26_files_of_one_name_and_of_one_content[redis-files-]",
+        (CONNECTORS + "delivery.py", "    tag = _tag(key)\n", '    tag = _tag("")\n'),
+    ),
+    mutant(
+        "a batch answers with numbers only",
+        DESTINATIONS + "test_t21_big_results[redis]",
+        (
+            EXECUTION + "batch.py",
+            "        self._result.add(outcome, claim.file.file_name)\n",
+            "        self._result.add(outcome, claim.file.file_name)\n"
+            '        self._result.errors.append("x" * 51200)\n',
+        ),
+    ),
+    mutant(
+        "a final status of a file absorbs",
+        ROWS + "test_t22_writers_of_one_status_race[redis]",
+        (
+            EXECUTIONS + "state.py",
+            ".where(files.c.execution_id == execution_id, files.c.status.in_(_from(target)), *where)",
+            ".where(files.c.execution_id == execution_id, *where)",
+        ),
+    ),
+    mutant(
+        "who changes an execution locks it, then compares and sets",
+        ROWS + "test_t22_writers_of_one_status_race[rabbitmq]",
+        (EXECUTIONS + "repository.py", "_LOCK = _FIND.with_for_update(key_share=True)", "_LOCK = _FIND"),
+        (
+            EXECUTIONS + "state.py",
+            '.where(executions.c.id == bindparam("execution"), executions.c.status.in_(_from(target)))',
+            '.where(executions.c.id == bindparam("execution"))',
+        ),
+    ),
+    mutant(
+        "a connection that was reaped is replaced",
+        ROWS + "test_t31_postgresql_reaps_connections[redis-idle]",
+        (CONNECTORS + "databases/sql.py", "if last or not (lost and idle):", "if True:"),
+        (EXECUTION + "file_run.py", "DELIVERY_ATTEMPTS = 8\n", "DELIVERY_ATTEMPTS = 1\n"),
+    ),
+    mutant(
+        "a destination that restarts is waited for",
+        ROWS + "test_t32_postgresql_is_gone_while_twenty_executions_run[redis]",
+        (EXECUTION + "file_run.py", "DELIVERY_ATTEMPTS = 8\n", "DELIVERY_ATTEMPTS = 2\n"),
+    ),
+    mutant(
+        "one sweeper at a time",
+        SWEEPER + "test_t34_two_sweepers_at_once[redis]",
+        (EXECUTIONS + "sweep.py", "set_=values, where=leases.c.until < db_now()", "set_=values"),
+    ),
+    mutant(
+        "the sweep passes over what is locked",
+        SWEEPER + "test_t34_an_execution_that_somebody_has_locked_keeps_no_other_waiting[rabbitmq]",
+        (EXECUTIONS + "repository.py", "key_share=True, skip_locked=True", "key_share=True"),
+    ),
+    mutant(
+        "who slept through a stop delivers nothing",
+        SWEEPER + "test_t35_a_worker_sleeps_through_the_stop[redis-sqlite]",
+        (
+            EXECUTION + "lease.py",
+            "if held is None or time.monotonic() - held[1] >= self.lease_seconds:",
+            "if held is None:",
+        ),
+    ),
+    mutant(
+        "a batch at its limit hands the other files back",
+        OPERATIONS + "test_t27_the_batch_runs_into_its_soft_limit[redis]",
+        (EXECUTION + "batch.py", "self._hand_back(claims[position + 1 :])", "self._hand_back([])"),
+    ),
+    mutant(
+        "nothing of a task is seen by the next",
+        OPERATIONS + "test_t28_nothing_of_one_organization_is_seen_by_the_next[redis-batch.claimed=raise@1]",
+        (
+            WORKERS + "shared/infrastructure/context/task.py",
+            "                structlog.contextvars.clear_contextvars()\n",
+            "                pass\n",
+        ),
+    ),
+    mutant(
+        "unknown fields are passed over",
+        OPERATIONS + "test_t37_messages_of_a_newer_version[redis]",
+        (
+            "core/src/docfleet/core/files.py",
+            "class Wire(msgspec.Struct, kw_only=True, omit_defaults=True):",
+            "class Wire(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):",
+        ),
+    ),
+    mutant(
+        "a child is recycled",
+        OPERATIONS + "test_t40_a_child_is_recycled_without_losing_work[redis]",
+        (CONFIG + "builder.py", '        "worker_max_tasks_per_child": settings.celery_max_tasks_per_child,\n', ""),
+    ),
+    mutant(
+        "a key the backend refuses is refused at the start",
+        OPERATIONS + "test_t41_a_worker_with_a_wrong_key_ends_with_one_clear_line[redis-file_processing]",
+        (CONFIG + "servers.py", "return _check_key(settings) and answered", "return answered"),
+    ),
+    mutant(
+        "a node has a name of its own",
+        OPERATIONS + "test_t42_workers_of_one_name[rabbitmq]",
+        (
+            WORKERS + "launch.py",
+            'hostname=f"{worker_type.value}-{uuid.uuid4().hex[:8]}@{socket.gethostname()}"',
+            'hostname=f"{worker_type.value}@{socket.gethostname()}"',
+        ),
     ),
 )
 

@@ -121,7 +121,7 @@ def test_t34_the_leader_sleeps_past_its_lease(world: World) -> None:
             assert not any(sweep(url, world.addresses.key).values()), "two sweep at once"
             until(lambda: any(sweep(url, world.addresses.key).values()), LEADER_SECONDS + 30, what="nobody took over")
             print(f"taken over after {time.monotonic() - began:.1f} s")
-            assert time.monotonic() - began >= LEADER_SECONDS - 10, "taken over while the leader's lease ran"
+            assert time.monotonic() - began >= LEADER_SECONDS / 2, "taken over while the leader's lease ran"
             assert world.queued(QueueName.FILE_PROCESSING) >= len(runs) - 1
         finally:
             world.members["backend"].process.signal(signal.SIGCONT)
