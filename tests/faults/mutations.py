@@ -300,7 +300,7 @@ MUTANTS = (
     mutant(
         "a file that is lost twice is handed out twice",
         SWEEP + "test_what_is_lost_a_second_time_is_handed_out_at_once_whatever_waits[sqlite]",
-        (EXECUTIONS + "sweep.py", "                    files.c.redispatched_at < files.c.modified_at,\n", ""),
+        (EXECUTIONS + "sweep.py", "sent < files.c.modified_at, ", ""),
     ),
     mutant(
         "a sweeper that lives stays the only one",
