@@ -19,6 +19,7 @@ COMMANDS = {
     "executions": "List and show executions, print results.",
     "verify": "Compare the destination with what an execution delivered.",
     "keys": "Make, list and revoke keys.",
+    "organizations": "Make and list organizations.",
     "backend": "Start the backend (configured by the environment).",
     "runner": "Start the tool runner (configured by the environment).",
     "worker": "Start one worker TYPE (configured by the environment).",

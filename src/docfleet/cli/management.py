@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from docfleet.cli.system import Addresses
-from docfleet.core.errors import BackendUnavailable, DocfleetError, error_from_code
+from docfleet.core.errors import BackendUnavailable, DocfleetError, InvalidInput, UnsafePath, error_from_code
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.ids import new_id, parse_id
 from docfleet.core.status import OPEN
+from docfleet.core.storage import safe_segment
 
 ORGANIZATION_ID = "default"
 ORGANIZATION_NAME = "Default"
@@ -107,6 +108,16 @@ class ManagementClient:
         name = ORGANIZATION_NAME if self.organization_id == ORGANIZATION_ID else self.organization_id
         self._call("PUT", f"organizations/{self.organization_id}", {"name": name})
 
+    def create_organization(self, organization_id: str, name: str) -> bool:
+        """Make an organization or rename it; True when it is new. Raises ``InvalidInput``."""
+        try:
+            safe_segment(organization_id)
+        except UnsafePath as error:
+            raise InvalidInput(
+                f"not an organization id: {organization_id!r:.120}; use letters, digits, '_', '-' and '.', at most 100"
+            ) from error
+        return bool(self._call("PUT", f"organizations/{organization_id}", {"name": name})["created"])
+
     def put_workflow(self, document: dict[str, Any]) -> str:
         """Create or change the workflow of this name; returns its id."""
         return str(self._call("PUT", "workflows", document)["workflow_id"])
@@ -120,7 +131,7 @@ class ManagementClient:
         return msgspec.convert(self._call("PUT", kind, document), Applied, strict=False)
 
     def listing(self, kind: str) -> list[dict[str, Any]]:
-        """All deployments, pipelines or keys."""
+        """All deployments, pipelines, keys or organizations."""
         answer = self._call("GET", kind)
         found: list[dict[str, Any]] = answer.get(kind) or answer.get("items") or []
         return found

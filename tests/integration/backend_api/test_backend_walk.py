@@ -14,7 +14,7 @@ from docfleet.backend.schema import metadata
 OPEN = {"/livez", "/readyz"}
 WITH_KEYS_OF_CALLERS = ("/deployment/", "/api/v1/unstract/")
 """Routes whose keys callers have; ``test_backend_keys`` looks at them."""
-WITHOUT_ORGANIZATION = {"sweep", "put_organization", "health", "metrics"}
+WITHOUT_ORGANIZATION = {"sweep", "put_organization", "list_organizations", "health", "metrics"}
 NOT_ABOUT_ROWS = (
     {"put_deployment", "list_deployments", "list_pipelines", "create_key", "list_keys"}
     | {"put_workflow", "list_workflows", "list_executions", "get_setting", "put_setting", "get_tool"}

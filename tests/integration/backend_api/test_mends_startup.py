@@ -1,14 +1,16 @@
-"""What the backend says when it cannot start: one line and exit code 1; and a database that starts after it."""
+"""The first minutes of a backend: what it says when it cannot start (one line and exit code 1), a database that starts
+after it, and its first organization."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -21,6 +23,8 @@ from docfleet.backend.db import normalise_url
 from docfleet.backend.migrations.upgrade import upgrade
 from docfleet.backend.startup import listen, prepare_database
 from docfleet.core.errors import DependencyError
+
+type Call = Callable[..., subprocess.CompletedProcess[str]]
 
 BACKEND = [sys.executable, "-P", "-W", "error", "-m", "docfleet.cli.main", "backend"]
 
@@ -149,3 +153,41 @@ def test_every_address_of_a_name_is_listened_on(monkeypatch: pytest.MonkeyPatch)
     finally:
         for each in sockets:
             each.close()
+
+
+@pytest.fixture
+def docfleet(tmp_path: Path) -> Iterator[Call]:
+    port = free_port()
+    environment = settings(f"sqlite:///{tmp_path / 'docfleet.db'}", port)
+    where = {**environment, "DOCFLEET_URL": f"http://127.0.0.1:{port}"}
+    where["DOCFLEET_KEY"] = environment["INTERNAL_SERVICE_API_KEY"]
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "docfleet.cli.main", *arguments]
+        return subprocess.run(command, env=where, capture_output=True, text=True, timeout=60, check=False)
+
+    with running(environment, tmp_path / "log") as process:
+        end = time.monotonic() + 30
+        while not answers(port):
+            assert process.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        yield call
+
+
+def test_the_first_organization_is_made_with_the_command_that_the_error_names(docfleet: Call) -> None:
+    refused = docfleet("executions", "list")
+    assert refused.returncode == 1
+    assert "no organization 'default'" in refused.stderr and "`docfleet organizations create ID`" in refused.stderr
+    assert "organizations create default" in docfleet("organizations", "list").stdout
+    made = docfleet("organizations", "create", "default", "--name", "Our house")
+    assert (made.returncode, made.stdout) == (0, "created default\n"), made.stderr
+    assert docfleet("executions", "list").returncode == 0
+    assert docfleet("organizations", "create", "default").stdout == "default is there already\n"
+    (row,) = json.loads(docfleet("organizations", "list", "--json").stdout)
+    assert (row["organization_id"], row["name"]) == ("default", "Our house")
+    assert docfleet("organizations", "create", "default", "--name", "Other").stdout == "renamed default\n"
+    name = f"o-{uuid.uuid4().hex[:8]}"
+    docfleet("organizations", "create", name)
+    assert docfleet("organizations", "list").stdout.split() == ["default", "Other", name, name]
+    wrong = docfleet("organizations", "create", "../evil")
+    assert wrong.returncode == 1 and "not an organization id" in wrong.stderr

@@ -40,7 +40,10 @@ class Guard:
             raise InvalidInput(f"header {ORGANIZATION_HEADER} is missing: say which organization the call is for")
         if organization_id not in self._known:
             if not await anyio.to_thread.run_sync(self._exists, organization_id):
-                raise NotFound(f"there is no organization {organization_id!r:.120}")
+                raise NotFound(
+                    f"there is no organization {organization_id!r:.120}: "
+                    "check the id, or make it with `docfleet organizations create ID`"
+                )
             self._known.add(organization_id)
         connection.state.organization_id = organization_id
 

@@ -9,7 +9,7 @@ from litestar import get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from docfleet.backend.db import Database
+from docfleet.backend.db import Database, iso
 from docfleet.backend.organizations import repository
 
 
@@ -23,6 +23,19 @@ class SettingBody(msgspec.Struct, forbid_unknown_fields=True):
     """A setting's value; null takes the override away."""
 
     value: int | None
+
+
+@get("/organizations", sync_to_thread=True, opt={"organization": False}, tags=["organizations"])
+def list_organizations(database: NamedDependency[Database]) -> dict[str, Any]:
+    """All organizations, by id; needs no X-Organization-ID."""
+    with database.reading() as connection:
+        rows = repository.listing(connection)
+    return {
+        "organizations": [
+            {"organization_id": row.organization_id, "name": row.name, "created_at": iso(row.created_at)}
+            for row in rows
+        ]
+    }
 
 
 @put("/organizations/{organization:str}", sync_to_thread=True, opt={"organization": False}, tags=["organizations"])
@@ -63,4 +76,4 @@ def put_setting(
     return _setting(database, organization_id, key)
 
 
-handlers = [put_organization, get_setting, put_setting]
+handlers = [list_organizations, put_organization, get_setting, put_setting]

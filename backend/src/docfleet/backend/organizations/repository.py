@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -28,6 +29,11 @@ _SETTINGS = select(configuration.c.key, configuration.c.value).where(configurati
 def find(connection: Connection, organization_id: str) -> Record | None:
     """The organization's row."""
     return connection.execute(_FIND, {"id": organization_id}).one_or_none()
+
+
+def listing(connection: Connection) -> Sequence[Record]:
+    """All organizations, by id."""
+    return connection.execute(select(organizations).order_by(organizations.c.organization_id)).all()
 
 
 def put(connection: Connection, organization_id: str, name: str) -> bool:
