@@ -672,6 +672,11 @@ MUTANTS = (
             'hostname=f"{worker_type.value}@{socket.gethostname()}"',
         ),
     ),
+    mutant(
+        "a network that is none is refused at start",
+        STARTUP + "test_a_network_that_is_none_is_refused[x]",
+        (BACKEND + "settings.py", "        _ = self.presigned_networks\n", ""),
+    ),
 )
 
 

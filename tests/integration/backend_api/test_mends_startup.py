@@ -68,6 +68,12 @@ def test_a_taken_port_is_one_line(database: str) -> None:
     assert code == 1 and f"port {port}" in line and "in use" in line and "BACKEND_PORT" in line
 
 
+@pytest.mark.parametrize("networks", ["x", "10.0.0.0/8,x", "10.0.0.1/8", "10.0.0.0/33"])
+def test_a_network_that_is_none_is_refused(database: str, networks: str) -> None:
+    code, line = refused(settings(database, free_port(), API_PRESIGNED_ALLOWED_NETWORKS=networks))
+    assert code == 2 and "API_PRESIGNED_ALLOWED_NETWORKS is malformed" in line
+
+
 def test_a_host_that_is_none_is_one_line(database: str) -> None:
     code, line = refused(settings(database, free_port(), BACKEND_HOST="no-such-host.invalid"))
     assert code == 1 and "no-such-host.invalid" in line and "BACKEND_HOST" in line

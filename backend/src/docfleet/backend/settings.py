@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Literal, Self
 
 import msgspec
 
 from docfleet.backend.db import normalise_url
+from docfleet.core.errors import ConfigurationError
 from docfleet.core.settings import check_key, read_settings
 
 PREFIXES = (
@@ -22,6 +24,8 @@ PREFIXES = (
     "STEP_RESULTS_",
 )
 """A variable that begins so and means nothing here is a misspelt setting."""
+
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -74,6 +78,7 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
 
     def __post_init__(self) -> None:
         normalise_url(self.database_url)
+        _ = self.presigned_networks
         check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)
         if self.internal_service_api_key_previous is not None:
             check_key("INTERNAL_SERVICE_API_KEY_PREVIOUS", self.internal_service_api_key_previous)
@@ -85,6 +90,18 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
 
     def __repr__(self) -> str:
         return f"BackendSettings(port={self.backend_port})"
+
+    @property
+    def presigned_networks(self) -> tuple[Network, ...]:
+        """API_PRESIGNED_ALLOWED_NETWORKS. Raises ``ConfigurationError``."""
+        parts = [part.strip() for part in self.api_presigned_allowed_networks.split(",") if part.strip()]
+        try:
+            return tuple(ipaddress.ip_network(part) for part in parts)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"setting API_PRESIGNED_ALLOWED_NETWORKS is malformed: {error}; "
+                "use comma-separated networks, as in 10.0.0.0/8,fd00::/8"
+            ) from error
 
     @property
     def keys(self) -> tuple[str, ...]:

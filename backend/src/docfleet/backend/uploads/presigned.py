@@ -24,12 +24,10 @@ from docfleet.backend.refusals import Refused, invalid
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.uploads.form import LONGEST_NAME
 from docfleet.backend.uploads.staging import Area
-from docfleet.core.errors import ConfigurationError
 
 _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LONGEST_HOST = 253
 _S3_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
@@ -57,17 +55,12 @@ class Rules(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, settings: BackendSettings) -> Self:
-        """The rules of the settings. Raises ``ConfigurationError``."""
-        parts = [part.strip() for part in settings.api_presigned_allowed_networks.split(",") if part.strip()]
-        try:
-            networks = tuple(ipaddress.ip_network(part) for part in parts)
-        except ValueError as error:
-            raise ConfigurationError(f"setting API_PRESIGNED_ALLOWED_NETWORKS is malformed: {error}") from error
+        """The rules of the settings."""
         return cls(
             hosts=tuple(
                 part.strip().lower() for part in settings.api_presigned_allowed_hosts.split(",") if part.strip()
             ),
-            networks=networks,
+            networks=settings.presigned_networks,
             max_mb=settings.api_presigned_max_file_size_mb,
             seconds=settings.api_presigned_timeout_seconds,
             ca_file=settings.api_presigned_ca_file,
