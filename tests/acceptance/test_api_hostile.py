@@ -27,7 +27,7 @@ END = b"\r\n--edge--\r\n"
 
 
 def files_in(fleet: Fleet) -> set[str]:
-    """Without the step results of files that failed: those outlive their execution."""
+    """Without the step results of files that failed: those outlive their execution, as their uploads do."""
     found = (path for path in (fleet.data / "storage").rglob("*") if path.is_file())
     return {str(path) for path in found if STEPS not in path.parts}
 
@@ -35,10 +35,10 @@ def files_in(fleet: Fleet) -> set[str]:
 @pytest.fixture
 def api(fleet: Fleet) -> Iterator[Published]:
     """Fails the test that leaves a file behind, in the storage or beside it."""
-    until(lambda: not files_in(fleet), 30, what=f"an earlier test left {files_in(fleet)}")
+    before = files_in(fleet)
     outside = {path.name for path in fleet.data.iterdir()}
     yield Published.publish(fleet)
-    until(lambda: not files_in(fleet), 30, what=f"left behind: {files_in(fleet)}")
+    until(lambda: not files_in(fleet) - before, 30, what=f"left behind: {files_in(fleet) - before}")
     assert {path.name for path in fleet.data.iterdir()} == outside
 
 

@@ -55,6 +55,9 @@ def test_a_claim_brings_the_context_when_it_is_asked_for(api: Any) -> None:
     # The claim leaves defaults out.
     for part in ("source_config", "destination_config", "organization_context", "workflow_definition"):
         assert given[part].items() <= asked[part].items()
+    # Not dispatched yet: a listing that breaks ends it.
+    run = api.run()
+    run.register(api.documents(1))
     run.finalize(error="the source broke")
     late = run.claim(with_context=True)
     assert late["stop"] and late["context"]["execution"]["status"] == "ERROR"
