@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from celery import VERSION, Celery
-from fleet import HERE, free_port, plain_environment, until
+from fleet import HERE, children, free_port, plain_environment, until
 from servers import Rabbitmq, require
 
 from docfleet.cli.supervisor import Lifeline
@@ -224,6 +224,25 @@ def test_probes_see_start_work_and_end(workers: Workers) -> None:
     until(lambda: _get(f"{url}/health/live")[0] == 0, 5, what="the health process outlived its worker")
 
 
+def test_a_health_process_that_dies_is_followed_by_another(workers: Workers) -> None:
+    port = free_port()
+    worker = workers.start(CALLBACK_HEALTH_PORT=str(port))
+    url = f"http://127.0.0.1:{port}"
+    until(lambda: _get(f"{url}/health/ready")[0] == 200, 20)
+    for _ in range(2):
+        (answering,) = [child for child in children(worker.pid) if _listens(child)]
+        os.kill(answering, signal.SIGKILL)
+        until(lambda: _get(f"{url}/health/live")[0] == 0, 5)
+        until(lambda: _get(f"{url}/health")[0] == 200, 15, what="nobody answers probes any more")
+    assert _metric(url, "children_lost_total") == 0
+    assert workers.log().count("health.restarted") == 2 and "(prefork)" in workers.log()
+    workers.send(0)
+    until(lambda: workers.noted("end"), 10)
+    os.kill(worker.pid, signal.SIGTERM)
+    assert worker.wait(15) == 0
+    until(lambda: _get(f"{url}/health/live")[0] == 0, 5, what="the health process outlived its worker")
+
+
 def test_metrics_count_tasks_and_lost_children(workers: Workers) -> None:
     port = free_port()
     worker = workers.start(CALLBACK_HEALTH_PORT=str(port))
@@ -350,3 +369,10 @@ def test_a_worker_whose_channel_rabbitmq_closes_goes_on(tmp_path: Path) -> None:
         server.stop()
         lifeline.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listens(pid: int) -> bool:
+    """Whether the process has a socket that listens: of a worker's children only the one that answers probes."""
+    listening = {row.split()[9] for row in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:] if " 0A " in row}
+    found = (os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir())
+    return any(name == f"socket:[{inode}]" for name in found for inode in listening)

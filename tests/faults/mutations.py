@@ -677,6 +677,11 @@ MUTANTS = (
         STARTUP + "test_a_network_that_is_none_is_refused[x]",
         (BACKEND + "settings.py", "        _ = self.presigned_networks\n", ""),
     ),
+    mutant(
+        "a health process that dies is followed by another",
+        "tests/acceptance/test_process_shutdown.py::test_a_health_process_that_dies_is_followed_by_another[redis]",
+        (WORKERS + "launch.py", "    keep_health(app, health)\n", ""),
+    ),
 )
 
 

@@ -28,7 +28,7 @@ from docfleet.workers.shared.infrastructure.config.settings import WorkerSetting
 from docfleet.workers.shared.infrastructure.process.beat import keep_beat
 from docfleet.workers.shared.infrastructure.process.current import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
-from docfleet.workers.shared.infrastructure.process.health import HealthProcess, Limits
+from docfleet.workers.shared.infrastructure.process.health import HealthProcess, Limits, keep_health
 from docfleet.workers.shared.infrastructure.process.heartbeat import HeartbeatKeeper
 from docfleet.workers.shared.infrastructure.process.lost import WatchingPool
 from docfleet.workers.shared.infrastructure.process.runtime import load_settings
@@ -106,7 +106,9 @@ def _health(app: Celery, spec: WorkerSpec, settings: WorkerSettings, slots: int)
         settings.worker_health_stale_seconds, settings.worker_health_broker_seconds, settings.worker_grace_seconds
     )
     setting = f"{spec.type.value.upper()}_HEALTH_PORT"
-    return HealthProcess(settings.worker_health_host, port, spec.type.value, vitals, limits, setting)
+    health = HealthProcess(settings.worker_health_host, port, spec.type.value, vitals, limits, setting)
+    keep_health(app, health)
+    return health
 
 
 def _keep_our_logging(**_: Any) -> None:

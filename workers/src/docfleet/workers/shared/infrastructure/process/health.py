@@ -2,7 +2,7 @@
 
 A thread in a parent that forks may hold a lock for ever in a child, and the parent's event loop stands still where it
 matters: while the broker is away and while the last tasks end. So a process is forked before the pool, reads the
-vital signs in shared memory, and ends with its parent.
+vital signs in shared memory, and ends with its parent. One that dies is followed by another.
 
 ``/health/live`` (``/livez``): restart the worker when this fails. ``/health/ready`` (``/readyz``): it takes work.
 ``/health``: both. ``/metrics``: Prometheus text. 200 or 503, ``application/json``.
@@ -17,10 +17,11 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import structlog
+from celery import Celery, bootsteps
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.workers.shared.infrastructure.process.metrics import exposition
@@ -33,8 +34,12 @@ type Answer = Callable[[str], tuple[int, str, bytes]]
 BUSY_PORT_SECONDS = 2.0
 """How long the health process of a worker that was killed may still have the port."""
 PARENT_SECONDS = 0.5
+CHECK_SECONDS = 5.0
+"""How often the worker looks whether its health process lives."""
 CLIENT_SECONDS = 5.0
 ENDING_MARGIN_SECONDS = 30.0
+_STANDARD = 3
+"""File descriptors below are standard input, output and error."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -85,7 +90,8 @@ class HealthProcess:
         self._vitals = vitals
         self._limits = limits
         self._pid = 0
-        self._socket = _listen(host, port, setting)
+        self._where = (host, port, setting)
+        self._socket = _listen(*self._where)
 
     def start(self) -> None:
         """Fork it."""
@@ -95,10 +101,25 @@ class HealthProcess:
             try:
                 for each in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
                     signal.signal(each, signal.SIG_IGN)
+                _close_others(self._socket.fileno())
                 _serve(self._socket, self._answer, lambda: os.getppid() == parent)
             finally:
                 os._exit(0)
         self._socket.close()
+
+    def check(self) -> None:
+        """Start it again if it died. In the parent; a parent that forks has no other thread."""
+        with contextlib.suppress(ChildProcessError):
+            if self._pid and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+                return
+        self._pid = 0
+        try:
+            self._socket = _listen(*self._where, patience=0.0)
+        except ConfigurationError as error:
+            log.error("health.not_restarted", error=error.message)
+            return
+        self.start()
+        log.warning("health.restarted", pid=self._pid)
 
     def stop(self) -> None:
         """End it, so that the next worker finds the port free."""
@@ -129,8 +150,32 @@ class HealthProcess:
         return 200 if ok else 503, "application/json", msgspec.json.encode(body)
 
 
-def _listen(host: str, port: int, setting: str) -> socket.socket:
-    deadline = time.monotonic() + BUSY_PORT_SECONDS
+class HealthWatch(bootsteps.StartStopStep):  # type: ignore[misc]
+    """A step of the consumer, because the timer forgets everything when the connection to the broker is lost."""
+
+    health: ClassVar[HealthProcess | None] = None
+    requires: ClassVar[tuple[str, ...]] = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, parent: Any) -> None:
+        """Begin to look after it."""
+        if self.health is not None:
+            parent.timer.call_repeatedly(CHECK_SECONDS, self.health.check)
+
+
+def keep_health(app: Celery, health: HealthProcess) -> None:
+    """Have the worker of ``app`` look after its health process. Called before the worker is made."""
+    HealthWatch.health = health
+    app.steps["consumer"].add(HealthWatch)
+
+
+def _close_others(mine: int) -> None:
+    # What the worker has open: the connection to its broker and the pipes of its pool must close when it dies.
+    os.closerange(_STANDARD, mine)
+    os.closerange(max(mine + 1, _STANDARD), os.sysconf("SC_OPEN_MAX"))
+
+
+def _listen(host: str, port: int, setting: str, patience: float = BUSY_PORT_SECONDS) -> socket.socket:
+    deadline = time.monotonic() + patience
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         try:

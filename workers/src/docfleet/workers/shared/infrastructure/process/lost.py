@@ -78,6 +78,8 @@ class WatchedRequest(Request):  # type: ignore[misc]
 class WatchingPool(TaskPool):  # type: ignore[misc]
     """Celery's prefork pool, which otherwise looks for dead children only every five seconds."""
 
+    __module__ = TaskPool.__module__  # what Celery's banner calls the pool by
+
     class Pool(AsynPool):  # type: ignore[misc]
         """The pool behind it."""
 
