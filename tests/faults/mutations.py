@@ -682,6 +682,16 @@ MUTANTS = (
         "tests/acceptance/test_process_shutdown.py::test_a_health_process_that_dies_is_followed_by_another[redis]",
         (WORKERS + "launch.py", "    keep_health(app, health)\n", ""),
     ),
+    mutant(
+        "a deadline waits for what a worker is at",
+        API + "test_backend_sweep.py::test_a_deadline_waits_for_what_a_worker_is_at[sqlite]",
+        (EXECUTIONS + "sweep.py", "not finalize.expire(", "not finalize.fail("),
+    ),
+    mutant(
+        "a deadline ends in ERROR with its cause",
+        API + "test_backend_sweep.py::test_a_deadline_waits_for_what_a_worker_is_at[sqlite]",
+        (EXECUTIONS + "finalize.py", "    if execution.error_code is not None:\n", "    if False:\n"),
+    ),
 )
 
 

@@ -104,7 +104,7 @@ def stop_command(execution_id: str, wait: float, json_output: bool, client: Mana
     stop = first = client.stop_execution(execution_id, wait=wait)
     while stop.outcome == "stopping" and time.monotonic() < deadline:
         stop = client.stop_execution(execution_id, wait=deadline - time.monotonic())
-    if first.outcome == "stopping" and not stop.stopping:
+    if first.outcome == "stopping" and stop.execution.status is ExecutionStatus.STOPPED:
         stop.outcome = "stopped"
     if json_output:
         _print_json(msgspec.to_builtins(stop))

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from docfleet.core.names import STOP_EXECUTION
+
 SWEEP = "/internal/v1/sweep/"
 NOTHING = {
     "redispatched_files": 0,
@@ -135,6 +137,57 @@ def test_an_execution_past_its_deadline_ends(fresh_api: Any) -> None:
     info = run.state()["execution"]
     assert info["status"] == "ERROR" and "deadline" in info["error_message"]
     assert (info["successful_files"], info["failed_files"]) == (1, 1)
+
+
+def test_a_deadline_waits_for_what_a_worker_is_at(fresh_api: Any) -> None:
+    """A lease may stand for a delivery that has begun: a file must not be ERROR and delivered."""
+    run = fresh_api.run().ready(4)
+    held = run.take(3)
+    run.age(100_001)
+    assert _sweep(fresh_api) == NOTHING | {"expired": 1}
+    assert fresh_api.recorder.told[-1] == (STOP_EXECUTION, {"execution_id": run.id})
+    assert run.status == "EXECUTING" and run.state()["stopping"]
+    assert sorted(file["status"] for file in run.files()) == ["ERROR"] + ["EXECUTING"] * 3
+    assert run.claim() == {"stop": True}, "a file was given out after the deadline"
+    assert _sweep(fresh_api) == NOTHING
+    delivered = run.report(held[:1])
+    assert delivered["written"] == 1 and delivered["stop"] is True
+    stopping = fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")
+    assert stopping["outcome"] == "stopping"
+    lease = {name: held[1][name] for name in ("file_execution_id", "attempt")}
+    run.report([], release=[lease])
+    assert run.status == "EXECUTING"
+    run.expire_leases()
+    assert _sweep(fresh_api) == NOTHING | {"finalized": 1}
+    state = run.state()
+    info = state["execution"]
+    assert (info["status"], state["stopping"]) == ("ERROR", False)
+    assert info["error_message"].startswith("the deadline passed")
+    assert (info["successful_files"], info["failed_files"], info["stopped_files"]) == (1, 3, 0)
+    files = {file["file_execution_id"]: file for file in run.files()}
+    assert {file["error_code"] for file in files.values()} == {None, "deadline_exceeded"}
+    assert "may have been delivered" in files[held[2]["file_execution_id"]]["error"]
+    assert "may have been delivered" not in files[held[1]["file_execution_id"]]["error"]
+    assert fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")["outcome"] == "already_ended"
+
+
+def test_a_stop_that_was_asked_for_stays_one_after_the_deadline(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(1)
+    (claim,) = run.take()
+    fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")
+    run.age(100_001)
+    assert _sweep(fresh_api) == NOTHING
+    run.report([], release=[{name: claim[name] for name in ("file_execution_id", "attempt")}])
+    assert run.status == "STOPPED"
+
+
+def test_who_is_told_to_stop_what_expires_hears_that_it_ended(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(1)
+    run.take()
+    run.age(100_001)
+    _sweep(fresh_api)
+    answer = fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0&abandoned=true")
+    assert (answer["outcome"], answer["stopped"], run.status) == ("already_ended", False, "ERROR")
 
 
 def test_one_sweeper_at_a_time(fresh_api: Any) -> None:

@@ -25,7 +25,8 @@ log = structlog.get_logger(__name__)
 
 LONGEST_ERROR = 2000
 STOPPED = "stopped on request"
-STOPPED_LOST = "stopped on request; the worker that had this file was lost, so it may have been delivered before"
+_LOST = "; the worker that had this file was lost, so it may have been delivered before"
+STOPPED_LOST = STOPPED + _LOST
 
 
 def finalize(
@@ -127,14 +128,34 @@ def request_stop(connection: Connection, execution: Record, *, abandoned: bool =
     return True
 
 
+def expire(connection: Connection, execution: Record, error: str, error_code: str) -> bool:
+    """Ask the locked ``execution`` to end in ERROR with this cause, as a stop ends it: not before the last lease on a
+    file of it, so that no file is delivered and ERROR. True when it ended here. One that is asked to stop goes on as
+    a stop."""
+    if repository.is_ending(execution):
+        return False
+    # An error code before the end is the cause of the end to come.
+    cause = {"error_message": clean(error, LONGEST_ERROR), "error_code": clean(error_code, 50)}
+    asked = connection.execute(
+        update(executions)
+        .where(executions.c.id == execution.id)
+        .values(stop_requested_at=db_now(), modified_at=db_now(), **cause)
+        .returning(executions)
+    ).one()
+    return _stop(connection, asked)
+
+
 def _stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
     """End what nobody works on, and the execution when nothing else is left."""
     free = [] if abandoned else [files.c.lease_until < db_now()]
     lost = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
-    state.move_files(connection, execution.id, ExecutionStatus.STOPPED, lost, *free, error=STOPPED_LOST)
-    state.move_files(connection, execution.id, ExecutionStatus.STOPPED, *free, error=STOPPED)
+    target, cause, code = ExecutionStatus.STOPPED, STOPPED, {}
+    if execution.error_code is not None:
+        target, cause, code = ExecutionStatus.ERROR, execution.error_message, {"error_code": execution.error_code}
+    state.move_files(connection, execution.id, target, lost, *free, error=cause + _LOST, **code)
+    state.move_files(connection, execution.id, target, *free, error=cause, **code)
     counts = repository.count(connection, execution.id)
-    return not counts.open and _end(connection, execution, ExecutionStatus.STOPPED, counts)
+    return not counts.open and _end(connection, execution, target, counts)
 
 
 def close(connection: Connection, execution: Record) -> None:

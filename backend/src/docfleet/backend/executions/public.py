@@ -237,6 +237,8 @@ async def stop_execution(
             await waiting.until_final(ended, wait, is_final, asyncio.Future(), look_seconds=STOP_LOOK_SECONDS)
     after = await state()
     outcome = "already_ended" if not asked else "stopping" if after["stopping"] else "stopped"
+    if outcome == "stopped" and after["execution"]["status"] != ExecutionStatus.STOPPED.value:
+        outcome = "already_ended"  # its deadline was first
     return {"outcome": outcome, "stopped": outcome == "stopped", **after}
 
 

@@ -27,7 +27,7 @@ from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.faults import point
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
-from docfleet.core.names import QueueName
+from docfleet.core.names import STOP_EXECUTION, QueueName
 from docfleet.core.status import FINAL, ExecutionStatus
 
 log = structlog.get_logger(__name__)
@@ -87,6 +87,7 @@ class Sweep:
         """Whether this sweep was the one that swept."""
         self._result = SweepResult()
         self._messages: list[messages.Message] = []
+        self._expiring: list[str] = []
 
     def run(self) -> SweepResult:
         """Sweep, unless somebody else is at it: then all numbers are 0."""
@@ -213,7 +214,9 @@ class Sweep:
     def _expire(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         seconds = self._settings.execution_deadline_seconds
         cause = f"the deadline passed: the execution was not done {seconds:.0f} seconds after it was created"
-        self._result.expired += finalize.fail(connection, execution, cause, "deadline_exceeded")
+        if not finalize.expire(connection, execution, cause, "deadline_exceeded"):
+            self._expiring.append(execution.id)
+        self._result.expired += 1
 
     def _abandon(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         seconds = self._settings.orchestration_timeout_seconds
@@ -280,6 +283,8 @@ class Sweep:
         self._result.redispatched_executions += 1
 
     def _send(self) -> None:
+        for execution_id in self._expiring:  # workers are at files of it
+            self._dispatcher.broadcast(STOP_EXECUTION, {"execution_id": execution_id})
         for message in self._messages:
             try:
                 message.send(self._dispatcher)
