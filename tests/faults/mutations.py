@@ -692,6 +692,15 @@ MUTANTS = (
         API + "test_backend_sweep.py::test_a_deadline_waits_for_what_a_worker_is_at[sqlite]",
         (EXECUTIONS + "finalize.py", "    if execution.error_code is not None:\n", "    if False:\n"),
     ),
+    mutant(
+        "what a delivery in vain has begun is taken back",
+        "tests/unit/test_workers_faults.py::test_what_a_delivery_in_vain_has_begun_is_taken_back",
+        (
+            WORKERS + "shared/workflow/execution/file_run.py",
+            "        in_vain = outcome.error_code == DestinationUnavailable.code\n",
+            "        if in_vain := outcome.error_code == DestinationUnavailable.code:\n            return True\n",
+        ),
+    ),
 )
 
 

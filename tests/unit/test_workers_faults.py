@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,8 +28,10 @@ from docfleet.core.execution import (
 )
 from docfleet.core.files import FileHashData, WorkerFileData
 from docfleet.core.status import ExecutionStatus
+from docfleet.core.storage import COPY_TO_FOLDER
 from docfleet.workers.shared.clients import tool_client
 from docfleet.workers.shared.clients.tool_client import ToolClient
+from docfleet.workers.shared.workflow.connectors.destination import FileSystemSink
 from docfleet.workers.shared.workflow.execution import file_run
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
@@ -157,17 +160,52 @@ class Nowhere:
         raise DestinationUnavailable("no answer")
 
 
-def test_a_destination_that_was_waited_for_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+CLAIM = FileClaim(file_execution_id="f", attempt=1, file=FileHashData(file_name="a", file_path="a"))
+
+
+def delivering(monkeypatch: pytest.MonkeyPatch, sink: Any, root: str) -> FileRun:
+    """A run of files whose tools are done."""
     monkeypatch.setattr(file_run, "DELIVERY_ATTEMPTS", 1)
     leases = LeaseKeeper(Runner(), "e", "me", 60.0)  # type: ignore[arg-type]  # never renewed here
-    claim = FileClaim(file_execution_id="f", attempt=1, file=FileHashData(file_name="a", file_path="a"))
-    leases.add([claim], time.monotonic())
-    settings: Any = type("Settings", (), {"execution_storage_root": "/nonexistent"})
+    leases.add([CLAIM], time.monotonic())
+    settings: Any = type("Settings", (), {"execution_storage_root": root})
     tools: Any = None
     run = FileRun(CONTEXT, settings, tools, leases)
-    sink: Any = Nowhere()
     monkeypatch.setattr(run, "_sink", sink)
     monkeypatch.setattr(run, "_run", lambda claim, folder, outcome: run._deliver(run._delivery(claim, folder)))
-    outcome = run.process(claim)
+    return run
+
+
+def test_a_destination_that_was_waited_for_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = Nowhere()
+    outcome = delivering(monkeypatch, sink, "/nonexistent").process(CLAIM)
     assert outcome is not None and outcome.error_code == "destination_unavailable"
-    assert sink.asked == 1
+    assert sink.asked == 2, "the result, and once that it failed"
+
+
+def test_what_a_delivery_in_vain_has_begun_is_taken_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The disk of the destination is full after the first of two outputs: a file in ERROR leaves nothing there."""
+    target, root = tmp_path / "target", tmp_path / "storage"
+    config = DestinationConfig(
+        connection_type="FILESYSTEM", connector_id="local", connector_settings={"path": str(target)}
+    )
+    sink = FileSystemSink(config)
+    run = delivering(monkeypatch, sink, str(root))
+    outputs = run._folder(CLAIM) / COPY_TO_FOLDER
+    outputs.mkdir(parents=True)
+    for name in ("1.txt", "2.txt"):
+        (outputs / name).write_text(name)
+    written: list[str] = []
+    write = sink._files.write_file
+
+    def one_fits(path: str, *rest: Any) -> str:
+        if written:
+            raise DestinationUnavailable("no space left")
+        written.append(write(path, *rest))
+        assert Path(written[0]).read_text() == "1.txt"
+        return written[0]
+
+    monkeypatch.setattr(sink._files, "write_file", one_fits)
+    outcome = run.process(CLAIM)
+    assert outcome is not None and outcome.error_code == "destination_unavailable" and outcome.outputs == []
+    assert written and not [path for path in target.rglob("*") if path.is_file()]

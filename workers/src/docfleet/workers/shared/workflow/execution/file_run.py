@@ -214,11 +214,12 @@ class FileRun:
             **options,
         }
 
-    def _deliver(self, delivery: Delivery) -> Delivered:
+    def _deliver(self, delivery: Delivery, *, in_vain: bool = False) -> Delivered:
+        """``in_vain``: the result could not be delivered, and nobody knows how much of it is there."""
         if self._sink is None:
             self._sink = open_sink(self._context.destination_config)
         sink = self._sink
-        begun = False
+        begun = in_vain
 
         def once() -> Delivered:
             nonlocal begun
@@ -230,6 +231,7 @@ class FileRun:
             return delivered
 
         attempts = min(DELIVERY_ATTEMPTS, DELIVERY_ATTEMPTS_AFTER) if self._sink_is_away else DELIVERY_ATTEMPTS
+        attempts = 1 if in_vain else attempts  # it has been waited for already
         try:
             delivered = retrying(once, attempts=attempts, seconds=DELIVERY_SECONDS)
         except DestinationUnavailable:
@@ -239,11 +241,11 @@ class FileRun:
         return delivered
 
     def _deliver_error(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> bool:
-        """Tell the destination that the file failed, where it keeps errors. False when the file is not ours."""
-        if outcome.error_code == DestinationUnavailable.code:
-            return True  # it has been waited for already
+        """Tell the destination that the file failed: it keeps the error, or takes back what it has of the file. False
+        when the file is not ours."""
+        in_vain = outcome.error_code == DestinationUnavailable.code
         try:
-            self._note(outcome, self._deliver(self._delivery(claim, folder, outcome.error)))
+            self._note(outcome, self._deliver(self._delivery(claim, folder, outcome.error), in_vain=in_vain))
         except Fenced:
             return False
         except (DocfleetError, OSError) as error:
