@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -143,11 +143,19 @@ def test_every_pair_of_statuses(api: Any, present: ExecutionStatus, target: Exec
 
 def test_only_the_state_machine_writes_a_status() -> None:
     root = Path(docfleet.backend.__file__).parent
-    writers = []
-    for path in root.rglob("*.py"):
-        source = path.read_text("utf-8")
-        for statement in re.findall(r"update\((?:files|executions)\)(.*?)\n\s*\)\n", source, re.DOTALL):
-            values = statement.partition(".values(")[2]
-            if re.search(r"\bstatus\s*=", values):
-                writers.append(path.relative_to(root).as_posix())
-    assert set(writers) == {"executions/state.py"}
+    writers = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and _sets_a_status(node)
+    }
+    assert writers == {"executions/state.py"}
+
+
+def _sets_a_status(call: ast.Call) -> bool:
+    """Whether it is the ``values(status=...)`` of an update of the files or the executions."""
+    if not (isinstance(call.func, ast.Attribute) and call.func.attr == "values"):
+        return False
+    source = ast.unparse(call.func)
+    updates = "update(files)" in source or "update(executions)" in source
+    return updates and any(keyword.arg == "status" for keyword in call.keywords)
