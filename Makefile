@@ -3,6 +3,9 @@
 BIN := .venv/bin
 STAMP := .venv/.setup-done
 CELERY_55 := .venv-celery-5.5
+# Test files go to so many processes, each with servers of its own.
+JOBS ?= 2
+PARALLEL := --numprocesses $(JOBS) --dist loadfile
 
 # A `uv` on PATH may be a shim that refuses in this folder: it counts only when it runs.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv-uv/bin/uv)
@@ -36,8 +39,8 @@ demo: setup ## Make sample documents, run the main job on them, show the result
 dev: setup ## Start everything on this machine and stay (Ctrl-C stops it)
 	@$(BIN)/docfleet dev
 
-test: setup ## Run the tests
-	$(BIN)/pytest
+test: setup ## Run the tests (JOBS=2: in so many processes)
+	$(BIN)/pytest $(PARALLEL)
 
 acceptance: setup ## Run the tests that start the real processes
 	$(BIN)/pytest tests/acceptance
@@ -59,7 +62,7 @@ test-celery-5.5: setup ## Run unit and acceptance tests with Celery 5.5.3 and th
 	UV_PROJECT_ENVIRONMENT=$(CELERY_55) $(UV) sync --all-packages --quiet
 	$(UV) pip install --no-config --quiet --python $(CELERY_55)/bin/python 'celery[redis]==5.5.3'
 	$(CELERY_55)/bin/python -c 'import celery; assert celery.__version__ == "5.5.3", celery.__version__'
-	$(CELERY_55)/bin/pytest tests/unit tests/acceptance $(TESTS)
+	$(CELERY_55)/bin/pytest $(PARALLEL) tests/unit tests/acceptance $(TESTS)
 
 lint: setup ## Check style
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -47,11 +47,11 @@ class Killer:
         self._restarts: list[threading.Thread] = []
         self.kills: list[Kill] = []
 
-    def run(self, seconds: float) -> None:
-        """Kill for so long; returns when the broker runs again."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, self._rng.uniform(*PAUSE_SECONDS)))
+    def run(self, seconds: float, until: Callable[[], bool]) -> None:
+        """Kill for so long, and until it is so, but not twice as long; returns when the broker runs again."""
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < seconds or (passed < 2 * seconds and not until()):
+            time.sleep(self._rng.uniform(*PAUSE_SECONDS))
             self._one(self._rng.choice(TARGETS))
         for thread in self._restarts:
             thread.join()
@@ -148,6 +148,11 @@ class Watch:
         self.silences: dict[str, float] = {}
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
+
+    @property
+    def open(self) -> int:
+        """How many executions were open at the last look."""
+        return len(self._last)
 
     @property
     def unrecovered(self) -> list[str]:

@@ -25,7 +25,7 @@ from world import LEASE_SECONDS, SWEEP_SECONDS, World
 
 from docfleet.core.errors import BrokerUnavailable, DocfleetError
 from docfleet.core.names import WorkerType
-from docfleet.core.storage import STEPS
+from docfleet.core.storage import STEPS, UPLOADS
 
 SETTINGS = {"API_CONCURRENT_LIMIT_ORG": "10000", "API_CONCURRENT_LIMIT_GLOBAL": "10000"}
 WORKERS = {
@@ -42,6 +42,7 @@ RECOVERY_SECONDS = LEASE_SECONDS + 15.0
 DRAIN_SECONDS = 240.0
 DESTINATIONS = ("sqlite", "postgres", "files", "api")
 STARTERS = 2
+AT_ONCE = 5
 _NAP_SECONDS = 0.2
 _BROKEN = "leave"
 """What a document says whose tool ends without a result."""
@@ -102,6 +103,7 @@ class Soak:
         self._begun: dict[str, SoakRun] = {}
         self._named: dict[str, Plan] = {}
         self._refused = 0
+        self._over = threading.Event()
         self.findings = Findings()
         self.findings.say(f"soak: leg {leg}, seed {seed}, {runs} executions of {FILES} files, {seconds:.0f} s of kills")
         self.world = World(leg, folder, settings=SETTINGS, workers=WORKERS)
@@ -109,14 +111,15 @@ class Soak:
     def run(self) -> Findings:
         """Everything: kill, drain, check."""
         killer = Killer(self.world, self._rng)
-        watch = Watch(self.world, killer)
+        watch = self.watch = Watch(self.world, killer)
         starters = [threading.Thread(target=self._start, args=(number,), daemon=True) for number in range(STARTERS)]
         for thread in starters:
             thread.start()
-        killer.run(self._seconds)
+        killer.run(self._seconds, until=lambda: not any(thread.is_alive() for thread in starters))
         over = time.time()
+        self._over.set()
         for thread in starters:
-            thread.join(DRAIN_SECONDS)
+            thread.join()
         self._drain()
         drained = max((row.finished_at or time.time() for row in self._rows("executions")), default=over)
         watch.close()
@@ -128,10 +131,17 @@ class Soak:
     # Beginning
 
     def _start(self, which: int) -> None:
-        """Every so manyth execution, at an even pace through nine tenths of the time."""
+        """Every so manyth execution, at an even pace through nine tenths of the time.
+
+        Not more than ``AT_ONCE``: what a lost file waits for is recovery then, and not the work of a slow machine.
+        """
         began, pace = time.monotonic(), 0.9 * self._seconds / max(1, len(self._plans))
         for number in range(which, len(self._plans), STARTERS):
             time.sleep(max(0.0, began + number * pace - time.monotonic()))
+            while self.watch.open >= AT_ONCE and not self._over.is_set():
+                time.sleep(0.2)
+            if self._over.is_set():
+                return
             self._begin(self._plans[number])
 
     def _begin(self, plan: Plan) -> None:
@@ -213,6 +223,8 @@ class Soak:
             except AssertionError as error:
                 wrong.append(f"moved: {run.id}: {error}")
         wrong += self._left()
+        if len(self._begun) < len(self._plans):
+            wrong.append(f"slow: only {len(self._begun)} of {len(self._plans)} executions were begun")
         say(f"right: {sum(checked.values())} of {len(self._begun)} executions {dict(checked)}")
         say(f"innocent files failed: {len(innocent)}")
 
@@ -233,7 +245,9 @@ class Soak:
         files = [path.relative_to(storage) for path in storage.rglob("*") if path.is_file()]
         kept = [path for path in files if path.parts[0] == STEPS]
         self.findings.say(f"steps kept until their time is over: {len(kept)} files")
-        if left := [str(path) for path in files if path not in kept]:
+        failed = Counter(row.execution_id for row in self._rows("file_executions") if row.status == "ERROR")
+        again = [path for path in files if self._may_be_retried(path, failed)]
+        if left := [str(path) for path in files if path not in kept and path not in again]:
             yield f"left: {len(left)} working files: {left[:5]}"
         servers = [(self.world.valkey.port, 2)]
         if self.world.leg == "redis":
@@ -243,6 +257,13 @@ class Soak:
                 for key in client.scan_iter():
                     if client.ttl(key) == -1:
                         yield f"left: Redis key {key} has no end"
+
+    def _may_be_retried(self, path: Path, failed: Counter[str]) -> bool:
+        """An upload of a call is kept for a retry as long as the results, once for each of its files that failed."""
+        if path.parts[-2] != UPLOADS or not failed[path.parts[-3]]:
+            return False
+        failed[path.parts[-3]] -= 1
+        return True
 
     def _report_times(self, killer: Killer, watch: Watch, drained: float) -> None:
         say, found = self.findings.say, watch.recoveries
