@@ -46,6 +46,7 @@ class Killer:
         self._broker = threading.Lock()
         self._restarts: list[threading.Thread] = []
         self.kills: list[Kill] = []
+        self._absences: list[tuple[float, float]] = []
 
     def run(self, seconds: float, until: Callable[[], bool]) -> None:
         """Kill for so long, and until it is so, but not twice as long; returns when the broker runs again."""
@@ -59,6 +60,10 @@ class Killer:
     def counted(self) -> Counter[str]:
         """Kills by target."""
         return Counter(kill.target for kill in self.kills)
+
+    def broker_away(self, began: float, ended: float) -> float:
+        """Seconds between two times in which no broker answered."""
+        return sum(max(0.0, min(ended, until) - max(began, since)) for since, until in self._absences)
 
     def _one(self, target: str) -> None:
         if target == "broker":
@@ -98,12 +103,14 @@ class Killer:
         away = self._rng.uniform(*BROKER_AWAY_SECONDS)
         broker = self._world.broker
         broker.kill()
+        since = time.time()
         self._note(Kill(0.0, "broker", f"{broker.process.name} for {away:.1f} s"))
 
         def restart() -> None:
             time.sleep(away)
             try:
                 broker.start()
+                self._absences.append((since, time.time()))
             finally:
                 self._broker.release()
 
@@ -132,7 +139,8 @@ class Killer:
 class Watch:
     """Reads rows five times a second until ``close``: when lost files go on, and how long an execution is silent.
 
-    ``recoveries``: for each file whose holder was killed, seconds until somebody claimed it again, or it had its end.
+    ``recoveries``: for each file whose holder was killed, when that was, and when somebody claimed it again, or it had
+    its end.
     ``silences``: for each execution, the longest time without any sign of it (registration, claim, report, end); as it
     includes waiting for a free worker, it is never less than what a kill costs.
     """
@@ -144,7 +152,7 @@ class Watch:
         self._seen = 0
         self._waiting: dict[str, tuple[float, int]] = {}
         self._last: dict[str, float] = {}
-        self.recoveries: list[float] = []
+        self.recoveries: list[tuple[float, float]] = []
         self.silences: dict[str, float] = {}
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
@@ -192,7 +200,7 @@ class Watch:
             del self._waiting[row.id]
             # Else its report was quicker than the kill: nothing was lost.
             if row.attempt != attempt or row.status == "ERROR":
-                self.recoveries.append(max(0.0, row.modified_at - at))
+                self.recoveries.append((at, max(at, row.modified_at)))
 
     def _look_at_executions(self, connection: sa.Connection) -> None:
         columns = "id, status, created_at, progress_at, finished_at"
