@@ -33,6 +33,8 @@ def command() -> None:
 @connected
 def list_command(status: str | None, limit: int, json_output: bool, client: ManagementClient) -> int:
     """The newest executions. Content that a call sent under two names is one file here: processed and counted once."""
+    from docfleet.cli.summary import plain
+
     found = client.executions(status=status, limit=limit)
     if json_output:
         _print_json([msgspec.to_builtins(entry) for entry in found])
@@ -42,7 +44,7 @@ def list_command(status: str | None, limit: int, json_output: bool, client: Mana
         failed = f", {entry.failed_files} failed" if entry.failed_files else ""
         when = entry.created_at[:19].replace("T", " ")
         again = f"  retry of {entry.retry_of}" if entry.retry_of else ""
-        click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {entry.workflow_name}  {files}{failed}{again}")
+        click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {plain(entry.workflow_name)}  {files}{failed}{again}")
     if not found:
         click.echo("no executions")
     return 0

@@ -52,6 +52,7 @@ executions = Table(
     Index("ix_executions_listing", "organization_id", "created_at"),
     Index("ix_executions_status", "status"),
     Index("ix_executions_deployment", "api_deployment_id", "created_at"),
+    Index("ix_executions_retry_of", "retry_of"),
 )
 
 registered_pages = Table(

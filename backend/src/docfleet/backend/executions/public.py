@@ -8,9 +8,10 @@ from uuid import UUID
 
 import msgspec
 from anyio import to_thread
-from litestar import Request, Response, Router, get, post
+from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from sqlalchemy import and_, or_, select
 
 from docfleet.backend.answers import whole
@@ -33,6 +34,12 @@ from docfleet.core.status import ExecutionStatus
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 Wait = Annotated[float, QueryParameter(ge=0, le=60, description="Seconds to wait for the end of what is worked on")]
+IdempotencyKey = Annotated[
+    str | None, HeaderParameter(name=IDEMPOTENCY_HEADER, description="Repeated with it, a call begins nothing new")
+]
+REPEATED = {
+    200: ResponseSpec(dict[str, Any], description="The call was repeated: the same id", generate_examples=False)
+}
 STOP_LOOK_SECONDS = 0.5
 
 
@@ -43,15 +50,15 @@ class RunBody(msgspec.Struct, forbid_unknown_fields=True):
     tags: list[str] = []
 
 
-@post("/workflows/{workflow_id:uuid}/executions", sync_to_thread=True, summary="Run a workflow")
+@post("/workflows/{workflow_id:uuid}/executions", sync_to_thread=True, responses=REPEATED, summary="Run a workflow")
 def run_workflow(
     workflow_id: FromPath[UUID],
-    request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
     data: JSONBody[RunBody | None] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[dict[str, str]]:
     """Write an execution and send it. With ``Idempotency-Key`` a repeated call answers 200 and the same id."""
     body = data or RunBody()
@@ -59,7 +66,7 @@ def run_workflow(
         workflow_id=str(workflow_id),
         use_file_history=body.use_file_history,
         tags=body.tags,
-        idempotency_key=request.headers.get(IDEMPOTENCY_HEADER),
+        idempotency_key=idempotency_key,
     )
     created = service.create(database, cipher, organization_id, wanted)
     if created.new:
@@ -174,22 +181,26 @@ def get_results(
     return {"execution_id": row.id, "status": row.status, "results": found}
 
 
-@post("/executions/{execution_id:uuid}/retry", sync_to_thread=True, summary="Retry the failed files of an execution")
+@post(
+    "/executions/{execution_id:uuid}/retry",
+    sync_to_thread=True,
+    responses=REPEATED,
+    summary="Retry the failed files of an execution",
+)
 def retry_execution(
     execution_id: FromPath[UUID],
-    request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
     dispatcher: NamedDependency[Dispatcher],
     staging: NamedDependency[Staging],
     organization_id: NamedDependency[str],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[dict[str, Any]]:
     """Run the failed and stopped files of an ended execution again, as a new execution; 409 with the reason when there
     are none. ``skipped`` are those that were left out, by reason. ``listing_complete`` is false when the old one ended
     before its source was listed to the end: what it had not seen is not in the new one either. With
     ``Idempotency-Key`` a repeated call answers 200 and the same id."""
-    key = request.headers.get(IDEMPOTENCY_HEADER)
-    created = retry.retry(database, cipher, staging, organization_id, str(execution_id), key)
+    created = retry.retry(database, cipher, staging, organization_id, str(execution_id), idempotency_key)
     if created.new:
         service.dispatch(database, dispatcher, created)
     with database.reading() as connection:

@@ -121,16 +121,11 @@ def open_files(connection: Connection, execution_id: str) -> int:
 
 
 def retries(connection: Connection, rows: Sequence[Record]) -> dict[str, list[str]]:
-    """For executions of one organization, those that are retries of them: ids by id, oldest first."""
-    if not rows:
-        return {}
+    """For executions, those that are retries of them: ids by id, oldest first."""
     found: dict[str, list[str]] = {}
-    organization_id, oldest = rows[0].organization_id, min(row.created_at for row in rows)
     for part in chunks([row.id for row in rows]):
         again = connection.execute(
             select(executions.c.id, executions.c.retry_of)
-            # A retry is younger: the index of the listing leads there.
-            .where(executions.c.organization_id == organization_id, executions.c.created_at >= oldest)
             .where(executions.c.retry_of.in_(part))
             .order_by(executions.c.created_at, executions.c.id)
         )

@@ -71,6 +71,7 @@ def upgrade() -> None:
             comment="orchestrations that killed their process",
         ),
     )
+    op.create_index("ix_executions_retry_of", "executions", ["retry_of"], unique=False)
 
 
 def _describe_strikes(comment: str) -> None:
@@ -80,6 +81,7 @@ def _describe_strikes(comment: str) -> None:
 
 def downgrade() -> None:
     _describe_strikes("claims that were not given back")
+    op.drop_index("ix_executions_retry_of", table_name="executions")
     op.drop_column("executions", "strikes")
     op.drop_column("executions", "retry_of")
     op.drop_column("executions", "stop_requested_at")
