@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
@@ -333,7 +334,7 @@ def _get(url: str) -> tuple[int, Any]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.loads(error.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):  # also one that dies in the middle of its answer
         return 0, None
 
 

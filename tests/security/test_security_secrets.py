@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import shutil
 import subprocess
+import tempfile
 import threading
 import urllib.request
 import uuid
@@ -88,7 +89,10 @@ class Scene:
         self.folder = folder
         self.life = Lifeline()
         self.secrets: dict[str, str] = {}
-        self.postgres = require(lambda: Postgres(folder / "postgres", self.life))
+        # Its user, who is not this one, has to get there.
+        self._open_folder = Path(tempfile.mkdtemp(prefix="docfleet-secrets-"))
+        self._open_folder.chmod(0o755)
+        self.postgres = require(lambda: Postgres(self._open_folder / "postgres", self.life))
         self.rabbitmq = require(lambda: Rabbitmq(folder / "rabbitmq", self.life))
         self.valkey = Valkey(folder / "valkey", self.life)
         for server in (self.postgres, self.rabbitmq, self.valkey):
@@ -164,6 +168,7 @@ class Scene:
         for server in (self.valkey, self.rabbitmq, self.postgres):
             server.stop(5.0)
         self.life.close()
+        shutil.rmtree(self._open_folder, ignore_errors=True)
 
     def database(self, name: str) -> str:
         """Every row of a database, as text."""
@@ -188,10 +193,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("secrets")
-    for path in (folder, *folder.parents[:2]):
-        os.chmod(path, 0o755)
-    scene = Scene(folder)
+    scene = Scene(tmp_path_factory.mktemp("secrets"))
     yield scene
     scene.close()
 
