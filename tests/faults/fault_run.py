@@ -187,7 +187,10 @@ class FaultRun:
         )
         done = {row["id"] for row in files if row["status"] == "COMPLETED"}
         # One that failed after its tools has what they cost.
-        assert set(used.values()) <= {1} and done <= set(used), "I4: each completed file has to have one usage record"
+        doubled = {run_id for run_id, number in used.items() if number != 1}
+        assert not doubled and done <= set(used), (
+            f"I4: each completed file has to have one usage record: {doubled} have more, {done - set(used)} have none"
+        )
 
     def _check_nothing_is_left(self) -> None:
         now = time.time()

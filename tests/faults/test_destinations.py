@@ -46,9 +46,10 @@ def test_t21_big_results(world: World) -> None:
     if world.leg == "rabbitmq":
         world.rabbitmq.control("eval", "application:set_env(rabbit, max_message_size, 1000000).")
     world.rest("file_processing", "callback")
+    world.clear(QueueName.FILE_PROCESSING)
     files = {f"{number:04}.txt": f"{number} {uuid.uuid4().hex} ".ljust(BIG_BYTES, "x") for number in range(BIG_FILES)}
     run = world.begin(files, tool={"tool": "passthrough"})
-    until(lambda: world.queued(QueueName.FILE_PROCESSING) == BATCHES, what="the batches were not sent")
+    until(lambda: world.queued(QueueName.FILE_PROCESSING) >= BATCHES, what="the batches were not sent")
     sizes = largest_messages(world)
     world.wake("file_processing")
     until(lambda: sum(run.delivered().values()) > BIG_FILES / 10, 300, what="hardly anything was delivered")
@@ -82,7 +83,7 @@ def largest_messages(world: World) -> dict[str, int]:
         for queue in QueueName:
             while world.queued(queue) and (message := channel.basic_get(queue.value, no_ack=False)) is not None:
                 found[queue.value] = max(found.get(queue.value, 0), len(message.body))
-                message.requeue()
+                channel.basic_reject(message.delivery_tag, requeue=True)
                 break
     return found
 
@@ -122,8 +123,9 @@ def test_t23_the_holder_of_a_file_sleeps_through_its_lease(world: World, destina
 def hold_before_delivery(world: World, name: str, action: str, destination: str) -> tuple[FaultRun, int]:
     """Every batch comes three times, and the first who is about to deliver this file does not; its process id."""
     world.rest("file_processing")
+    world.clear(QueueName.FILE_PROCESSING)
     run = world.begin(FILES, destination=destination)
-    until(lambda: world.queued(QueueName.FILE_PROCESSING) == BATCHES, what="the batches were not sent")
+    until(lambda: world.queued(QueueName.FILE_PROCESSING) >= BATCHES, what="the batches were not sent")
     for _ in range(BATCHES):
         world.duplicate(QueueName.FILE_PROCESSING, copies=2)
     world.arm(f"delivery.before({name})={action}@1")

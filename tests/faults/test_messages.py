@@ -23,8 +23,9 @@ COMPLETED = dict.fromkeys(FILES, "COMPLETED")
 def test_t05_a_header_comes_twice(world: World) -> None:
     """The copy is counted as nobody's: the execution does not end while a file is open, and no file is done twice."""
     world.rest("file_processing")
+    world.clear(QueueName.FILE_PROCESSING)
     run = world.begin(FILES)
-    until(lambda: world.queued(QueueName.FILE_PROCESSING) == BATCHES, what="the batches were not sent")
+    until(lambda: world.queued(QueueName.FILE_PROCESSING) >= BATCHES, what="the batches were not sent")
     world.duplicate(QueueName.FILE_PROCESSING, copies=2)
     world.arm("tool.before(07.txt)=hold; batch.returned=mark")
     world.wake("file_processing")
@@ -41,8 +42,9 @@ def test_t05_a_header_comes_twice(world: World) -> None:
 
 def test_t05_every_header_comes_three_times(world: World) -> None:
     world.rest("file_processing")
+    world.clear(QueueName.FILE_PROCESSING)
     run = world.begin(FILES)
-    until(lambda: world.queued(QueueName.FILE_PROCESSING) == BATCHES, what="the batches were not sent")
+    until(lambda: world.queued(QueueName.FILE_PROCESSING) >= BATCHES, what="the batches were not sent")
     for _ in range(BATCHES):
         world.duplicate(QueueName.FILE_PROCESSING, copies=2)
     world.wake("file_processing")
@@ -74,8 +76,9 @@ def test_t06_the_callback_dies(world: World, point: str, action: str) -> None:
 def test_t07_two_orchestrators_at_once(world: World) -> None:
     """Three copies of ``async_execute_bin``; the first one has listed the source when the others start."""
     world.rest("general")
+    world.clear(QueueName.GENERAL)
     run = world.begin(FILES)
-    until(lambda: world.queued(QueueName.GENERAL) == 1, what="the execution was not sent")
+    until(lambda: world.queued(QueueName.GENERAL) >= 1, what="the execution was not sent")
     world.duplicate(QueueName.GENERAL, copies=2)
     world.arm("orchestrate.listed=hold@1")
     world.wake("general")
@@ -88,8 +91,9 @@ def test_t07_two_orchestrators_at_once(world: World) -> None:
 
 def test_t07_two_orchestrators_between_listing_and_start(world: World) -> None:
     world.rest("general")
+    world.clear(QueueName.GENERAL)
     run = world.begin(FILES)
-    until(lambda: world.queued(QueueName.GENERAL) == 1, what="the execution was not sent")
+    until(lambda: world.queued(QueueName.GENERAL) >= 1, what="the execution was not sent")
     world.duplicate(QueueName.GENERAL, copies=1)
     world.arm("orchestrate.registered=hold@1-2")
     world.wake("general")
@@ -164,8 +168,9 @@ def test_t20_a_raw_line_in_the_queue(world: World) -> None:
 def test_t20_a_header_is_corrupted_on_its_way(world: World, body: bytes) -> None:
     """The chord never completes: the sweep does."""
     world.rest("file_processing")
+    world.clear(QueueName.FILE_PROCESSING)
     run = world.begin(FILES)
-    until(lambda: world.queued(QueueName.FILE_PROCESSING) == BATCHES, what="the batches were not sent")
+    until(lambda: world.queued(QueueName.FILE_PROCESSING) >= BATCHES, what="the batches were not sent")
     world.replace(QueueName.FILE_PROCESSING, body)
     world.wake("file_processing")
     run.check(COMPLETED)
@@ -174,8 +179,9 @@ def test_t20_a_header_is_corrupted_on_its_way(world: World, body: bytes) -> None
 def test_t20_a_batch_of_another_organization(world: World) -> None:
     """A message that names an execution under a foreign organization changes nothing of it."""
     world.rest("file_processing")
+    world.clear(QueueName.FILE_PROCESSING)
     run = world.begin(FILES)
-    until(lambda: world.queued(QueueName.FILE_PROCESSING) == BATCHES, what="the batches were not sent")
+    until(lambda: world.queued(QueueName.FILE_PROCESSING) >= BATCHES, what="the batches were not sent")
     data = {"execution_id": run.id, "organization_id": "somebody-else", "workflow_id": str(uuid.uuid4())}
     with world.channel() as channel:
         body = json.dumps([[{"file_data": data, "batch_index": 0, "batch_count": 1, "files": []}], {}, EMBED])
