@@ -130,8 +130,11 @@ class FaultRun:
         print(f"execution {self.id} ended after {time.monotonic() - started:.1f} s")
         return self
 
-    def check(self, expected: dict[str, str], *, wait: float = DEADLINE_SECONDS + PATIENCE_SECONDS) -> FaultRun:
-        """All invariants. ``expected`` is each file's status by name: files are named differently here.
+    def check(
+        self, expected: dict[str, str], *, wait: float = DEADLINE_SECONDS + PATIENCE_SECONDS, has_usage: bool = True
+    ) -> FaultRun:
+        """All invariants. ``expected`` is each file's status by name: files are named differently here. ``has_usage``:
+        its tool says what a file costs.
 
         I1 it ends, I2 the counts are those of the rows, I3 each file is at its destination as often as its status
         says, I4 it was finalized once, I5 nothing is open and (asked again later) nothing moves, I9 nothing is left.
@@ -147,7 +150,7 @@ class FaultRun:
         errors = self.error_rows()
         failed = {name for name, status in expected.items() if status == "ERROR"}
         assert set(errors) <= failed and set(errors.values()) <= {1}, f"I3: error rows {errors}"
-        self._check_finalized_once(files)
+        self._check_finalized_once(files, has_usage)
         self._check_nothing_is_left()
         self._check_verify(len(done), len(errors))
         self.ended = self._fixed()
@@ -175,7 +178,7 @@ class FaultRun:
         best = "ERROR" if not counted["COMPLETED"] else "COMPLETED"
         assert row["status"] == ("STOPPED" if counted["STOPPED"] else best)
 
-    def _check_finalized_once(self, files: list[dict[str, Any]]) -> None:
+    def _check_finalized_once(self, files: list[dict[str, Any]], has_usage: bool) -> None:
         if self.pipeline is not None:
             runs = self._rows("SELECT run_count FROM pipelines WHERE pipeline_name = :name", name=self.pipeline)
             assert runs == [{"run_count": 1}], f"I4: the pipeline counts {runs}"
@@ -185,7 +188,7 @@ class FaultRun:
                 "SELECT run_id FROM usage JOIN file_executions f ON f.id = run_id WHERE f.execution_id = :id"
             )
         )
-        done = {row["id"] for row in files if row["status"] == "COMPLETED"}
+        done = {row["id"] for row in files if row["status"] == "COMPLETED"} if has_usage else set()
         # One that failed after its tools has what they cost.
         doubled = {run_id for run_id, number in used.items() if number != 1}
         assert not doubled and done <= set(used), (
