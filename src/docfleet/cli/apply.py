@@ -70,6 +70,8 @@ class Plan(msgspec.Struct):
 
 
 def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+    if workflow.pipeline and workflow.pipeline.schedule:
+        client.preview(workflow.pipeline.schedule, 1)  # also while there is no workflow to check the pipeline against
     made = client.plan("workflows", workflow.document)
     plans = [Plan("workflows", workflow.name, workflow.document, made.created, made.before, made.after)]
     if workflow.api or workflow.pipeline:

@@ -13,9 +13,17 @@ from typing import Any
 import msgspec
 
 from docfleet.cli.system import Addresses
-from docfleet.core.errors import BackendUnavailable, DocfleetError, InvalidInput, UnsafePath, error_from_code
+from docfleet.core.errors import (
+    BackendUnavailable,
+    DocfleetError,
+    InvalidInput,
+    NotFound,
+    UnsafePath,
+    error_from_code,
+)
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.ids import new_id, parse_id
+from docfleet.core.schedule import Schedule
 from docfleet.core.status import OPEN
 from docfleet.core.storage import safe_segment
 
@@ -134,6 +142,39 @@ class ManagementClient:
         """All deployments, pipelines, keys or organizations."""
         answer = self._call("GET", kind)
         found: list[dict[str, Any]] = answer.get(kind) or answer.get("items") or []
+        return found
+
+    def pipeline(self, name: str) -> dict[str, Any]:
+        """The pipeline of this name. Raises ``NotFound``."""
+        found = next((row for row in self.listing("pipelines") if row["name"] == name), None)
+        if found is None:
+            raise NotFound(f"there is no pipeline {name!r:.120}: see `docfleet pipelines list`")
+        return found
+
+    def set_active(self, pipeline_id: str, *, active: bool) -> dict[str, Any]:
+        """Resume or pause a pipeline; the pipeline as it is then."""
+        return self._call("POST", f"pipelines/{pipeline_id}/{'resume' if active else 'pause'}", {})
+
+    def run_pipeline(self, pipeline_id: str) -> str:
+        """Run it now; a repeat of a lost answer starts no second run. The execution's id. Raises ``Conflict`` while
+        it is paused."""
+        return str(self._once(f"pipelines/{pipeline_id}/run", {})["execution_id"])
+
+    def preview(self, schedule: Schedule, count: int) -> list[dict[str, str]]:
+        """The next runs of a schedule: ``time`` in its zone, and ``utc``. Raises ``InvalidInput`` naming the fault."""
+        runs: list[dict[str, str]] = self._call(
+            "POST", f"pipelines/preview?count={count}", msgspec.to_builtins(schedule)
+        )["runs"]
+        return runs
+
+    def preview_pipeline(self, pipeline_id: str, count: int) -> list[dict[str, str]]:
+        """The next runs of a pipeline. Raises ``InvalidInput`` when it has no schedule."""
+        runs: list[dict[str, str]] = self._call("GET", f"pipelines/{pipeline_id}/preview?count={count}")["runs"]
+        return runs
+
+    def ticks(self, pipeline_id: str, limit: int) -> list[dict[str, Any]]:
+        """What became of the newest times of its schedule."""
+        found: list[dict[str, Any]] = self._call("GET", f"pipelines/{pipeline_id}/ticks?limit={limit}")["ticks"]
         return found
 
     def absolute(self, url: str) -> str:

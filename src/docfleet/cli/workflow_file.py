@@ -8,7 +8,8 @@
     destination: {connector: sqlite, settings: {path: ./out/invoices.db}, table: invoices}
 
 Instead of ``source`` and ``destination``, ``api: {name: invoices}`` publishes it: files come with a call, results go
-to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger.
+to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger, and
+``pipeline: {name: nightly, schedule: {cron: 30 2 * * *, timeZone: Europe/Berlin}}`` something that runs by itself.
 
 Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
 """
@@ -24,6 +25,7 @@ import msgspec
 import yaml
 
 from docfleet.core.errors import InvalidInput
+from docfleet.core.schedule import Schedule
 
 PATH_SETTING = "path"
 API_CONNECTOR = "api"
@@ -79,6 +81,7 @@ class Pipeline(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     active: bool = True
+    schedule: Schedule | None = None
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

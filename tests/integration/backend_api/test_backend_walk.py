@@ -14,7 +14,7 @@ from docfleet.backend.schema import metadata
 OPEN = {"/livez", "/readyz"}
 WITH_KEYS_OF_CALLERS = ("/deployment/", "/api/v1/unstract/")
 """Routes whose keys callers have; ``test_backend_keys`` looks at them."""
-WITHOUT_ORGANIZATION = {"sweep", "put_organization", "list_organizations", "health", "metrics"}
+WITHOUT_ORGANIZATION = {"sweep", "tick_schedules", "put_organization", "list_organizations", "health", "metrics"}
 NOT_ABOUT_ROWS = (
     {"put_deployment", "list_deployments", "list_pipelines", "create_key", "list_keys"}
     | {"put_workflow", "list_workflows", "list_executions", "get_setting", "put_setting", "get_tool"}
@@ -23,6 +23,7 @@ NOT_ABOUT_ROWS = (
         "get_tokens",
         "get_pages",
         "post_usage",
+        "preview_schedule",
     }
 )
 """Handlers that take no id of a row; ``test_nothing_of_others_is_in_lists`` looks at their answers."""
@@ -130,6 +131,7 @@ def _bodies(ids: dict[str, str]) -> dict[str, Any]:
         "create_history": {"workflow_id": ids["workflow_id"], "file_hash": "h", "status": "COMPLETED"},
         "put_pipeline": {"status": "SUCCESS", "is_end": True},
         "run_workflow": {},
+        **{name: {} for name in ("run_pipeline", "start_pipeline", "pause_pipeline", "resume_pipeline")},
         "revoke_key": {},
         "stop_execution": {},
         "retry_execution": {},

@@ -37,6 +37,7 @@ from docfleet.backend.organizations import internal as organizations_internal
 from docfleet.backend.organizations import public as organizations_public
 from docfleet.backend.pipelines import internal as pipelines_internal
 from docfleet.backend.pipelines import public as pipelines_public
+from docfleet.backend.schedules import internal as schedules_internal
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.startup import listen, prepare_database
 from docfleet.backend.tools.registry import load_registry
@@ -148,6 +149,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             *organizations_internal.handlers,
             *usage_internal.handlers,
             *pipelines_internal.handlers,
+            *schedules_internal.handlers,
         ],
     )
     public = Router(

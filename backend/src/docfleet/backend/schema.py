@@ -10,6 +10,7 @@ from docfleet.backend.files import models as files
 from docfleet.backend.keys import models as keys
 from docfleet.backend.organizations import models as organizations
 from docfleet.backend.pipelines import models as pipelines
+from docfleet.backend.schedules import models as schedules
 from docfleet.backend.tools import models as tools
 from docfleet.backend.usage import models as usage
 from docfleet.backend.workflows import models as workflows
@@ -23,6 +24,7 @@ __all__ = [
     "metadata",
     "organizations",
     "pipelines",
+    "schedules",
     "tools",
     "usage",
     "workflows",

@@ -22,6 +22,8 @@ PREFIXES = (
     "MAX_WORKER_",
     "MAX_PARALLEL_FILE_",
     "STEP_RESULTS_",
+    "SCHEDULE_",
+    "MIN_SCHEDULE_",
 )
 """A variable that begins so and means nothing here is a misspelt setting."""
 
@@ -37,8 +39,11 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the processes one
     file may kill within one execution, MAX_WORKER_LOSSES the leases on it that may run out. EXECUTION_RETENTION_DAYS
     is how long ended executions are kept, 0 for ever; STEP_RESULTS_SECONDS how long what finished steps made of files
-    that did not succeed. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers; without it
-    they are refused. REDIS_URL brings the limits on concurrent calls; without it there
+    that did not succeed.
+    MIN_SCHEDULE_INTERVAL_SECONDS is what lies at least between two runs of a schedule; a run that
+    is due for longer than SCHEDULE_LATE_SECONDS is the catch-up policy's; what became of each is kept for
+    SCHEDULE_HISTORY_DAYS, 0 for ever. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers;
+    without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there
     are none. API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
     API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
     variable.
@@ -62,6 +67,9 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     execution_retention_days: Seconds = 0.0
     step_results_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86_400.0
     orchestration_timeout_seconds: Seconds = 86_400.0
+    min_schedule_interval_seconds: Positive = 60
+    schedule_late_seconds: Seconds = 120.0
+    schedule_history_days: Seconds = 90.0
     tool_registry_config_path: str | None = None
     redis_url: str | None = None
     execution_storage_root: str | None = None

@@ -57,6 +57,7 @@ class TaskName(StrEnum):
     EXECUTE_PIPELINE_TASK = "scheduler.tasks.execute_pipeline_task"
     EXECUTE_PIPELINE_TASK_V2 = "execute_pipeline_task_v2"
     SWEEP = "scheduler.tasks.sweep"
+    TICK_SCHEDULES = "scheduler.tasks.tick"
 
 
 STOP_EXECUTION = "stop_execution"

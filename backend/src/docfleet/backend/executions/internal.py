@@ -248,6 +248,7 @@ def sweep(
         cleaning.remove_folders(database, settings.execution_storage_root)
         cleaning.forget_steps(settings.execution_storage_root, settings.step_results_seconds)
         cleaning.forget_executions(database, settings.execution_retention_days)
+        cleaning.forget_ticks(database, settings.schedule_history_days)
         sweep_metrics.add(result, time.monotonic() - began)
     slots.purge(database)
     staging.purge(database)

@@ -79,14 +79,23 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_transport_options": transport_options(settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
         "beat_scheduler": "celery.beat:Scheduler",  # in memory: what is due is due by the clock alone
-        "beat_schedule": ticks(settings.sweep_interval_seconds) if spec.beat else {},
+        "beat_schedule": ticks(settings) if spec.beat else {},
     }
 
 
-def ticks(sweep_interval: float) -> dict[str, Any]:
+def ticks(settings: WorkerSettings) -> dict[str, Any]:
     """What beat sends, every so many seconds. A tick that nobody took before the next one is gone."""
-    options = {"queue": QueueName.SCHEDULER.value, "expires": sweep_interval}
-    return {"sweep": {"task": TaskName.SWEEP.value, "schedule": sweep_interval, "options": options}}
+    return {
+        name: {
+            "task": task.value,
+            "schedule": interval,
+            "options": {"queue": QueueName.SCHEDULER.value, "expires": interval},
+        }
+        for name, task, interval in (
+            ("sweep", TaskName.SWEEP, settings.sweep_interval_seconds),
+            ("schedules", TaskName.TICK_SCHEDULES, settings.tick_interval_seconds),
+        )
+    }
 
 
 def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any]:

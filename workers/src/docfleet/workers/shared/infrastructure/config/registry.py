@@ -45,7 +45,8 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         WorkerSpec(
             type=WorkerType.GENERAL,
             queues=(QueueName.GENERAL,),
-            tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL),
+            # Celery beat of the original sends its schedules here; the row of the scheduler has the task, too.
+            tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL, TaskName.EXECUTE_PIPELINE_TASK),
             health_port=8081,
             preload=("local",),
         ),
@@ -97,9 +98,13 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         WorkerSpec(
             type=WorkerType.SCHEDULER,
             queues=(QueueName.SCHEDULER,),
-            tasks=(TaskName.SWEEP,),
+            tasks=(
+                TaskName.SWEEP,
+                TaskName.TICK_SCHEDULES,
+                TaskName.EXECUTE_PIPELINE_TASK,
+                TaskName.EXECUTE_PIPELINE_TASK_V2,
+            ),
             health_port=8087,
-            concurrency=1,
             beat=True,
         ),
     )

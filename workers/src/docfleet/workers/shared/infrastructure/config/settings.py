@@ -32,6 +32,7 @@ PREFIXES = (
     "INTERNAL_API_",
     "LEASE_",
     "SWEEP_",
+    "TICK_",
     "CLAIM_",
     "MAX_PARALLEL_FILE_",
     *(f"TOOL_{limit}" for limit in ("TIMEOUT", "CPU", "MEMORY", "FILE_SIZE", "PROCESSES")),
@@ -69,6 +70,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     internal_api_retry_attempts: Positive = 12
     lease_seconds: Annotated[float, msgspec.Meta(ge=3, le=86_400)] = 120.0
     sweep_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    tick_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
     claim_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     file_processing_concurrency: Positive | None = None
 
