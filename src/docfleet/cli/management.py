@@ -8,6 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ ORGANIZATION_ID = "default"
 ORGANIZATION_NAME = "Default"
 PAGE_FILES = 500
 _EXECUTION = "the execution id (see `docfleet executions list`)"
+_EVENT = "the event id (see `docfleet notifications list --dead`)"
 _KEY = "the key id (see `docfleet keys list`)"
 _TIMEOUT_SECONDS = 20.0
 _VERIFY_SECONDS = 3600.0
@@ -177,6 +179,27 @@ class ManagementClient:
         found: list[dict[str, Any]] = self._call("GET", f"pipelines/{pipeline_id}/ticks?limit={limit}")["ticks"]
         return found
 
+    def notifications(self) -> list[dict[str, Any]]:
+        """All notifications, secrets masked."""
+        return list(self._rows("notifications", "notifications"))
+
+    def notification_events(self, status: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """What was told or is to be told, newest first: of one status where given, at most ``limit``."""
+        query = {"status": status} if status else {}
+        return list(islice(self._rows("notifications/events", "events", query), limit))
+
+    def notification_event(self, event_id: str) -> dict[str, Any]:
+        """How far an event is."""
+        return self._call("GET", f"notifications/events/{parse_id(event_id, _EVENT)}")
+
+    def resend_event(self, event_id: str) -> int:
+        """Have a dead event sent again; how many events go. Raises ``Conflict`` for one that is not dead."""
+        return int(self._call("POST", f"notifications/events/{parse_id(event_id, _EVENT)}/resend", {})["events"])
+
+    def test_notification(self, notification_id: str) -> str:
+        """Send a test; the id of its event."""
+        return str(self._call("POST", f"notifications/{notification_id}/test", {})["event_id"])
+
     def absolute(self, url: str) -> str:
         """``url`` of an answer, which may lack the host."""
         return urllib.parse.urljoin(self._base, url)
@@ -252,6 +275,15 @@ class ManagementClient:
             return self._call("POST", path, body, key)
         except BackendUnavailable:
             return self._call("POST", path, body, key)
+
+    def _rows(self, path: str, key: str, query: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of all pages of a list."""
+        after: str | None = ""
+        while after is not None:
+            words = {**(query or {}), "limit": PAGE_FILES} | ({"after": after} if after else {})
+            answer = self._call("GET", f"{path}?{urllib.parse.urlencode(words)}")
+            yield from answer[key]
+            after = answer["next"]
 
     def _pages(self, execution_id: str, status: str | None, limit: int) -> Iterator[list[FileOfExecution]]:
         after: int | None = 0

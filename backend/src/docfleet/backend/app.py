@@ -33,6 +33,10 @@ from docfleet.backend.files import public as files_public
 from docfleet.backend.keys import public as keys_public
 from docfleet.backend.limits import Slots, redis_url
 from docfleet.backend.migrations.upgrade import upgrade
+from docfleet.backend.notifications import internal as notifications_internal
+from docfleet.backend.notifications import public as notifications_public
+from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.notifications.metrics import outbox_lines
 from docfleet.backend.organizations import internal as organizations_internal
 from docfleet.backend.organizations import public as organizations_public
 from docfleet.backend.pipelines import internal as pipelines_internal
@@ -88,6 +92,7 @@ def metrics(
         f"# HELP {name} Calls of APIs let in unchecked because Redis did not answer.\n"
         f"# TYPE {name} counter\n{name} {slots.unavailable}\n"
         + "".join(f"{line}\n" for line in sweep_metrics.lines(database))
+        + "".join(f"{line}\n" for line in outbox_lines(database))
     )
 
 
@@ -111,9 +116,10 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     slots = Slots(settings.redis_url, settings.api_concurrent_limit_org, settings.api_concurrent_limit_global)
     staging = Staging(settings.execution_storage_root, settings.execution_result_ttl_seconds)
     waiting, cache = Waiting(), ResultCache(settings.redis_url)
-    database.after_commit = Endings(database, waiting, slots, staging)
     cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
     sender = dispatcher or CeleryDispatcher(settings.broker_url)
+    courier = Courier(database, sender, settings.dispatch_deadline_seconds)
+    database.after_commit = Endings(database, waiting, slots, staging, courier)
     guard = Guard(settings.keys, database, openapi.PATH)
 
     @asynccontextmanager
@@ -131,6 +137,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             if following is not None:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
+            await anyio.to_thread.run_sync(courier.stop)
             await anyio.to_thread.run_sync(sender.close)
             slots.close()
             cache.close()
@@ -149,6 +156,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             *organizations_internal.handlers,
             *usage_internal.handlers,
             *pipelines_internal.handlers,
+            *notifications_internal.handlers,
             *schedules_internal.handlers,
         ],
     )
@@ -162,6 +170,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             management.router,
             pipelines_public.router,
             keys_public.router,
+            notifications_public.router,
         ],
     )
     return Litestar(
@@ -178,6 +187,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "sweep_metrics": _value(SweepMetrics()),
             "staging": _value(staging),
             "waiting": _value(waiting),
+            "courier": _value(courier),
             "calls": _value(Calls(database, sender, cipher, settings, tools, waiting, slots, staging, cache)),
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
@@ -191,6 +201,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             Staging,
             Waiting,
             Calls,
+            Courier,
             SweepMetrics,
         ],
         exception_handlers=compat.application_handlers,

@@ -14,6 +14,7 @@ from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import finalize, messages, repository
 from docfleet.backend.executions.models import executions
+from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.problems import DispatchFailed
 from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
@@ -109,6 +110,7 @@ def write(
         row = fill(connection, row)
     # Last, as it locks the pipeline's row: whoever ends an execution locks that one last too.
     pipelines.begin(connection, row)
+    outbox.started(connection, row)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
     return Created(row=row, workflow_type=workflow.deployment_type, new=True)
 

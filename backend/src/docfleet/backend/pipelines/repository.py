@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 from docfleet.backend.db import Record, clean, db_now
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.keys.repository import Scope
+from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.pipelines.models import pipelines
 from docfleet.backend.schedules import repository as schedules
 from docfleet.backend.workflows.models import workflows
@@ -41,9 +42,10 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
 
 
 def remove(connection: Connection, organization_id: str, pipeline_id: str) -> None:
-    """Delete the pipeline and its keys; its executions stay. Raises ``NotFound``."""
+    """Delete the pipeline, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, pipeline_id)
     keys.forget_target(connection, Scope.PIPELINE, pipeline_id)
+    notifications.forget_target(connection, Scope.PIPELINE, pipeline_id)
     connection.execute(pipelines.delete().where(pipelines.c.id == pipeline_id))
 
 

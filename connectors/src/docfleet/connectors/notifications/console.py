@@ -28,4 +28,5 @@ class Console(Provider):
     def send(self, batch: Batch, outbound: Outbound) -> None:
         """As ``Provider.send``; never fails."""
         for event in batch.events:
-            log.info("notification.console", batch_id=batch.id, **{**event.to_dict(), "event": event.event.value})
+            told = event.to_dict()
+            log.info("notification.console", batch_id=batch.id, what=told.pop("event"), **told)

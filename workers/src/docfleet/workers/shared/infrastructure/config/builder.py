@@ -94,6 +94,7 @@ def ticks(settings: WorkerSettings) -> dict[str, Any]:
         for name, task, interval in (
             ("sweep", TaskName.SWEEP, settings.sweep_interval_seconds),
             ("schedules", TaskName.TICK_SCHEDULES, settings.tick_interval_seconds),
+            ("notifications", TaskName.DISPATCH_NOTIFICATIONS, settings.tick_interval_seconds),
         )
     }
 

@@ -86,7 +86,10 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
                 TaskName.PRIORITY_NOTIFICATION,
             ),
             health_port=8085,
-            implemented=False,
+            # They wait for targets most of the time; each attempt has its own limit, far below these.
+            concurrency=4,
+            time_limit=300,
+            soft_time_limit=270,
         ),
         WorkerSpec(
             type=WorkerType.LOG_CONSUMER,
@@ -101,6 +104,7 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             tasks=(
                 TaskName.SWEEP,
                 TaskName.TICK_SCHEDULES,
+                TaskName.DISPATCH_NOTIFICATIONS,
                 TaskName.EXECUTE_PIPELINE_TASK,
                 TaskName.EXECUTE_PIPELINE_TASK_V2,
             ),
