@@ -79,7 +79,12 @@ def plan(connection: Connection, pipeline_id: str, schedule: Schedule | None, *,
 
 
 def note(
-    connection: Connection, pipeline_id: str, tick: int, outcome: TickOutcome, execution_id: str | None = None
+    connection: Connection,
+    pipeline_id: str,
+    tick: int,
+    outcome: TickOutcome,
+    execution_id: str | None,
+    detail: str | None,
 ) -> bool:
     """Write the tick's row; False when there is one: somebody has decided about it."""
     statement = upsert(connection, schedule_ticks).values(
@@ -87,29 +92,27 @@ def note(
         scheduled_for=tick,
         outcome=outcome.value,
         execution_id=execution_id,
+        detail=clean(detail, LONGEST_DETAIL),
         decided_at=db_now(),
     )
+    # PostgreSQL does not say how many rows such a statement has written.
     written = statement.on_conflict_do_nothing().returning(schedule_ticks.c.pipeline_id)
     return connection.execute(written).one_or_none() is not None
 
 
-def turn(
+def release(
     connection: Connection,
     pipeline_id: str,
     tick: int,
-    before: TickOutcome,
-    after: TickOutcome,
-    *,
-    execution_id: str | None = None,
-    detail: str | None = None,
+    outcome: TickOutcome,
+    execution_id: str | None,
+    detail: str | None,
 ) -> bool:
-    """Change a tick's outcome by compare-and-set; False when it is another by now."""
-    values = {"outcome": after.value, "execution_id": execution_id, "detail": clean(detail, LONGEST_DETAIL)}
+    """What becomes of a queued tick; False when it is not queued any more."""
     statement = update(schedule_ticks).where(
-        schedule_ticks.c.pipeline_id == pipeline_id,
-        schedule_ticks.c.scheduled_for == tick,
-        schedule_ticks.c.outcome == before.value,
+        schedule_ticks.c.pipeline_id == pipeline_id, schedule_ticks.c.scheduled_for == tick, text(QUEUED_TICK)
     )
+    values = {"outcome": outcome.value, "execution_id": execution_id, "detail": clean(detail, LONGEST_DETAIL)}
     return connection.execute(statement.values(**values, decided_at=db_now())).rowcount == 1
 
 

@@ -29,10 +29,12 @@ from docfleet.backend.schedules.timetable import Timetable
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import DocfleetError
 from docfleet.core.faults import point
+from docfleet.core.ids import new_id
 from docfleet.core.schedule import TickOutcome, TickResult
 from docfleet.core.status import OPEN
 
 type _Decided = tuple[TickOutcome, Created | None]
+type _Step = Callable[[Connection, DocfleetError | None], list[_Decided]]
 
 log = structlog.get_logger(__name__)
 
@@ -117,10 +119,16 @@ class Ticker:
             for row in rows:
                 self._look_after(connection, row, partial(self._oldest_queued, row))
 
-    def _look_after(self, connection: Connection, row: Record, step: Callable[[Connection], list[_Decided]]) -> bool:
+    def _look_after(self, connection: Connection, row: Record, step: _Step) -> bool:
+        """False when it failed. A pipeline that is refused a run is looked after once more, to note that."""
         try:
-            with connection.begin_nested():
-                decided = step(connection)
+            try:
+                with connection.begin_nested():
+                    decided = step(connection, None)
+            except DocfleetError as error:
+                log.warning("schedule.refused", pipeline_id=row.id, error=error.message)
+                with connection.begin_nested():
+                    decided = step(connection, error)
         except Exception:  # the boundary of a pipeline: the others are due as well
             log.exception("schedule.pipeline_failed", pipeline_id=row.id)
             self._result.failed += 1
@@ -131,7 +139,9 @@ class Ticker:
                 self._begun.append(created)
         return True
 
-    def _due(self, row: Record, now: float, busy: bool, queued: bool, connection: Connection) -> list[_Decided]:
+    def _due(
+        self, row: Record, now: float, busy: bool, queued: bool, connection: Connection, refusal: DocfleetError | None
+    ) -> list[_Decided]:
         schedule = repository.of(row)
         if schedule is None:  # never: it has a next run
             raise ValueError("a pipeline without a schedule is due")
@@ -139,33 +149,30 @@ class Ticker:
         ticks, following = come_due(timetable, schedule, row.id, row.next_tick_at, now)
         late = self._settings.schedule_late_seconds
         decided: list[_Decided] = []
-        for tick, outcome in decide(schedule, row.id, ticks, now, late, busy=busy, queued=queued):
-            if not repository.note(connection, row.id, tick, outcome):
-                continue  # whoever moved the pipeline back in time does not have its ticks fired again
-            decided.append(
-                self._fire(connection, row, tick, outcome) if outcome is TickOutcome.FIRED else (outcome, None)
-            )
+        for tick, wanted in decide(schedule, row.id, ticks, now, late, busy=busy, queued=queued):
+            outcome, execution_id, detail = _noted(wanted, refusal)
+            # Whoever moves a pipeline back in time does not have its ticks fired again.
+            if repository.note(connection, row.id, tick, outcome, execution_id, detail):
+                decided.append((outcome, self._begin(connection, row, execution_id)))
         values = {"next_tick_at": following.tick_at, "next_run_at": following.run_at}
         connection.execute(update(pipelines).where(pipelines.c.id == row.id).values(**values))
         return decided
 
-    def _oldest_queued(self, row: Record, connection: Connection) -> list[_Decided]:
+    def _oldest_queued(self, row: Record, connection: Connection, refusal: DocfleetError | None) -> list[_Decided]:
         of_it = (schedule_ticks.c.pipeline_id == row.id, text(QUEUED_TICK))
         tick = connection.scalar(select(func.min(schedule_ticks.c.scheduled_for)).where(*of_it))
-        return [] if tick is None else [self._fire(connection, row, tick, TickOutcome.QUEUED)]
+        outcome, execution_id, detail = _noted(TickOutcome.FIRED, refusal)
+        if tick is None or not repository.release(connection, row.id, tick, outcome, execution_id, detail):
+            return []
+        return [(outcome, self._begin(connection, row, execution_id))]
 
-    def _fire(self, connection: Connection, row: Record, tick: int, noted: TickOutcome) -> _Decided:
-        """The execution of a tick whose row is there, as ``noted``."""
-        wanted = NewExecution(workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True)
-        try:
-            with connection.begin_nested():
-                created = service.write(connection, self._cipher, row.organization_id, wanted)
-        except DocfleetError as error:
-            log.warning("schedule.refused", pipeline_id=row.id, error=error.message)
-            repository.turn(connection, row.id, tick, noted, TickOutcome.REFUSED, detail=error.message)
-            return TickOutcome.REFUSED, None
-        repository.turn(connection, row.id, tick, noted, TickOutcome.FIRED, execution_id=created.row.id)
-        return TickOutcome.FIRED, created
+    def _begin(self, connection: Connection, row: Record, execution_id: str | None) -> Created | None:
+        if execution_id is None:
+            return None
+        wanted = NewExecution(
+            execution_id=execution_id, workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True
+        )
+        return service.write(connection, self._cipher, row.organization_id, wanted)
 
     def _send(self) -> None:
         """Send what was committed. Once the broker is away nothing more is tried: the sweep sends it."""
@@ -173,3 +180,10 @@ class Ticker:
         for created in begun:
             if not self._broker_away:
                 self._broker_away = not service.send(self._dispatcher, created)
+
+
+def _noted(outcome: TickOutcome, refusal: DocfleetError | None) -> tuple[TickOutcome, str | None, str | None]:
+    """What a tick's row says: the outcome, the id of its execution to be, and why there is none."""
+    if outcome is not TickOutcome.FIRED:
+        return outcome, None, None
+    return (TickOutcome.FIRED, new_id(), None) if refusal is None else (TickOutcome.REFUSED, None, refusal.message)
