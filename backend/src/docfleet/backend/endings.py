@@ -10,6 +10,7 @@ import structlog
 from docfleet.backend.db import Database
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.limits import Slots
+from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.notifications.dispatching import Courier
 from docfleet.backend.notifications.outbox import Recorded
 from docfleet.backend.uploads.staging import Staging
@@ -23,13 +24,20 @@ class Endings:
     sweep, files too, and waiters to their own look at the row."""
 
     def __init__(
-        self, database: Database, waiting: Waiting, slots: Slots, staging: Staging, courier: Courier
+        self,
+        database: Database,
+        waiting: Waiting,
+        slots: Slots,
+        staging: Staging,
+        courier: Courier,
+        log_readers: LogReaders,
     ) -> None:
         self._database = database
         self._waiting = waiting
         self._slots = slots
         self._staging = staging
         self._courier = courier
+        self._log_readers = log_readers
 
     def __call__(self, events: list[Any]) -> None:
         """Handle what a transaction brought about. Never raises: the transaction is committed."""
@@ -38,6 +46,7 @@ class Endings:
         ended = [event for event in events if isinstance(event, Ended)]
         for event in ended:
             self._waiting.signal(event.execution_id)
+        self._log_readers.wake(event.execution_id for event in ended)
         ended = [event for event in ended if event.api_deployment_id is not None]
         if ended:
             try:

@@ -8,6 +8,7 @@ from docfleet.backend.deployments import models as deployments
 from docfleet.backend.executions import models as executions
 from docfleet.backend.files import models as files
 from docfleet.backend.keys import models as keys
+from docfleet.backend.logs import models as logs
 from docfleet.backend.notifications import models as notifications
 from docfleet.backend.organizations import models as organizations
 from docfleet.backend.pipelines import models as pipelines
@@ -22,6 +23,7 @@ __all__ = [
     "executions",
     "files",
     "keys",
+    "logs",
     "metadata",
     "notifications",
     "organizations",

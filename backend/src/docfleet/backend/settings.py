@@ -22,6 +22,8 @@ PREFIXES = (
     "MAX_PARALLEL_FILE_",
     "STEP_RESULTS_",
     "OUTBOX_",
+    "LOG_RETENTION_",
+    "LOG_ARCHIVE_",
     "SCHEDULE_",
     "MIN_SCHEDULE_",
 )
@@ -41,7 +43,9 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     time up to OUTBOX_LONGEST_WAIT_SECONDS; OUTBOX_RETENTION_DAYS how long those that were told, or are dead, are kept,
     0 for ever. MIN_SCHEDULE_INTERVAL_SECONDS is what lies at least between two runs of a schedule; a run that
     is due for longer than SCHEDULE_LATE_SECONDS is the catch-up policy's; what became of each is kept for
-    SCHEDULE_HISTORY_DAYS, 0 for ever. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers;
+    SCHEDULE_HISTORY_DAYS, 0 for ever. LOG_RETENTION_SECONDS is how long after its end
+    the log of an execution stays in the database before it goes to the archive, LOG_ARCHIVE_DAYS how long it stays
+    there, 0 for ever. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers;
     without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there
     are none. API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
     API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
@@ -72,6 +76,8 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     min_schedule_interval_seconds: Positive = 60
     schedule_late_seconds: Seconds = 120.0
     schedule_history_days: Seconds = 90.0
+    log_retention_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86_400.0
+    log_archive_days: Seconds = 90.0
     tool_registry_config_path: str | None = None
     redis_url: str | None = None
     execution_storage_root: str | None = None
