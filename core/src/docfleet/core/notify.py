@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -57,7 +57,7 @@ class EventData(Wire):
 class BatchClaimRequest(Wire):
     """A worker wants to send this batch within the next ``lease_seconds``."""
 
-    lease_seconds: float
+    lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
 class BatchClaim(Wire):
@@ -79,7 +79,7 @@ class BatchReport(Wire):
     attempt: int
     outcome: Literal["delivered", "failed", "rejected", "deferred"]
     error: str = ""
-    retry_after: float | None = None
+    retry_after: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
 class BatchState(Wire):
