@@ -46,6 +46,9 @@ SWEEP = API + "test_recovery_sweep.py::"
 RETRY = API + "test_resume_retry.py::"
 STARTUP = API + "test_mends_startup.py::"
 STAGING = BACKEND + "uploads/staging.py"
+SCHEDULES = BACKEND + "schedules/"
+SCHEDULED = API + "test_schedules.py::"
+TIMETABLE = "tests/unit/test_schedules_timetable.py::"
 
 
 @dataclass(frozen=True)
@@ -700,6 +703,54 @@ MUTANTS = (
             "        in_vain = outcome.error_code == DestinationUnavailable.code\n",
             "        if in_vain := outcome.error_code == DestinationUnavailable.code:\n            return True\n",
         ),
+    ),
+    mutant(
+        "a time of a schedule is one row",
+        SCHEDULED + "test_a_tick_that_was_decided_is_never_fired_again[postgresql]",
+        (SCHEDULES + "repository.py", "connection.execute(written).one_or_none() is not None", "True"),
+    ),
+    mutant(
+        "a paused pipeline is refused by the backend",
+        SCHEDULED + "test_a_pause_drops_what_is_queued_and_refuses_every_run[sqlite]",
+        (
+            BACKEND + "pipelines/repository.py",
+            "        statement = statement.where(pipelines.c.active)\n",
+            "        pass\n",
+        ),
+    ),
+    mutant(
+        "a pipeline that fails keeps no other from its turn",
+        SCHEDULED + "test_a_pipeline_that_is_refused_or_broken_keeps_no_other_from_its_turn[sqlite]",
+        (
+            SCHEDULES + "ticking.py",
+            "                with connection.begin_nested():\n                    decided = step(connection, error)\n",
+            "                raise\n",
+        ),
+    ),
+    mutant(
+        "a queued tick waits for the open run",
+        SCHEDULED + "test_overlap_queue_one_runs_after_the_open_one[sqlite]",
+        (SCHEDULES + "ticking.py", "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))", "_QUEUED"),
+    ),
+    mutant(
+        "a message runs a pipeline once",
+        SCHEDULED + "test_the_original_s_task_runs_a_pipeline_once_for_each_message[sqlite]",
+        (SCHEDULES + "internal.py", "scheduled=True, idempotency_key=key)", "scheduled=True)"),
+    ),
+    mutant(
+        "a time that exists twice runs once",
+        TIMETABLE + "test_the_runs_are_those_of_a_walk_over_every_minute",
+        (SCHEDULES + "timetable.py", "offsets[0] > offsets[1] and self._by_elapsed_time", "offsets[0] > offsets[1]"),
+    ),
+    mutant(
+        "a time that does not exist runs after the gap",
+        TIMETABLE + "test_the_runs_are_those_of_a_walk_over_every_minute",
+        (SCHEDULES + "timetable.py", "            elif not self._by_elapsed_time:\n", "            elif False:\n"),
+    ),
+    mutant(
+        "a downtime is made up for as the policy says",
+        TIMETABLE + "test_what_fires_through_downtimes_is_what_the_policy_says",
+        (SCHEDULES + "decision.py", "        wanted = set(ticks[-1:])\n", "        wanted = set(ticks)\n"),
     ),
 )
 

@@ -45,7 +45,6 @@ MOST_SECONDS = 60.0
 POSTPONED_SECONDS = 60
 """A pipeline that could not be looked after keeps no other from its turn for so long."""
 
-_DUE = pipelines.c.next_run_at <= db_now()
 _BUSY = select(executions.c.pipeline_id).where(
     executions.c.status.in_([status.value for status in OPEN]), executions.c.pipeline_id.is_not(None)
 )
@@ -78,18 +77,20 @@ class Ticker:
     def _take_due(self) -> bool:
         """A transaction's worth of due pipelines; False when there was none."""
         with self._database.reading() as connection:
-            if connection.execute(select(pipelines.c.id).where(_DUE).limit(1)).one_or_none() is None:
+            # Bound, as PostgreSQL uses no index for what is compared with a running clock.
+            now = connection.scalar(select(db_now())) or 0.0
+            due = pipelines.c.next_run_at <= now
+            if connection.execute(select(pipelines.c.id).where(due).limit(1)).one_or_none() is None:
                 return False
         with self._database.writing() as connection:
             # Those that another scheduler is at are passed by. (SQLite has one writer at a time.)
             rows = connection.execute(
                 select(pipelines)
-                .where(_DUE)
+                .where(due)
                 .order_by(pipelines.c.next_run_at)
                 .limit(PIPELINES_A_TRANSACTION)
                 .with_for_update(skip_locked=True)
             ).all()
-            now = connection.scalar(select(db_now())) or 0.0
             ids = [row.id for row in rows]
             busy = set(connection.scalars(_BUSY.where(executions.c.pipeline_id.in_(ids))))
             queued = set(connection.scalars(_QUEUED.where(schedule_ticks.c.pipeline_id.in_(ids))))

@@ -21,9 +21,7 @@ def upgrade() -> None:
             nullable=False,
             comment="its row lock puts numbers in the order of commits",
         ),
-        sa.Column(
-            "archived_at", sa.Float(), nullable=True, comment="its lines are in a file; none is added any more"
-        ),
+        sa.Column("archived_at", sa.Float(), nullable=True, comment="its lines are in a file; none is added any more"),
         sa.ForeignKeyConstraint(
             ["execution_id"],
             ["executions.id"],
@@ -44,9 +42,7 @@ def upgrade() -> None:
             comment="with gaps where one was repeated",
         ),
         sa.Column("event_id", sa.String(length=64), nullable=False),
-        sa.Column(
-            "event_time", sa.Float(), nullable=False, comment="seconds since the epoch, by the sender's clock"
-        ),
+        sa.Column("event_time", sa.Float(), nullable=False, comment="seconds since the epoch, by the sender's clock"),
         sa.Column("type", sa.String(length=10), nullable=False),
         sa.Column("level", sa.Integer(), nullable=False, comment="0 INFO, 1 WARN, 2 ERROR"),
         sa.Column("stage", sa.String(length=50), nullable=False),
