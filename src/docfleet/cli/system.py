@@ -180,6 +180,9 @@ class EmbeddedSystem:
             "BACKEND_PORT": str(self._backend_port),
             "RUNNER_PORT": str(self._runner_port),
         }
+        if WorkerType.LOG_CONSUMER not in self._workers:
+            # Nobody would take the lines from the broker.
+            mine["ENABLE_LOG_HISTORY"] = "false"
         return {**environment(), **mine}
 
     def _backend(self, shared: dict[str, str]) -> ChildSpec:

@@ -144,6 +144,18 @@ def read_event(payload: Any, channel: str = "") -> LogEvent | None:
 
     One without an id gets one made of its content, so that the same message twice is the same event.
     """
+    try:
+        event = _read(payload, channel)
+        return event if event is None or len(msgspec.json.encode(event)) <= LARGEST_DATA else _bare(event)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None  # a number of a hundred digits, half a character: its neighbours are not to blame
+
+
+def _bare(event: LogEvent) -> LogEvent:
+    return msgspec.structs.replace(event, details={})
+
+
+def _read(payload: Any, channel: str) -> LogEvent | None:
     if not isinstance(payload, Mapping):
         return None
     execution_id, organization_id = payload.get("execution_id"), payload.get("organization_id")
@@ -157,7 +169,7 @@ def read_event(payload: Any, channel: str = "") -> LogEvent | None:
         "timestamp": float(timestamp),
         "execution_id": execution_id,
         "organization_id": organization_id,
-        "type": payload["type"] if payload.get("type") in LogType.__members__ else LogType.LOG,
+        "type": payload["type"] if str(payload.get("type")) in LogType.__members__ else LogType.LOG,
         "level": LogLevel.of(str(payload.get("level") or "INFO")),
         "component": _component(payload.get("component")),
         "channel": channel,
@@ -170,14 +182,11 @@ def read_event(payload: Any, channel: str = "") -> LogEvent | None:
     details = dict(details) if isinstance(details, Mapping) else {}
     found["details"] = {**details, **{name: value for name, value in payload.items() if name not in _KNOWN}}
     try:
-        event = msgspec.convert(found, LogEvent, strict=False)
+        return msgspec.convert(found, LogEvent, strict=False)
     except msgspec.ValidationError:
         for name in _OPTIONAL:
             found.pop(name, None)
-        event = msgspec.convert(found, LogEvent, strict=False)
-    if event.details and len(msgspec.json.encode(event)) > LARGEST_DATA:
-        event.details = {}
-    return event
+        return msgspec.convert(found, LogEvent, strict=False)
 
 
 def shortened(text: str) -> str:

@@ -15,6 +15,7 @@ from docfleet.workers.shared.infrastructure.config.settings import WorkerSetting
 from docfleet.workers.shared.infrastructure.context.task import ContextTask
 
 RESULT_TTL_SECONDS = 86_400
+UNACKED = ("unacked_key", "unacked_index_key", "unacked_mutex_key")
 
 
 class WorkerBuilder:
@@ -76,7 +77,7 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         # A channel that RabbitMQ closes (its consumer_timeout) is no reason to exit with tasks in work.
         "broker_channel_error_retry": True,
-        "broker_transport_options": transport_options(settings.broker_url, limits.visibility),
+        "broker_transport_options": transport_options(spec, settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
         "beat_scheduler": "celery.beat:Scheduler",  # in memory: what is due is due by the clock alone
         "beat_schedule": ticks(settings) if spec.beat else {},
@@ -99,7 +100,7 @@ def ticks(settings: WorkerSettings) -> dict[str, Any]:
     }
 
 
-def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any]:
+def transport_options(spec: WorkerSpec, broker_url: str, visibility_timeout: int) -> dict[str, Any]:
     """Options of the broker's transport: a message must stay invisible longer than its task may run."""
     if on_redis(broker_url):
         return {
@@ -109,5 +110,8 @@ def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any
             # What a lost worker held is looked for every ten seconds, not at every tenth of such looks.
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
+            # Every worker restores what lies in its list by its own timeout: short ones need a list of their own, or
+            # they would hand out again what others still work on.
+            **({name: f"{name}.{spec.type.value}" for name in UNACKED} if spec.own_unacked else {}),
         }
     return {"confirm_publish": True}

@@ -12,7 +12,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     ``implemented`` is false for the types whose package does not exist yet. ``preload`` names connectors whose
     modules the parent imports before it forks: their pages are shared, while a child's own import is private to it.
-    ``beat`` has Celery beat run inside it.
+    ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than others', so on Redis it keeps
+    a list of its own of what it took and has not done (``builder``).
     """
 
     type: WorkerType
@@ -26,6 +27,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     implemented: bool = True
     preload: tuple[str, ...] = ()
     beat: bool = False
+    own_unacked: bool = False
 
     @property
     def tasks_module(self) -> str:
@@ -90,13 +92,19 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             concurrency=4,
             time_limit=300,
             soft_time_limit=270,
+            own_unacked=True,
         ),
         WorkerSpec(
             type=WorkerType.LOG_CONSUMER,
             queues=(QueueName.LOGS,),
             tasks=(TaskName.LOGS_CONSUMER,),
             health_port=8086,
-            implemented=False,
+            # One slot: the lines of an execution are written in the order in which they were sent. A message that a
+            # killed worker held comes again on Redis after two of these limits.
+            concurrency=1,
+            time_limit=60,
+            soft_time_limit=50,
+            own_unacked=True,
         ),
         WorkerSpec(
             type=WorkerType.SCHEDULER,

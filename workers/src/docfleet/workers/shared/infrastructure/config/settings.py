@@ -87,6 +87,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     tool_file_size_bytes: Positive = 512 * 1024**2
     tool_processes: Positive = 64
 
+    enable_log_history: bool = True
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     worker_ready_file: str | None = None
