@@ -24,6 +24,7 @@ from docfleet.core.errors import (
 )
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.ids import new_id, parse_id
+from docfleet.core.log_events import LogLevel
 from docfleet.core.schedule import Schedule
 from docfleet.core.status import OPEN
 from docfleet.core.storage import safe_segment
@@ -253,6 +254,23 @@ class ManagementClient:
             if limit is not None and len(found) >= limit:
                 return found[:limit]
         return found
+
+    def logs(self, execution_id: str, level: LogLevel = LogLevel.INFO) -> Iterator[dict[str, Any]]:
+        """The lines of its log there are, in their order."""
+        path = f"executions/{parse_id(execution_id, _EXECUTION)}/logs"
+        after: int | None = 0
+        while after is not None:
+            query = urllib.parse.urlencode({"after": after, "limit": PAGE_FILES, "level": level.value})
+            answer = self._call("GET", f"{path}?{query}")
+            yield from answer["logs"]
+            after = answer["next"]
+
+    def events_address(self, execution_id: str, after: int, level: LogLevel) -> tuple[str, dict[str, str]]:
+        """Where its log is followed over a WebSocket, and the headers that are needed there."""
+        query = urllib.parse.urlencode({"after": after, "level": level.value})
+        path = f"{self._base}/executions/{parse_id(execution_id, _EXECUTION)}/events?{query}"
+        headers = {name: value for name, value in self._headers.items() if name != "Content-Type"}
+        return "ws" + path.removeprefix("http"), headers
 
     def open_executions(self, workflow_id: str) -> list[str]:
         """Ids of the workflow's executions that have not ended."""
