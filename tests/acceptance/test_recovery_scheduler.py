@@ -16,7 +16,6 @@ from fleet import DOCFLEET, children, free_port, plain_environment, until
 
 from docfleet.cli.valkey import answers, valkey_command
 
-
 PATHS = ("sweep", "schedules/tick", "notifications/dispatch")
 
 

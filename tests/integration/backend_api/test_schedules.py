@@ -312,3 +312,19 @@ def test_ticks_are_paged_and_forgotten(fresh_api: Any) -> None:
     )
     fresh_api.post("/internal/v1/sweep/")
     assert len(pipeline.outcomes) == 9
+
+
+def test_what_is_overdue_can_be_watched(fresh_api: Any) -> None:
+    def gauges() -> dict[str, float]:
+        answer = fresh_api.client.get(
+            "/metrics", headers={"Authorization": fresh_api.last.request.headers["authorization"]}
+        )
+        lines = [line.split() for line in answer.text.splitlines() if line.startswith("docfleet_schedule")]
+        return {name: float(value) for name, value in lines}
+
+    pipeline = Scheduled(fresh_api)
+    assert gauges() == {"docfleet_schedules_active": 1.0, "docfleet_schedule_overdue_seconds": 0.0}
+    pipeline.due(300)
+    assert 300 <= gauges()["docfleet_schedule_overdue_seconds"] < 400
+    fresh_api.post(f"{pipeline.path}/pause")
+    assert gauges() == {"docfleet_schedules_active": 0.0, "docfleet_schedule_overdue_seconds": 0.0}

@@ -45,6 +45,7 @@ from docfleet.backend.organizations import public as organizations_public
 from docfleet.backend.pipelines import internal as pipelines_internal
 from docfleet.backend.pipelines import public as pipelines_public
 from docfleet.backend.schedules import internal as schedules_internal
+from docfleet.backend.schedules.metrics import schedule_lines
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.startup import listen, prepare_database
 from docfleet.backend.tools.registry import load_registry
@@ -100,6 +101,7 @@ def metrics(
         + "".join(f"{line}\n" for line in sweep_metrics.lines(database))
         + "".join(f"{line}\n" for line in log_readers.metrics())
         + "".join(f"{line}\n" for line in outbox_lines(database))
+        + "".join(f"{line}\n" for line in schedule_lines(database))
     )
 
 
