@@ -199,11 +199,18 @@ def test_the_connected_address_is_looked_at(sink: Sink, monkeypatch: pytest.Monk
         Outbound(3.0).connect("example.org", port, time.monotonic() + 3)
 
 
+def no_route() -> None:
+    raise OSError("no route to host")
+
+
 def test_one_of_several_addresses_that_is_inside_forbids_all(monkeypatch: pytest.MonkeyPatch) -> None:
     both = [(2, 1, 6, "", (address, 80)) for address in ("93.184.216.34", "192.168.0.1")]
+    contacted: list[Any] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    monkeypatch.setattr(socket, "create_connection", lambda address, **_: contacted.append(address) or no_route())
     with pytest.raises(TargetRejected):
         post("http://two.example.org/", b"{}", {}, Outbound(1.0))
+    assert contacted == []
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
@@ -211,8 +218,7 @@ def test_a_target_has_its_seconds_and_no_more(kind: str) -> None:
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        connection, _ = listener.accept()
+    def serve(connection: socket.socket) -> None:
         with connection:
             while kind == "drip" and not over.wait(0.05):
                 try:
@@ -221,7 +227,11 @@ def test_a_target_has_its_seconds_and_no_more(kind: str) -> None:
                     return
             over.wait(20)
 
-    threading.Thread(target=serve, daemon=True).start()
+    def accept() -> None:
+        for _ in range(2):
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
     port = listener.getsockname()[1]
     try:
         for provider, settings in (
