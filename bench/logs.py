@@ -20,7 +20,9 @@ from docfleet.core.log_events import LogEvent, LogLevel, new_event_id
 from docfleet.core.names import QueueName, WorkerType
 from docfleet.workers.shared.infrastructure.logging.publisher import BrokerSender, LogPublisher
 
-RATE = 2000
+RATE = 2200
+"""Lines offered a second: a tenth more than what is asked for."""
+WANTED = 2000
 SECONDS, SHORT_SECONDS = 30.0, 5.0
 PUBLISHERS = 4
 """As many processes of workers would have; each has the buffer and the thread that a worker has."""
@@ -82,7 +84,7 @@ def measure(*, short: bool) -> Report:
     note = f"{sent} lines offered in {published:.1f} s, all read live after {took:.1f} s"
     return Report(
         [
-            Figure("log_lines_per_s", sent / took, "/s", at_least=0.95 * RATE, original="6", note=note),
+            Figure("log_lines_per_s", sent / took, "/s", at_least=WANTED, original="6", note=note),
             Figure("log_lag_p95_ms", p95, "ms", at_most=500, note="from publishing to a WebSocket reader"),
             Figure("log_lag_median_ms", median(ordered), "ms", note="the same"),
             Figure("log_queue_messages", max(depths), "", note=f"most that waited; second half {growth:+d}"),

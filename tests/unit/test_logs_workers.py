@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from celery.exceptions import Reject
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,7 +26,9 @@ from docfleet.core.log_events import (
     read_event,
 )
 from docfleet.workers.log_consumer import delivery
+from docfleet.workers.shared.infrastructure.config.builder import celery_config
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
+from docfleet.workers.shared.infrastructure.config.settings import worker_settings
 from docfleet.workers.shared.infrastructure.context.state_store import EXECUTION_ID, ORGANIZATION_ID, StateStore
 from docfleet.workers.shared.infrastructure.logging import publisher, workflow_log
 from docfleet.workers.shared.infrastructure.logging.buffer import LogBuffer
@@ -33,6 +36,16 @@ from docfleet.workers.shared.infrastructure.logging.publisher import LogPublishe
 from docfleet.workers.shared.infrastructure.process.intake import Refused, accept_original, check
 
 SECONDS = 20.0
+ENVIRONMENT = {
+    "CELERY_BROKER_BASE_URL": "redis://localhost:1/0",
+    "CELERY_RESULT_BACKEND": "redis://localhost:1/1",
+    "REDIS_URL": "redis://localhost:1/2",
+    "INTERNAL_API_BASE_URL": "http://localhost:1/internal",
+    "INTERNAL_SERVICE_API_KEY": "k" * 40,
+    "UNSTRACT_RUNNER_URL": "http://localhost:1",
+    "RUNNER_API_KEY": "r" * 40,
+    "EXECUTION_STORAGE_ROOT": "/nowhere",
+}
 
 
 def line(text: str = "x", level: LogLevel = LogLevel.INFO, organization: str = "o") -> LogEvent:
@@ -294,8 +307,9 @@ def test_a_message_is_one_call_an_organization(monkeypatch: pytest.MonkeyPatch) 
     assert [(name, len(batch)) for name, batch in backend.batches] == [("a", 1000), ("a", 250), ("b", 1000), ("b", 250)]
 
 
-def test_a_backend_that_is_away_puts_the_message_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    Backend(monkeypatch, BackendUnavailable("away"))
+@pytest.mark.parametrize("error", [BackendUnavailable("away"), SoftTimeLimitExceeded()])
+def test_a_backend_that_is_away_puts_the_message_back(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    Backend(monkeypatch, error)
     with pytest.raises(Reject) as rejected:
         delivery.consume([line().to_dict()], "c")
     assert rejected.value.requeue is True
@@ -308,4 +322,18 @@ def test_a_refusal_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_limits_let_the_consumer_wait_for_the_backend() -> None:
     spec = next(spec for spec in WORKERS.values() if spec.type.value == "log_consumer")
-    assert spec.soft_time_limit > 5 * delivery.CALL_SECONDS
+    # Four calls' time until it is put back, and one that is under way.
+    assert spec.soft_time_limit > 5 * delivery.CALL_SECONDS and 5 * delivery.SHARE < 1
+
+
+def test_no_worker_restores_what_another_still_works_on() -> None:
+    """On Redis every worker looks through its list of unacknowledged messages by its own visibility timeout."""
+    lists: dict[str, list[tuple[str, int, int]]] = {}
+    for spec in WORKERS.values():
+        conf = celery_config(spec, worker_settings(spec.type, ENVIRONMENT))
+        options = conf["broker_transport_options"]
+        entry = (spec.type.value, options["visibility_timeout"], conf["task_time_limit"])
+        lists.setdefault(options.get("unacked_key", "unacked"), []).append(entry)
+    for members in lists.values():
+        shortest, longest = min(member[1] for member in members), max(member[2] for member in members)
+        assert shortest >= longest, members

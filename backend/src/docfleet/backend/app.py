@@ -248,6 +248,7 @@ def serve(settings: BackendSettings) -> None:
             timeout_graceful_shutdown=10,
             # Whoever follows a log sends nothing.
             ws_max_size=16_384,
+            ws_per_message_deflate=False,  # costs more than the bytes are worth within a data centre
         )
     )
     with suppress(KeyboardInterrupt):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery import current_app
 from celery.exceptions import Reject
 
 from docfleet.core.errors import DependencyError, DocfleetError
@@ -22,6 +24,8 @@ log = structlog.get_logger()
 
 CALL_SECONDS = 5.0
 """With the waits between them, four times as long until a message goes back to the queue."""
+SHARE = 1 / 6
+"""A call takes no more than this of the task's time: what goes back has to do so before the limit."""
 ATTEMPTS = 100
 
 
@@ -31,7 +35,7 @@ def _backend() -> HttpTransport:
         settings().internal_api_base_url,
         settings().internal_service_api_key,
         dependency="the backend",
-        timeout=CALL_SECONDS,
+        timeout=min(CALL_SECONDS, SHARE * float(current_app.conf.task_soft_time_limit)),
         attempts=ATTEMPTS,
     )
 
@@ -61,9 +65,9 @@ def _write(organization_id: str, events: list[LogEvent]) -> LogsWritten:
     try:
         # Around the breaker: the message waits for exactly this call.
         return LogClient(_backend(), organization_id).write(LogBatch(events=events))
-    except DependencyError as error:
-        log.warning("logs.put_back", events=len(events), error=error.message)
-        raise Reject(error.message, requeue=True) from error
+    except (DependencyError, SoftTimeLimitExceeded) as error:
+        log.warning("logs.put_back", events=len(events), error=str(error))
+        raise Reject(str(error), requeue=True) from error
     except DocfleetError as error:
         # Another answer will not come: an organization that is not there, or events that the backend cannot read.
         log.error("logs.refused", events=len(events), code=error.code, error=error.message)

@@ -60,7 +60,7 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "task_store_errors_even_if_ignored": False,
         # By name: only a worker that consumes needs it.
         "worker_consumer": "docfleet.workers.shared.infrastructure.process.intake:StrictConsumer",
-        "worker_prefetch_multiplier": settings.celery_prefetch_multiplier,
+        "worker_prefetch_multiplier": max(spec.prefetch, settings.celery_prefetch_multiplier),
         "worker_max_tasks_per_child": settings.celery_max_tasks_per_child,
         "worker_hijack_root_logger": False,
         "worker_send_task_events": False,

@@ -13,7 +13,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``implemented`` is false for the types whose package does not exist yet. ``preload`` names connectors whose
     modules the parent imports before it forks: their pages are shared, while a child's own import is private to it.
     ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than others', so on Redis it keeps
-    a list of its own of what it took and has not done (``builder``).
+    a list of its own of what it took and has not done (``builder``). ``prefetch``: messages a slot reserves at least.
     """
 
     type: WorkerType
@@ -28,6 +28,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     preload: tuple[str, ...] = ()
     beat: bool = False
     own_unacked: bool = False
+    prefetch: int = 1
 
     @property
     def tasks_module(self) -> str:
@@ -105,6 +106,8 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             time_limit=60,
             soft_time_limit=50,
             own_unacked=True,
+            # They are short: the next one is there when one is done.
+            prefetch=4,
         ),
         WorkerSpec(
             type=WorkerType.SCHEDULER,
