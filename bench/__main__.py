@@ -2,8 +2,8 @@
 
     python -m bench [--only NAME]... [--short]
 
-NAME is a family: startup, throughput, calls, api, stop, documents, memory. ``--short`` takes fewer and smaller runs
-and says so in the results. The exit code is 0 when everything was measured, whatever the figures say.
+NAME is a family: startup, throughput, calls, api, stop, logs, documents, memory. ``--short`` takes fewer and smaller
+runs and says so in the results. The exit code is 0 when everything was measured, whatever the figures say.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, calls, documents, memory, startup, stop, throughput
+from bench import api, calls, documents, logs, memory, startup, stop, throughput
 from bench.figures import Figure, Report
 
 FAMILIES: dict[str, Callable[..., Report]] = {
@@ -28,6 +28,7 @@ FAMILIES: dict[str, Callable[..., Report]] = {
     "calls": calls.measure,
     "api": api.measure,
     "stop": stop.measure,
+    "logs": logs.measure,
     "documents": documents.measure,
     "memory": memory.measure,
 }

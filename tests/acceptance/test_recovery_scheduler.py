@@ -16,9 +16,11 @@ from fleet import DOCFLEET, children, free_port, plain_environment, until
 
 from docfleet.cli.valkey import answers, valkey_command
 
+PATHS = ("sweep", "schedules/tick", "notifications/dispatch")
+
 
 class Asked(BaseHTTPRequestHandler):
-    """A backend that notes who asks for a sweep."""
+    """A backend that notes who asks for what."""
 
     paths: list[tuple[str, str]] = []
 
@@ -76,6 +78,7 @@ def scheduler(broker: str, asked: HTTPServer, tmp_path: Path) -> Iterator[subpro
         "EXECUTION_STORAGE_ROOT": str(tmp_path),
         "WORKER_HEALTH_PORT": "0",
         "SWEEP_INTERVAL_SECONDS": "1",
+        "TICK_INTERVAL_SECONDS": "1",
     }
     with (tmp_path / "scheduler.log").open("wb") as log:
         worker = subprocess.Popen(
@@ -98,9 +101,11 @@ def beat_of(worker: subprocess.Popen[bytes], tmp_path: Path) -> int:
 
 def test_it_ticks_and_ends_on_sigterm(scheduler: subprocess.Popen[bytes], tmp_path: Path) -> None:
     beat_of(scheduler, tmp_path)
-    assert set(Asked.paths) == {("/internal/v1/sweep/", "Bearer " + "k" * 40)}
+    expected = {(f"/internal/v1/{path}/", "Bearer " + "k" * 40) for path in PATHS}
+    until(lambda: set(Asked.paths) >= expected, 20, what=f"it asks for {set(Asked.paths)}")
+    assert set(Asked.paths) == expected
     everyone = [scheduler.pid, *children(scheduler.pid)]
-    assert len(everyone) == 3
+    assert len(everyone) == 4
     scheduler.send_signal(signal.SIGTERM)
     assert scheduler.wait(20) == 0
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in everyone[1:]), 10, what="a child was left behind")

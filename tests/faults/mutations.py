@@ -46,6 +46,14 @@ SWEEP = API + "test_recovery_sweep.py::"
 RETRY = API + "test_resume_retry.py::"
 STARTUP = API + "test_mends_startup.py::"
 STAGING = BACKEND + "uploads/staging.py"
+NOTIFICATIONS = BACKEND + "notifications/"
+TOLD = API + "test_notifications.py::"
+TARGETS = "tests/unit/test_notifications_providers.py::"
+PROVIDERS = CONNECTORS + "notifications/"
+OUTBOUND = "core/src/docfleet/core/outbound.py"
+SCHEDULES = BACKEND + "schedules/"
+SCHEDULED = API + "test_schedules.py::"
+TIMETABLE = "tests/unit/test_schedules_timetable.py::"
 
 
 @dataclass(frozen=True)
@@ -698,6 +706,150 @@ MUTANTS = (
             "        in_vain = outcome.error_code == DestinationUnavailable.code\n",
             "        if in_vain := outcome.error_code == DestinationUnavailable.code:\n            return True\n",
         ),
+    ),
+    mutant(
+        "a time of a schedule is one row",
+        SCHEDULED + "test_a_tick_that_was_decided_is_never_fired_again[postgresql]",
+        (SCHEDULES + "repository.py", "connection.execute(written).one_or_none() is not None", "True"),
+    ),
+    mutant(
+        "a paused pipeline is refused by the backend",
+        SCHEDULED + "test_a_pause_drops_what_is_queued_and_refuses_every_run[sqlite]",
+        (
+            BACKEND + "pipelines/repository.py",
+            "        statement = statement.where(pipelines.c.active)\n",
+            "        pass\n",
+        ),
+    ),
+    mutant(
+        "a pipeline that fails keeps no other from its turn",
+        SCHEDULED + "test_a_pipeline_that_is_refused_or_broken_keeps_no_other_from_its_turn[sqlite]",
+        (
+            SCHEDULES + "ticking.py",
+            "                with connection.begin_nested():\n                    decided = step(connection, error)\n",
+            "                raise\n",
+        ),
+    ),
+    mutant(
+        "a queued tick waits for the open run",
+        SCHEDULED + "test_overlap_queue_one_runs_after_the_open_one[sqlite]",
+        (SCHEDULES + "ticking.py", "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))", "_QUEUED"),
+    ),
+    mutant(
+        "a message runs a pipeline once",
+        SCHEDULED + "test_the_original_s_task_runs_a_pipeline_once_for_each_message[sqlite]",
+        (SCHEDULES + "internal.py", "scheduled=True, idempotency_key=key)", "scheduled=True)"),
+    ),
+    mutant(
+        "a time that exists twice runs once",
+        TIMETABLE + "test_the_runs_are_those_of_a_walk_over_every_minute",
+        (SCHEDULES + "timetable.py", "offsets[0] > offsets[1] and self._by_elapsed_time", "offsets[0] > offsets[1]"),
+    ),
+    mutant(
+        "a time that does not exist runs after the gap",
+        TIMETABLE + "test_the_runs_are_those_of_a_walk_over_every_minute",
+        (SCHEDULES + "timetable.py", "            elif not self._by_elapsed_time:\n", "            elif False:\n"),
+    ),
+    mutant(
+        "a downtime is made up for as the policy says",
+        TIMETABLE + "test_what_fires_through_downtimes_is_what_the_policy_says",
+        (SCHEDULES + "decision.py", "        wanted = set(ticks[-1:])\n", "        wanted = set(ticks)\n"),
+    ),
+    mutant(
+        "notifications: the connected address is looked at",
+        TARGETS + "test_the_connected_address_is_looked_at",
+        (
+            OUTBOUND,
+            'if not self.permits(ipaddress.ip_address(str(connection.getpeername()[0]).partition("%")[0])):',
+            "if False:",
+        ),
+    ),
+    mutant(
+        "notifications: all addresses of a name are looked at",
+        TARGETS + "test_one_of_several_addresses_that_is_inside_forbids_all",
+        (OUTBOUND, "not all(self.permits(address) for address in addresses)", "not self.permits(addresses[0])"),
+    ),
+    mutant(
+        "notifications: a target that drips has its seconds (HTTP)",
+        TARGETS + "test_a_target_has_its_seconds_and_no_more[drip]",
+        (OUTBOUND, "        self._connection.settimeout(left(self._deadline))\n", ""),
+    ),
+    mutant(
+        "notifications: a target that drips has its seconds (SMTP)",
+        TARGETS + "test_a_target_has_its_seconds_and_no_more[drip]",
+        (PROVIDERS + "email.py", "        if self.file is None and self.sock is not None:", "        if False:"),
+    ),
+    mutant(
+        "notifications: a refusal is final",
+        TARGETS + "test_what_an_answer_means",
+        (PROVIDERS + "http.py", "if 400 <= status < 500 and status not in ANSWERED:", "if False:"),
+    ),
+    mutant(
+        "notifications: what Slack would obey is escaped",
+        TARGETS + "test_slack_gets_the_original_s_text_and_nothing_it_would_obey",
+        (PROVIDERS + "envelope.py", '.replace("<", "&lt;")', ""),
+    ),
+    mutant(
+        "notifications: a batch belongs to one worker",
+        TOLD + "test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
+        (
+            NOTIFICATIONS + "delivery.py",
+            "or_(~_batches.claimed, _batches.lease_until < db_now())",
+            "_batches.claimed.is_not(None)",
+        ),
+    ),
+    mutant(
+        "notifications: an old attempt has no say",
+        TOLD + "test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
+        (NOTIFICATIONS + "delivery.py", " or batch.attempts != sent.attempt:", ":"),
+    ),
+    mutant(
+        "notifications: a batch whose worker died is sent again",
+        TOLD + "test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
+        (
+            NOTIFICATIONS + "dispatching.py",
+            "    and_(_batches.state == SENDING, _batches.lease_until < db_now()),\n",
+            "",
+        ),
+    ),
+    mutant(
+        "notifications: one batch of a notification at a time",
+        TOLD + "test_clubbed_events_make_one_message_and_single_ones_go_alone[sqlite]",
+        (NOTIFICATIONS + "dispatching.py", "            ~exists().where(_OF_IT, _UNDER_WAY),\n", ""),
+    ),
+    mutant(
+        "notifications: few batches to one host",
+        TOLD + "test_few_batches_go_to_one_host_and_others_are_not_held_up[sqlite]",
+        (NOTIFICATIONS + "dispatching.py", "under_way[notification.host] >= MOST_TO_ONE_HOST", "False"),
+    ),
+    mutant(
+        "notifications: waiting for a host costs no attempt",
+        TOLD + "test_events_of_a_host_that_is_away_wait_at_no_cost[sqlite]",
+        (NOTIFICATIONS + "delivery.py", "attempts=batch.attempts - 1", "attempts=batch.attempts"),
+    ),
+    mutant(
+        "notifications: each repeat of a message waits longer",
+        TOLD + "test_a_message_nobody_took_is_sent_again_ever_later[sqlite]",
+        (NOTIFICATIONS + "dispatching.py", "patience * 2 ** min(batch.dispatches, 6)", "patience"),
+    ),
+    mutant(
+        "notifications: only failures where that is asked for",
+        TOLD + "test_the_end_of_a_run_is_told",
+        (
+            NOTIFICATIONS + "outbox.py",
+            "        if data.is_failure or not row.notify_on_failures:\n",
+            "        if True:\n",
+        ),
+    ),
+    mutant(
+        "notifications: one worker probes a host",
+        "tests/integration/test_notifications_worker.py::test_the_breaker_is_one_for_all_workers_and_lets_one_probe",
+        (WORKERS + "notification/host_breaker.py", '"1", nx=True, px=self._probe_ms', '"1", px=self._probe_ms'),
+    ),
+    mutant(
+        "notifications: settings are shown masked",
+        TOLD + "test_secrets_are_sealed_and_never_shown[sqlite]",
+        (NOTIFICATIONS + "public.py", "MASK if key in secrets and value else value", "value"),
     ),
 )
 

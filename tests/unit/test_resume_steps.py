@@ -47,7 +47,7 @@ class Tools:
         self.ran: list[str] = []
         self.failing: set[str] = set()
 
-    def run(self, run_id: str, request: RunRequest, *, should_stop: Any) -> RunState:
+    def run(self, run_id: str, request: RunRequest, *, should_stop: Any, tell: Any) -> RunState:
         self.ran.append(request.tool_id)
         if request.tool_id in self.failing:
             raise ToolFailed("no result")

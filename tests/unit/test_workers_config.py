@@ -29,8 +29,7 @@ ENVIRONMENT = {
 def test_every_worker_type_queue_and_task_has_its_row() -> None:
     assert set(WORKERS) == set(WorkerType)
     assert sorted(queue for spec in WORKERS.values() for queue in spec.queues) == sorted(QueueName)
-    later = {TaskName.EXECUTE_PIPELINE_TASK, TaskName.EXECUTE_PIPELINE_TASK_V2}  # nobody sends them yet
-    assert {task for spec in WORKERS.values() for task in spec.tasks} == set(TaskName) - later
+    assert {task for spec in WORKERS.values() for task in spec.tasks} == set(TaskName)
 
 
 REGISTERED = """
@@ -60,7 +59,7 @@ def test_celery_is_configured_for_at_least_once(kind: WorkerType) -> None:
     conf = WorkerBuilder.build_celery_app(kind, worker_settings(kind, ENVIRONMENT)).conf
     assert conf.task_acks_late
     assert not conf.task_reject_on_worker_lost, "a dead child is told to the backend, not to the broker"
-    assert conf.worker_prefetch_multiplier == 1
+    assert conf.worker_prefetch_multiplier == WORKERS[kind].prefetch
     assert conf.accept_content == conf.result_accept_content == ["json"]
     assert conf.task_soft_time_limit < conf.task_time_limit
     assert conf.broker_transport_options["visibility_timeout"] > conf.task_time_limit

@@ -20,6 +20,7 @@ from docfleet.core.execution import (
     FinalizeRequest,
     FinalizeResponse,
     OrganizationContext,
+    RunLine,
     RunRequest,
     RunState,
     SourceConfig,
@@ -54,6 +55,9 @@ class Runner:
         return msgspec.json.encode(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 
 
+said: list[RunLine] = []
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool_client, "RESTART_WAIT_SECONDS", 0.0)
@@ -62,7 +66,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_run_that_ended_with_its_runner_is_sent_again() -> None:
     runner = Runner(SHUT_DOWN, SHUT_DOWN, DONE)
-    assert ToolClient(runner).run("r", REQUEST, should_stop=lambda: False).phase == "SUCCEEDED"
+    assert ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, tell=said.extend).phase == "SUCCEEDED"
     assert runner.calls == ["PUT"] * 3
 
 
@@ -70,14 +74,14 @@ def test_a_run_that_ended_with_its_runner_is_sent_again() -> None:
 def test_a_runner_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool_client, "RESTART_SECONDS", 0.0)
     with pytest.raises(RunnerUnavailable):
-        ToolClient(Runner(SHUT_DOWN)).run("r", REQUEST, should_stop=lambda: False)
+        ToolClient(Runner(SHUT_DOWN)).run("r", REQUEST, should_stop=lambda: False, tell=said.extend)
 
 
 @pytest.mark.usefixtures("quick")
 def test_the_verdict_on_a_document_is_final() -> None:
     runner = Runner(RunState(run_id="r", phase="FAILED", error="no text", error_code="tool_failed"))
     with pytest.raises(ToolFailed, match="no text"):
-        ToolClient(runner).run("r", REQUEST, should_stop=lambda: False)
+        ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, tell=said.extend)
     assert runner.calls == ["PUT"]
 
 
@@ -172,7 +176,7 @@ def delivering(monkeypatch: pytest.MonkeyPatch, sink: Any, root: str) -> FileRun
     tools: Any = None
     run = FileRun(CONTEXT, settings, tools, leases)
     monkeypatch.setattr(run, "_sink", sink)
-    monkeypatch.setattr(run, "_run", lambda claim, folder, outcome: run._deliver(run._delivery(claim, folder)))
+    monkeypatch.setattr(run, "_run", lambda claim, folder, outcome, lines: run._deliver(run._delivery(claim, folder)))
     return run
 
 

@@ -16,7 +16,8 @@ from docfleet.cli.workflow_file import Api, Workflow, WorkflowFileInvalid, read_
 from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, ReviewUnavailable, ToolError
 
 KEY_NAME = "docfleet apply"
-_WORDS = {"workflows": "workflow", "deployments": "API", "pipelines": "pipeline"}
+_WORDS = {"workflows": "workflow", "deployments": "API", "pipelines": "pipeline", "notifications": "notification"}
+CHANGED = "changed"
 
 
 @click.command("apply")
@@ -70,6 +71,8 @@ class Plan(msgspec.Struct):
 
 
 def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+    if workflow.pipeline and workflow.pipeline.schedule:
+        client.preview(workflow.pipeline.schedule, 1)  # also while there is no workflow to check the pipeline against
     made = client.plan("workflows", workflow.document)
     plans = [Plan("workflows", workflow.name, workflow.document, made.created, made.before, made.after)]
     if workflow.api or workflow.pipeline:
@@ -79,6 +82,7 @@ def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
         if not made.created and "workflow_type" not in made.after:
             client.plan(kind, document)
         plans.append(_publication(client, kind, document))
+        plans += _notifications(client, workflow)
     return plans
 
 
@@ -87,6 +91,25 @@ def _publication(client: ManagementClient, kind: str, document: dict[str, Any]) 
     known = next((row for row in client.listing(kind) if _name(row) == name), None)
     after = {} if known is None else {key: value for key, value in document.items() if known.get(key) != value}
     return Plan(kind, name, document, known is None, {key: (known or {}).get(key) for key in after}, after)
+
+
+def _notifications(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+    section = workflow.api or workflow.pipeline
+    if section is None or not section.notifications:
+        return []
+    about = {"api" if workflow.api else "pipeline": section.name}
+    known = client.notifications()
+    plans = []
+    for notification in section.notifications:
+        document = notification.document(about)
+        made = client.plan("notifications", document)
+        same = {"name": notification.name, **about}
+        old = next((row for row in known if all(row[key] == value for key, value in same.items())), {})
+        # What changed of the settings may be a secret.
+        after = {key: CHANGED if key == "settings" else document.get(key) for key in made.changed}
+        before = {key: None if key == "settings" else old.get(key) for key in after}
+        plans.append(Plan("notifications", notification.name, document, made.created, before, after))
+    return plans
 
 
 def _carry_out(client: ManagementClient, plan: Plan) -> None:
@@ -129,7 +152,9 @@ def _deployment(workflow: Workflow, api: Api) -> dict[str, Any]:
 
 
 def _pipeline(workflow: Workflow) -> dict[str, Any]:
-    return {**msgspec.to_builtins(workflow.pipeline), "workflow": workflow.name}
+    document = {**msgspec.to_builtins(workflow.pipeline), "workflow": workflow.name}
+    del document["notifications"]  # those are things of their own
+    return document
 
 
 def curl(url: str, key: str) -> str:

@@ -68,10 +68,10 @@ def command(data: Path, json_output: bool) -> int:
 
 
 def implemented_workers() -> tuple[WorkerType, ...]:
-    """The worker types that have tasks, from the one table. The scheduler's tick is the embedded system's own."""
+    """The worker types that have tasks, from the one table."""
     from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 
-    return tuple(spec.type for spec in WORKERS.values() if spec.implemented and not spec.beat)
+    return tuple(spec.type for spec in WORKERS.values() if spec.implemented)
 
 
 def _description(system: EmbeddedSystem) -> dict[str, object]:

@@ -11,6 +11,7 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.core.log_events import LogLevel
 from docfleet.core.status import ExecutionStatus
 
 _FILES = 50
@@ -136,6 +137,26 @@ def retry_command(execution_id: str, failed: bool, json_output: bool, client: Ma
     click.echo(f"{retry.execution_id}: retries {retry.total_files} files of {retry.retry_of}{skipped}")
     if not retry.listing_complete:
         click.echo("its source was not listed to the end: run the workflow for files it had not seen", err=True)
+    return 0
+
+
+@command.command("logs")
+@click.argument("execution_id", metavar="ID")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the execution has ended.")
+@click.option(
+    "--level",
+    type=click.Choice([level.value for level in LogLevel], case_sensitive=False),
+    default=LogLevel.INFO.value,
+    show_default=True,
+    help="At least this serious.",
+)
+@click.option("--json", "json_output", is_flag=True, help="Print one JSON object a line.")
+@connected
+def logs_command(execution_id: str, follow: bool, level: str, json_output: bool, client: ManagementClient) -> int:
+    """What happened in an execution, line by line; with --follow as it happens."""
+    from docfleet.cli.logs import show
+
+    show(client, execution_id, follow=follow, level=LogLevel(level.upper()), as_json=json_output)
     return 0
 
 

@@ -16,6 +16,8 @@ COMMANDS = {
     "demo": "Make sample documents and run the example workflow on them.",
     "dev": "Start everything on this machine and stay.",
     "apply": "Publish a workflow file: create or change its workflow, API or pipeline.",
+    "pipelines": "List, preview, pause, resume and run pipelines.",
+    "notifications": "List notifications, send dead ones again, send a test.",
     "executions": "List and show executions, print results.",
     "verify": "Compare the destination with what an execution delivered.",
     "keys": "Make, list and revoke keys.",

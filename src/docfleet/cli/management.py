@@ -8,14 +8,24 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from docfleet.cli.system import Addresses
-from docfleet.core.errors import BackendUnavailable, DocfleetError, InvalidInput, UnsafePath, error_from_code
+from docfleet.core.errors import (
+    BackendUnavailable,
+    DocfleetError,
+    InvalidInput,
+    NotFound,
+    UnsafePath,
+    error_from_code,
+)
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.ids import new_id, parse_id
+from docfleet.core.log_events import LogLevel
+from docfleet.core.schedule import Schedule
 from docfleet.core.status import OPEN
 from docfleet.core.storage import safe_segment
 
@@ -23,6 +33,7 @@ ORGANIZATION_ID = "default"
 ORGANIZATION_NAME = "Default"
 PAGE_FILES = 500
 _EXECUTION = "the execution id (see `docfleet executions list`)"
+_EVENT = "the event id (see `docfleet notifications list --dead`)"
 _KEY = "the key id (see `docfleet keys list`)"
 _TIMEOUT_SECONDS = 20.0
 _VERIFY_SECONDS = 3600.0
@@ -136,6 +147,60 @@ class ManagementClient:
         found: list[dict[str, Any]] = answer.get(kind) or answer.get("items") or []
         return found
 
+    def pipeline(self, name: str) -> dict[str, Any]:
+        """The pipeline of this name. Raises ``NotFound``."""
+        found = next((row for row in self.listing("pipelines") if row["name"] == name), None)
+        if found is None:
+            raise NotFound(f"there is no pipeline {name!r:.120}: see `docfleet pipelines list`")
+        return found
+
+    def set_active(self, pipeline_id: str, *, active: bool) -> dict[str, Any]:
+        """Resume or pause a pipeline; the pipeline as it is then."""
+        return self._call("POST", f"pipelines/{pipeline_id}/{'resume' if active else 'pause'}", {})
+
+    def run_pipeline(self, pipeline_id: str) -> str:
+        """Run it now; a repeat of a lost answer starts no second run. The execution's id. Raises ``Conflict`` while
+        it is paused."""
+        return str(self._once(f"pipelines/{pipeline_id}/run", {})["execution_id"])
+
+    def preview(self, schedule: Schedule, count: int) -> list[dict[str, str]]:
+        """The next runs of a schedule: ``time`` in its zone, and ``utc``. Raises ``InvalidInput`` naming the fault."""
+        runs: list[dict[str, str]] = self._call(
+            "POST", f"pipelines/preview?count={count}", msgspec.to_builtins(schedule)
+        )["runs"]
+        return runs
+
+    def preview_pipeline(self, pipeline_id: str, count: int) -> list[dict[str, str]]:
+        """The next runs of a pipeline. Raises ``InvalidInput`` when it has no schedule."""
+        runs: list[dict[str, str]] = self._call("GET", f"pipelines/{pipeline_id}/preview?count={count}")["runs"]
+        return runs
+
+    def ticks(self, pipeline_id: str, limit: int) -> list[dict[str, Any]]:
+        """What became of the newest times of its schedule."""
+        found: list[dict[str, Any]] = self._call("GET", f"pipelines/{pipeline_id}/ticks?limit={limit}")["ticks"]
+        return found
+
+    def notifications(self) -> list[dict[str, Any]]:
+        """All notifications, secrets masked."""
+        return list(self._rows("notifications", "notifications"))
+
+    def notification_events(self, status: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """What was told or is to be told, newest first: of one status where given, at most ``limit``."""
+        query = {"status": status} if status else {}
+        return list(islice(self._rows("notifications/events", "events", query), limit))
+
+    def notification_event(self, event_id: str) -> dict[str, Any]:
+        """How far an event is."""
+        return self._call("GET", f"notifications/events/{parse_id(event_id, _EVENT)}")
+
+    def resend_event(self, event_id: str) -> int:
+        """Have a dead event sent again; how many events go. Raises ``Conflict`` for one that is not dead."""
+        return int(self._call("POST", f"notifications/events/{parse_id(event_id, _EVENT)}/resend", {})["events"])
+
+    def test_notification(self, notification_id: str) -> str:
+        """Send a test; the id of its event."""
+        return str(self._call("POST", f"notifications/{notification_id}/test", {})["event_id"])
+
     def absolute(self, url: str) -> str:
         """``url`` of an answer, which may lack the host."""
         return urllib.parse.urljoin(self._base, url)
@@ -190,6 +255,23 @@ class ManagementClient:
                 return found[:limit]
         return found
 
+    def logs(self, execution_id: str, level: LogLevel = LogLevel.INFO) -> Iterator[dict[str, Any]]:
+        """The lines of its log there are, in their order."""
+        path = f"executions/{parse_id(execution_id, _EXECUTION)}/logs"
+        after: int | None = 0
+        while after is not None:
+            query = urllib.parse.urlencode({"after": after, "limit": PAGE_FILES, "level": level.value})
+            answer = self._call("GET", f"{path}?{query}")
+            yield from answer["logs"]
+            after = answer["next"]
+
+    def events_address(self, execution_id: str, after: int, level: LogLevel) -> tuple[str, dict[str, str]]:
+        """Where its log is followed over a WebSocket, and the headers that are needed there."""
+        query = urllib.parse.urlencode({"after": after, "level": level.value})
+        path = f"{self._base}/executions/{parse_id(execution_id, _EXECUTION)}/events?{query}"
+        headers = {name: value for name, value in self._headers.items() if name != "Content-Type"}
+        return "ws" + path.removeprefix("http"), headers
+
     def open_executions(self, workflow_id: str) -> list[str]:
         """Ids of the workflow's executions that have not ended."""
         found = []
@@ -211,6 +293,15 @@ class ManagementClient:
             return self._call("POST", path, body, key)
         except BackendUnavailable:
             return self._call("POST", path, body, key)
+
+    def _rows(self, path: str, key: str, query: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of all pages of a list."""
+        after: str | None = ""
+        while after is not None:
+            words = {**(query or {}), "limit": PAGE_FILES} | ({"after": after} if after else {})
+            answer = self._call("GET", f"{path}?{urllib.parse.urlencode(words)}")
+            yield from answer[key]
+            after = answer["next"]
 
     def _pages(self, execution_id: str, status: str | None, limit: int) -> Iterator[list[FileOfExecution]]:
         after: int | None = 0

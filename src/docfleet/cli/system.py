@@ -108,8 +108,9 @@ class EmbeddedSystem:
         names = [spec.name for spec in (self._backend(shared), self._runner(shared))]
         names += [self._worker(worker, shared).name for worker in self._workers]
         self._supervisor.wait_ready(names, READY_SECONDS, interrupted)
-        self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
-        self._sweeper.start()
+        if WorkerType.SCHEDULER not in self._workers:
+            self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
+            self._sweeper.start()
 
     def check(self) -> None:
         """Restart what died. Raises ``ChildFailed`` when a process keeps dying."""
@@ -179,6 +180,9 @@ class EmbeddedSystem:
             "BACKEND_PORT": str(self._backend_port),
             "RUNNER_PORT": str(self._runner_port),
         }
+        if WorkerType.LOG_CONSUMER not in self._workers:
+            # Nobody would take the lines from the broker.
+            mine["ENABLE_LOG_HISTORY"] = "false"
         return {**environment(), **mine}
 
     def _backend(self, shared: dict[str, str]) -> ChildSpec:
@@ -215,7 +219,7 @@ class EmbeddedSystem:
         return spec
 
     def _sweep(self) -> None:
-        """The tick a scheduler worker gives elsewhere: ask the backend to recover what was lost."""
+        """The tick of a scheduler worker, where there is none: ask the backend to recover what was lost."""
         request = urllib.request.Request(
             f"{self.addresses.backend_url}/internal/v1/sweep/",
             data=b"{}",

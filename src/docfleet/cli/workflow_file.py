@@ -8,7 +8,10 @@
     destination: {connector: sqlite, settings: {path: ./out/invoices.db}, table: invoices}
 
 Instead of ``source`` and ``destination``, ``api: {name: invoices}`` publishes it: files come with a call, results go
-to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger.
+to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger, and
+``pipeline: {name: nightly, schedule: {cron: 30 2 * * *, timeZone: Europe/Berlin}}`` something that runs by itself.
+
+Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``, who is told how it ends.
 
 Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
 """
@@ -24,6 +27,7 @@ import msgspec
 import yaml
 
 from docfleet.core.errors import InvalidInput
+from docfleet.core.schedule import Schedule
 
 PATH_SETTING = "path"
 API_CONNECTOR = "api"
@@ -65,6 +69,24 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     manual_review: dict[str, Any] | None = None
 
 
+class Notification(msgspec.Struct, forbid_unknown_fields=True):
+    """One entry of ``notifications``. What a provider takes is checked by the backend, which knows it."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    provider: str
+    settings: dict[str, Any] = {}
+    events: list[str] | None = None
+    notify_on_failures: bool = False
+    club_seconds: Annotated[float, msgspec.Meta(ge=0, le=7200)] = 0
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
+    is_active: bool = True
+
+    def document(self, about: dict[str, str]) -> dict[str, Any]:
+        """As the management API takes it; ``about`` is its pipeline or API."""
+        built = msgspec.to_builtins(self)
+        return {**about, **{key: value for key, value in built.items() if value is not None}}
+
+
 class Api(msgspec.Struct, forbid_unknown_fields=True):
     """The ``api`` section: under which name the workflow is called."""
 
@@ -72,6 +94,7 @@ class Api(msgspec.Struct, forbid_unknown_fields=True):
     display_name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     description: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     is_active: bool = True
+    notifications: list[Notification] = []
 
 
 class Pipeline(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,6 +102,8 @@ class Pipeline(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     active: bool = True
+    schedule: Schedule | None = None
+    notifications: list[Notification] = []
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -14,7 +14,15 @@ from docfleet.backend.schema import metadata
 OPEN = {"/livez", "/readyz"}
 WITH_KEYS_OF_CALLERS = ("/deployment/", "/api/v1/unstract/")
 """Routes whose keys callers have; ``test_backend_keys`` looks at them."""
-WITHOUT_ORGANIZATION = {"sweep", "put_organization", "list_organizations", "health", "metrics"}
+WITHOUT_ORGANIZATION = {
+    "sweep",
+    "tick_schedules",
+    "dispatch_notifications",
+    "put_organization",
+    "list_organizations",
+    "health",
+    "metrics",
+}
 NOT_ABOUT_ROWS = (
     {"put_deployment", "list_deployments", "list_pipelines", "create_key", "list_keys"}
     | {"put_workflow", "list_workflows", "list_executions", "get_setting", "put_setting", "get_tool"}
@@ -23,6 +31,11 @@ NOT_ABOUT_ROWS = (
         "get_tokens",
         "get_pages",
         "post_usage",
+        "preview_schedule",
+        "put_notification",
+        "write_logs",  # lines of another organization are dropped
+        "list_notifications",
+        "list_events",
     }
 )
 """Handlers that take no id of a row; ``test_nothing_of_others_is_in_lists`` looks at their answers."""
@@ -51,6 +64,7 @@ def _filled(path: str, values: dict[str, str]) -> str:
 
 def _values(**known: str) -> dict[str, str]:
     names = ("workflow_id", "execution_id", "file_execution_id", "pipeline_id", "deployment_id", "key_id")
+    names += ("notification_id", "event_id", "batch_id")
     free = {name: str(uuid.uuid4()) for name in names}
     return (
         free
@@ -130,11 +144,26 @@ def _bodies(ids: dict[str, str]) -> dict[str, Any]:
         "create_history": {"workflow_id": ids["workflow_id"], "file_hash": "h", "status": "COMPLETED"},
         "put_pipeline": {"status": "SUCCESS", "is_end": True},
         "run_workflow": {},
+        **{name: {} for name in ("run_pipeline", "start_pipeline", "pause_pipeline", "resume_pipeline")},
         "revoke_key": {},
         "stop_execution": {},
         "retry_execution": {},
+        "claim_batch": {"lease_seconds": 1},
+        "report_batch": {"attempt": 1, "outcome": "delivered"},
+        **{name: {} for name in ("test_notification", "resend_event")},
         "lost_process": {"owner": "worker", "execution_id": ids["execution_id"]},
     }
+
+
+def _notified(api: Any) -> dict[str, str]:
+    """A notification, an event of it and its batch, which is under way."""
+    api.client.app.dependencies["courier"].dependency().stop()
+    body = {"name": "ops", "pipeline": "n", "provider": "console"}
+    notification = api.put("/api/v1/notifications", body)["notification_id"]
+    event = api.post(f"/api/v1/notifications/{notification}/test", status=202)["event_id"]
+    api.post("/internal/v1/notifications/dispatch/")
+    batch = api.get(f"/api/v1/notifications/events/{event}")["message_id"]
+    return {"notification_id": notification, "event_id": event, "batch_id": batch}
 
 
 def test_rows_of_another_organization_do_not_exist(api: Any) -> None:
@@ -158,6 +187,7 @@ def test_rows_of_another_organization_do_not_exist(api: Any) -> None:
     )
     invoices = api.publish()
     ids |= {"deployment_id": invoices.id, "key_id": api.get("/api/v1/keys")["keys"][0]["key_id"]}
+    ids |= _notified(api)
     bodies = _bodies(ids)
     stranger = api.other()
     before = _dump(api)

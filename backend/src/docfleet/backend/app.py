@@ -32,11 +32,20 @@ from docfleet.backend.files import internal as files_internal
 from docfleet.backend.files import public as files_public
 from docfleet.backend.keys import public as keys_public
 from docfleet.backend.limits import Slots, redis_url
+from docfleet.backend.logs import internal as logs_internal
+from docfleet.backend.logs import public as logs_public
+from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.migrations.upgrade import upgrade
+from docfleet.backend.notifications import internal as notifications_internal
+from docfleet.backend.notifications import public as notifications_public
+from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.notifications.metrics import outbox_lines
 from docfleet.backend.organizations import internal as organizations_internal
 from docfleet.backend.organizations import public as organizations_public
 from docfleet.backend.pipelines import internal as pipelines_internal
 from docfleet.backend.pipelines import public as pipelines_public
+from docfleet.backend.schedules import internal as schedules_internal
+from docfleet.backend.schedules.metrics import schedule_lines
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.startup import listen, prepare_database
 from docfleet.backend.tools.registry import load_registry
@@ -79,7 +88,10 @@ def health(database: NamedDependency[Database]) -> dict[str, Any]:
 
 @get("/metrics", sync_to_thread=True, opt={"organization": False}, media_type="text/plain", tags=["health"])
 def metrics(
-    slots: NamedDependency[Slots], database: NamedDependency[Database], sweep_metrics: NamedDependency[SweepMetrics]
+    slots: NamedDependency[Slots],
+    database: NamedDependency[Database],
+    sweep_metrics: NamedDependency[SweepMetrics],
+    log_readers: NamedDependency[LogReaders],
 ) -> str:
     """Counters as Prometheus reads them."""
     name = "docfleet_rate_limit_unavailable_total"
@@ -87,6 +99,9 @@ def metrics(
         f"# HELP {name} Calls of APIs let in unchecked because Redis did not answer.\n"
         f"# TYPE {name} counter\n{name} {slots.unavailable}\n"
         + "".join(f"{line}\n" for line in sweep_metrics.lines(database))
+        + "".join(f"{line}\n" for line in log_readers.metrics())
+        + "".join(f"{line}\n" for line in outbox_lines(database))
+        + "".join(f"{line}\n" for line in schedule_lines(database))
     )
 
 
@@ -110,28 +125,34 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     slots = Slots(settings.redis_url, settings.api_concurrent_limit_org, settings.api_concurrent_limit_global)
     staging = Staging(settings.execution_storage_root, settings.execution_result_ttl_seconds)
     waiting, cache = Waiting(), ResultCache(settings.redis_url)
-    database.after_commit = Endings(database, waiting, slots, staging)
+    log_readers = LogReaders(settings.redis_url)
     cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
     sender = dispatcher or CeleryDispatcher(settings.broker_url)
+    courier = Courier(database, sender, settings.dispatch_deadline_seconds)
+    database.after_commit = Endings(database, waiting, slots, staging, courier, log_readers)
     guard = Guard(settings.keys, database, openapi.PATH)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         await anyio.to_thread.run_sync(upgrade, settings.database_url)
-        waiting.start()
-        following = None
-        if settings.redis_url is not None:
-            following = asyncio.create_task(waiting.follow(redis_url(settings.redis_url)))
+        following: list[asyncio.Task[None]] = []
+        for each in (waiting, log_readers.waiting):
+            each.start()
+            if settings.redis_url is not None:
+                following.append(asyncio.create_task(each.follow(redis_url(settings.redis_url))))
         try:
             yield
         finally:
-            waiting.stop()
-            if following is not None:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+            for each in (waiting, log_readers.waiting):
+                each.stop()
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
+            await anyio.to_thread.run_sync(courier.stop)
             await anyio.to_thread.run_sync(sender.close)
             slots.close()
+            log_readers.close()
             cache.close()
             database.close()
 
@@ -148,6 +169,9 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             *organizations_internal.handlers,
             *usage_internal.handlers,
             *pipelines_internal.handlers,
+            *notifications_internal.handlers,
+            *schedules_internal.handlers,
+            *logs_internal.handlers,
         ],
     )
     public = Router(
@@ -160,6 +184,8 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             management.router,
             pipelines_public.router,
             keys_public.router,
+            notifications_public.router,
+            logs_public.router,
         ],
     )
     return Litestar(
@@ -176,6 +202,8 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "sweep_metrics": _value(SweepMetrics()),
             "staging": _value(staging),
             "waiting": _value(waiting),
+            "log_readers": _value(log_readers),
+            "courier": _value(courier),
             "calls": _value(Calls(database, sender, cipher, settings, tools, waiting, slots, staging, cache)),
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
@@ -188,7 +216,9 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             Slots,
             Staging,
             Waiting,
+            LogReaders,
             Calls,
+            Courier,
             SweepMetrics,
         ],
         exception_handlers=compat.application_handlers,
@@ -210,7 +240,16 @@ def serve(settings: BackendSettings) -> None:
     app = create_app(settings)
     prepare_database(settings.database_url)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10)
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+            # Whoever follows a log sends nothing.
+            ws_max_size=16_384,
+            ws_per_message_deflate=False,  # costs more than the bytes are worth within a data centre
+        )
     )
     with suppress(KeyboardInterrupt):
         server.run(sockets=listen(settings.backend_host, settings.backend_port))

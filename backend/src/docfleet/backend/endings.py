@@ -1,5 +1,5 @@
 """What follows the end of an API's execution, once it is committed: whoever waits wakes, its place is free, the
-staged files that succeeded go."""
+staged files that succeeded go. And of what the outbox may send at once: it goes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import structlog
 from docfleet.backend.db import Database
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.limits import Slots
+from docfleet.backend.logs.readers import LogReaders
+from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.notifications.outbox import Recorded
 from docfleet.backend.uploads.staging import Staging
 from docfleet.backend.waiting import Waiting
 
@@ -20,17 +23,30 @@ class Endings:
     """``Database.after_commit`` of the application. A process that dies before it is done leaves places to the
     sweep, files too, and waiters to their own look at the row."""
 
-    def __init__(self, database: Database, waiting: Waiting, slots: Slots, staging: Staging) -> None:
+    def __init__(
+        self,
+        database: Database,
+        waiting: Waiting,
+        slots: Slots,
+        staging: Staging,
+        courier: Courier,
+        log_readers: LogReaders,
+    ) -> None:
         self._database = database
         self._waiting = waiting
         self._slots = slots
         self._staging = staging
+        self._courier = courier
+        self._log_readers = log_readers
 
     def __call__(self, events: list[Any]) -> None:
         """Handle what a transaction brought about. Never raises: the transaction is committed."""
+        if any(isinstance(event, Recorded) for event in events):
+            self._courier.wake()
         ended = [event for event in events if isinstance(event, Ended)]
         for event in ended:
             self._waiting.signal(event.execution_id)
+        self._log_readers.wake(event.execution_id for event in ended)
         ended = [event for event in ended if event.api_deployment_id is not None]
         if ended:
             try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Literal, Self
 
 import msgspec
 
 from docfleet.backend.db import normalise_url
-from docfleet.core.errors import ConfigurationError
+from docfleet.core.outbound import Network, parse_networks
 from docfleet.core.settings import check_key, read_settings
 
 PREFIXES = (
@@ -22,10 +21,13 @@ PREFIXES = (
     "MAX_WORKER_",
     "MAX_PARALLEL_FILE_",
     "STEP_RESULTS_",
+    "OUTBOX_",
+    "LOG_RETENTION_",
+    "LOG_ARCHIVE_",
+    "SCHEDULE_",
+    "MIN_SCHEDULE_",
 )
 """A variable that begins so and means nothing here is a misspelt setting."""
-
-type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -37,8 +39,14 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the processes one
     file may kill within one execution, MAX_WORKER_LOSSES the leases on it that may run out. EXECUTION_RETENTION_DAYS
     is how long ended executions are kept, 0 for ever; STEP_RESULTS_SECONDS how long what finished steps made of files
-    that did not succeed. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers; without it
-    they are refused. REDIS_URL brings the limits on concurrent calls; without it there
+    that did not succeed. OUTBOX_RETRY_SECONDS is the wait before the second attempt of a notification, doubled each
+    time up to OUTBOX_LONGEST_WAIT_SECONDS; OUTBOX_RETENTION_DAYS how long those that were told, or are dead, are kept,
+    0 for ever. MIN_SCHEDULE_INTERVAL_SECONDS is what lies at least between two runs of a schedule; a run that
+    is due for longer than SCHEDULE_LATE_SECONDS is the catch-up policy's; what became of each is kept for
+    SCHEDULE_HISTORY_DAYS, 0 for ever. LOG_RETENTION_SECONDS is how long after its end
+    the log of an execution stays in the database before it goes to the archive, LOG_ARCHIVE_DAYS how long it stays
+    there, 0 for ever. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers;
+    without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there
     are none. API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
     API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
     variable.
@@ -62,6 +70,14 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     execution_retention_days: Seconds = 0.0
     step_results_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86_400.0
     orchestration_timeout_seconds: Seconds = 86_400.0
+    outbox_retry_seconds: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    outbox_longest_wait_seconds: Annotated[float, msgspec.Meta(gt=0)] = 3600.0
+    outbox_retention_days: Seconds = 7.0
+    min_schedule_interval_seconds: Positive = 60
+    schedule_late_seconds: Seconds = 120.0
+    schedule_history_days: Seconds = 90.0
+    log_retention_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86_400.0
+    log_archive_days: Seconds = 90.0
     tool_registry_config_path: str | None = None
     redis_url: str | None = None
     execution_storage_root: str | None = None
@@ -94,14 +110,7 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     @property
     def presigned_networks(self) -> tuple[Network, ...]:
         """API_PRESIGNED_ALLOWED_NETWORKS. Raises ``ConfigurationError``."""
-        parts = [part.strip() for part in self.api_presigned_allowed_networks.split(",") if part.strip()]
-        try:
-            return tuple(ipaddress.ip_network(part) for part in parts)
-        except ValueError as error:
-            raise ConfigurationError(
-                f"setting API_PRESIGNED_ALLOWED_NETWORKS is malformed: {error}; "
-                "use comma-separated networks, as in 10.0.0.0/8,fd00::/8"
-            ) from error
+        return parse_networks("API_PRESIGNED_ALLOWED_NETWORKS", self.api_presigned_allowed_networks)
 
     @property
     def keys(self) -> tuple[str, ...]:

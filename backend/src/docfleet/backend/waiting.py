@@ -7,6 +7,7 @@ other processes over Redis. A waiter also looks at the row now and then, so that
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,7 +29,11 @@ def channel(execution_id: str) -> str:
 class Waiting:
     """Who waits for what. ``signal`` may be called from any thread; everything else belongs to the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: str = _CHANNEL) -> None:
+        """``channel``: where other processes announce it, with ``{}`` for the execution."""
+        self.origin = uuid.uuid4().bytes
+        """What this process may announce with, to whom it is no news."""
+        self._channel = channel
         self._loop: asyncio.AbstractEventLoop | None = None
         self._events: dict[str, set[asyncio.Event]] = {}
 
@@ -103,9 +108,9 @@ class Waiting:
         while True:
             try:
                 async with redis_async.Redis.from_url(url) as client, client.pubsub() as subscription:
-                    await subscription.psubscribe(_CHANNEL.format("*"))
+                    await subscription.psubscribe(self._channel.format("*"))
                     async for message in subscription.listen():
-                        if message["type"] == "pmessage":
+                        if message["type"] == "pmessage" and message["data"] != self.origin:
                             self._set(message["channel"].decode().split(":")[1])
             except (RedisError, OSError) as error:
                 log.warning("waiting.subscription_lost", error=str(error))

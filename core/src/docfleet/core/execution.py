@@ -337,9 +337,20 @@ class RunRequest(Wire):
     file_execution_id: str = ""
 
 
+class RunLine(Wire):
+    """What a tool told its users: a LOG line, or an UPDATE with ``state``. ``level`` is the tool's word; ``timestamp``
+    is in seconds since the epoch."""
+
+    timestamp: float
+    text: str
+    level: str = "INFO"
+    state: str = ""
+
+
 class RunState(Wire):
     """Answer of PUT, GET and DELETE. ``phase`` is RUNNING, SUCCEEDED, FAILED or STOPPED; a failed run has
-    ``error`` (for people) and ``error_code`` (a code of ``errors``). Times are epoch seconds."""
+    ``error`` (for people) and ``error_code`` (a code of ``errors``). Times are epoch seconds.
+    ``lines`` are the first ones of what the tool told so far."""
 
     run_id: str
     phase: Literal["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"]
@@ -352,6 +363,7 @@ class RunState(Wire):
     cpu_seconds: float = 0.0
     max_rss_bytes: int = 0
     tool_metadata: dict[str, Any] = {}
+    lines: list[RunLine] = []
 
     @property
     def is_final(self) -> bool:

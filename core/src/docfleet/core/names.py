@@ -54,9 +54,11 @@ class TaskName(StrEnum):
     PROCESS_NOTIFICATION = "process_notification"
     SEND_BATCH_NOTIFICATIONS = "send_batch_notifications"
     PRIORITY_NOTIFICATION = "priority_notification"
+    DISPATCH_NOTIFICATIONS = "scheduler.tasks.dispatch_notifications"
     EXECUTE_PIPELINE_TASK = "scheduler.tasks.execute_pipeline_task"
     EXECUTE_PIPELINE_TASK_V2 = "execute_pipeline_task_v2"
     SWEEP = "scheduler.tasks.sweep"
+    TICK_SCHEDULES = "scheduler.tasks.tick"
 
 
 STOP_EXECUTION = "stop_execution"

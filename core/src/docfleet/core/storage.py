@@ -8,6 +8,8 @@
         one file a content, named by its SHA-256; it may outlive the execution, for a retry
     {root}/.steps/{organization}/{workflow}/{key}/
         what a finished step of a file left, until the file is done
+    {root}/.logs/{organization}/{first two characters of the execution}/{execution}.jsonl.gz
+        the archived log of an execution
 
 The layout and the names are the original's (Unstract at 6b916eac). Folder names are ids, never
 names from outside, so nothing a document is called can leave its folder.
@@ -27,7 +29,8 @@ METADATA = "METADATA.json"
 COPY_TO_FOLDER = "COPY_TO_FOLDER"
 UPLOADS = "uploads"
 STEPS = ".steps"
-"""No organization can have this name."""
+LOGS = ".logs"
+"""No organization can have these names."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
@@ -50,6 +53,12 @@ def upload_folder(organization_id: str, workflow_id: str, execution_id: str) -> 
 def steps_folder(root: Path, organization_id: str, workflow_id: str) -> Path:
     """Where the results of finished steps are kept. Raises ``UnsafePath``."""
     return root.joinpath(STEPS, safe_segment(organization_id), safe_segment(workflow_id))
+
+
+def archived_log(root: Path, organization_id: str, execution_id: str) -> Path:
+    """The file of an execution's archived log. Raises ``UnsafePath``."""
+    name = safe_segment(execution_id)
+    return root.joinpath(LOGS, safe_segment(organization_id), name[:2], f"{name}.jsonl.gz")
 
 
 def resolve_folder(root: Path, folder: str) -> Path:

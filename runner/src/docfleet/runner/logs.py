@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 import structlog
 
-from docfleet.tools.protocol import LogLevel, LogMessage, parse_line
+from docfleet.core.execution import RunLine
+from docfleet.tools.protocol import LogLevel, LogMessage, SingleStepMessage, UpdateMessage, parse_line
 
 KEPT_BYTES = 1024**2
 """What is kept of one run's output; the rest is counted."""
@@ -15,6 +17,11 @@ TAIL_BYTES = 64 * 1024
 """Of the rest, the end is kept as well: a tool's last words are the ones that matter."""
 
 _FORWARDED_LINES = 500
+TOLD_LINES = 100
+TOLD_BYTES = 16 * 1024
+"""Of one run's lines, so many go to its users with the answer; then one says that there were more."""
+
+_MORE = "the tool said more; only the log of the runner has it"
 
 log = structlog.get_logger("docfleet.runner")
 
@@ -35,6 +42,9 @@ class Output:
         self._last_error: LogMessage | None = None
         self._last_text = ""
         self.total_bytes = 0
+        self.lines: list[RunLine] = []
+        """What users are told."""
+        self._told = 0
 
     def feed(self, data: bytes) -> None:
         """Take what was read from the pipe."""
@@ -74,12 +84,26 @@ class Output:
             if message.level.rank >= LogLevel.ERROR.rank:
                 self._last_error = message
             self._forward(message)
+            if message.level.rank >= LogLevel.INFO.rank:
+                self._tell(message.log, level=message.level.value)
+        elif isinstance(message, UpdateMessage):
+            self._tell(message.message, state=message.state)
+        elif isinstance(message, SingleStepMessage):
+            self._tell(message.message)
 
     def _forward(self, message: LogMessage) -> None:
         self._forwarded += 1
         if self._forwarded <= _FORWARDED_LINES:
             forward = log.debug if message.level.rank < LogLevel.WARN.rank else log.info
             forward("tool.log", **self._context, tool_level=message.level.value, text=message.log[:2000])
+
+    def _tell(self, text: str, **more: str) -> None:
+        text = text[:2000]
+        self._told += len(text)
+        if len(self.lines) < TOLD_LINES and self._told <= TOLD_BYTES:
+            self.lines.append(RunLine(timestamp=time.time(), text=text, **more))
+        elif not self.lines or self.lines[-1].text != _MORE:
+            self.lines.append(RunLine(timestamp=time.time(), text=_MORE, level=LogLevel.WARN.value))
 
     @property
     def error(self) -> LogMessage | None:

@@ -226,6 +226,7 @@ class RunTable:
                 file_execution_id=request.file_execution_id,
             )
             run.state.started_at = time.time()
+            run.state.lines = output.lines  # the list that grows: whoever asks meanwhile is told so far
             job = Job(run.run_id, descriptor, working, request.limits, self._log_level)
             ended = await self._engine.execute(job, output)
             _measure(run.state, ended)

@@ -25,6 +25,7 @@ from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
+from docfleet.workers.shared.infrastructure.logging import workflow_log
 from docfleet.workers.shared.infrastructure.process.beat import keep_beat
 from docfleet.workers.shared.infrastructure.process.current import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
@@ -63,6 +64,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     if spec.beat:
         keep_beat(app)
     install_signals()
+    workflow_log.install()
     watch_shutdown()
     watch_files()
     watch_stops()

@@ -16,6 +16,9 @@ from docfleet.backend.organizations import repository as organizations
 from docfleet.core.errors import InvalidInput, NotAllowed, NotFound
 
 ORGANIZATION_HEADER = "X-Organization-ID"
+SUBPROTOCOL = "docfleet"
+"""Offered by a browser, which can set no headers of a WebSocket, with two more: ``key.KEY`` and
+``organization.ID``. The answer names only this one."""
 
 
 class Guard:
@@ -32,10 +35,11 @@ class Guard:
         path = connection.url.path.rstrip("/")
         if handler.opt.get("public") or path == self._open_path or path.startswith(self._open_path + "/"):
             return
-        self._check_key(connection.headers.get("Authorization", ""))
+        offered = _offered(connection)
+        self._check_key(connection.headers.get("Authorization") or f"Bearer {offered.get('key', '')}")
         if handler.opt.get("organization") is False:
             return
-        organization_id = connection.headers.get(ORGANIZATION_HEADER, "")
+        organization_id = connection.headers.get(ORGANIZATION_HEADER) or offered.get("organization", "")
         if not organization_id:
             raise InvalidInput(f"header {ORGANIZATION_HEADER} is missing: say which organization the call is for")
         if organization_id not in self._known:
@@ -58,3 +62,12 @@ class Guard:
     def _exists(self, organization_id: str) -> bool:
         with self._database.reading() as connection:
             return organizations.find(connection, organization_id) is not None
+
+
+def _offered(connection: ASGIConnection) -> dict[str, str]:  # type: ignore[type-arg]
+    """What the subprotocols of a WebSocket say: key and organization."""
+    protocols = connection.scope.get("subprotocols") or []
+    if SUBPROTOCOL not in protocols:  # type: ignore[operator]
+        return {}
+    parts = (protocol.partition(".") for protocol in protocols)  # type: ignore[attr-defined]
+    return {name: value for name, _, value in parts if name in ("key", "organization")}

@@ -11,6 +11,7 @@ from docfleet.backend.deployments.models import api_deployments
 from docfleet.backend.executions.messages import API
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.keys.repository import Scope
+from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.workflows.models import workflows
 from docfleet.core.errors import Conflict, InvalidInput, NotFound
 from docfleet.core.ids import new_id
@@ -106,7 +107,8 @@ def apply(
 
 
 def remove(connection: Connection, organization_id: str, deployment_id: str) -> None:
-    """Delete the deployment and its keys; its executions stay. Raises ``NotFound``."""
+    """Delete the deployment, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, deployment_id)
     keys.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
+    notifications.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
     connection.execute(api_deployments.delete().where(api_deployments.c.id == deployment_id))

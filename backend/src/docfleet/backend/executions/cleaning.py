@@ -17,6 +17,7 @@ from sqlalchemy import delete, select
 
 from docfleet.backend.db import Database, Record, chunks, db_now
 from docfleet.backend.executions.models import executions
+from docfleet.backend.schedules import repository as schedules
 from docfleet.core.errors import UnsafePath
 from docfleet.core.status import FINAL
 from docfleet.core.storage import STEPS, execution_folder, remove_work, resolve_folder
@@ -104,3 +105,9 @@ def forget_executions(database: Database, days: float) -> int:
     if old:
         log.info("executions.forgotten", executions=len(old))
     return len(old)
+
+
+def forget_ticks(database: Database, days: float) -> int:
+    """Delete what became of schedules' ticks more than ``days`` ago; how many. 0 days: none."""
+    with database.writing() as connection:
+        return schedules.forget(connection, days)

@@ -16,6 +16,8 @@ from docfleet.backend.executions import repository, state
 from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.repository import Counts
 from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.logs import endings
+from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.core.execution import FinalizeRequest, FinalizeResponse
 from docfleet.core.faults import point
@@ -181,6 +183,9 @@ def _end(connection: Connection, execution: Record, status: ExecutionStatus, cou
     )
     if moved:
         pipelines.finished(connection, execution, derive_pipeline_status(status, counts.error))
+        numbers = outbox.Numbers(execution.total_files, counts.completed, counts.error)
+        outbox.ended(connection, execution, status, numbers, fields.get("error_message") or execution.error_message)
+        endings.ended(connection, execution, status, counts, fields.get("error_message") or execution.error_message)
         point("finalize.before_commit")
         log.info("execution.finalized", execution_id=execution.id, status=status.value, files=counts.total)
     return moved

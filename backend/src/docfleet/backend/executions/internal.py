@@ -33,6 +33,8 @@ from docfleet.backend.executions.sweep import Sweep, SweepResult
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.files import listing
 from docfleet.backend.limits import Slots
+from docfleet.backend.logs import archive
+from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.uploads.staging import Staging
 from docfleet.core.errors import InvalidInput
@@ -248,6 +250,10 @@ def sweep(
         cleaning.remove_folders(database, settings.execution_storage_root)
         cleaning.forget_steps(settings.execution_storage_root, settings.step_results_seconds)
         cleaning.forget_executions(database, settings.execution_retention_days)
+        notifications.forget(database, settings.outbox_retention_days)
+        archive.archive(database, settings.execution_storage_root, settings.log_retention_seconds)
+        archive.forget(settings.execution_storage_root, settings.log_archive_days * cleaning.SECONDS_A_DAY)
+        cleaning.forget_ticks(database, settings.schedule_history_days)
         sweep_metrics.add(result, time.monotonic() - began)
     slots.purge(database)
     staging.purge(database)

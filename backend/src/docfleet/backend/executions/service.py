@@ -14,6 +14,8 @@ from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import finalize, messages, repository
 from docfleet.backend.executions.models import executions
+from docfleet.backend.notifications import outbox
+from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.problems import DispatchFailed
 from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
 from docfleet.core.files import Tag
@@ -69,32 +71,46 @@ def create(
     transaction, what else belongs to a new row, and returns the row as it is then.
 
     Raises ``NotFound``, ``InvalidInput``, ``ReviewUnavailable``, and ``Conflict`` for a known idempotency key with
-    another request.
+    another request. For a pipeline's, ``NotFound`` and ``Conflict`` too, as ``pipelines.repository.begin``.
     """
+    with database.writing() as connection:
+        return write(connection, cipher, organization_id, request, fill)
+
+
+def write(
+    connection: Connection,
+    cipher: Cipher,
+    organization_id: str,
+    request: NewExecution,
+    fill: Callable[[Connection, Record], Record] | None = None,
+) -> Created:
+    """``create`` within a transaction of the caller's: the only place where executions begin to exist."""
     key = request.idempotency_key
     if key is not None and not 1 <= len(key) <= LONGEST_KEY:
         raise InvalidInput(f"Idempotency-Key has to have 1 to {LONGEST_KEY} characters")
     if len(request.tags) > MOST_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
         raise InvalidInput(f"at most {MOST_TAGS} tags, each of 1 to 50 characters")
     digest = cipher.digest(msgspec.to_builtins(request)) if key is not None else ""
-    with database.writing() as connection:
-        workflow = repository.workflow_of(connection, organization_id, request.workflow_id)
-        if key is not None:
-            known = connection.execute(
-                select(executions).where(
-                    executions.c.organization_id == organization_id, executions.c.idempotency_key == key
-                )
-            ).one_or_none()
-            if known is not None:
-                if known.idempotency_digest != digest:
-                    raise Conflict("this Idempotency-Key was used for another request; send a new key")
-                return Created(row=known, workflow_type=workflow.deployment_type, new=False)
-        _refuse_review(msgspec.convert(workflow.manual_review, ManualReviewConfig))
-        _refuse_without_files(workflow, request)
-        execution_id = request.execution_id or new_id()
-        row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
-        if fill is not None:
-            row = fill(connection, row)
+    workflow = repository.workflow_of(connection, organization_id, request.workflow_id)
+    if key is not None:
+        known = connection.execute(
+            select(executions).where(
+                executions.c.organization_id == organization_id, executions.c.idempotency_key == key
+            )
+        ).one_or_none()
+        if known is not None:
+            if known.idempotency_digest != digest:
+                raise Conflict("this Idempotency-Key was used for another request; send a new key")
+            return Created(row=known, workflow_type=workflow.deployment_type, new=False)
+    _refuse_review(msgspec.convert(workflow.manual_review, ManualReviewConfig))
+    _refuse_without_files(workflow, request)
+    execution_id = request.execution_id or new_id()
+    row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
+    if fill is not None:
+        row = fill(connection, row)
+    # Last, as it locks the pipeline's row: whoever ends an execution locks that one last too.
+    pipelines.begin(connection, row)
+    outbox.started(connection, row)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
     return Created(row=row, workflow_type=workflow.deployment_type, new=True)
 
@@ -161,6 +177,16 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
             row = repository.lock_execution(connection, created.row.organization_id, created.row.id)
             finalize.fail(connection, row, cause, error.code)
         raise DispatchFailed(cause, created.row.id) from error
+
+
+def send(dispatcher: Dispatcher, created: Created) -> bool:
+    """Send a new execution that nobody waits for; one that cannot be sent stays PENDING, and the sweep sends it."""
+    try:
+        messages.orchestrate(created.row, created.workflow_type).send(dispatcher)
+    except BrokerUnavailable as error:
+        log.warning("execution.not_sent", execution_id=created.row.id, error=error.message)
+        return False
+    return True
 
 
 def stop(

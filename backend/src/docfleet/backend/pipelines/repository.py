@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection, insert, select, update
 
 from docfleet.backend.db import Record, clean, db_now
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.keys.repository import Scope
+from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.pipelines.models import pipelines
+from docfleet.backend.schedules import repository as schedules
 from docfleet.backend.workflows.models import workflows
-from docfleet.core.errors import NotFound
+from docfleet.core.errors import Conflict, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.schedule import Schedule
 from docfleet.core.status import PipelineStatus
+
+_NAMED = select(pipelines, workflows.c.workflow_name).join(workflows, workflows.c.id == pipelines.c.workflow_id)
 
 
 def find(connection: Connection, organization_id: str, pipeline_id: str) -> Record:
-    """The pipeline's row. Raises ``NotFound``."""
-    row = connection.execute(
-        select(pipelines).where(pipelines.c.id == pipeline_id, pipelines.c.organization_id == organization_id)
-    ).one_or_none()
+    """The pipeline's row, with its ``workflow_name``. Raises ``NotFound``."""
+    where = (pipelines.c.id == pipeline_id, pipelines.c.organization_id == organization_id)
+    row = connection.execute(_NAMED.where(*where)).one_or_none()
     if row is None:
         raise NotFound(f"there is no pipeline {pipeline_id} in this organization")
     return row
@@ -32,23 +37,33 @@ def by_name(connection: Connection, organization_id: str, name: str) -> Record |
 
 def listing(connection: Connection, organization_id: str) -> list[Record]:
     """The organization's pipelines by name, each with its ``workflow_name``."""
-    found = select(pipelines, workflows.c.workflow_name).join(workflows, workflows.c.id == pipelines.c.workflow_id)
     where = pipelines.c.organization_id == organization_id
-    return list(connection.execute(found.where(where).order_by(pipelines.c.pipeline_name)))
+    return list(connection.execute(_NAMED.where(where).order_by(pipelines.c.pipeline_name)))
 
 
 def remove(connection: Connection, organization_id: str, pipeline_id: str) -> None:
-    """Delete the pipeline and its keys; its executions stay. Raises ``NotFound``."""
+    """Delete the pipeline, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, pipeline_id)
     keys.forget_target(connection, Scope.PIPELINE, pipeline_id)
+    notifications.forget_target(connection, Scope.PIPELINE, pipeline_id)
     connection.execute(pipelines.delete().where(pipelines.c.id == pipeline_id))
 
 
 def apply(
-    connection: Connection, organization_id: str, name: str, workflow: Record, *, active: bool, write: bool
+    connection: Connection,
+    organization_id: str,
+    name: str,
+    workflow: Record,
+    *,
+    active: bool,
+    schedule: Schedule | UnsetType | None,
+    write: bool,
 ) -> tuple[str | None, bool, list[str]]:
-    """Create or change the pipeline of this name: its id, whether it is new, and the fields that change."""
+    """Create or change the pipeline of this name: its id, whether it is new, and the fields that change. A
+    ``schedule`` that is not given stays; None takes it away."""
     found = by_name(connection, organization_id, name)
+    if schedule is UNSET:
+        schedule = None if found is None else schedules.of(found)
     values = {"workflow_id": workflow.id, "active": active}
     if found is None:
         pipeline_id = new_id()
@@ -58,18 +73,35 @@ def apply(
                 insert(pipelines).values(
                     **identity,
                     **values,
+                    **schedules.columns(schedule),
                     pipeline_type=workflow.deployment_type,
                     run_count=0,
                     created_at=db_now(),
                     modified_at=db_now(),
                 )
             )
+            schedules.plan(connection, pipeline_id, schedule, active=active)
         return pipeline_id if write else None, True, []
     changed = [key for key, value in values.items() if found._mapping[key] != value]
-    if changed and write:
+    planned = schedules.of(found) != schedule
+    if (changed or planned) and write:
+        values |= schedules.columns(schedule)
         statement = update(pipelines).where(pipelines.c.id == found.id)
         connection.execute(statement.values(**values, pipeline_type=workflow.deployment_type, modified_at=db_now()))
-    return found.id, False, ["workflow" if key == "workflow_id" else key for key in changed]
+        if planned or "active" in changed:
+            schedules.plan(connection, found.id, schedule, active=active)
+    names = ["workflow" if key == "workflow_id" else key for key in changed]
+    return found.id, False, [*names, "schedule"] if planned else names
+
+
+def set_active(connection: Connection, organization_id: str, pipeline_id: str, active: bool) -> Record:
+    """Pause or resume; harmless when it is so already. Raises ``NotFound``."""
+    row = find(connection, organization_id, pipeline_id)
+    if row.active != active:
+        statement = update(pipelines).where(pipelines.c.id == pipeline_id)
+        connection.execute(statement.values(active=active, modified_at=db_now()))
+        schedules.plan(connection, pipeline_id, schedules.of(row), active=active)
+    return find(connection, organization_id, pipeline_id)
 
 
 def put_status(
@@ -83,6 +115,24 @@ def put_status(
         .values(last_run_status=status.value, modified_at=db_now(), **ended)
     )
     return connection.execute(statement).rowcount == 1
+
+
+def begin(connection: Connection, execution: Record) -> None:
+    """A run of the execution's pipeline, if it has one, begins to exist: in the transaction that writes the execution.
+
+    Raises ``NotFound``, and ``Conflict`` for a pipeline that is not active, whoever asks. A retry is of a run that was:
+    it is let pass.
+    """
+    if not execution.pipeline_id:
+        return
+    of_it = (pipelines.c.id == execution.pipeline_id, pipelines.c.organization_id == execution.organization_id)
+    statement = update(pipelines).where(*of_it)
+    if execution.retry_of is None:
+        statement = statement.where(pipelines.c.active)
+    begun = connection.execute(statement.values(last_run_status=PipelineStatus.INPROGRESS.value, modified_at=db_now()))
+    if begun.rowcount == 0 and execution.retry_of is None:
+        row = find(connection, execution.organization_id, execution.pipeline_id)
+        raise Conflict(f"pipeline {row.pipeline_name!r} is paused: resume it first (`docfleet pipelines resume NAME`)")
 
 
 def finished(connection: Connection, execution: Record, status: PipelineStatus) -> None:

@@ -7,7 +7,6 @@ checked, under the name's certificate: a name that changes its address in betwee
 from __future__ import annotations
 
 import http.client
-import io
 import ipaddress
 import socket
 import ssl
@@ -24,15 +23,13 @@ from docfleet.backend.refusals import Refused, invalid
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.uploads.form import LONGEST_NAME
 from docfleet.backend.uploads.staging import Area
+from docfleet.core.outbound import Address, Timed, is_public, left
 
 _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")
-
-type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LONGEST_HOST = 253
 _S3_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CHUNK = 64 * 1024
 _MB = 1024 * 1024
 _HTTPS_PORT = 443
@@ -85,18 +82,6 @@ def is_s3(host: str) -> bool:
     if domain is None or not _HOST_CHARACTERS.issuperset(host):
         return False
     return any(label == "s3" or label.startswith("s3-") for label in host.removesuffix(domain).split("."))
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet: not private, loopback, link-local, shared, multicast, nor one
-    of those in IPv6's clothes."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None and not is_public(inner):
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 async def fetch(urls: list[str], area: Area, rules: Rules) -> None:
@@ -155,27 +140,20 @@ def _resolve(host: str, port: int, rules: Rules) -> str:
     return str(addresses[0])
 
 
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
 def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
     host, port = (url.hostname or "").lower(), url.port or _HTTPS_PORT
     try:
         address = _resolve(host, port, rules)
         context = ssl.create_default_context(cafile=rules.ca_file)
         with (
-            socket.create_connection((address, port), timeout=_left(deadline)) as plain,
+            socket.create_connection((address, port), timeout=left(deadline)) as plain,
             context.wrap_socket(plain, server_hostname=host) as secure,
         ):
             connection = http.client.HTTPConnection(host, port)
             connection.sock = secure
             path = (url.path or "/") + (f"?{url.query}" if url.query else "")
             connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
-            with http.client.HTTPResponse(_Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
+            with http.client.HTTPResponse(Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
                 response.begin()
                 _receive(response, _name(url), area, rules)
     except TimeoutError as error:
@@ -184,28 +162,6 @@ def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
     except (OSError, http.client.HTTPException) as error:
         detail = f"host {host!r:.120} does not answer: {type(error).__name__}"
         raise Refused(502, "connection_error", detail, attr="presigned_urls") from error
-
-
-class _Timed(io.RawIOBase):
-    """A connection to read from until the deadline, however small the pieces are that come. The time-out of a socket
-    alone begins again with every byte."""
-
-    def __init__(self, secure: ssl.SSLSocket, deadline: float) -> None:
-        self._secure = secure
-        self._deadline = deadline
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """What ``HTTPResponse`` asks of a socket."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Raises ``TimeoutError`` past the deadline."""
-        self._secure.settimeout(_left(self._deadline))
-        return self._secure.recv_into(buffer)
 
 
 def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: Rules) -> None:

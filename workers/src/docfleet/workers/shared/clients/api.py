@@ -6,7 +6,9 @@ from docfleet.core.errors import RunnerUnavailable
 from docfleet.workers.shared.cache.redis_cache import RedisCache
 from docfleet.workers.shared.clients.execution_client import ExecutionClient
 from docfleet.workers.shared.clients.file_client import FileClient
+from docfleet.workers.shared.clients.notification_client import NotificationClient
 from docfleet.workers.shared.clients.organization_client import OrganizationClient
+from docfleet.workers.shared.clients.pipeline_client import PipelineClient
 from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.clients.transport import HttpTransport
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
@@ -44,6 +46,14 @@ class InternalApi:
     def files(self, organization_id: str) -> FileClient:
         """Files of one organization."""
         return FileClient(self._backend, organization_id)
+
+    def pipelines(self, organization_id: str) -> PipelineClient:
+        """Pipelines of one organization."""
+        return PipelineClient(self._backend, organization_id)
+
+    def notifications(self, organization_id: str) -> NotificationClient:
+        """Notifications of one organization."""
+        return NotificationClient(self._backend, organization_id)
 
     def organization(self, organization_id: str) -> OrganizationClient:
         """Settings of one organization."""

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from docfleet.core.errors import DocfleetError, RunnerUnavailable, ToolFailed, ToolStopped, error_from_code
-from docfleet.core.execution import RunRequest, RunState
+from docfleet.core.execution import RunLine, RunRequest, RunState
 from docfleet.core.faults import point
 from docfleet.workers.shared.clients.transport import Transport
 
@@ -28,14 +28,26 @@ class ToolClient:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def run(self, run_id: str, request: RunRequest, *, should_stop: Callable[[], bool]) -> RunState:
+    def run(
+        self,
+        run_id: str,
+        request: RunRequest,
+        *,
+        should_stop: Callable[[], bool],
+        tell: Callable[[list[RunLine]], None],
+    ) -> RunState:
         """Run to the end. One call for a short run; a long one is waited for in steps of a few seconds, and
         killed when ``should_stop`` says so. A run that ended with its runner is sent again. Raises the
-        ``ToolError`` the run ended with."""
+        ``ToolError`` the run ended with. ``tell`` gets what the tool says, as it is known."""
         interrupted: float | None = None
+        told = 0
         while True:
             # PUT again, not GET: it is idempotent, and a restarted runner starts the run anew.
             state = self._put(run_id, request)
+            told = min(told, len(state.lines))  # a run that began anew says it again
+            if state.lines[told:]:
+                tell(state.lines[told:])
+                told = len(state.lines)
             if state.is_final and not _is_interrupted(state):
                 break
             if should_stop():

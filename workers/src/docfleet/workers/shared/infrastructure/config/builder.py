@@ -15,6 +15,7 @@ from docfleet.workers.shared.infrastructure.config.settings import WorkerSetting
 from docfleet.workers.shared.infrastructure.context.task import ContextTask
 
 RESULT_TTL_SECONDS = 86_400
+UNACKED = ("unacked_key", "unacked_index_key", "unacked_mutex_key")
 
 
 class WorkerBuilder:
@@ -59,7 +60,7 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "task_store_errors_even_if_ignored": False,
         # By name: only a worker that consumes needs it.
         "worker_consumer": "docfleet.workers.shared.infrastructure.process.intake:StrictConsumer",
-        "worker_prefetch_multiplier": settings.celery_prefetch_multiplier,
+        "worker_prefetch_multiplier": max(spec.prefetch, settings.celery_prefetch_multiplier),
         "worker_max_tasks_per_child": settings.celery_max_tasks_per_child,
         "worker_hijack_root_logger": False,
         "worker_send_task_events": False,
@@ -76,20 +77,30 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         # A channel that RabbitMQ closes (its consumer_timeout) is no reason to exit with tasks in work.
         "broker_channel_error_retry": True,
-        "broker_transport_options": transport_options(settings.broker_url, limits.visibility),
+        "broker_transport_options": transport_options(spec, settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
         "beat_scheduler": "celery.beat:Scheduler",  # in memory: what is due is due by the clock alone
-        "beat_schedule": ticks(settings.sweep_interval_seconds) if spec.beat else {},
+        "beat_schedule": ticks(settings) if spec.beat else {},
     }
 
 
-def ticks(sweep_interval: float) -> dict[str, Any]:
+def ticks(settings: WorkerSettings) -> dict[str, Any]:
     """What beat sends, every so many seconds. A tick that nobody took before the next one is gone."""
-    options = {"queue": QueueName.SCHEDULER.value, "expires": sweep_interval}
-    return {"sweep": {"task": TaskName.SWEEP.value, "schedule": sweep_interval, "options": options}}
+    return {
+        name: {
+            "task": task.value,
+            "schedule": interval,
+            "options": {"queue": QueueName.SCHEDULER.value, "expires": interval},
+        }
+        for name, task, interval in (
+            ("sweep", TaskName.SWEEP, settings.sweep_interval_seconds),
+            ("schedules", TaskName.TICK_SCHEDULES, settings.tick_interval_seconds),
+            ("notifications", TaskName.DISPATCH_NOTIFICATIONS, settings.tick_interval_seconds),
+        )
+    }
 
 
-def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any]:
+def transport_options(spec: WorkerSpec, broker_url: str, visibility_timeout: int) -> dict[str, Any]:
     """Options of the broker's transport: a message must stay invisible longer than its task may run."""
     if on_redis(broker_url):
         return {
@@ -99,5 +110,8 @@ def transport_options(broker_url: str, visibility_timeout: int) -> dict[str, Any
             # What a lost worker held is looked for every ten seconds, not at every tenth of such looks.
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
+            # Every worker restores what lies in its list by its own timeout: short ones need a list of their own, or
+            # they would hand out again what others still work on.
+            **({name: f"{name}.{spec.type.value}" for name in UNACKED} if spec.own_unacked else {}),
         }
     return {"confirm_publish": True}

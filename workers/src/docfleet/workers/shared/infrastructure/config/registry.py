@@ -12,7 +12,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     ``implemented`` is false for the types whose package does not exist yet. ``preload`` names connectors whose
     modules the parent imports before it forks: their pages are shared, while a child's own import is private to it.
-    ``beat`` has Celery beat run inside it.
+    ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than others', so on Redis it keeps
+    a list of its own of what it took and has not done (``builder``). ``prefetch``: messages a slot reserves at least.
     """
 
     type: WorkerType
@@ -26,6 +27,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     implemented: bool = True
     preload: tuple[str, ...] = ()
     beat: bool = False
+    own_unacked: bool = False
+    prefetch: int = 1
 
     @property
     def tasks_module(self) -> str:
@@ -45,7 +48,8 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         WorkerSpec(
             type=WorkerType.GENERAL,
             queues=(QueueName.GENERAL,),
-            tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL),
+            # Celery beat of the original sends its schedules here; the row of the scheduler has the task, too.
+            tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL, TaskName.EXECUTE_PIPELINE_TASK),
             health_port=8081,
             preload=("local",),
         ),
@@ -85,21 +89,37 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
                 TaskName.PRIORITY_NOTIFICATION,
             ),
             health_port=8085,
-            implemented=False,
+            # They wait for targets most of the time; each attempt has its own limit, far below these.
+            concurrency=4,
+            time_limit=300,
+            soft_time_limit=270,
+            own_unacked=True,
         ),
         WorkerSpec(
             type=WorkerType.LOG_CONSUMER,
             queues=(QueueName.LOGS,),
             tasks=(TaskName.LOGS_CONSUMER,),
             health_port=8086,
-            implemented=False,
+            # One slot: the lines of an execution are written in the order in which they were sent. A message that a
+            # killed worker held comes again on Redis after two of these limits.
+            concurrency=1,
+            time_limit=60,
+            soft_time_limit=50,
+            own_unacked=True,
+            # They are short: the next one is there when one is done.
+            prefetch=4,
         ),
         WorkerSpec(
             type=WorkerType.SCHEDULER,
             queues=(QueueName.SCHEDULER,),
-            tasks=(TaskName.SWEEP,),
+            tasks=(
+                TaskName.SWEEP,
+                TaskName.TICK_SCHEDULES,
+                TaskName.DISPATCH_NOTIFICATIONS,
+                TaskName.EXECUTE_PIPELINE_TASK,
+                TaskName.EXECUTE_PIPELINE_TASK_V2,
+            ),
             health_port=8087,
-            concurrency=1,
             beat=True,
         ),
     )

@@ -18,6 +18,7 @@ import msgspec
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.execution import RunLimits
 from docfleet.core.names import WorkerType
+from docfleet.core.outbound import Outbound, parse_networks
 from docfleet.core.settings import check_key, environment, read_settings, variables
 from docfleet.workers.shared.infrastructure.config.limits import refuse_other_serializers, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
@@ -32,6 +33,7 @@ PREFIXES = (
     "INTERNAL_API_",
     "LEASE_",
     "SWEEP_",
+    "TICK_",
     "CLAIM_",
     "MAX_PARALLEL_FILE_",
     *(f"TOOL_{limit}" for limit in ("TIMEOUT", "CPU", "MEMORY", "FILE_SIZE", "PROCESSES")),
@@ -69,8 +71,15 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     internal_api_retry_attempts: Positive = 12
     lease_seconds: Annotated[float, msgspec.Meta(ge=3, le=86_400)] = 120.0
     sweep_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    tick_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
     claim_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     file_processing_concurrency: Positive | None = None
+
+    notification_timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    notification_lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    notification_breaker_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
+    notification_allowed_networks: str = ""
+    notification_ca_file: str | None = None
 
     tool_timeout_seconds: Seconds = 600.0
     tool_cpu_seconds: Positive = 600
@@ -78,6 +87,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     tool_file_size_bytes: Positive = 512 * 1024**2
     tool_processes: Positive = 64
 
+    enable_log_history: bool = True
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
     worker_ready_file: str | None = None
@@ -93,6 +103,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
         check_key("RUNNER_API_KEY", self.runner_api_key)
         if not Path(self.execution_storage_root).is_absolute():
             raise ValueError("EXECUTION_STORAGE_ROOT must be an absolute path")
+        if self.notification_lease_seconds < 2 * self.notification_timeout_seconds:
+            raise ValueError("NOTIFICATION_LEASE_SECONDS must be at least twice NOTIFICATION_TIMEOUT_SECONDS")
+        _ = self.outbound
 
     @property
     def broker_url(self) -> str:
@@ -118,6 +131,12 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
             file_size_bytes=self.tool_file_size_bytes,
             processes=self.tool_processes,
         )
+
+    @property
+    def outbound(self) -> Outbound:
+        """What a notification may connect to. Raises ``ConfigurationError``."""
+        networks = parse_networks("NOTIFICATION_ALLOWED_NETWORKS", self.notification_allowed_networks)
+        return Outbound(self.notification_timeout_seconds, networks, self.notification_ca_file)
 
     def health_port(self, spec: WorkerSpec) -> int:
         """Where a worker of this type answers about its health; 0 is nowhere."""

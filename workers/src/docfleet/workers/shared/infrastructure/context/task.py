@@ -11,6 +11,7 @@ from celery.exceptions import TaskPredicate
 
 from docfleet.core.errors import DocfleetError
 from docfleet.workers.shared.infrastructure.context.state_store import StateStore
+from docfleet.workers.shared.infrastructure.logging import workflow_log
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class ContextTask(Task):  # type: ignore[misc]
                 log.info("task.finished", seconds=_since(started))
                 return result
             finally:
+                workflow_log.flush()
                 structlog.contextvars.clear_contextvars()
 
 

@@ -37,6 +37,11 @@ class per_process[T]:  # noqa: N801 - reads as a decorator
             self._made = (os.getpid(), self._make())
         return self._made[1]
 
+    @property
+    def is_made(self) -> bool:
+        """Whether this process has one."""
+        return self._made is not None and self._made[0] == os.getpid()
+
     def reset(self) -> None:
         """Forget the value."""
         self._made = None

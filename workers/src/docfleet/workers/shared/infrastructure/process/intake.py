@@ -7,6 +7,7 @@ Celery looks at it: taken from the queue, logged without its content, and never 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ import structlog
 from celery import signals
 from celery.worker.consumer import Consumer
 
+from docfleet.core.ids import new_id
+from docfleet.core.names import TaskName
 from docfleet.core.nesting import deeper
 
 log = structlog.get_logger()
@@ -39,6 +42,7 @@ class StrictConsumer(Consumer):  # type: ignore[misc]
 
         def receive_checked(message: Any) -> Any:
             try:
+                accept_original(message)
                 check(message)
             except Refused as error:
                 log.error("message.refused", reason=str(error), queue=_queue(message))
@@ -48,6 +52,19 @@ class StrictConsumer(Consumer):  # type: ignore[misc]
             return receive(message)
 
         return receive_checked
+
+
+def accept_original(message: Any) -> None:
+    """Give a log line as the original sends it (a header with the task's name and nothing else, an object as body) the
+    form of a task message: Celery would take it as one without an id, and all of those as the same task."""
+    headers = message.headers
+    if not isinstance(headers, dict) or headers.get("task") != TaskName.LOGS_CONSUMER or "id" in headers:
+        return
+    body = _body(message)
+    if isinstance(body, dict) and isinstance(body.get("args"), list) and isinstance(body.get("kwargs"), dict):
+        message.headers = {"task": TaskName.LOGS_CONSUMER.value, "id": new_id(), "lang": "py"}
+        message._decoded_cache = [body["args"], body["kwargs"], {}]
+        message.body = json.dumps(message._decoded_cache)
 
 
 def check(message: Any) -> None:

@@ -32,6 +32,7 @@ from docfleet.workers.shared.infrastructure.patterns.retry import retrying
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, Sink, open_sink
 from docfleet.workers.shared.workflow.connectors.source import Source, open_source
 from docfleet.workers.shared.workflow.execution import steps
+from docfleet.workers.shared.workflow.execution.file_lines import FileLines
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from docfleet.workers.shared.workflow.execution.steps import StepResults
 
@@ -69,11 +70,15 @@ class FileRun:
             file_execution_id=claim.file_execution_id, attempt=claim.attempt, status=ExecutionStatus.COMPLETED
         )
         folder = self._folder(claim)
+        lines = FileLines(claim)
         with structlog.contextvars.bound_contextvars(file_execution_id=claim.file_execution_id):
             try:
-                self._run(claim, folder, outcome)
+                lines.begun(self._context.execution.total_files)
+                self._run(claim, folder, outcome, lines)
+                lines.delivered(time.monotonic() - started)
             except (Fenced, ToolStopped) as error:
                 log.warning("file.abandoned", file=claim.file.file_name, reason=error.code)
+                lines.given_up(error.message)
                 return None
             except (SoftTimeLimitExceeded, DependencyError):
                 raise
@@ -84,6 +89,7 @@ class FileRun:
                 if not self._deliver_error(claim, folder, outcome):
                     return None
                 log.warning("file.failed", file=claim.file.file_name, code=failure.code, error=failure.message)
+                lines.failed(failure.message)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
         outcome.execution_time = round(time.monotonic() - started, 4)
@@ -104,7 +110,7 @@ class FileRun:
             if part is not None:
                 part.close()
 
-    def _run(self, claim: FileClaim, folder: Path, outcome: FileOutcome) -> None:
+    def _run(self, claim: FileClaim, folder: Path, outcome: FileOutcome, lines: FileLines) -> None:
         # A worker that was away for long may have lost the rest of its page: no tool runs for those.
         self._leases.require(claim.file_execution_id)
         outcome.file_hash = self._fetch(claim, folder)
@@ -114,13 +120,14 @@ class FileRun:
         states: list[RunState] = []
         for step in kept.resume(folder):
             states.append(step.state)
+            lines.step_kept(len(states), self._context.tool_instances[len(states) - 1].tool_id)
             with contextlib.suppress(FileNotFoundError):  # removed since
                 text = self._text(step.state, step.result) or text
             _add_cost(outcome, step.state, counted=step.counted)
         for number in range(len(states) + 1, len(self._context.tool_instances) + 1):
             point("tool.before", claim.file.file_name)
-            state = self._run_tool(claim, number)
-            kept.keep(number, folder, state)
+            state = self._run_tool(claim, number, lines)
+            kept.keep(number, folder, msgspec.structs.replace(state, lines=[]))
             point("tool.done", claim.file.file_name)
             states.append(state)
             text = self._text(state, folder / INFILE) or text
@@ -150,7 +157,7 @@ class FileRun:
             return None
         return _read_text(result)
 
-    def _run_tool(self, claim: FileClaim, step: int) -> RunState:
+    def _run_tool(self, claim: FileClaim, step: int, lines: FileLines) -> RunState:
         tool = self._context.tool_instances[step - 1]
         run_id = f"{claim.file_execution_id}.{claim.attempt}.{step}"
         request = RunRequest(
@@ -164,7 +171,14 @@ class FileRun:
             file_execution_id=claim.file_execution_id,
         )
         with self._leases.interrupting(claim.file_execution_id, lambda: self._tools.kill(run_id)):
-            return self._tools.run(run_id, request, should_stop=lambda: self._leases.is_lost(claim.file_execution_id))
+            state = self._tools.run(
+                run_id,
+                request,
+                should_stop=lambda: self._leases.is_lost(claim.file_execution_id),
+                tell=lambda said: lines.said(step, tool.tool_id, said),
+            )
+        lines.step_done(step, tool.tool_id, state)
+        return state
 
     def _metrics(self, states: list[RunState]) -> dict[str, Any]:
         """What the steps cost: seconds and bytes."""

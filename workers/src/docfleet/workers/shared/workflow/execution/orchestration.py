@@ -27,11 +27,13 @@ from docfleet.core.execution import (
 )
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
+from docfleet.core.log_events import LogStage
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.results import CallbackTaskData
 from docfleet.core.review import plan_review
 from docfleet.core.status import EmptyReason
 from docfleet.workers.shared.clients.api import InternalApi
+from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 from docfleet.workers.shared.workflow.connectors.source import Source
 from docfleet.workers.shared.workflow.execution.batching import batch_count, create_batches
 
@@ -141,6 +143,7 @@ class Orchestrator:
     def fail(self, error: DocfleetError) -> Orchestrated:
         """End the execution in ERROR with this cause, unless another orchestrator has sent its batches."""
         log.error("orchestration.failed", code=error.code, error=error.message)
+        WorkflowLogger.error(LogStage.SOURCE, error.message)
         request = FinalizeRequest(error=error.message, error_code=error.code)
         after = self._executions.finalize(self._execution_id, request)
         return self._result("error", error=error.message, final=after.status.is_final)
@@ -171,6 +174,7 @@ class Orchestrator:
             if answer.full:
                 break
         log.info("source.listed", listed=listed, registered=total, skipped=self._skipped)
+        WorkflowLogger.info(LogStage.SOURCE, _listed(listed, total, self._skipped))
         return total, listed, False, started
 
     def _nothing_to_do(self, listed: int) -> Orchestrated:
@@ -202,6 +206,8 @@ class Orchestrator:
         self._dispatch(create_batches(file_data, plan.batch_count), file_data)
         point("orchestrate.sent")
         log.info("execution.dispatched", files=total, batches=plan.batch_count)
+        batches = f"in {plan.batch_count} batches" if plan.batch_count > 1 else "in one batch"
+        WorkflowLogger.info(LogStage.INITIALIZE, f"{total} files sent {batches}")
         return self._result("orchestrated", total=total, batches=plan.batch_count)
 
     def _dispatch(self, batches: list[FileBatchData], file_data: WorkerFileData) -> None:
@@ -244,6 +250,11 @@ class Orchestrator:
             error=error,
             final=final,
         )
+
+
+def _listed(listed: int, registered: int, skipped: dict[str, int]) -> str:
+    left_out = ", ".join(f"{number} {reason}" for reason, number in skipped.items() if number)
+    return f"{listed} files found, {registered} to process" + (f"; left out: {left_out}" if left_out else "")
 
 
 def _listing(source: Source) -> Iterator[FileHashData]:

@@ -1,4 +1,4 @@
-"""The tick of the sweep."""
+"""The heartbeat: what the backend is asked to do every so many seconds. What is due, it knows itself."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from docfleet.workers.shared.infrastructure.process.runtime import settings
 
 log = structlog.get_logger()
 
-SWEEP_SECONDS = 120.0
-"""How long to wait for the answer. A sweep that takes longer goes on, and no second one begins beside it."""
+ANSWER_SECONDS = 120.0
+"""How long to wait for the answer. What takes longer goes on, and is harmless beside a second one."""
 
 
 @per_process
@@ -22,15 +22,15 @@ def _backend() -> HttpTransport:
         settings().internal_api_base_url,
         settings().internal_service_api_key,
         dependency="the backend",
-        timeout=SWEEP_SECONDS,
+        timeout=ANSWER_SECONDS,
         attempts=1,
     )
 
 
-def ask_for_sweep() -> None:
-    """One tick. A backend that does not answer is asked again by the next one."""
+def ask(path: str) -> None:
+    """One tick: POST to ``path``. A backend that does not answer is asked again by the next one."""
     try:
         # Around the breaker: recovery is never put off.
-        _backend().request("POST", "v1/sweep/", body={}, final=True)
+        _backend().request("POST", path, body={}, final=True)
     except DependencyError as error:
-        log.warning("sweep.not_answered", error=error.message)
+        log.warning("tick.not_answered", path=path, error=error.message)

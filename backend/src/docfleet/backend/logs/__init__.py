@@ -1,0 +1,1 @@
+"""docfleet.backend.logs"""

@@ -1,0 +1,83 @@
+"""The log of one execution, wherever it is: rows while it is young, a file of the archive later."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from docfleet.backend.db import Database
+from docfleet.backend.executions import repository as executions
+from docfleet.backend.logs import archive, repository
+from docfleet.backend.logs.repository import EVERYTHING, LogFilter
+from docfleet.core.status import ExecutionStatus
+from docfleet.core.storage import archived_log
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What a reader finds: ``lines``, the number it has read up to, whether there is ``more`` at once, and how the
+    execution stands."""
+
+    lines: list[dict[str, Any]]
+    position: int
+    more: bool
+    status: ExecutionStatus
+    archived: bool
+
+
+class History:
+    """An execution's log. Raises ``NotFound`` when there is no such execution in the organization."""
+
+    def __init__(self, database: Database, root: str | None, organization_id: str, execution_id: str) -> None:
+        self._database = database
+        self._root = root
+        self._organization_id = organization_id
+        self.execution_id = execution_id
+        with database.reading() as connection:
+            executions.find(connection, organization_id, execution_id)
+
+    def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[dict[str, Any]]:
+        """At most ``limit`` lines behind number ``after``."""
+        with self._database.reading() as connection:
+            found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+            if found or not repository.archived(connection, self.execution_id):
+                return found
+        return list(itertools.islice(self._archived(wanted, after), limit))
+
+    def pages(self, after: int = 0, wanted: LogFilter = EVERYTHING) -> Iterator[list[dict[str, Any]]]:
+        """All lines behind number ``after``, in pages; a file is read once."""
+        for page in archive.rows(self._database, self.execution_id, wanted, after):
+            yield page
+            after = page[-1]["sequence"]
+        if self.is_archived():
+            for lines in itertools.batched(self._archived(wanted, after), archive.PAGE_LINES):
+                yield list(lines)
+
+    def look(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> Look:
+        """What is behind number ``after``, for a reader that stays. Raises ``NotFound`` once the execution is deleted.
+
+        The status is read first: one that is final, with no line behind it, has had its last words.
+        """
+        with self._database.reading() as connection:
+            row = executions.find(connection, self._organization_id, self.execution_id)
+            last, archived = repository.last(connection, self.execution_id)
+            found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+        if archived:
+            found = list(itertools.islice(self._archived(wanted, after), limit))
+        more = len(found) == limit
+        # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
+        position = found[-1]["sequence"] if more else max(after, last, *(line["sequence"] for line in found[-1:]))
+        return Look(found, position, more, ExecutionStatus(row.status), archived)
+
+    def is_archived(self) -> bool:
+        """Whether its lines are in a file, and none is added any more."""
+        with self._database.reading() as connection:
+            return repository.archived(connection, self.execution_id)
+
+    def _archived(self, wanted: LogFilter, after: int) -> Iterator[dict[str, Any]]:
+        if self._root is None:
+            return iter(())
+        return archive.lines(archived_log(Path(self._root), self._organization_id, self.execution_id), wanted, after)

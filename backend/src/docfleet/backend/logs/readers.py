@@ -1,0 +1,108 @@
+"""Who follows logs live, and how they are woken.
+
+A reader holds nothing but the number it has read up to. A commit wakes readers of the execution, in this process at
+once and in others over Redis; then they read the rows behind their number. So a lost wake costs seconds, and a reader
+that is slow, or away, costs nobody anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import anyio
+import redis
+import structlog
+from anyio import to_thread
+from redis import RedisError
+
+from docfleet.backend.limits import redis_url
+from docfleet.backend.waiting import Waiting
+from docfleet.core.log_events import LogsWritten
+
+log = structlog.get_logger(__name__)
+
+CHANNEL = "execution:{}:logs"
+MOST_READERS = 200
+READING_THREADS = 2
+"""Of the backend's threads; readers queue for these, and take none from the workers' calls."""
+_REST_SECONDS = 5.0
+_TIMEOUT_SECONDS = 1.0
+
+
+class LogReaders:
+    """The readers of this process, and counts of what was written in it."""
+
+    def __init__(self, url: str | None) -> None:
+        self.waiting = Waiting(CHANNEL)
+        self.written = LogsWritten()
+        self.count = 0
+        self._lock = threading.Lock()
+        self._limiter: anyio.CapacityLimiter | None = None
+        self._rest_until = 0.0
+        self._client: redis.Redis | None = None
+        if url is not None:
+            self._client = redis.Redis.from_url(
+                redis_url(url), socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+            )
+
+    def wake(self, execution_ids: Iterable[str]) -> None:
+        """These have new lines, or ended, and that is committed. Never raises; from any thread."""
+        found = list(execution_ids)
+        for execution_id in found:
+            self.waiting.signal(execution_id)
+        if self._client is None or not found or time.monotonic() < self._rest_until:
+            return
+        try:
+            with self._client.pipeline(transaction=False) as pipeline:
+                for execution_id in found:
+                    pipeline.publish(CHANNEL.format(execution_id), self.waiting.origin)
+                pipeline.execute()
+        except (RedisError, OSError) as error:
+            # Readers of other processes look by themselves now and then.
+            self._rest_until = time.monotonic() + _REST_SECONDS
+            log.warning("logs.not_announced", error=str(error))
+
+    def add(self, written: LogsWritten) -> None:
+        """Count what became of a batch."""
+        with self._lock:
+            self.written.written += written.written
+            self.written.repeated += written.repeated
+            self.written.dropped += written.dropped
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Room for one more reader; False when there is none."""
+        if self.count >= MOST_READERS:
+            yield False
+            return
+        self.count += 1
+        try:
+            yield True
+        finally:
+            self.count -= 1
+
+    async def read[T](self, call: Callable[[], T]) -> T:
+        """Run ``call`` in one of the threads that readers share."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(READING_THREADS)
+        return await to_thread.run_sync(call, limiter=self._limiter)
+
+    def metrics(self) -> Iterator[str]:
+        """The exposition, line by line."""
+        name = "docfleet_log_lines_total"
+        yield f"# HELP {name} Lines of executions' logs that came in, by what became of them."
+        yield f"# TYPE {name} counter"
+        for result in ("written", "repeated", "dropped"):
+            yield f'{name}{{result="{result}"}} {getattr(self.written, result)}'
+        name = "docfleet_log_readers"
+        yield f"# HELP {name} Connections that follow a log live."
+        yield f"# TYPE {name} gauge"
+        yield f"{name} {self.count}"
+
+    def close(self) -> None:
+        """Give back connections."""
+        if self._client is not None:
+            self._client.close()

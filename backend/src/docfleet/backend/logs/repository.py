@@ -1,0 +1,210 @@
+"""Lines of executions' logs: written once each, numbered in the order in which they are committed, read by number.
+
+A number is given under the lock of the execution's row in ``log_channels``, so whoever has seen number N and asks for
+what came after it misses nothing, also where two consumers write at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from docfleet.backend.db import Record, clean, db_now, upsert
+from docfleet.backend.executions.models import executions
+from docfleet.backend.logs.models import execution_logs as logs
+from docfleet.backend.logs.models import log_channels as channels
+from docfleet.core.errors import InvalidInput
+from docfleet.core.ids import parse_id
+from docfleet.core.log_events import LogEvent, LogLevel, LogsWritten, LogType, shortened
+
+MOST_LINES = 1_000_000
+"""Lines of one execution; those after it are dropped."""
+_LEVELS = list(LogLevel)
+_COLUMNS = frozenset(
+    ("event_id", "timestamp", "execution_id", "organization_id", "type", "level", "stage", "file_execution_id")
+)
+_OF_ORGANIZATION = select(executions.c.id).where(
+    executions.c.organization_id == bindparam("organization"), executions.c.id.in_(bindparam("ids", expanding=True))
+)
+_CHANNEL = select(channels).where(channels.c.execution_id == bindparam("execution"))
+_SEEN = select(logs.c.event_id).where(
+    logs.c.execution_id == bindparam("execution"), logs.c.event_id.in_(bindparam("ids", expanding=True))
+)
+
+
+class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines: at least of this level, of this file, of this type."""
+
+    level: LogLevel = LogLevel.INFO
+    file_execution_id: str | None = None
+    type: LogType | None = None
+
+    def takes(self, line: dict[str, Any]) -> bool:
+        """Whether a line that ``described`` made is wanted."""
+        return (
+            LogLevel(line["level"]).rank >= self.level.rank
+            and (self.file_execution_id is None or line.get("file_execution_id") == self.file_execution_id)
+            and (self.type is None or line["type"] == self.type.value)
+        )
+
+
+EVERYTHING = LogFilter()
+
+
+def write(connection: Connection, organization_id: str, events: Sequence[LogEvent]) -> tuple[LogsWritten, list[str]]:
+    """Write what is not there yet; with the ids of the executions that have new lines.
+
+    Executions in the order of their ids, so that two writers never wait for each other.
+    """
+    by_execution: dict[str, list[LogEvent]] = {}
+    for event in events:
+        by_execution.setdefault(_execution_id(event), []).append(event)
+    wanted = [found for found in by_execution if found]
+    known = set(connection.scalars(_OF_ORGANIZATION, {"organization": organization_id, "ids": wanted}))
+    result, woken = LogsWritten(), []
+    for execution_id in sorted(by_execution):
+        batch = by_execution[execution_id]
+        if execution_id not in known or any(event.organization_id != organization_id for event in batch):
+            result.dropped += len(batch)
+            continue
+        new, dropped = append(connection, execution_id, batch)
+        result.written += new
+        result.dropped += dropped
+        result.repeated += len(batch) - new - dropped
+        if new:
+            woken.append(execution_id)
+    return result, woken
+
+
+def append(connection: Connection, execution_id: str, events: Iterable[LogEvent]) -> tuple[int, int]:
+    """Write what is not there yet of one execution; how many lines are new, and how many were dropped because its log
+    is archived or full."""
+    unique = {event.event_id: event for event in events}
+    given = list(unique.values())
+    channel = _lock(connection, execution_id, len(given))
+    if channel.archived_at is not None or channel.last_sequence > MOST_LINES:
+        return 0, len(given)
+    seen = set(connection.scalars(_SEEN, {"execution": execution_id, "ids": list(unique)}))
+    first = channel.last_sequence - len(given) + 1
+    rows = [
+        _row(event, execution_id, number)
+        for number, event in enumerate(given, start=first)
+        if event.event_id not in seen
+    ]
+    if rows:
+        connection.execute(logs.insert(), rows)
+    return len(rows), 0
+
+
+def _lock(connection: Connection, execution_id: str, count: int) -> Record:
+    insert = upsert(connection, channels).values(execution_id=execution_id, last_sequence=count)
+    return connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=[channels.c.execution_id], set_={"last_sequence": channels.c.last_sequence + count}
+        ).returning(channels.c.last_sequence, channels.c.archived_at)
+    ).one()
+
+
+def _execution_id(event: LogEvent) -> str:
+    try:
+        return parse_id(event.execution_id)
+    except InvalidInput:
+        return ""
+
+
+def _row(event: LogEvent, execution_id: str, sequence: int) -> dict[str, Any]:
+    data = {name: value for name, value in event.to_dict().items() if name not in _COLUMNS}
+    for name in ("log", "message", "component", "state"):
+        if name in data:
+            data[name] = shortened(clean(data[name]) or "")
+    return {
+        "execution_id": execution_id,
+        "sequence": sequence,
+        "event_id": clean(event.event_id, 64),
+        "event_time": event.timestamp,
+        "type": event.type.value,
+        "level": event.level.rank,
+        "stage": clean(event.stage, 50),
+        "file_execution_id": clean(event.file_execution_id, 64),
+        "data": data,
+    }
+
+
+def described(row: Record) -> dict[str, Any]:
+    """A line as it is shown: ``sequence`` and the keys of ``LogEvent`` but for the execution and its organization."""
+    return {
+        "sequence": row.sequence,
+        "event_id": row.event_id,
+        "timestamp": row.event_time,
+        "type": row.type,
+        "level": _LEVELS[row.level].value,
+        "stage": row.stage,
+        "file_execution_id": row.file_execution_id,
+        "log": "",
+        "component": "",
+        "state": "",
+        "message": "",
+        **row.data,
+    }
+
+
+def page(
+    connection: Connection, execution_id: str, *, after: int, limit: int, wanted: LogFilter = EVERYTHING
+) -> list[dict[str, Any]]:
+    """At most ``limit`` lines with a greater number than ``after``, in their order."""
+    statement = select(logs).where(logs.c.execution_id == execution_id, logs.c.sequence > after)
+    if wanted.level.rank:
+        statement = statement.where(logs.c.level >= wanted.level.rank)
+    if wanted.file_execution_id is not None:
+        statement = statement.where(logs.c.file_execution_id == wanted.file_execution_id)
+    if wanted.type is not None:
+        statement = statement.where(logs.c.type == wanted.type.value)
+    rows = connection.execute(statement.order_by(logs.c.sequence).limit(limit))
+    return [described(row) for row in rows]
+
+
+def archived(connection: Connection, execution_id: str) -> bool:
+    """Whether its lines are in a file."""
+    return last(connection, execution_id)[1]
+
+
+def last(connection: Connection, execution_id: str) -> tuple[int, bool]:
+    """The last number that was given, and whether the lines are in a file. Every line up to it is there."""
+    row = connection.execute(_CHANNEL, {"execution": execution_id}).one_or_none()
+    return (0, False) if row is None else (row.last_sequence, row.archived_at is not None)
+
+
+def to_archive(connection: Connection, age: float, limit: int, final: Sequence[str]) -> Sequence[Record]:
+    """Executions that ended more than ``age`` seconds ago and whose lines are still rows: ids, organization, last
+    number."""
+    return connection.execute(
+        select(channels.c.execution_id, channels.c.last_sequence, executions.c.organization_id)
+        .join(executions, executions.c.id == channels.c.execution_id)
+        .where(
+            channels.c.archived_at.is_(None),
+            executions.c.status.in_(final),
+            executions.c.finished_at < db_now() - age,
+        )
+        .order_by(executions.c.finished_at)
+        .limit(limit)
+    ).all()
+
+
+def put_away(connection: Connection, execution_id: str, last_sequence: int) -> bool:
+    """Its lines up to ``last_sequence`` are in a file: delete them. False when more came meanwhile."""
+    moved = connection.execute(
+        update(channels)
+        .where(
+            channels.c.execution_id == execution_id,
+            channels.c.last_sequence == last_sequence,
+            channels.c.archived_at.is_(None),
+        )
+        .values(archived_at=db_now())
+    ).rowcount
+    if not moved:
+        return False
+    connection.execute(delete(logs).where(logs.c.execution_id == execution_id))
+    return True

@@ -1,0 +1,236 @@
+"""Sending the outbox on its way: due events become batches, due batches become messages with ids only.
+
+A batch is one message to one target and keeps its id over all attempts. Its row says when it is due and who has it;
+a message that is lost, doubled or late changes nothing. One batch of a notification is under way at a time, and few to
+one host: a slow target delays its own events only.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import structlog
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, text, update
+
+from docfleet.backend.db import Database, Record, db_now
+from docfleet.backend.dispatch import Dispatcher
+from docfleet.backend.notifications.models import (
+    OPEN_BATCH,
+    UNGROUPED,
+    notification_batches,
+    notification_events,
+    notifications,
+)
+from docfleet.connectors.notifications.registry import provider_class
+from docfleet.core.errors import BrokerUnavailable, ConfigurationError
+from docfleet.core.ids import new_id
+from docfleet.core.names import QueueName, TaskName
+from docfleet.core.notify import DispatchResult
+
+log = structlog.get_logger(__name__)
+
+WAITING, SENDING, DELIVERED, DEAD = "waiting", "sending", "delivered", "dead"
+MOST_NOTIFICATIONS = 50
+"""In one transaction; more are the next one's."""
+MOST_EVENTS = 500
+"""In one batch that clubs, as with the original."""
+MOST_BATCHES = 50
+"""That one transaction makes of the events of a notification that does not club."""
+MOST_TO_ONE_HOST = 2
+"""Batches under way at once."""
+LOST_WORKER = "the worker that sent it did not come back"
+
+_batches, _events = notification_batches.c, notification_events.c
+_OF_IT = and_(_batches.notification_id == notifications.c.id, text(OPEN_BATCH))
+_UNDER_WAY = and_(_batches.state == SENDING, _batches.lease_until >= db_now())
+_DUE = or_(
+    and_(_batches.state == WAITING, _batches.next_attempt_at <= db_now()),
+    and_(_batches.state == SENDING, _batches.lease_until < db_now()),
+)
+_NEW = and_(_events.notification_id == notifications.c.id, text(UNGROUPED), _events.due_at <= db_now())
+
+
+def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> DispatchResult:
+    """Send what is due. ``patience``: the seconds after which a message that nobody took is sent again."""
+    result = DispatchResult()
+    while True:
+        with database.writing() as connection:
+            due = _due(connection)
+            for notification in due:
+                _group(connection, notification)
+            leased = _lease(connection, due, patience, result)
+        for number, (batch_id, notification) in enumerate(leased):
+            try:
+                _send(dispatcher, batch_id, notification)
+            except BrokerUnavailable as error:
+                log.warning("notifications.broker_unavailable", error=error.message)
+                _give_back(database, [batch_id for batch_id, _ in leased[number:]])
+                return result
+            result.batches += 1
+        if not leased:
+            return result
+
+
+def _due(connection: Connection) -> list[Record]:
+    """Notifications with something to send, locked; those somebody else is at are left to them."""
+    busy = (
+        select(notifications.c.host)
+        .join(notification_batches, _batches.notification_id == notifications.c.id)
+        .where(_UNDER_WAY, notifications.c.host.is_not(None))
+        .group_by(notifications.c.host)
+        .having(func.count() >= MOST_TO_ONE_HOST)
+    )
+    statement = (
+        select(notifications)
+        .where(
+            notifications.c.is_active,
+            or_(exists().where(_NEW), exists().where(_OF_IT, _DUE)),
+            ~exists().where(_OF_IT, _UNDER_WAY),
+            or_(notifications.c.host.is_(None), notifications.c.host.not_in(busy)),
+        )
+        .order_by(func.random())  # nobody is last for ever
+        .limit(MOST_NOTIFICATIONS)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return list(connection.execute(statement))
+
+
+def _group(connection: Connection, notification: Record) -> None:
+    """Make batches of the notification's events that are in none: one of all, or one of each."""
+    clubs = notification.club_seconds > 0
+    found = connection.scalars(
+        select(_events.id)
+        .where(_events.notification_id == notification.id, text(UNGROUPED))
+        .order_by(_events.created_at, _events.id)
+        .limit(MOST_EVENTS if clubs else MOST_BATCHES)
+    ).all()
+    for ids in ([list(found)] if clubs else [[event_id] for event_id in found]) if found else []:
+        batch_id = new_id()
+        connection.execute(
+            insert(notification_batches).values(
+                id=batch_id,
+                organization_id=notification.organization_id,
+                notification_id=notification.id,
+                state=WAITING,
+                attempts=0,
+                dispatches=0,
+                claimed=False,
+                next_attempt_at=db_now(),
+                lease_until=0.0,
+                last_error="",
+                created_at=db_now(),
+            )
+        )
+        connection.execute(update(notification_events).where(_events.id.in_(ids)).values(batch_id=batch_id))
+
+
+def _lease(
+    connection: Connection, due: list[Record], patience: float, result: DispatchResult
+) -> list[tuple[str, Record]]:
+    """Put one due batch of each notification under way."""
+    hosts = [row.host for row in due if row.host is not None]
+    under_way = Counter[str](
+        connection.scalars(
+            select(notifications.c.host)
+            .join(notification_batches, _batches.notification_id == notifications.c.id)
+            .where(_UNDER_WAY, notifications.c.host.in_(hosts))
+        )
+    )
+    leased = []
+    for notification in due:
+        if notification.host is not None and under_way[notification.host] >= MOST_TO_ONE_HOST:
+            continue
+        batch = _next(connection, notification, result)
+        if batch is None:
+            continue
+        # Each repeat waits longer than the one before: a long queue must not fill with copies.
+        lease = patience * 2 ** min(batch.dispatches, 6)
+        connection.execute(
+            update(notification_batches)
+            .where(_batches.id == batch.id)
+            .values(state=SENDING, claimed=False, dispatches=batch.dispatches + 1, lease_until=db_now() + lease)
+        )
+        under_way[notification.host] += notification.host is not None
+        leased.append((batch.id, notification))
+    return leased
+
+
+def _next(connection: Connection, notification: Record, result: DispatchResult) -> Record | None:
+    """Its due batch that waits longest; those whose attempts all ended with their workers are dead."""
+    of_it = and_(_batches.notification_id == notification.id, text(OPEN_BATCH), _DUE)
+    spent = (
+        update(notification_batches)
+        .where(of_it, _batches.attempts >= notification.max_attempts)
+        .values(state=DEAD, claimed=False, finished_at=db_now(), last_error=LOST_WORKER)
+    )
+    died = connection.execute(spent).rowcount
+    if died:
+        result.dead += died
+        log.warning("notification.dead", notification_id=notification.id, batches=died, error=LOST_WORKER)
+    found = select(notification_batches).where(of_it).order_by(_batches.next_attempt_at, _batches.created_at).limit(1)
+    return connection.execute(found).one_or_none()
+
+
+def _send(dispatcher: Dispatcher, batch_id: str, notification: Record) -> None:
+    try:
+        queue = provider_class(notification.provider).queue
+    except ConfigurationError:
+        queue = QueueName.NOTIFICATIONS  # its provider is not installed here; the worker may know it
+    dispatcher.send(
+        TaskName.PROCESS_NOTIFICATION,
+        [notification.provider.upper()],
+        {"batch_id": batch_id, "organization_id": notification.organization_id},
+        queue,
+    )
+
+
+def _give_back(database: Database, ids: list[str]) -> None:
+    with database.writing() as connection:
+        connection.execute(
+            update(notification_batches)
+            .where(_batches.id.in_(ids), _batches.state == SENDING, ~_batches.claimed)
+            .values(state=WAITING, lease_until=0.0)
+        )
+
+
+class Courier:
+    """A thread of the backend that sends what may be sent at once, so that nobody who ends an execution waits for the
+    broker. What it misses the tick finds."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher, patience: float) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._due = threading.Event()
+        self._over = False
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._due.set()
+        with self._lock:
+            if self._thread is None and not self._over:
+                self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; returns when it has ended."""
+        with self._lock:
+            self._over = True
+            thread = self._thread
+        self._due.set()
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._over:
+                return
+            try:
+                dispatch(self._database, self._dispatcher, self._patience)
+            except Exception:  # the boundary of the thread: the next wake or tick tries again
+                log.exception("notifications.dispatch_failed")

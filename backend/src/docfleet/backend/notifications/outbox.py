@@ -1,0 +1,158 @@
+"""The outbox: what is to be told is a row, written in the transaction in which it happens.
+
+Whoever sends it may die or be away; the row stays until its target has it, or until it is dead and a person looks.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Float, bindparam, select
+
+from docfleet.backend.db import Record, db_now, happened, upsert
+from docfleet.backend.deployments.models import api_deployments
+from docfleet.backend.executions.messages import API
+from docfleet.backend.keys.repository import Scope
+from docfleet.backend.notifications.models import notification_events, notifications
+from docfleet.backend.pipelines.models import pipelines
+from docfleet.core.ids import new_id
+from docfleet.core.notify import EventData, NotificationEvent
+from docfleet.core.status import ExecutionStatus
+
+LONGEST_ERROR = 500
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """Something that may be sent at once was written; told after the commit (``Database.after_commit``)."""
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """Files of an execution."""
+
+    total: int = 0
+    completed: int = 0
+    error: int = 0
+
+
+_SUBSCRIBED = select(notifications).where(
+    notifications.c.organization_id == bindparam("organization"),
+    notifications.c.scope == bindparam("scope"),
+    notifications.c.target_id == bindparam("target"),
+    notifications.c.is_active,
+)
+
+
+def ended(
+    connection: Connection, execution: Record, status: ExecutionStatus, numbers: Numbers, error: str | None
+) -> None:
+    """An execution of a pipeline or an API has reached its final ``status``."""
+    if status is ExecutionStatus.ERROR:
+        event = NotificationEvent.FAILED
+    elif status is ExecutionStatus.STOPPED:
+        event = NotificationEvent.STOPPED
+    else:
+        event = NotificationEvent.PARTLY_FAILED if numbers.error else NotificationEvent.COMPLETED
+    _tell(connection, execution, event, numbers, error)
+
+
+def started(connection: Connection, execution: Record) -> None:
+    """An execution of a pipeline has begun to exist."""
+    if execution.pipeline_id:
+        _tell(connection, execution, NotificationEvent.STARTED, Numbers(), None)
+
+
+def tell_test(connection: Connection, notification: Record) -> str:
+    """Have ``notification`` tell its target that this is a test; the event's id."""
+    published = _published(connection, Scope(notification.scope), notification.target_id)
+    kind, name = published or (API, notification.name)
+    data = EventData(
+        event=NotificationEvent.TEST,
+        type=kind,
+        pipeline_id=notification.target_id,
+        pipeline_name=name,
+        status="TEST",
+        execution_id=new_id(),
+        timestamp=time.time(),
+    )
+    return _write(connection, notification, data, 0.0)
+
+
+def _tell(
+    connection: Connection, execution: Record, event: NotificationEvent, numbers: Numbers, error: str | None
+) -> None:
+    if execution.pipeline_id:
+        scope, target = Scope.PIPELINE, execution.pipeline_id
+    elif execution.api_deployment_id:
+        scope, target = Scope.DEPLOYMENT, execution.api_deployment_id
+    else:
+        return
+    whom = {"organization": execution.organization_id, "scope": scope.value, "target": target}
+    rows = [row for row in connection.execute(_SUBSCRIBED, whom) if event.value in row.events]
+    if not rows:
+        return
+    published = _published(connection, scope, target)
+    if published is None:
+        return
+    kind, name = published
+    data = EventData(
+        event=event,
+        type=kind,
+        pipeline_id=target,
+        pipeline_name=name,
+        status=_word(event, kind),
+        execution_id=execution.id,
+        timestamp=time.time(),
+        total_files=numbers.total,
+        successful_files=numbers.completed,
+        failed_files=numbers.error,
+        error_message=error[:LONGEST_ERROR] if error else None,
+    )
+    for row in rows:
+        if data.is_failure or not row.notify_on_failures:
+            _write(connection, row, data, row.club_seconds)
+
+
+def _published(connection: Connection, scope: Scope, target: str) -> tuple[str, str] | None:
+    """Type and name of a pipeline or deployment."""
+    if scope is Scope.PIPELINE:
+        found = select(pipelines.c.pipeline_type, pipelines.c.pipeline_name).where(pipelines.c.id == target)
+        row = connection.execute(found).one_or_none()
+        return None if row is None else (row.pipeline_type, row.pipeline_name)
+    name = connection.scalar(select(api_deployments.c.api_name).where(api_deployments.c.id == target))
+    return None if name is None else (API, name)
+
+
+def _word(event: NotificationEvent, kind: str) -> str:
+    """The original's word: success of an API and of a pipeline have different ones."""
+    match event:
+        case NotificationEvent.STARTED:
+            return "INPROGRESS"
+        case NotificationEvent.FAILED:
+            return "ERROR"
+        case NotificationEvent.STOPPED:
+            return "STOPPED"
+        case _:
+            return "COMPLETED" if kind == API else "SUCCESS"
+
+
+def _write(connection: Connection, notification: Record, data: EventData, club_seconds: float) -> str:
+    event_id = new_id()
+    values: dict[str, Any] = {
+        "id": event_id,
+        "organization_id": notification.organization_id,
+        "notification_id": notification.id,
+        "execution_id": data.execution_id,
+        "event": data.event.value,
+        "data": data.to_dict(),
+        "due_at": db_now() + bindparam("club", club_seconds, type_=Float),
+        "batch_id": None,
+        "created_at": db_now(),
+    }
+    # Each execution tells each of its events once, whoever ends it how often.
+    statement = upsert(connection, notification_events).values(**values)
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["notification_id", "event", "execution_id"]))
+    if not club_seconds:
+        happened(connection, Recorded())
+    return event_id

@@ -1,0 +1,198 @@
+"""Reads and writes of notifications and of what they told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, update
+
+from docfleet.backend.db import Database, Record, clean, db_now, iso
+from docfleet.backend.keys.repository import Scope
+from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, WAITING
+from docfleet.backend.notifications.models import (
+    OPEN_BATCH,
+    UNGROUPED,
+    notification_batches,
+    notification_events,
+    notifications,
+)
+from docfleet.core.errors import Conflict, NotFound
+from docfleet.core.ids import new_id
+
+SECONDS_A_DAY = 86_400.0
+MOST_DELETED = 500
+AWAY = "its target was away for as long as notifications are kept"
+_batches, _events = notification_batches.c, notification_events.c
+_STATE: Any = func.coalesce(_batches.state, WAITING)
+_EVENT = (
+    select(
+        notification_events,
+        _STATE.label("state"),
+        func.coalesce(_batches.attempts, 0).label("attempts"),
+        _batches.next_attempt_at,
+        func.coalesce(_batches.last_error, "").label("last_error"),
+        _batches.finished_at,
+        notifications.c.name,
+        notifications.c.max_attempts,
+    )
+    .join(notifications, notifications.c.id == _events.notification_id)
+    .outerjoin(notification_batches, _batches.id == _events.batch_id)
+)
+
+
+def find(connection: Connection, organization_id: str, notification_id: str) -> Record:
+    """The notification's row. Raises ``NotFound``."""
+    where = (notifications.c.id == notification_id, notifications.c.organization_id == organization_id)
+    row = connection.execute(select(notifications).where(*where)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no notification {notification_id} in this organization")
+    return row
+
+
+def listing(connection: Connection, organization_id: str, after: Record | None, limit: int) -> list[Record]:
+    """The organization's notifications, newest first, at most ``limit`` after ``after``."""
+    where = [notifications.c.organization_id == organization_id]
+    if after is not None:
+        where.append(_older(notifications.c.created_at, notifications.c.id, after))
+    newest = (notifications.c.created_at.desc(), notifications.c.id.desc())
+    return list(connection.execute(select(notifications).where(*where).order_by(*newest).limit(limit)))
+
+
+def apply(
+    connection: Connection,
+    organization_id: str,
+    scope: Scope,
+    target_id: str,
+    name: str,
+    values: dict[str, Any],
+    *,
+    write: bool,
+) -> tuple[str | None, bool, list[str]]:
+    """Create or change the notification of this name: its id, whether it is new, and the fields that change.
+
+    ``values`` are columns; ``settings`` is sealed and told apart by ``digest``.
+    """
+    found = connection.execute(
+        select(notifications).where(
+            notifications.c.organization_id == organization_id,
+            notifications.c.scope == scope.value,
+            notifications.c.target_id == target_id,
+            notifications.c.name == clean(name),
+        )
+    ).one_or_none()
+    if found is None:
+        notification_id = new_id()
+        identity = {"id": notification_id, "organization_id": organization_id, "scope": scope.value}
+        if write:
+            row = {**identity, "target_id": target_id, "name": clean(name), **values}
+            connection.execute(insert(notifications).values(**row, created_at=db_now(), modified_at=db_now()))
+        return notification_id if write else None, True, []
+    changed = [key for key in values if key not in ("settings", "host") and found._mapping[key] != values[key]]
+    if changed and write:
+        statement = update(notifications).where(notifications.c.id == found.id)
+        connection.execute(statement.values(**values, modified_at=db_now()))
+    return found.id, False, ["settings" if key == "digest" else key for key in changed]
+
+
+def remove(connection: Connection, organization_id: str, notification_id: str) -> None:
+    """Delete the notification and what it has not told yet. Raises ``NotFound``."""
+    find(connection, organization_id, notification_id)
+    connection.execute(delete(notifications).where(notifications.c.id == notification_id))
+
+
+def forget_target(connection: Connection, scope: Scope, target_id: str) -> None:
+    """Delete the notifications of a deployment or pipeline that is deleted."""
+    where = (notifications.c.scope == scope.value, notifications.c.target_id == target_id)
+    connection.execute(delete(notifications).where(*where))
+
+
+def event(connection: Connection, organization_id: str, event_id: str) -> Record:
+    """One event with its state. Raises ``NotFound``."""
+    where = (_events.id == event_id, _events.organization_id == organization_id)
+    row = connection.execute(_EVENT.where(*where)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no event {event_id} of notifications in this organization")
+    return row
+
+
+def events(
+    connection: Connection,
+    organization_id: str,
+    *,
+    notification_id: str | None,
+    state: str | None,
+    after: Record | None,
+    limit: int,
+) -> list[Record]:
+    """Events with their states, newest first, at most ``limit`` after ``after``."""
+    where = [_events.organization_id == organization_id]
+    if notification_id is not None:
+        where.append(_events.notification_id == notification_id)
+    if state is not None:
+        where.append(state == _STATE)
+    if after is not None:
+        where.append(_older(_events.created_at, _events.id, after))
+    newest = (_events.created_at.desc(), _events.id.desc())
+    return list(connection.execute(_EVENT.where(*where).order_by(*newest).limit(limit)))
+
+
+def _older(created_at: Any, identity: Any, after: Record) -> ColumnElement[bool]:
+    return or_(created_at < after.created_at, and_(created_at == after.created_at, identity < after.id))
+
+
+def send_again(connection: Connection, organization_id: str, event_id: str) -> int:
+    """Have a dead event sent again, with those it went with and under their old id; how many events go.
+
+    Raises ``NotFound``, and ``Conflict`` for one that is not dead.
+    """
+    found = event(connection, organization_id, event_id)
+    revived = 0
+    if found.batch_id is not None:
+        dead = (_batches.id == found.batch_id, _batches.state == DEAD)
+        fresh = {"state": WAITING, "attempts": 0, "dispatches": 0, "next_attempt_at": db_now(), "finished_at": None}
+        revived = connection.execute(update(notification_batches).where(*dead).values(**fresh)).rowcount
+    if not revived:
+        raise Conflict(f"event {event_id} is {found.state}: only a dead one is sent again")
+    return connection.scalar(select(func.count()).where(_events.batch_id == found.batch_id)) or 0
+
+
+def described(row: Record) -> dict[str, Any]:
+    """An event for the management API."""
+    waits = row.state == WAITING
+    return {
+        "event_id": row.id,
+        "notification_id": row.notification_id,
+        "notification": row.name,
+        "event": row.event,
+        "execution_id": row.execution_id,
+        "pipeline": row.data.get("pipeline_name", ""),
+        "status": row.state,
+        "attempts": row.attempts,
+        "max_attempts": row.max_attempts,
+        "next_attempt_at": iso(row.due_at if row.batch_id is None else row.next_attempt_at) if waits else None,
+        "last_error": row.last_error,
+        "message_id": row.batch_id,
+        "created_at": iso(row.created_at),
+        "finished_at": iso(row.finished_at) or None,
+    }
+
+
+def forget(database: Database, days: float) -> int:
+    """End what is older than ``days``: what was told or is dead is deleted, what could not be told is dead; how many
+    were deleted. 0 days: nothing."""
+    if days <= 0:
+        return 0
+    old = db_now() - days * SECONDS_A_DAY
+    with database.writing() as connection:
+        ended = select(_batches.id).where(_batches.state.in_((DELIVERED, DEAD)), _batches.finished_at < old)
+        chosen = list(connection.scalars(ended.limit(MOST_DELETED)))
+        connection.execute(delete(notification_batches).where(_batches.id.in_(chosen)))
+        connection.execute(
+            update(notification_batches)
+            .where(text(OPEN_BATCH), _batches.created_at < old, _batches.lease_until < db_now())
+            .values(state=DEAD, claimed=False, finished_at=db_now(), last_error=AWAY)
+        )
+        unsent = select(_events.id).where(text(UNGROUPED), _events.created_at < old).limit(MOST_DELETED)
+        left = list(connection.scalars(unsent))
+        connection.execute(delete(notification_events).where(_events.id.in_(left)))
+    return len(chosen) + len(left)

@@ -1,0 +1,28 @@
+"""How the schedules stand, as Prometheus reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import func, select
+
+from docfleet.backend.db import Database, db_now
+from docfleet.backend.pipelines.models import pipelines
+
+_STANDING = select(func.count(), func.min(pipelines.c.next_run_at), db_now()).where(
+    pipelines.c.next_run_at.is_not(None)
+)
+
+
+def schedule_lines(database: Database) -> Iterator[str]:
+    """The exposition, line by line."""
+    with database.reading() as connection:
+        number, earliest, now = connection.execute(_STANDING).one()
+    overdue = 0.0 if earliest is None else max(now - earliest, 0.0)
+    for name, meaning, value in (
+        ("docfleet_schedules_active", "Pipelines that run by a schedule and are not paused.", number),
+        ("docfleet_schedule_overdue_seconds", "How long the run waits that has been due longest.", round(overdue, 3)),
+    ):
+        yield f"# HELP {name} {meaning}"
+        yield f"# TYPE {name} gauge"
+        yield f"{name} {value}"

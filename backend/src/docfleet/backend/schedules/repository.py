@@ -1,0 +1,139 @@
+"""Reads and writes of schedules and their ticks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, text, tuple_, update
+
+from docfleet.backend.db import Record, clean, db_now, upsert
+from docfleet.backend.pipelines.models import pipelines
+from docfleet.backend.schedules.decision import next_after
+from docfleet.backend.schedules.models import QUEUED_TICK, schedule_ticks
+from docfleet.backend.schedules.timetable import Timetable
+from docfleet.core.errors import InvalidInput
+from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
+
+LONGEST_DETAIL = 500
+MOST_FORGOTTEN = 10_000
+SECONDS_A_DAY = 86_400.0
+
+
+def of(row: Record) -> Schedule | None:
+    """The schedule of a pipeline's row."""
+    if row.cron_string is None:
+        return None
+    return Schedule(
+        cron=row.cron_string,
+        time_zone=row.time_zone,
+        overlap=OverlapPolicy(row.overlap_policy),
+        catch_up=CatchUpPolicy(row.catch_up),
+        catch_up_limit=row.catch_up_limit,
+        jitter_seconds=row.jitter_seconds,
+    )
+
+
+def columns(schedule: Schedule | None) -> dict[str, Any]:
+    """The schedule as columns of a pipeline's row."""
+    stated = schedule or Schedule(cron="-")
+    return {
+        "cron_string": None if schedule is None else schedule.cron,
+        "time_zone": stated.time_zone,
+        "overlap_policy": stated.overlap.value,
+        "catch_up": stated.catch_up.value,
+        "catch_up_limit": stated.catch_up_limit,
+        "jitter_seconds": stated.jitter_seconds,
+    }
+
+
+def check(schedule: Schedule, shortest_seconds: int) -> Timetable:
+    """The timetable of a schedule that may be kept. Raises ``InvalidInput`` naming the field and the remedy."""
+    timetable = Timetable(schedule.cron, schedule.time_zone)
+    interval = timetable.shortest_interval()
+    if interval < shortest_seconds:
+        raise InvalidInput(
+            f"'cron': {schedule.cron!r:.120} runs every {interval} seconds, and less than {shortest_seconds} are not "
+            "allowed here (setting MIN_SCHEDULE_INTERVAL_SECONDS): choose times that lie further apart"
+        )
+    if schedule.jitter_seconds >= interval:
+        raise InvalidInput(
+            f"'jitterSeconds' has to be less than the {interval} seconds between two runs: runs would change places"
+        )
+    return timetable
+
+
+def plan(connection: Connection, pipeline_id: str, schedule: Schedule | None, *, active: bool) -> None:
+    """Note the next run of a pipeline that got another schedule, or was paused or resumed. The time until now is none
+    of its downtime; what waited for a run to end is dropped when it is paused."""
+    values: dict[str, Any] = {"next_tick_at": None, "next_run_at": None}
+    if schedule is not None and active:
+        now = connection.scalar(select(db_now())) or 0.0
+        found = next_after(Timetable(schedule.cron, schedule.time_zone), schedule, pipeline_id, now)
+        values = {"next_tick_at": found.tick_at, "next_run_at": found.run_at}
+    else:
+        waiting = update(schedule_ticks).where(schedule_ticks.c.pipeline_id == pipeline_id, text(QUEUED_TICK))
+        connection.execute(
+            waiting.values(outcome=TickOutcome.SKIPPED.value, detail="the pipeline was paused", decided_at=db_now())
+        )
+    connection.execute(update(pipelines).where(pipelines.c.id == pipeline_id).values(**values))
+
+
+def note(
+    connection: Connection,
+    pipeline_id: str,
+    tick: int,
+    outcome: TickOutcome,
+    execution_id: str | None,
+    detail: str | None,
+) -> bool:
+    """Write the tick's row; False when there is one: somebody has decided about it."""
+    statement = upsert(connection, schedule_ticks).values(
+        pipeline_id=pipeline_id,
+        scheduled_for=tick,
+        outcome=outcome.value,
+        execution_id=execution_id,
+        detail=clean(detail, LONGEST_DETAIL),
+        decided_at=db_now(),
+    )
+    # PostgreSQL does not say how many rows such a statement has written.
+    written = statement.on_conflict_do_nothing().returning(schedule_ticks.c.pipeline_id)
+    return connection.execute(written).one_or_none() is not None
+
+
+def release(
+    connection: Connection,
+    pipeline_id: str,
+    tick: int,
+    outcome: TickOutcome,
+    execution_id: str | None,
+    detail: str | None,
+) -> bool:
+    """What becomes of a queued tick; False when it is not queued any more."""
+    statement = update(schedule_ticks).where(
+        schedule_ticks.c.pipeline_id == pipeline_id, schedule_ticks.c.scheduled_for == tick, text(QUEUED_TICK)
+    )
+    values = {"outcome": outcome.value, "execution_id": execution_id, "detail": clean(detail, LONGEST_DETAIL)}
+    return connection.execute(statement.values(**values, decided_at=db_now())).rowcount == 1
+
+
+def ticks(connection: Connection, pipeline_id: str, before: int | None, limit: int) -> list[Record]:
+    """What became of the times of a pipeline, the newest first; those before the time ``before``."""
+    where = [schedule_ticks.c.pipeline_id == pipeline_id]
+    if before is not None:
+        where.append(schedule_ticks.c.scheduled_for < before)
+    newest = schedule_ticks.c.scheduled_for.desc()
+    return list(connection.execute(select(schedule_ticks).where(*where).order_by(newest).limit(limit)))
+
+
+def forget(connection: Connection, days: float) -> int:
+    """Delete ticks decided more than ``days`` ago, those that wait not among them; how many. 0 days: none."""
+    if days <= 0:
+        return 0
+    old = (
+        select(schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for)
+        .where(schedule_ticks.c.decided_at < db_now() - days * SECONDS_A_DAY)
+        .where(schedule_ticks.c.outcome != TickOutcome.QUEUED.value)
+        .limit(MOST_FORGOTTEN)
+    )
+    key = schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for
+    return connection.execute(delete(schedule_ticks).where(tuple_(*key).in_(old))).rowcount

@@ -1,0 +1,1 @@
+"""Providers of notifications: how a target is told what happened."""

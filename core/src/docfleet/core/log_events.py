@@ -1,0 +1,208 @@
+"""Lines of an execution's log, as users see them, from whoever writes one to whoever reads it.
+
+The keys are those of the original's payloads (Unstract at 6b916eac), with ``event_id`` and ``channel`` added: an event
+that is sent twice is written once. These lines are for people; what a process writes about itself goes to its own log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from docfleet.core.files import Wire
+
+LONGEST_TEXT = 4000
+"""Characters of a line; the rest is cut."""
+MOST_EVENTS = 1000
+"""Events of one message, and of one call of the backend."""
+LARGEST_DATA = 16 * 1024
+"""Bytes of an event as JSON. What senders add beyond the known keys goes when an event is larger."""
+
+
+class LogType(StrEnum):
+    """What an event is: a line, a change of a component's state, or how far something is."""
+
+    LOG = "LOG"
+    UPDATE = "UPDATE"
+    PROGRESS = "PROGRESS"
+
+
+class LogLevel(StrEnum):
+    """How serious it is, in rising order."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order above; 0 is the least serious."""
+        return _RANKS[self]
+
+    @classmethod
+    def of(cls, word: str) -> LogLevel:
+        """The level of a tool's, or somebody else's, word for one."""
+        word = word.upper()
+        if word in ("ERROR", "FATAL", "CRITICAL"):
+            return cls.ERROR
+        return cls.WARN if word in ("WARN", "WARNING") else cls.INFO
+
+
+_RANKS = {level: rank for rank, level in enumerate(LogLevel)}
+
+
+class LogStage(StrEnum):
+    """Where in an execution it happened."""
+
+    COMPILE = "COMPILE"
+    BUILD = "BUILD"
+    TOOL = "TOOL"
+    RUN = "RUN"
+    SOURCE = "SOURCE"
+    DESTINATION = "DESTINATION"
+    INITIALIZE = "INITIALIZE"
+    FINALIZE = "FINALIZE"
+    PROCESSING = "PROCESSING"
+
+
+class LogState(StrEnum):
+    """What an UPDATE says of its component."""
+
+    RUNNING = "RUNNING"
+    BEGIN_WORKFLOW = "BEGIN_WORKFLOW"
+    END_WORKFLOW = "END_WORKFLOW"
+    PROGRESS_MAX_UPDATE = "PROGRESS_MAX_UPDATE"
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+    MESSAGE = "MESSAGE"
+    OUTPUT_UPDATE = "OUTPUT_UPDATE"
+    INPUT_UPDATE = "INPUT_UPDATE"
+    NEXT = "NEXT"
+
+
+class LogEvent(Wire):
+    """One event. ``timestamp`` is in seconds since the epoch. LOG has ``log``; UPDATE and PROGRESS have ``component``,
+    ``state`` and ``message``. ``stage``, ``state`` and ``component`` are text of whoever sent it; ours are those of the
+    enumerations above. ``details`` holds keys of other senders."""
+
+    event_id: str
+    timestamp: float
+    execution_id: str
+    organization_id: str
+    type: LogType = LogType.LOG
+    level: LogLevel = LogLevel.INFO
+    stage: str = ""
+    log: str = ""
+    component: str = ""
+    state: str = ""
+    message: str = ""
+    file_execution_id: str | None = None
+    channel: str = ""
+    step: int | None = None
+    iteration: int | None = None
+    iteration_total: int | None = None
+    cost_type: str | None = None
+    cost_units: str | None = None
+    cost_value: float | None = None
+    details: dict[str, Any] = {}
+
+
+class LogBatch(Wire):
+    """Body of ``POST v1/logs/``: events of one organization."""
+
+    events: list[LogEvent]
+
+
+class LogsWritten(Wire):
+    """What became of a batch: ``written`` (a repeat of one that was written before counts as ``repeated``), and
+    ``dropped`` events of executions that are not this organization's, or whose log is in the archive."""
+
+    written: int = 0
+    repeated: int = 0
+    dropped: int = 0
+
+
+def new_event_id() -> str:
+    """32 hex characters that sort by time: milliseconds, then chance."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+_KNOWN = {field.name: field for field in msgspec.structs.fields(LogEvent)}
+_TEXTS = ("stage", "log", "state", "message", "channel")
+_OPTIONAL = ("file_execution_id", "step", "iteration", "iteration_total", "cost_type", "cost_units", "cost_value")
+
+
+def read_event(payload: Any, channel: str = "") -> LogEvent | None:
+    """An event from what a message holds, ours or the original's; None for what is none, or lacks one of
+    ``execution_id``, ``organization_id`` and ``timestamp``: it belongs nowhere.
+
+    One without an id gets one made of its content, so that the same message twice is the same event.
+    """
+    try:
+        event = _read(payload, channel)
+        return event if event is None or len(msgspec.json.encode(event)) <= LARGEST_DATA else _bare(event)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None  # a number of a hundred digits, half a character: its neighbours are not to blame
+
+
+def _bare(event: LogEvent) -> LogEvent:
+    return msgspec.structs.replace(event, details={})
+
+
+def _read(payload: Any, channel: str) -> LogEvent | None:
+    if not isinstance(payload, Mapping):
+        return None
+    execution_id, organization_id = payload.get("execution_id"), payload.get("organization_id")
+    timestamp = payload.get("timestamp")
+    if not (isinstance(execution_id, str) and isinstance(organization_id, str) and execution_id and organization_id):
+        return None
+    if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 < timestamp < 1e11:
+        return None
+    found: dict[str, Any] = {
+        "event_id": _event_id(payload),
+        "timestamp": float(timestamp),
+        "execution_id": execution_id,
+        "organization_id": organization_id,
+        "type": payload["type"] if str(payload.get("type")) in LogType.__members__ else LogType.LOG,
+        "level": LogLevel.of(str(payload.get("level") or "INFO")),
+        "component": _component(payload.get("component")),
+        "channel": channel,
+    }
+    for name in _TEXTS:
+        if isinstance(payload.get(name), str):
+            found[name] = shortened(payload[name])
+    found |= {name: payload[name] for name in _OPTIONAL if payload.get(name) is not None}
+    details = payload.get("details")
+    details = dict(details) if isinstance(details, Mapping) else {}
+    found["details"] = {**details, **{name: value for name, value in payload.items() if name not in _KNOWN}}
+    try:
+        return msgspec.convert(found, LogEvent, strict=False)
+    except msgspec.ValidationError:
+        for name in _OPTIONAL:
+            found.pop(name, None)
+        return msgspec.convert(found, LogEvent, strict=False)
+
+
+def shortened(text: str) -> str:
+    """At most ``LONGEST_TEXT`` characters of it."""
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _event_id(payload: Mapping[str, Any]) -> str:
+    given = payload.get("event_id")
+    if isinstance(given, str) and 0 < len(given) <= 64:
+        return given
+    return hashlib.sha256(msgspec.json.encode(payload, order="deterministic")).hexdigest()[:32]
+
+
+def _component(value: Any) -> str:
+    # The original's PROGRESS has an object here.
+    if isinstance(value, str):
+        return shortened(value)
+    return msgspec.json.encode(value, order="deterministic").decode()[:LONGEST_TEXT] if value else ""

@@ -1,0 +1,95 @@
+"""Notifications on the wire: what happened, and what worker and backend say to each other about sending it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from docfleet.core.files import Wire
+
+
+class NotificationEvent(StrEnum):
+    """What somebody can be told of. ``WAITING_FOR_REVIEW`` needs a review queue; ``TEST`` is sent by a person."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    PARTLY_FAILED = "partly_failed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    WAITING_FOR_REVIEW = "waiting_for_review"
+    TEST = "test"
+
+
+ENDED = (
+    NotificationEvent.COMPLETED,
+    NotificationEvent.PARTLY_FAILED,
+    NotificationEvent.FAILED,
+    NotificationEvent.STOPPED,
+)
+"""What a notification is for unless it says otherwise."""
+FAILURES = frozenset({NotificationEvent.PARTLY_FAILED, NotificationEvent.FAILED, NotificationEvent.STOPPED})
+
+
+class EventData(Wire):
+    """One event as its target is told. ``type`` is ETL, TASK or API, ``status`` a word of the original's (SUCCESS,
+    COMPLETED, ERROR, STOPPED, INPROGRESS) or TEST, ``timestamp`` seconds since the epoch."""
+
+    event: NotificationEvent
+    type: str
+    pipeline_id: str
+    pipeline_name: str
+    status: str
+    execution_id: str
+    timestamp: float
+    total_files: int = 0
+    successful_files: int = 0
+    failed_files: int = 0
+    error_message: str | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong: it failed, it was stopped, or some of its files failed."""
+        return self.event in FAILURES
+
+
+class BatchClaimRequest(Wire):
+    """A worker wants to send this batch within the next ``lease_seconds``."""
+
+    lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+
+
+class BatchClaim(Wire):
+    """What to send where. ``settings`` hold secrets: in memory only. Not ``granted``: somebody else has it, or it is
+    not due."""
+
+    granted: bool
+    name: str = ""
+    provider: str = ""
+    settings: dict[str, Any] = {}
+    events: list[EventData] = []
+    attempt: int = 0
+
+
+class BatchReport(Wire):
+    """How attempt ``attempt`` went. ``failed`` may succeed later, ``rejected`` never; ``deferred`` was not tried.
+    ``retry_after`` is the seconds the target, or its breaker, asks to wait."""
+
+    attempt: int
+    outcome: Literal["delivered", "failed", "rejected", "deferred"]
+    error: str = ""
+    retry_after: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+
+
+class BatchState(Wire):
+    """What became of a batch: waiting, sending, delivered or dead."""
+
+    state: str
+
+
+class DispatchResult(msgspec.Struct):
+    """What one dispatch sent on its way."""
+
+    batches: int = 0
+    dead: int = 0

@@ -1,0 +1,119 @@
+"""Connections to hosts that somebody else names: never to the inside of the network.
+
+A name is resolved once, every address it has must be permitted, and the connection goes to an address that was
+checked: a name that changes its address in between gains nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import socket
+import time
+from typing import Any
+
+import msgspec
+
+from docfleet.core.errors import ConfigurationError, InvalidInput
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class ForbiddenAddress(InvalidInput):
+    """The host leads to an address that is not public."""
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one of the public internet: not private, loopback, link-local, shared, multicast, nor one
+    of those in IPv6's clothes."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None and not is_public(inner):
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def parse_networks(setting: str, value: str) -> tuple[Network, ...]:
+    """The comma-separated networks of a setting. Raises ``ConfigurationError`` naming it."""
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return tuple(ipaddress.ip_network(part) for part in parts)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"setting {setting} is malformed: {error}; use comma-separated networks, as in 10.0.0.0/8,fd00::/8"
+        ) from error
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """What a connection to a stranger may do: ``seconds`` in all, to public addresses and those of ``networks``."""
+
+    seconds: float
+    networks: tuple[Any, ...] = ()
+    ca_file: str | None = None
+
+    def permits(self, address: Address) -> bool:
+        """Whether a connection may go to this address."""
+        return is_public(address) or any(address in network for network in self.networks)
+
+    def connect(self, host: str, port: int, deadline: float) -> socket.socket:
+        """A connection to the first address of ``host`` that answers. ``deadline`` is of the monotonic clock.
+
+        Raises ``ForbiddenAddress`` unless all its addresses are permitted, ``OSError``, and ``UnicodeError`` for what
+        is no host name.
+        """
+        failure: OSError = OSError("the host has no address")
+        for address in self.resolve(host, port):
+            try:
+                connection = socket.create_connection((str(address), port), timeout=left(deadline))
+            except OSError as error:
+                failure = error
+                continue
+            # What it is connected to, whatever the way there was.
+            if not self.permits(ipaddress.ip_address(str(connection.getpeername()[0]).partition("%")[0])):
+                connection.close()
+                raise ForbiddenAddress
+            return connection
+        raise failure
+
+    def resolve(self, host: str, port: int) -> list[Address]:
+        """The addresses of ``host``. Raises as ``connect``."""
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]
+        if not addresses or not all(self.permits(address) for address in addresses):
+            raise ForbiddenAddress
+        return list(dict.fromkeys(addresses))
+
+
+def left(deadline: float) -> float:
+    """Seconds until ``deadline``. Raises ``TimeoutError`` when it has passed."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+class Timed(io.RawIOBase):
+    """A connection to read from until the deadline, however small the pieces are that come. The time-out of a socket
+    alone begins again with every byte."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """What ``HTTPResponse`` asks of a socket."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Raises ``TimeoutError`` past the deadline."""
+        self._connection.settimeout(left(self._deadline))
+        return self._connection.recv_into(buffer)

@@ -1,0 +1,80 @@
+"""From a message to rows: one call of the backend an organization, repeated until it got through.
+
+A message is taken from the queue only after that. The backend writes an event once, however often it comes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from celery import current_app
+from celery.exceptions import Reject
+
+from docfleet.core.errors import DependencyError, DocfleetError
+from docfleet.core.faults import point
+from docfleet.core.log_events import MOST_EVENTS, LogBatch, LogEvent, LogsWritten, read_event
+from docfleet.workers.shared.clients.log_client import LogClient
+from docfleet.workers.shared.clients.transport import HttpTransport
+from docfleet.workers.shared.infrastructure.process.fork import per_process
+from docfleet.workers.shared.infrastructure.process.runtime import settings
+
+log = structlog.get_logger()
+
+CALL_SECONDS = 5.0
+"""With the waits between them, four times as long until a message goes back to the queue."""
+SHARE = 1 / 6
+"""A call takes no more than this of the task's time: what goes back has to do so before the limit."""
+ATTEMPTS = 100
+
+
+@per_process
+def _backend() -> HttpTransport:
+    return HttpTransport(
+        settings().internal_api_base_url,
+        settings().internal_service_api_key,
+        dependency="the backend",
+        timeout=min(CALL_SECONDS, SHARE * float(current_app.conf.task_soft_time_limit)),
+        attempts=ATTEMPTS,
+    )
+
+
+def consume(payloads: Any, channel: str) -> None:
+    """Write what is in the message. Raises ``Reject``, which puts it back, when the backend stays away."""
+    found: dict[str, list[LogEvent]] = {}
+    strange = 0
+    for payload in payloads if isinstance(payloads, list) else [payloads]:
+        event = read_event(payload, channel)
+        if event is None:
+            strange += 1
+        else:
+            found.setdefault(event.organization_id, []).append(event)
+    point("logs.taken")
+    total = LogsWritten(dropped=strange)
+    for organization_id, events in found.items():
+        for start in range(0, len(events), MOST_EVENTS):
+            _add(total, _write(organization_id, events[start : start + MOST_EVENTS]))
+        point("logs.written")
+    if total.dropped:
+        log.warning("logs.dropped", events=total.dropped)
+    log.debug("logs.consumed", written=total.written, repeated=total.repeated)
+
+
+def _write(organization_id: str, events: list[LogEvent]) -> LogsWritten:
+    try:
+        # Around the breaker: the message waits for exactly this call.
+        return LogClient(_backend(), organization_id).write(LogBatch(events=events))
+    except (DependencyError, SoftTimeLimitExceeded) as error:
+        log.warning("logs.put_back", events=len(events), error=str(error))
+        raise Reject(str(error), requeue=True) from error
+    except DocfleetError as error:
+        # Another answer will not come: an organization that is not there, or events that the backend cannot read.
+        log.error("logs.refused", events=len(events), code=error.code, error=error.message)
+        return LogsWritten(dropped=len(events))
+
+
+def _add(total: LogsWritten, part: LogsWritten) -> None:
+    total.written += part.written
+    total.repeated += part.repeated
+    total.dropped += part.dropped

@@ -1,0 +1,23 @@
+"""Task of the ``log_consumer`` worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from docfleet.core.names import TaskName
+from docfleet.workers.log_consumer.delivery import consume
+
+
+@shared_task(
+    name=TaskName.LOGS_CONSUMER.value,
+    ignore_result=True,
+    # No row knows of these lines yet: the message is all there is, and goes back when a child dies over it.
+    reject_on_worker_lost=True,
+)
+def logs_consumer(
+    events: list[Any] | None = None, event: str = "", message: Any = None, user_session_id: str = "", **_: Any
+) -> None:
+    """Write lines of executions' logs: many (``events``), or the one ``message`` of the original."""
+    consume(events if events is not None else [message], user_session_id or event.removeprefix("logs:"))

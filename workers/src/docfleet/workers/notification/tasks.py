@@ -1,0 +1,55 @@
+"""Tasks of the ``notification`` worker.
+
+Docfleet's messages hold ids only (``batch_id``, ``organization_id``). The original's, which hold URL and headers, are
+accepted too and go through the same guard; their rows are the original's, so nothing is written about them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from docfleet.core.names import TaskName
+from docfleet.workers.notification import direct
+from docfleet.workers.notification.sending import send_batch
+
+
+@shared_task(name=TaskName.PROCESS_NOTIFICATION.value, ignore_result=True)
+def process_notification(notification_type: str, priority: bool = False, **kwargs: Any) -> dict[str, Any]:
+    """Send one batch, or one message of the original's."""
+    if "batch_id" in kwargs:
+        return send_batch(kwargs["organization_id"], kwargs["batch_id"])
+    return direct.process(notification_type, kwargs)
+
+
+@shared_task(name=TaskName.PRIORITY_NOTIFICATION.value, ignore_result=True)
+def priority_notification(notification_type: str, **kwargs: Any) -> dict[str, Any]:
+    """The same from a queue of its own."""
+    return process_notification(notification_type, **{**kwargs, "priority": True})  # type: ignore[no-any-return]
+
+
+@shared_task(name=TaskName.SEND_WEBHOOK_NOTIFICATION.value, bind=True, ignore_result=True, max_retries=None)
+def send_webhook_notification(
+    self: Any,
+    url: str,
+    payload: dict[str, Any],
+    headers: dict[str, str] | None = None,
+    timeout: float = 10,
+    max_retries: int | None = None,
+    retry_delay: float = 10,
+    platform: str | None = None,
+    raise_on_final_failure: bool = False,
+    buffer_row_ids: list[str] | None = None,
+    organization_id: Any = None,
+) -> None:
+    """The original's signature: everything is in the message."""
+    direct.send(self, url, payload, headers, timeout, max_retries, retry_delay, platform, raise_on_final_failure)
+
+
+@shared_task(name=TaskName.SEND_BATCH_NOTIFICATIONS.value, ignore_result=True)
+def send_batch_notifications(
+    notifications: list[dict[str, Any]], batch_id: str | None = None, delay_between: float = 0
+) -> dict[str, Any]:
+    """Several of the original's messages, one after the other."""
+    return direct.process_all(notifications, batch_id, delay_between)

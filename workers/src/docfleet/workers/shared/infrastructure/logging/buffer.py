@@ -1,0 +1,69 @@
+"""Events on their way to the broker: bounded, and of too many the least serious go first."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from docfleet.core.log_events import LogEvent, LogLevel
+
+MOST_WAITING = 2000
+"""Events that wait while the broker is away, a process."""
+
+
+class LogBuffer:
+    """A queue that never makes anybody wait. Any thread may put; one takes."""
+
+    def __init__(self, limit: int = MOST_WAITING) -> None:
+        self._limit = limit
+        self._count = 0
+        self._size = 0
+        # One queue a level, each entry with its number: what is taken comes in the order of the numbers.
+        self._levels: tuple[deque[tuple[int, LogEvent]], ...] = tuple(deque() for _ in LogLevel)
+        self._lock = threading.Lock()
+        self.dropped = 0
+        """Events that found no room, since ``take_dropped``."""
+
+    def put(self, event: LogEvent) -> int:
+        """Keep it, or drop the oldest of the least serious, which may be this one; how many wait now."""
+        with self._lock:
+            if self._size >= self._limit:
+                self.dropped += 1
+                least = next(level for level, queue in enumerate(self._levels) if queue)
+                if least > event.level.rank:
+                    return self._size
+                self._levels[least].popleft()
+                self._size -= 1
+            self._count += 1
+            self._levels[event.level.rank].append((self._count, event))
+            self._size += 1
+            return self._size
+
+    def put_back(self, events: list[LogEvent]) -> None:
+        """These were taken and not sent: they are first again, as far as there is room."""
+        with self._lock:
+            for event in reversed(events):
+                if self._size >= self._limit and event.level is not LogLevel.ERROR:
+                    self.dropped += 1
+                    continue
+                self._levels[event.level.rank].appendleft((-1, event))
+                self._size += 1
+
+    def take(self, most: int) -> list[LogEvent]:
+        """The oldest ones."""
+        taken: list[LogEvent] = []
+        with self._lock:
+            while len(taken) < most and self._size:
+                queue = min((queue for queue in self._levels if queue), key=lambda queue: queue[0][0])
+                taken.append(queue.popleft()[1])
+                self._size -= 1
+        return taken
+
+    def take_dropped(self) -> int:
+        """How many were dropped since this was asked last."""
+        with self._lock:
+            dropped, self.dropped = self.dropped, 0
+            return dropped
+
+    def __len__(self) -> int:
+        return self._size
