@@ -22,12 +22,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
 POSTGRES_URL = "DOCFLEET_TEST_POSTGRES_URL"
 RABBITMQ_URL = "DOCFLEET_TEST_RABBITMQ_URL"
 START_SECONDS = 60.0
+# How fast a shared machine makes examples says nothing about the code.
+hypothesis.settings.register_profile("ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ours")
 _PR_SET_PDEATHSIG = 1
 _servers = ExitStack()
 _missing: dict[str, str] = {}
