@@ -712,7 +712,11 @@ MUTANTS = (
     mutant(
         "a time of a schedule is one row",
         SCHEDULED + "test_a_tick_that_was_decided_is_never_fired_again[postgresql]",
-        (SCHEDULES + "repository.py", "connection.execute(written).one_or_none() is not None", "True"),
+        (
+            SCHEDULES + "repository.py",
+            "return {(row.pipeline_id, row.scheduled_for) for row in connection.execute(statement, rows)}",
+            'return {(row["pipeline_id"], row["scheduled_for"]) for row in rows}',
+        ),
     ),
     mutant(
         "a paused pipeline is refused by the backend",
