@@ -17,7 +17,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(json.loads(answer.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("kind", ["general", "callback", "file_processing"])
+@pytest.mark.parametrize("kind", ["general", "callback", "file_processing", "notification"])
 def test_a_started_worker_is_light(kind: str) -> None:
     modules = loaded_by(
         f"import docfleet.workers.launch as launch, docfleet.workers.{kind}.tasks\n"

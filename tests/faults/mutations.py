@@ -51,6 +51,12 @@ TOLD = API + "test_notifications.py::"
 TARGETS = "tests/unit/test_notifications_providers.py::"
 PROVIDERS = CONNECTORS + "notifications/"
 OUTBOUND = "core/src/docfleet/core/outbound.py"
+LOGS = BACKEND + "logs/"
+LOGGED = API + "test_logs.py::"
+LINES = "tests/unit/test_logs_workers.py::"
+CONSUMED = "tests/faults/test_logs.py::"
+CONSUMER = WORKERS + "log_consumer/"
+LOGGING = WORKERS + "shared/infrastructure/logging/"
 SCHEDULES = BACKEND + "schedules/"
 SCHEDULED = API + "test_schedules.py::"
 TIMETABLE = "tests/unit/test_schedules_timetable.py::"
@@ -710,7 +716,11 @@ MUTANTS = (
     mutant(
         "a time of a schedule is one row",
         SCHEDULED + "test_a_tick_that_was_decided_is_never_fired_again[postgresql]",
-        (SCHEDULES + "repository.py", "connection.execute(written).one_or_none() is not None", "True"),
+        (
+            SCHEDULES + "repository.py",
+            "return {(row.pipeline_id, row.scheduled_for) for row in connection.execute(statement, rows)}",
+            'return {(row["pipeline_id"], row["scheduled_for"]) for row in rows}',
+        ),
     ),
     mutant(
         "a paused pipeline is refused by the backend",
@@ -850,6 +860,90 @@ MUTANTS = (
         "notifications: settings are shown masked",
         TOLD + "test_secrets_are_sealed_and_never_shown[sqlite]",
         (NOTIFICATIONS + "public.py", "MASK if key in secrets and value else value", "value"),
+    ),
+    mutant(
+        "logs: a line that comes again is not written again",
+        LOGGED + "test_a_line_is_written_once_however_often_it_comes",
+        (LOGS + "repository.py", "if event.event_id not in seen", "if True"),
+    ),
+    mutant(
+        "logs: an execution is its organization's",
+        LOGGED + "test_lines_of_nobody_and_of_others_are_dropped_and_counted",
+        (LOGS + "repository.py", 'executions.c.organization_id == bindparam("organization"), executions', "executions"),
+        (LOGS + "repository.py", "any(event.organization_id != organization_id for event in batch)", "False"),
+    ),
+    mutant(
+        "logs: a line that came meanwhile keeps the rows",
+        LOGGED + "test_a_line_that_comes_while_a_log_is_archived_is_not_lost",
+        (LOGS + "repository.py", "            channels.c.last_sequence == last_sequence,\n", ""),
+    ),
+    mutant(
+        "logs: an archived log is closed",
+        LOGGED + "test_an_archived_log_is_read_as_before",
+        (LOGS + "repository.py", "channel.archived_at is not None or channel", "channel"),
+    ),
+    mutant(
+        "logs: a commit wakes readers",
+        LOGGED + "test_live_is_history_first_then_what_comes_then_the_end",
+        (LOGS + "internal.py", "    log_readers.wake(woken)\n", ""),
+    ),
+    mutant(
+        "logs: no cell of a CSV is a formula",
+        LOGGED + "test_exports",
+        (LOGS + "public.py", "if text.startswith(_FORMULA)", "if False"),
+    ),
+    mutant(
+        "logs: subprotocols open a WebSocket only for a browser that says so",
+        LOGGED + "test_a_browser_says_who_it_is_in_subprotocols",
+        (BACKEND + "auth/guard.py", "if SUBPROTOCOL not in protocols:", "if not protocols:"),
+    ),
+    mutant(
+        "logs: a reader that takes nothing is left",
+        "tests/acceptance/test_logs_fleet.py::test_a_reader_that_takes_nothing_slows_nobody_and_is_left",
+        (LOGS + "live.py", "SEND_SECONDS = 10.0", "SEND_SECONDS = 1000.0"),
+    ),
+    mutant(
+        "logs: the least serious go first",
+        LINES + "test_a_full_buffer_drops_info_before_warn_before_error_and_counts",
+        (
+            LOGGING + "buffer.py",
+            "for level, queue in enumerate(self._levels) if queue",
+            "for level in (event.level.rank,)",
+        ),
+    ),
+    mutant(
+        "logs: what could not be sent waits",
+        LINES + "test_a_broker_that_hangs_or_is_away_holds_up_nobody",
+        (LOGGING + "publisher.py", "                self._buffer.put_back(events)\n", ""),
+    ),
+    mutant(
+        "logs: no secret is in a line",
+        LINES + "test_a_line_has_the_task_s_execution_and_no_secret",
+        (LOGGING + "workflow_log.py", "shortened(mask_text(fields[name]))", "shortened(fields[name])"),
+    ),
+    mutant(
+        "logs: short visibility timeouts have lists of their own",
+        LINES + "test_no_worker_restores_what_another_still_works_on",
+        (CONFIG + "builder.py", "if spec.own_unacked else {}", "if False else {}"),
+    ),
+    mutant(
+        "logs: a message goes back when the backend is away",
+        LINES + "test_a_backend_that_is_away_puts_the_message_back",
+        (
+            CONSUMER + "delivery.py",
+            "except (DependencyError, SoftTimeLimitExceeded) as error:",
+            "except ZeroDivisionError as error:",
+        ),
+    ),
+    mutant(
+        "logs: a message whose child dies goes back",
+        CONSUMED + "test_a_consumer_dies_over_a_message[redis-logs.taken-kill]",
+        (CONSUMER + "tasks.py", "    reject_on_worker_lost=True,\n", ""),
+    ),
+    mutant(
+        "logs: the original's form is accepted",
+        CONSUMED + "test_a_line_in_the_original_s_form[redis]",
+        (PROCESS + "intake.py", "                accept_original(message)\n", ""),
     ),
 )
 

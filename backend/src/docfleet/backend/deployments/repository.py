@@ -110,5 +110,5 @@ def remove(connection: Connection, organization_id: str, deployment_id: str) -> 
     """Delete the deployment, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, deployment_id)
     keys.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
-    notifications.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
     connection.execute(api_deployments.delete().where(api_deployments.c.id == deployment_id))
+    notifications.forget_target(connection, Scope.DEPLOYMENT, deployment_id)

@@ -45,8 +45,9 @@ def remove(connection: Connection, organization_id: str, pipeline_id: str) -> No
     """Delete the pipeline, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, pipeline_id)
     keys.forget_target(connection, Scope.PIPELINE, pipeline_id)
-    notifications.forget_target(connection, Scope.PIPELINE, pipeline_id)
+    # In the order of whoever ends a run: its row, then who is told.
     connection.execute(pipelines.delete().where(pipelines.c.id == pipeline_id))
+    notifications.forget_target(connection, Scope.PIPELINE, pipeline_id)
 
 
 def apply(

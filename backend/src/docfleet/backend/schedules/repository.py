@@ -78,26 +78,26 @@ def plan(connection: Connection, pipeline_id: str, schedule: Schedule | None, *,
     connection.execute(update(pipelines).where(pipelines.c.id == pipeline_id).values(**values))
 
 
-def note(
-    connection: Connection,
-    pipeline_id: str,
-    tick: int,
-    outcome: TickOutcome,
-    execution_id: str | None,
-    detail: str | None,
-) -> bool:
-    """Write the tick's row; False when there is one: somebody has decided about it."""
-    statement = upsert(connection, schedule_ticks).values(
-        pipeline_id=pipeline_id,
-        scheduled_for=tick,
-        outcome=outcome.value,
-        execution_id=execution_id,
-        detail=clean(detail, LONGEST_DETAIL),
-        decided_at=db_now(),
-    )
-    # PostgreSQL does not say how many rows such a statement has written.
-    written = statement.on_conflict_do_nothing().returning(schedule_ticks.c.pipeline_id)
-    return connection.execute(written).one_or_none() is not None
+def tick(
+    pipeline_id: str, scheduled_for: int, outcome: TickOutcome, execution_id: str | None, detail: str | None
+) -> dict[str, Any]:
+    """A tick as columns of its row."""
+    return {
+        "pipeline_id": pipeline_id,
+        "scheduled_for": scheduled_for,
+        "outcome": outcome.value,
+        "execution_id": execution_id,
+        "detail": clean(detail, LONGEST_DETAIL),
+    }
+
+
+def note(connection: Connection, rows: list[dict[str, Any]]) -> set[tuple[str, int]]:
+    """Write the rows of ticks, but for those that are there: somebody has decided about them. Which were written."""
+    if not rows:
+        return set()
+    key = schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for
+    statement = upsert(connection, schedule_ticks).values(decided_at=db_now()).on_conflict_do_nothing().returning(*key)
+    return {(row.pipeline_id, row.scheduled_for) for row in connection.execute(statement, rows)}
 
 
 def release(

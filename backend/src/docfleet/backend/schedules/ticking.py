@@ -8,12 +8,14 @@ the commit has done nothing; what was committed and not sent, the sweep sends.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from docfleet.backend.db import Database, Record, db_now
 from docfleet.backend.dispatch import Dispatcher
@@ -23,7 +25,7 @@ from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.service import Created, NewExecution
 from docfleet.backend.pipelines.models import pipelines
 from docfleet.backend.schedules import repository
-from docfleet.backend.schedules.decision import come_due, decide
+from docfleet.backend.schedules.decision import Next, come_due, decide
 from docfleet.backend.schedules.models import QUEUED_TICK, schedule_ticks
 from docfleet.backend.schedules.timetable import Timetable
 from docfleet.backend.settings import BackendSettings
@@ -40,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 PIPELINES_A_TRANSACTION = 50
 MOST_QUEUED = 200
+SENDERS = 4
 MOST_SECONDS = 60.0
 """What is left after that, the next tick takes up."""
 POSTPONED_SECONDS = 60
@@ -49,6 +52,12 @@ _BUSY = select(executions.c.pipeline_id).where(
     executions.c.status.in_([status.value for status in OPEN]), executions.c.pipeline_id.is_not(None)
 )
 _QUEUED = select(schedule_ticks.c.pipeline_id).where(text(QUEUED_TICK))
+
+_MOVE = (
+    update(pipelines)
+    .where(pipelines.c.id == bindparam("moved"))
+    .values(next_tick_at=bindparam("tick_at"), next_run_at=bindparam("run_at"))
+)
 
 
 class Ticker:
@@ -66,10 +75,16 @@ class Ticker:
     def run(self) -> TickResult:
         """Fire what is due."""
         end = time.monotonic() + MOST_SECONDS
-        while time.monotonic() < end and self._take_due():
-            self._send()
-        self._take_queued()
-        self._send()
+        sent: list[Future[None]] = []
+        # What a broker confirms is waited for beside the next transaction, not before it.
+        with ThreadPoolExecutor(SENDERS, "schedules") as senders:
+            while time.monotonic() < end and self._take_due():
+                sent += [senders.submit(self._send, created) for created in self._begun]
+                self._begun.clear()
+            self._take_queued()
+            sent += [senders.submit(self._send, created) for created in self._begun]
+        for each in sent:
+            each.result()
         if any(msgspec.structs.astuple(self._result)):
             log.info("schedules.ticked", **msgspec.structs.asdict(self._result))
         return self._result
@@ -89,16 +104,22 @@ class Ticker:
                 .where(due)
                 .order_by(pipelines.c.next_run_at)
                 .limit(PIPELINES_A_TRANSACTION)
-                .with_for_update(skip_locked=True)
+                .with_for_update(key_share=True, skip_locked=True)
             ).all()
             ids = [row.id for row in rows]
             busy = set(connection.scalars(_BUSY.where(executions.c.pipeline_id.in_(ids))))
             queued = set(connection.scalars(_QUEUED.where(schedule_ticks.c.pipeline_id.in_(ids))))
-            for row in rows:
-                step = partial(self._due, row, now, row.id in busy, row.id in queued)
-                if not self._look_after(connection, row, step):
-                    later = update(pipelines).where(pipelines.c.id == row.id)
-                    connection.execute(later.values(next_run_at=int(now) + POSTPONED_SECONDS))
+            try:
+                with connection.begin_nested():
+                    decided = self._due(rows, now, busy, queued, connection, None)
+            except Exception:  # noqa: BLE001 - the boundary of these pipelines: which one it is, is found one by one
+                for row in rows:
+                    step = partial(self._due, [row], now, busy, queued)
+                    if not self._look_after(connection, row, step):
+                        later = update(pipelines).where(pipelines.c.id == row.id)
+                        connection.execute(later.values(next_run_at=int(now) + POSTPONED_SECONDS))
+            else:
+                self._count(decided)
             point("schedule.before_commit")
         point("schedule.committed")
         return bool(rows)
@@ -115,7 +136,7 @@ class Ticker:
                 select(pipelines)
                 .where(pipelines.c.id.in_(found), pipelines.c.active)
                 .where(pipelines.c.id.in_(waiting))  # asked again under the lock
-                .with_for_update(skip_locked=True)
+                .with_for_update(key_share=True, skip_locked=True)
             ).all()
             for row in rows:
                 self._look_after(connection, row, partial(self._oldest_queued, row))
@@ -134,30 +155,55 @@ class Ticker:
             log.exception("schedule.pipeline_failed", pipeline_id=row.id)
             self._result.failed += 1
             return False
+        self._count(decided)
+        return True
+
+    def _count(self, decided: list[_Decided]) -> None:
         for outcome, created in decided:
             setattr(self._result, outcome.value, getattr(self._result, outcome.value) + 1)
             if created is not None:
                 self._begun.append(created)
-        return True
 
     def _due(
-        self, row: Record, now: float, busy: bool, queued: bool, connection: Connection, refusal: DocfleetError | None
+        self,
+        rows: Sequence[Record],
+        now: float,
+        busy: set[str],
+        queued: set[str],
+        connection: Connection,
+        refusal: DocfleetError | None,
     ) -> list[_Decided]:
+        """Decide about the due ticks of these pipelines and move them on to their next ones."""
+        noted: dict[tuple[str, int], tuple[Record, TickOutcome, str | None]] = {}
+        ticks: list[dict[str, Any]] = []
+        moves: list[dict[str, Any]] = []
+        for row in rows:
+            decisions, following = self._decisions(row, now, busy=row.id in busy, queued=row.id in queued)
+            for tick, wanted in decisions:
+                outcome, execution_id, detail = _noted(wanted, refusal)
+                noted[row.id, tick] = row, outcome, execution_id
+                ticks.append(repository.tick(row.id, tick, outcome, execution_id, detail))
+            moves.append({"moved": row.id, "tick_at": following.tick_at, "run_at": following.run_at})
+        written = repository.note(connection, ticks)
+        decided = [
+            (outcome, self._begin(connection, row, execution_id))
+            for key, (row, outcome, execution_id) in noted.items()
+            # Whoever moves a pipeline back in time does not have its ticks fired again.
+            if key in written
+        ]
+        connection.execute(_MOVE, moves)
+        return decided
+
+    def _decisions(
+        self, row: Record, now: float, *, busy: bool, queued: bool
+    ) -> tuple[list[tuple[int, TickOutcome]], Next]:
         schedule = repository.of(row)
         if schedule is None:  # never: it has a next run
             raise ValueError("a pipeline without a schedule is due")
         timetable = Timetable(schedule.cron, schedule.time_zone)
         ticks, following = come_due(timetable, schedule, row.id, row.next_tick_at, now)
         late = self._settings.schedule_late_seconds
-        decided: list[_Decided] = []
-        for tick, wanted in decide(schedule, row.id, ticks, now, late, busy=busy, queued=queued):
-            outcome, execution_id, detail = _noted(wanted, refusal)
-            # Whoever moves a pipeline back in time does not have its ticks fired again.
-            if repository.note(connection, row.id, tick, outcome, execution_id, detail):
-                decided.append((outcome, self._begin(connection, row, execution_id)))
-        values = {"next_tick_at": following.tick_at, "next_run_at": following.run_at}
-        connection.execute(update(pipelines).where(pipelines.c.id == row.id).values(**values))
-        return decided
+        return decide(schedule, row.id, ticks, now, late, busy=busy, queued=queued), following
 
     def _oldest_queued(self, row: Record, connection: Connection, refusal: DocfleetError | None) -> list[_Decided]:
         of_it = (schedule_ticks.c.pipeline_id == row.id, text(QUEUED_TICK))
@@ -175,12 +221,10 @@ class Ticker:
         )
         return service.write(connection, self._cipher, row.organization_id, wanted)
 
-    def _send(self) -> None:
+    def _send(self, created: Created) -> None:
         """Send what was committed. Once the broker is away nothing more is tried: the sweep sends it."""
-        begun, self._begun = self._begun, []
-        for created in begun:
-            if not self._broker_away:
-                self._broker_away = not service.send(self._dispatcher, created)
+        if not self._broker_away:
+            self._broker_away = not service.send(self._dispatcher, created)
 
 
 def _noted(outcome: TickOutcome, refusal: DocfleetError | None) -> tuple[TickOutcome, str | None, str | None]:

@@ -28,6 +28,9 @@ BATCH_SECONDS = 0.25
 """A message goes when there are so many events, or when the oldest has waited so long."""
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 10.0
 _CONNECT_SECONDS = 3.0
+SEND_SECONDS = 10.0
+LONGEST_IDLE_SECONDS = 20.0
+"""A connection that is idle for longer may be closed by the broker, which misses heartbeats: a new one is made."""
 
 type Send = Callable[[list[LogEvent]], None]
 """Sends one message, or raises."""
@@ -135,9 +138,12 @@ class BrokerSender:
         self._queue = app.amqp.queues[QueueName.LOGS.value]
         self._connection: Connection | None = None
         self._producer: Producer | None = None
+        self._used = 0.0
 
     def __call__(self, events: list[LogEvent]) -> None:
         """One message."""
+        if time.monotonic() - self._used > LONGEST_IDLE_SECONDS:
+            self._drop()
         try:
             producer = self._producer or self._connect()
             kwargs: dict[str, Any] = {"events": [event.to_dict() for event in events]}
@@ -163,9 +169,11 @@ class BrokerSender:
         except BaseException:
             self._drop()
             raise
+        self._used = time.monotonic()
 
     def _connect(self) -> Producer:
         self._connection = self._app.connection_for_write()
+        self._connection.transport_options = {**(self._connection.transport_options or {}), **_waits(self._connection)}
         self._connection.ensure_connection(max_retries=1, interval_start=0.1, timeout=_CONNECT_SECONDS)
         self._producer = Producer(self._connection.channel(), auto_declare=False)
         return self._producer
@@ -175,3 +183,10 @@ class BrokerSender:
         if connection is not None:
             # Without saying goodbye: a broker that hangs would not answer.
             connection.collect()
+
+
+def _waits(connection: Connection) -> dict[str, float]:
+    """A broker that hangs is given up in time, in the words of its transport."""
+    if connection.transport_cls in {"amqp", "amqps", "pyamqp"}:
+        return {"read_timeout": SEND_SECONDS, "write_timeout": SEND_SECONDS}
+    return {"socket_timeout": SEND_SECONDS, "socket_connect_timeout": _CONNECT_SECONDS}
