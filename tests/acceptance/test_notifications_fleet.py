@@ -246,4 +246,34 @@ def test_a_wrong_notification_is_named_with_its_line(fleet: Fleet, tmp_path: Pat
     file.write_text(file.read_text().replace("provider: pigeon", "provider: console\n      colour: red"))
     answer = docfleet(fleet, "apply", str(file))
     assert answer.returncode == 1 and "line 10" in answer.stderr and "colour" in answer.stderr, answer.stderr
+    # Of several it is said which one, and the line is one of its own.
+    first = "    - {name: first, provider: webhook, settings: {url: 'https://x/'}}\n"
+    file.write_text(
+        file.read_text().replace("    - name: ops", first + "    - name: ops").replace("console", "webhook")
+    )
+    file.write_text(file.read_text().replace("colour: red", "settings: {url: ftp://x/}"))
+    answer = docfleet(fleet, "apply", str(file))
+    assert answer.returncode == 1 and "line 9: notification ops: url has to begin" in answer.stderr, answer.stderr
+
+
+def test_what_the_file_no_longer_names_stays_and_is_told(fleet: Fleet) -> None:
+    ops, gone = {"name": "ops", "provider": "console", "events": ["failed"]}, {"name": "gone", "provider": "console"}
+    name = pipeline(fleet, ops, gone)
+    file = fleet.folder / f"{name}.yaml"
+    assert "!" not in docfleet(fleet, "apply", str(file)).stdout
+    document = json.loads(file.read_text())
+    document["pipeline"] = {
+        "name": f"{name}-2",
+        "schedule": {"cron": "0 3 1 1 *"},
+        "notifications": [{"name": "ops", "provider": "console"}],
+    }
+    file.write_text(json.dumps(document))
+    told = docfleet(fleet, "apply", str(file)).stdout
+    assert f"! pipeline {name}: of this workflow, not in the file: it stays (DELETE /api/v1/pipelines/" in told
+    document["pipeline"]["name"] = name
+    file.write_text(json.dumps(document))
+    told = docfleet(fleet, "apply", str(file), "--dry-run").stdout
+    assert f"! pipeline {name}-2: of this workflow, not in the file: it stays, and it runs by its schedule" in told
+    assert "! notification gone: not in the file: it stays (DELETE /api/v1/notifications/" in told
+    assert "~ notification ops: would change: events\n    + - completed\n" in told, told
     assert os.getpid()

@@ -50,6 +50,11 @@ def test_the_example_is_valid() -> None:
         (API.replace("invoices", "in/voices"), r"line 3: api.name: only letters"),
         (API.replace("name: invoices", "name: invoices, nam: x"), "unknown field nam"),
         ("workflow: {name: w}\ntools: []\n", "missing required field source"),
+        (
+            "workflow: {name: w}\napi:\n  name: a\n  notifications:\n"
+            "  - {name: ops, provider: console}\n  - {name: ops, provider: console}\n",
+            "line 6: api.notifications: the name 'ops' is given twice",
+        ),
     ],
 )
 def test_a_mistake_names_its_line(tmp_path: Path, text: str, expected: str) -> None:

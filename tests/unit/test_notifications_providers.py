@@ -334,6 +334,14 @@ def test_wrong_settings_are_named(provider: str, settings: dict[str, Any], words
         open_provider(provider, settings)
 
 
+def test_a_secret_in_the_place_of_another_setting_is_not_told() -> None:
+    settings = {"url": "https://x/", "auth_type": "s3cret - at `$.url`", "auth_key": "BEARER"}
+    with pytest.raises(ConfigurationError) as refused:
+        open_provider("webhook", settings)
+    assert refused.value.message == "`auth_type` has to be one of NONE, BEARER, API_KEY, CUSTOM_HEADER"
+    assert refused.value.__suppress_context__, "the traceback would tell it"
+
+
 def test_smtp_needs_the_encryption_that_was_asked_for(mailbox: Mailbox) -> None:
     settings = {"host": "127.0.0.1", "port": mailbox.server_address[1], "sender": "a@b.c", "recipients": ["a@b.c"]}
     with pytest.raises(TargetRejected, match="STARTTLS"):

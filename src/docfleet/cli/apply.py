@@ -14,10 +14,12 @@ from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
 from docfleet.cli.workflow_file import Api, Workflow, WorkflowFileInvalid, read_workflow
 from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, ReviewUnavailable, ToolError
+from docfleet.core.notify import ENDED
 
 KEY_NAME = "docfleet apply"
 _WORDS = {"workflows": "workflow", "deployments": "API", "pipelines": "pipeline", "notifications": "notification"}
 CHANGED = "changed"
+_ENDED = [event.value for event in ENDED]
 
 
 @click.command("apply")
@@ -37,6 +39,10 @@ def command(file: Path, dry_run: bool, client: ManagementClient) -> int:
             click.echo(plan.describe(dry_run=dry_run))
             if not dry_run and (plan.created or plan.changed):
                 _carry_out(client, plan)
+        for line in _left(client, workflow):
+            click.echo(line)
+    except WorkflowFileInvalid:
+        raise
     except (InvalidInput, ConfigurationError, Conflict, ToolError, ReviewUnavailable) as error:
         raise WorkflowFileInvalid(workflow.explain(error.message)) from error
     if dry_run:
@@ -94,22 +100,56 @@ def _publication(client: ManagementClient, kind: str, document: dict[str, Any]) 
 
 
 def _notifications(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+    from docfleet.cli.summary import plain
+
     section = workflow.api or workflow.pipeline
     if section is None or not section.notifications:
         return []
     about = {"api" if workflow.api else "pipeline": section.name}
     known = client.notifications()
     plans = []
-    for notification in section.notifications:
+    for number, notification in enumerate(section.notifications):
         document = notification.document(about)
-        made = client.plan("notifications", document)
+        try:
+            made = client.plan("notifications", document)
+        except (InvalidInput, ConfigurationError, ReviewUnavailable) as error:
+            fault = f"notification {plain(notification.name)}: {error.message.removeprefix('notification: ')}"
+            at = (next(iter(about)), "notifications", str(number))
+            raise WorkflowFileInvalid(workflow.explain(fault, at)) from error
         same = {"name": notification.name, **about}
         old = next((row for row in known if all(row[key] == value for key, value in same.items())), {})
         # What changed of the settings may be a secret.
-        after = {key: CHANGED if key == "settings" else document.get(key) for key in made.changed}
+        stated = {**document, "events": sorted(set(document.get("events", _ENDED)))}
+        after = {key: CHANGED if key == "settings" else stated[key] for key in made.changed}
         before = {key: None if key == "settings" else old.get(key) for key in after}
         plans.append(Plan("notifications", notification.name, document, made.created, before, after))
     return plans
+
+
+def _left(client: ManagementClient, workflow: Workflow) -> list[str]:
+    """What the file does not name, or names otherwise now, and what is not taken away by that."""
+    from docfleet.cli.summary import plain
+
+    left = []
+    if workflow.pipeline:
+        rows = (row for row in client.listing("pipelines") if row["workflow"] == workflow.name)
+        for row in rows:
+            if row["name"] != workflow.pipeline.name:
+                runs = ", and it runs by its schedule" if row["next_run_time"] else ""
+                left.append(
+                    f"! pipeline {plain(row['name'])}: of this workflow, not in the file: it stays{runs} "
+                    f"(DELETE /api/v1/pipelines/{row['pipeline_id']} takes it away)"
+                )
+    section = workflow.api or workflow.pipeline
+    if section is not None:
+        about, names = "api" if workflow.api else "pipeline", {each.name for each in section.notifications}
+        for row in client.notifications():
+            if row[about] == section.name and row["name"] not in names:
+                left.append(
+                    f"! notification {plain(row['name'])}: not in the file: it stays "
+                    f"(DELETE /api/v1/notifications/{row['notification_id']} takes it away)"
+                )
+    return left
 
 
 def _carry_out(client: ManagementClient, plan: Plan) -> None:

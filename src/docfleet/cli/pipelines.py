@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import click
@@ -58,7 +59,7 @@ def preview_command(name: str, count: int, json_output: bool, client: Management
     for run in runs:
         click.echo(f"{run['time']}   {_moment(run['utc'])} UTC")
     if not row["active"]:
-        click.echo(f"it is paused: none of these runs until `docfleet pipelines resume {name}`", err=True)
+        click.echo(f"it is paused: none of these runs until `docfleet pipelines resume {shlex.quote(name)}`", err=True)
     return 0
 
 

@@ -126,10 +126,13 @@ class Workflow(msgspec.Struct):
     api: Api | None = None
     pipeline: Pipeline | None = None
 
-    def explain(self, fault: str) -> str:
-        """A fault that the backend found, with the file and, where the fault quotes one of its words, the line."""
+    def explain(self, fault: str, part: tuple[str, ...] = ()) -> str:
+        """A fault that the backend found, with the file and, where the fault quotes one of its words, the line: within
+        that ``part`` of the file, else where that begins."""
         words = set(_QUOTED.findall(fault))
-        line = next((line for at, line in self.lines.items() if at and at[-1] in words), None)
+        inside = ((at, line) for at, line in self.lines.items() if at[: len(part)] == part)
+        begins = self.lines.get(part) if part else None
+        line = next((line for at, line in inside if at and at[-1] in words), begins)
         return f"{self.path}{f', line {line}' if line else ''}: {fault}"
 
     @property
@@ -159,6 +162,7 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
     if not checked.workflow.name.strip():
         raise WorkflowFileInvalid(f"{path}, line {lines[('workflow', 'name')]}: workflow.name is empty")
     _check_endpoints(path, checked, lines)
+    _check_notifications(path, checked, lines)
     folder = path.absolute().parent
     endpoint = {"connector": API_CONNECTOR}
     body = {
@@ -191,6 +195,19 @@ def _check_endpoints(path: Path, file: _File, lines: dict[tuple[str, ...], int])
                 f"{path}, line {lines[(name,)]}: {name}: files of an API come with the call and results go to the "
                 f"caller; remove {name}, or the section api"
             )
+
+
+def _check_notifications(path: Path, file: _File, lines: dict[tuple[str, ...], int]) -> None:
+    """Two of one name would take turns in being changed into each other."""
+    section, published = ("api", file.api) if file.api else ("pipeline", file.pipeline)
+    names: set[str] = set()
+    for index, notification in enumerate(published.notifications if published else []):
+        if notification.name in names:
+            line = lines[(section, "notifications", str(index), "name")]
+            raise WorkflowFileInvalid(
+                f"{path}, line {line}: {section}.notifications: the name {notification.name!r} is given twice"
+            )
+        names.add(notification.name)
 
 
 def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:

@@ -239,6 +239,32 @@ def test_workers_that_die_with_a_batch_use_up_its_attempts(api: Any) -> None:
     assert "did not come back" in event["last_error"]
 
 
+def test_who_allows_fewer_attempts_ends_what_had_more_and_the_cause_stays(api: Any) -> None:
+    told = Told(api)
+    told.end("COMPLETED")
+    (sent,) = told.dispatch()
+    told.claim(sent["batch_id"])
+    told.report(sent["batch_id"], "failed", error="hooks.example.org:443 answered 500")
+    told.due()
+    told.add(max_attempts=1)
+    assert told.dispatch() == []
+    (event,) = told.events(status="dead")
+    assert event["last_error"] == "hooks.example.org:443 answered 500"
+
+
+def test_what_is_sent_again_late_has_its_attempts(fresh_api: Any) -> None:
+    told = Told(fresh_api, max_attempts=1)
+    told.end("COMPLETED")
+    (sent,) = told.dispatch()
+    told.claim(sent["batch_id"])
+    assert told.report(sent["batch_id"], "rejected", error="hooks.example.org:443 answered 410") == "dead"
+    fresh_api.write("UPDATE notification_batches SET created_at = 1")
+    (event,) = told.events()
+    fresh_api.post(f"/api/v1/notifications/events/{event['event_id']}/resend", status=202)
+    fresh_api.post("/internal/v1/sweep/")
+    assert told.events()[0]["status"] == "waiting", "it was too old at once"
+
+
 def test_clubbed_events_make_one_message_and_single_ones_go_alone(api: Any) -> None:
     told = Told(api, club_seconds=600)
     runs = [told.end("COMPLETED").id for _ in range(3)]
@@ -340,6 +366,9 @@ def test_a_notification_is_stated_once_and_changed_by_name(api: Any) -> None:
         ({"pipeline": None}, "pipeline"),
         ({"pipeline": "nobody"}, "nobody"),
         ({"max_attempts": 0}, "max_attempts"),
+        ({"settings": ["user:pass"]}, "settings: Expected `object`"),
+        ({"settings": {"url": URL, "auth_type": "user:pass", "auth_key": "BEARER"}}, "`auth_type`"),
+        ({"pipeline": None, "api": "invoices", "events": ["started"]}, "`started` is told of pipelines"),
     ],
 )
 def test_a_wrong_notification_is_refused_in_words(api: Any, change: dict[str, Any], words: str) -> None:

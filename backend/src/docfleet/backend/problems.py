@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -82,8 +83,16 @@ def _validation(request: Request[Any, Any, Any], error: ValidationException) -> 
     return _problem(request, 400, "invalid_input", "; ".join(texts) or error.detail, **more)
 
 
+def _of_body(error: msgspec.ValidationError) -> str | None:
+    """The fault of a field of the body. Litestar takes one that is named like a dependency (``settings``) for ours."""
+    text, _, field = str(error).rpartition(" - at `$.data.")
+    return f"{field.rstrip('`')}: {text}" if field and text else None
+
+
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     status = error.status_code
+    if isinstance(error.__cause__, msgspec.ValidationError) and (fault := _of_body(error.__cause__)):
+        return _problem(request, 400, "invalid_input", fault, errors=[fault])
     code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "invalid_input")
     if status >= 500:
         log.error("request.failed", path=request.url.path, exc_info=error)

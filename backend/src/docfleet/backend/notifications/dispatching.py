@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 
 import structlog
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, case, exists, func, insert, or_, select, text, update
 
 from docfleet.backend.db import Database, Record, db_now
 from docfleet.backend.dispatch import Dispatcher
@@ -40,6 +40,7 @@ MOST_BATCHES = 50
 MOST_TO_ONE_HOST = 2
 """Batches under way at once."""
 LOST_WORKER = "the worker that sent it did not come back"
+NO_ATTEMPT_LEFT = "all attempts are used up"
 
 _batches, _events = notification_batches.c, notification_events.c
 _OF_IT = and_(_batches.notification_id == notifications.c.id, text(OPEN_BATCH))
@@ -157,17 +158,23 @@ def _lease(
 
 
 def _next(connection: Connection, notification: Record, result: DispatchResult) -> Record | None:
-    """Its due batch that waits longest; those whose attempts all ended with their workers are dead."""
+    """Its due batch that waits longest; those without an attempt left are dead: their workers did not come back, or
+    fewer attempts are allowed than there were."""
     of_it = and_(_batches.notification_id == notification.id, text(OPEN_BATCH), _DUE)
     spent = (
         update(notification_batches)
         .where(of_it, _batches.attempts >= notification.max_attempts)
-        .values(state=DEAD, claimed=False, finished_at=db_now(), last_error=LOST_WORKER)
+        .values(
+            state=DEAD,
+            claimed=False,
+            finished_at=db_now(),
+            last_error=case((_batches.state == SENDING, LOST_WORKER), else_=_batches.last_error),
+        )
     )
     died = connection.execute(spent).rowcount
     if died:
         result.dead += died
-        log.warning("notification.dead", notification_id=notification.id, batches=died, error=LOST_WORKER)
+        log.warning("notification.dead", notification_id=notification.id, batches=died, error=NO_ATTEMPT_LEFT)
     found = select(notification_batches).where(of_it).order_by(_batches.next_attempt_at, _batches.created_at).limit(1)
     return connection.execute(found).one_or_none()
 

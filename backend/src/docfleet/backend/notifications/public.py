@@ -51,8 +51,9 @@ class NotificationBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
         if (self.pipeline is None) is (self.api is None):
             raise ValueError("a notification is about a `pipeline` or an `api`: name one of them")
         if not self.events or NotificationEvent.TEST in self.events:
-            allowed = ", ".join(event.value for event in NotificationEvent if event is not NotificationEvent.TEST)
-            raise ValueError(f"`events` has to name at least one of {allowed}")
+            raise ValueError(f"`events` has to name at least one of {', '.join((NotificationEvent.STARTED, *ENDED))}")
+        if self.api is not None and NotificationEvent.STARTED in self.events:
+            raise ValueError("`started` is told of pipelines, not of APIs: take it out of the events")
 
 
 @put("/", sync_to_thread=True, summary="Create or change a notification")

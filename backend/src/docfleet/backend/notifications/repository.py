@@ -150,6 +150,7 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
     if found.batch_id is not None:
         dead = (_batches.id == found.batch_id, _batches.state == DEAD)
         fresh = {"state": WAITING, "attempts": 0, "dispatches": 0, "next_attempt_at": db_now(), "finished_at": None}
+        fresh["created_at"] = db_now()  # or a sweep would find it too old to be sent
         revived = connection.execute(update(notification_batches).where(*dead).values(**fresh)).rowcount
     if not revived:
         raise Conflict(f"event {event_id} is {found.state}: only a dead one is sent again")

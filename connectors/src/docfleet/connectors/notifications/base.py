@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, cast, get_args
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -64,7 +64,7 @@ class Provider(ABC):
         try:
             self.settings: Any = msgspec.convert(dict(settings), self.settings_type)
         except msgspec.ValidationError as error:
-            raise ConfigurationError(str(error).replace("`$.", "`")) from error
+            raise ConfigurationError(_fault(error, self.settings_type)) from None
 
     @property
     @abstractmethod
@@ -77,6 +77,17 @@ class Provider(ABC):
 
         Raises ``TargetUnavailable`` or ``TargetRejected``.
         """
+
+
+def _fault(error: msgspec.ValidationError, settings_type: type[msgspec.Struct]) -> str:
+    """What is wrong, without the value: a secret in the place of another setting is still a secret."""
+    text = str(error)
+    if not text.startswith("Invalid "):  # no other kind of fault tells a value
+        return text.replace("`$.", "`")
+    setting = text.rpartition("`$.")[2].rstrip("`")
+    known = {field.encode_name: get_args(field.type) for field in msgspec.structs.fields(settings_type)}
+    words = ", ".join(word for word in known.get(setting, ()) if isinstance(word, str))
+    return f"`{setting}` has to be one of {words}" if words else f"`{setting}` has a value that is not known"
 
 
 def check_url(url: str, setting: str = "url") -> SplitResult:
