@@ -238,6 +238,32 @@ def test_the_original_s_payloads_are_understood() -> None:
     assert strange is not None and strange.step is None and strange.details == {}
 
 
+@pytest.mark.parametrize("organization", ["a\r\nX-Other: b", " a", "a\0b", "\u4e2d\u6587", "a" * 101, ""])
+def test_a_line_of_an_organization_that_no_call_can_name_goes_nowhere(organization: str) -> None:
+    """A call that cannot be made looks like a backend that is away: the message would come back for ever."""
+    assert read_event(ORIGINAL | {"organization_id": organization}) is None
+
+
+def test_half_a_character_costs_itself_and_not_the_line() -> None:
+    for payload in (line("\udcff.pdf: begun").to_dict(), ORIGINAL | {"log": "\udcff.pdf: begun", "x": ["\ud800"]}):
+        event = read_event(payload)
+        assert event is not None and event.log == "?.pdf: begun" and read_event(payload) == event
+
+
+def test_an_id_that_the_table_would_change_is_not_taken() -> None:
+    """It would not be known again, and its repeat would take the whole batch with it."""
+    event = read_event(ORIGINAL | {"event_id": "a\0b"})
+    assert event is not None and event.event_id.isalnum()
+    assert read_event(ORIGINAL | {"event_id": "a\0b"}) == event
+
+
+def test_an_event_that_stays_too_large_is_none() -> None:
+    """A batch that the backend refuses for its size takes a thousand others with it."""
+    assert read_event(ORIGINAL | {"execution_id": "e" * 200_000}) is None
+    whole = dict.fromkeys(("stage", "log", "state", "message", "component"), "\1" * 10_000)
+    assert read_event(ORIGINAL | whole) is not None
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

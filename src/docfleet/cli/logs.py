@@ -26,7 +26,14 @@ def show(client: ManagementClient, execution_id: str, *, follow: bool, level: Lo
     client.execution(execution_id)  # its error is in words; a refused WebSocket has none
     events = _follow(client, execution_id, level) if follow else client.logs(execution_id, level)
     for event in events:
-        click.echo(json.dumps(event, ensure_ascii=False) if as_json else line(event))
+        click.echo(json_line(event) if as_json else line(event))
+
+
+def json_line(event: dict[str, Any]) -> str:
+    """One event for programs; on one line, whatever breaks lines for them, and harmless to a terminal too."""
+    text = json.dumps(event, ensure_ascii=False)
+    # JSON leaves the upper control characters and U+2028 as they are. All that is not printable is within a string.
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
 def line(event: dict[str, Any]) -> str:

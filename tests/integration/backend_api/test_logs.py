@@ -112,6 +112,11 @@ def test_exports(api: Any) -> None:
     assert answer.headers["content-type"].startswith("text/csv") and run.id in answer.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
     assert [row["log"] for row in rows] == ['\'=HYPERLINK("x")', 'a "b", c\nd']
+    odd = ["\n=1+1", "\uff1d1+1", "\uff201"]
+    send(api, *(event(api, run, text) for text in odd))
+    answer = api.client.get(f"{path}?format=csv", headers=headers(api))
+    found = [row["log"] for row in csv.DictReader(io.StringIO(answer.text, newline=""))]
+    assert found[2:] == [f"'{text}" for text in odd]
     assert rows[1]["step"] == "1" and rows[0]["time"].startswith("20") and rows[0]["level"] == "WARN"
 
 

@@ -6,9 +6,13 @@ Ids are UUID strings. A file's key says "the same bytes at the same place as las
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 
 from docfleet.core.errors import InvalidInput
+
+ORGANIZATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+"""What an organization may be called. It goes into headers and paths as it is."""
 
 
 def new_id() -> str:

@@ -7,6 +7,7 @@ that is sent twice is written once. These lines are for people; what a process w
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from docfleet.core.files import Wire
+from docfleet.core.ids import ORGANIZATION_ID
 
 LONGEST_TEXT = 4000
 """Characters of a line; the rest is cut."""
@@ -145,14 +147,21 @@ def read_event(payload: Any, channel: str = "") -> LogEvent | None:
     One without an id gets one made of its content, so that the same message twice is the same event.
     """
     try:
-        event = _read(payload, channel)
-        return event if event is None or len(msgspec.json.encode(event)) <= LARGEST_DATA else _bare(event)
+        try:
+            return _fitting(_read(payload, channel))
+        except UnicodeEncodeError:
+            # Half a character, as in the name of a file that is not UTF-8: the line is worth more than it.
+            whole = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+            return _fitting(_read(json.loads(whole), channel))
     except (ValueError, TypeError, OverflowError, RecursionError):
-        return None  # a number of a hundred digits, half a character: its neighbours are not to blame
+        return None  # a number of a hundred digits: its neighbours are not to blame
 
 
-def _bare(event: LogEvent) -> LogEvent:
-    return msgspec.structs.replace(event, details={})
+def _fitting(event: LogEvent | None) -> LogEvent | None:
+    if event is None or len(msgspec.json.encode(event)) <= LARGEST_DATA:
+        return event
+    bare = msgspec.structs.replace(event, details={})
+    return bare if len(msgspec.json.encode(bare)) <= 8 * LARGEST_DATA else None  # more than all the texts can be
 
 
 def _read(payload: Any, channel: str) -> LogEvent | None:
@@ -160,8 +169,10 @@ def _read(payload: Any, channel: str) -> LogEvent | None:
         return None
     execution_id, organization_id = payload.get("execution_id"), payload.get("organization_id")
     timestamp = payload.get("timestamp")
-    if not (isinstance(execution_id, str) and isinstance(organization_id, str) and execution_id and organization_id):
+    if not (isinstance(execution_id, str) and isinstance(organization_id, str) and execution_id):
         return None
+    if not ORGANIZATION_ID.match(organization_id):
+        return None  # no call could name it, and a message that cannot be delivered would come back for ever
     if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 < timestamp < 1e11:
         return None
     found: dict[str, Any] = {
@@ -196,7 +207,8 @@ def shortened(text: str) -> str:
 
 def _event_id(payload: Mapping[str, Any]) -> str:
     given = payload.get("event_id")
-    if isinstance(given, str) and 0 < len(given) <= 64:
+    # Not one that a column changes, as it does a NUL: then a repeat would not be known again.
+    if isinstance(given, str) and 0 < len(given) <= 64 and given.isprintable():
         return given
     return hashlib.sha256(msgspec.json.encode(payload, order="deterministic")).hexdigest()[:32]
 

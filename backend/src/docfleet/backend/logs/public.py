@@ -28,7 +28,8 @@ Form = Annotated[Literal["csv", "jsonl"], QueryParameter(name="format", descript
 
 COLUMNS = ("sequence", "time", "type", "level", "stage", "file_execution_id", "step")
 TEXTS = ("log", "component", "state", "message")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the first four as East Asian keyboards write them."""
 
 
 @get("/executions/{execution_id:uuid}/logs", sync_to_thread=True, summary="Show the log of an execution")

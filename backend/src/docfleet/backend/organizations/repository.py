@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from docfleet.backend.db import Record, clean, db_now, upsert
 from docfleet.backend.organizations.models import configuration, organizations
 from docfleet.core.errors import InvalidInput
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+from docfleet.core.ids import ORGANIZATION_ID
 
 SETTINGS: dict[str, tuple[int, int]] = {
     "MAX_PARALLEL_FILE_BATCHES": (1, 100),
@@ -38,7 +36,7 @@ def listing(connection: Connection) -> Sequence[Record]:
 
 def put(connection: Connection, organization_id: str, name: str) -> bool:
     """Create the organization or rename it; True when it is new. Raises ``InvalidInput``."""
-    if not _ID.match(organization_id):
+    if not ORGANIZATION_ID.match(organization_id):
         raise InvalidInput(
             f"not an organization id: {organization_id!r:.120}; use letters, digits, '_', '-' and '.', at most 100"
         )
