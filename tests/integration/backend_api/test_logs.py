@@ -16,6 +16,7 @@ from litestar.exceptions import WebSocketDisconnect
 from sqlalchemy import func, select
 
 from docfleet.backend.logs import archive, repository
+from docfleet.backend.logs.history import LARGEST_LOOK, History
 from docfleet.backend.logs.models import execution_logs, log_channels
 from docfleet.core.log_events import LogEvent, new_event_id
 
@@ -267,6 +268,21 @@ def test_live_by_level_passes_over_the_rest(api: Any) -> None:
     path = f"/api/v1/executions/{run.id}/events?level=ERROR"
     with api.client.websocket_connect(path, headers=headers(api)) as socket:
         assert lines_of(frames(socket)) == [str(number) for number in range(900) if number % 10 == 3]
+
+
+def test_live_sends_long_lines_in_frames_of_some_size(api: Any) -> None:
+    """A frame waits in memory for its reader: hundreds of slow readers of long lines must not fill it."""
+    run = api.run()
+    for start in range(0, 100, 50):
+        send(api, *(event(api, run, f"{start + number} " + "\1" * 3990) for number in range(50)))
+    history = History(api.database, None, api.organization, run.id)
+    after, found = 0, []
+    while lines := (look := history.look(after, 500)).lines:
+        assert sum(len(json.dumps(line)) for line in lines) <= 1.1 * LARGEST_LOOK
+        found += [line["log"].split()[0] for line in lines]
+        assert look.more == (len(found) < 100)
+        after = look.position
+    assert found == [str(number) for number in range(100)]
 
 
 def test_live_of_an_archived_log(api: Any) -> None:

@@ -16,6 +16,9 @@ from docfleet.backend.logs.repository import EVERYTHING, LogFilter
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import archived_log
 
+LARGEST_LOOK = 1024 * 1024
+"""Bytes of lines as JSON. A frame waits in memory for its reader, and there may be hundreds of slow ones."""
+
 
 class Look(msgspec.Struct, frozen=True):
     """What a reader finds: ``lines``, the number it has read up to, whether there is ``more`` at once, and how the
@@ -67,7 +70,9 @@ class History:
             found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
         if archived:
             found = list(itertools.islice(self._archived(wanted, after), limit))
-        more = len(found) == limit
+        fitting = _fitting(found)
+        more = len(found) == limit or len(fitting) < len(found)
+        found = fitting
         # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
         position = found[-1]["sequence"] if more else max(after, last, *(line["sequence"] for line in found[-1:]))
         return Look(found, position, more, ExecutionStatus(row.status), archived)
@@ -81,3 +86,12 @@ class History:
         if self._root is None:
             return iter(())
         return archive.lines(archived_log(Path(self._root), self._organization_id, self.execution_id), wanted, after)
+
+
+def _fitting(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    size = 0
+    for count, line in enumerate(lines):
+        size += len(msgspec.json.encode(line))
+        if size > LARGEST_LOOK and count:
+            return lines[:count]
+    return lines
