@@ -245,7 +245,8 @@ class Stage:
 
     def started(self) -> list[str]:
         """Names of the documents a tool began to work on, once a start."""
-        return [path.read_text() for path in self.folder.glob("*.started")]
+        # A mark is there a moment before its text is.
+        return [name for path in self.folder.glob("*.started") if (name := path.read_text())]
 
     def await_starts(self, number: int) -> None:
         """Return when that many tools wait."""
