@@ -668,7 +668,11 @@ MUTANTS = (
     mutant(
         "a child is recycled",
         OPERATIONS + "test_t40_a_child_is_recycled_without_losing_work[redis]",
-        (CONFIG + "builder.py", '        "worker_max_tasks_per_child": settings.celery_max_tasks_per_child,\n', ""),
+        (
+            CONFIG + "builder.py",
+            '        "worker_max_tasks_per_child": settings.celery_max_tasks_per_child or spec.max_tasks_per_child,\n',
+            "",
+        ),
     ),
     mutant(
         "a key the backend refuses is refused at the start",

@@ -60,6 +60,7 @@ def test_celery_is_configured_for_at_least_once(kind: WorkerType) -> None:
     assert conf.task_acks_late
     assert not conf.task_reject_on_worker_lost, "a dead child is told to the backend, not to the broker"
     assert conf.worker_prefetch_multiplier == WORKERS[kind].prefetch
+    assert conf.worker_max_tasks_per_child == WORKERS[kind].max_tasks_per_child
     assert conf.accept_content == conf.result_accept_content == ["json"]
     assert conf.task_soft_time_limit < conf.task_time_limit
     assert conf.broker_transport_options["visibility_timeout"] > conf.task_time_limit

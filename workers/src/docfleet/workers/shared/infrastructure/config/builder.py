@@ -61,7 +61,7 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         # By name: only a worker that consumes needs it.
         "worker_consumer": "docfleet.workers.shared.infrastructure.process.intake:StrictConsumer",
         "worker_prefetch_multiplier": max(spec.prefetch, settings.celery_prefetch_multiplier),
-        "worker_max_tasks_per_child": settings.celery_max_tasks_per_child,
+        "worker_max_tasks_per_child": settings.celery_max_tasks_per_child or spec.max_tasks_per_child,
         "worker_hijack_root_logger": False,
         "worker_send_task_events": False,
         # Cancelling on a lost connection would kill half-written deliveries; fencing handles the repeat.

@@ -29,6 +29,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     beat: bool = False
     own_unacked: bool = False
     prefetch: int = 1
+    max_tasks_per_child: int = 1000
 
     @property
     def tasks_module(self) -> str:
@@ -108,6 +109,8 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             own_unacked=True,
             # They are short: the next one is there when one is done.
             prefetch=4,
+            # A new child keeps the only slot waiting for a second, and lines with it.
+            max_tasks_per_child=100_000,
         ),
         WorkerSpec(
             type=WorkerType.SCHEDULER,

@@ -60,7 +60,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     celery_concurrency: Positive | None = None
     celery_pool_type: Literal["prefork", "solo"] | None = None
     celery_prefetch_multiplier: Positive = 1
-    celery_max_tasks_per_child: Positive = 1000
+    celery_max_tasks_per_child: Positive | None = None
     celery_task_time_limit: Positive | None = None
     celery_task_soft_time_limit: Positive | None = None
     celery_result_chord_retry_interval: Seconds = 1.0
