@@ -56,6 +56,8 @@ def test_t21_big_results(world: World) -> None:
     early = peaks(world, "file_processing")
     run.wait(600)
     late = peaks(world, "file_processing")
+    # The last report ends the execution; the callback is sent a moment later.
+    until(lambda: world.queued(QueueName.FILE_PROCESSING_CALLBACK), what="there is no callback")
     sizes |= largest_messages(world)
     world.wake("callback")
     run.check(dict.fromkeys(files, "COMPLETED"), has_usage=False)
