@@ -144,11 +144,9 @@ class World:
         for kind, number in workers.items():
             for count in range(number):
                 self.add_worker(kind, wait=False, name=kind.value if number == 1 else f"{kind.value}-{count + 1}")
-        if SPECS[WorkerType.SCHEDULER].implemented:
-            self.add_worker(WorkerType.SCHEDULER, wait=False)
+        self.add_worker(WorkerType.SCHEDULER, wait=False)
         self._over = threading.Event()
-        self.sweeping = not SPECS[WorkerType.SCHEDULER].implemented
-        self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._keep, self._sweep)]
+        self._threads = [threading.Thread(target=self._keep, daemon=True)]
         for thread in self._threads:
             thread.start()
         self.client = ManagementClient(self.addresses)
@@ -308,12 +306,6 @@ class World:
             for member in list(self.members.values()):
                 member.keep()
 
-    def _sweep(self) -> None:
-        """The tick of a scheduler worker, where there is none."""
-        while not self._over.wait(SWEEP_SECONDS):
-            if self.sweeping:
-                self.sweep()
-
     def sweep(self) -> dict[str, Any]:
         """One sweep; what it did, ``{}`` when the backend is away."""
         request = urllib.request.Request(
@@ -352,7 +344,6 @@ class World:
         self.disarm()
         if self.proxy is not None:
             self.proxy.reset()
-        self.sweeping = not SPECS[WorkerType.SCHEDULER].implemented
         for server in self.servers:
             server.resume()
             server.start()

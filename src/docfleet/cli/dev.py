@@ -35,7 +35,7 @@ def command(data: Path, json_output: bool) -> int:
         try:
             with EmbeddedSystem(
                 data,
-                implemented_workers(),
+                tuple(WorkerType),
                 command="docfleet dev",
                 say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             ) as system:
@@ -65,13 +65,6 @@ def command(data: Path, json_output: bool) -> int:
         except Interrupted:
             return EXIT_INTERRUPTED
     return 0
-
-
-def implemented_workers() -> tuple[WorkerType, ...]:
-    """The worker types that have tasks, from the one table."""
-    from docfleet.workers.shared.infrastructure.config.registry import WORKERS
-
-    return tuple(spec.type for spec in WORKERS.values() if spec.implemented)
 
 
 def _description(system: EmbeddedSystem) -> dict[str, object]:

@@ -48,11 +48,9 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
 
     The node has a name of its own each start: two workers with one name exclude each other.
 
-    Raises ``ConfigurationError`` for a type that is not implemented yet or a wrong setting.
+    Raises ``ConfigurationError`` for a wrong setting.
     """
     spec = WORKERS[worker_type]
-    if not spec.implemented:
-        raise ConfigurationError(f"worker {worker_type.value} is not part of this version yet")
     settings = load_settings(worker_type)
     configure_logging(settings.log_level, settings.log_format)
     if not check_servers(settings):

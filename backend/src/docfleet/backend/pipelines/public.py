@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Response, Router, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
@@ -18,8 +18,8 @@ from docfleet.backend.deployments.repository import workflow_named
 from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import service
-from docfleet.backend.executions.internal import IDEMPOTENCY_HEADER
 from docfleet.backend.executions.messages import API
+from docfleet.backend.executions.public import REPEATED, IdempotencyKey
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.pipelines import repository
 from docfleet.backend.schedules import repository as schedules
@@ -142,21 +142,20 @@ def resume_pipeline(
         return _described(repository.set_active(connection, organization_id, str(pipeline_id), True))
 
 
-@post("/{pipeline_id:uuid}/run", sync_to_thread=True, summary="Run a pipeline now")
+@post("/{pipeline_id:uuid}/run", sync_to_thread=True, responses=REPEATED, summary="Run a pipeline now")
 def run_pipeline(
     pipeline_id: FromPath[UUID],
-    request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[dict[str, str]]:
     """Whatever its schedule says; 409 while it is paused. With ``Idempotency-Key`` a repeated call answers 200 and
     the same id."""
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(pipeline_id))
-    key = request.headers.get(IDEMPOTENCY_HEADER)
-    wanted = NewExecution(workflow_id=row.workflow_id, pipeline_id=row.id, idempotency_key=key)
+    wanted = NewExecution(workflow_id=row.workflow_id, pipeline_id=row.id, idempotency_key=idempotency_key)
     created = service.create(database, cipher, organization_id, wanted)
     if created.new:
         service.dispatch(database, dispatcher, created)

@@ -10,8 +10,8 @@ from docfleet.core.names import QueueName, TaskName, WorkerType
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One worker type. Limits are in seconds; ``concurrency`` 0 means one slot a processor.
 
-    ``implemented`` is false for the types whose package does not exist yet. ``preload`` names connectors whose
-    modules the parent imports before it forks: their pages are shared, while a child's own import is private to it.
+    ``preload`` names connectors whose modules the parent imports before it forks: their pages are shared, while a
+    child's own import is private to it.
     ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than others', so on Redis it keeps
     a list of its own of what it took and has not done (``builder``). ``prefetch``: messages a slot reserves at least.
     """
@@ -24,7 +24,6 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     pool: str = "prefork"
     time_limit: int = 3600
     soft_time_limit: int = 3300
-    implemented: bool = True
     preload: tuple[str, ...] = ()
     beat: bool = False
     own_unacked: bool = False
