@@ -55,8 +55,8 @@ soak: setup ## Kill something every few seconds while executions run, then check
 	DOCFLEET_FAULT_SUITE=full DOCFLEET_SOAK_SECONDS=$(or $(SECONDS),300) DOCFLEET_SOAK_RUNS=$(or $(RUNS),200) DOCFLEET_FAULT_SEED=$(SEED) \
 		REQUIRE_SERVICES=1 $(BIN)/pytest -s --basetemp=/tmp/docfleet-soak tests/faults/test_soak.py $(if $(LEG),-k $(LEG))
 
-mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME ..." for some of them)
-	$(BIN)/python -P tests/faults/mutations.py $(MUTANTS)
+mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME ..." for some of them; JOBS=2 side by side)
+	MUTANT_JOBS=$(JOBS) $(BIN)/python -P tests/faults/mutations.py $(MUTANTS)
 
 test-celery-5.5: setup ## Run unit and acceptance tests with Celery 5.5.3 and the kombu and redis it asks for
 	UV_PROJECT_ENVIRONMENT=$(CELERY_55) $(UV) sync --all-packages --quiet

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -996,24 +997,35 @@ def outcome(test: str, edits: tuple[Edit, ...]) -> str:
         return "broken: it never began" if errors else "passed"
 
 
-def main(names: list[str]) -> int:
-    """Print the table guard, test, with it, without it. 0 when every test passes with its guard and fails without."""
-    chosen = [each for each in MUTANTS if not names or any(name.lower() in each.guard.lower() for name in names)]
-    if not chosen:
-        raise SystemExit(f"no guard has {' or '.join(names)} in its name")
-    baseline: dict[str, str] = {}
+def prove(test: str, guards: list[Mutant]) -> int:
+    """Print a line for each of the guards that this test holds; how many are proven."""
+    with_guard = outcome(test, ())
     proven = 0
-    print(f"{'guard':50} {'with':8} {'without':8} {'s':>4}  test", flush=True)
-    for each in chosen:
+    for each in guards:
         started = time.monotonic()
-        if each.test not in baseline:
-            baseline[each.test] = outcome(each.test, ())
-        found = outcome(each.test, each.edits)
-        good = (baseline[each.test], found) == ("passed", "failed")
+        without = outcome(test, each.edits)
+        good = (with_guard, without) == ("passed", "failed")
         proven += good
         seconds = time.monotonic() - started
         mark = "" if good else "  NOT PROVEN"
-        print(f"{each.guard:50} {baseline[each.test]:8} {found:8} {seconds:4.0f}  {each.test}{mark}", flush=True)
+        print(f"{each.guard:50} {with_guard:8} {without:8} {seconds:4.0f}  {test}{mark}", flush=True)
+    return proven
+
+
+def main(names: list[str]) -> int:
+    """Print the table guard, test, with it, without it. 0 when every test passes with its guard and fails without.
+
+    ``MUTANT_JOBS`` tests run side by side: most of them wait for a lease or a deadline.
+    """
+    chosen = [each for each in MUTANTS if not names or any(name.lower() in each.guard.lower() for name in names)]
+    if not chosen:
+        raise SystemExit(f"no guard has {' or '.join(names)} in its name")
+    guards: dict[str, list[Mutant]] = {}
+    for each in chosen:
+        guards.setdefault(each.test, []).append(each)
+    print(f"{'guard':50} {'with':8} {'without':8} {'s':>4}  test", flush=True)
+    with ThreadPoolExecutor(int(os.environ.get("MUTANT_JOBS", "1"))) as pool:
+        proven = sum(pool.map(prove, guards, guards.values()))
     print(f"{proven} of {len(chosen)} guards proven")
     return 0 if proven == len(chosen) else 1
 
