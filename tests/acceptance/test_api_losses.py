@@ -180,11 +180,11 @@ def ended(api: Published, execution_id: str) -> bool:
         return False
 
 
-def metric(fleet: Fleet) -> int:
+def metric(fleet: Fleet) -> float:
     """Calls that were let in unchecked, as the backend tells Prometheus."""
     request = urllib.request.Request(
         f"{fleet.addresses.backend_url}/metrics", headers={"Authorization": f"Bearer {fleet.addresses.key}"}
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         lines = answer.read().decode().splitlines()
-    return int(next(line for line in lines if line.startswith("docfleet_rate_limit_unavailable_total")).split()[1])
+    return float(next(line for line in lines if line.startswith("docfleet_rate_limit_unavailable_total")).split()[1])

@@ -116,7 +116,7 @@ MUTANTS = (
     ),
     mutant(
         "the sweep deletes folders nobody deleted",
-        PROCESSES + "test_t08_the_orchestrator_dies_after_so_many_messages[redis-2]",
+        SWEEP + "test_folders_of_ended_executions_go_and_no_others",
         (
             EXECUTIONS + "internal.py",
             "        cleaning.remove_folders(database, settings.execution_storage_root)\n",

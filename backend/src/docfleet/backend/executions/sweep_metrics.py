@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import msgspec
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from sqlalchemy import func, select
 
 from docfleet.backend.db import Database, db_now
@@ -46,24 +47,18 @@ class SweepMetrics:
             self._seconds += seconds
             self._last = time.time()
 
-    def lines(self, database: Database) -> Iterator[str]:
-        """The exposition, line by line."""
+    def collect(self, database: Database) -> Iterator[Metric]:
+        """The counters, and what the database says of open executions now."""
         with database.reading() as connection:
             number, oldest = connection.execute(_STANDING).one()
         with self._lock:
-            for name, meaning in _DID.items():
-                yield from _one(f"docfleet_sweep_{name}_total", "counter", meaning, getattr(self._total, name))
-            took = "Time spent sweeping; sum and count give the mean."
-            yield from _one("docfleet_sweep_duration_seconds_sum", "counter", took, round(self._seconds, 6))
-            yield from _one("docfleet_sweep_duration_seconds_count", "counter", took, self._sweeps)
-            last = "When this process swept last, 0 for never; the newest of all backends counts."
-            yield from _one("docfleet_sweep_last_timestamp_seconds", "gauge", last, round(self._last, 3))
-        yield from _one("docfleet_executions_open", "gauge", "Executions that have not ended.", number)
+            did = msgspec.structs.asdict(self._total)
+            sweeps, seconds, last = self._sweeps, self._seconds, self._last
+        for name, meaning in _DID.items():
+            yield CounterMetricFamily(f"docfleet_sweep_{name}", meaning, did[name])
+        yield SummaryMetricFamily("docfleet_sweep_duration_seconds", "Time spent sweeping.", sweeps, seconds)
+        newest = "When this process swept last, 0 for never; the newest of all backends counts."
+        yield GaugeMetricFamily("docfleet_sweep_last_timestamp_seconds", newest, last)
+        yield GaugeMetricFamily("docfleet_executions_open", "Executions that have not ended.", number)
         age = "How long ago the open execution that waits longest made progress."
-        yield from _one("docfleet_oldest_progress_age_seconds", "gauge", age, round(max(float(oldest), 0.0), 3))
-
-
-def _one(name: str, kind: str, meaning: str, value: float) -> Iterator[str]:
-    yield f"# HELP {name} {meaning}"
-    yield f"# TYPE {name} {kind}"
-    yield f"{name} {value}"
+        yield GaugeMetricFamily("docfleet_oldest_progress_age_seconds", age, max(float(oldest), 0.0))

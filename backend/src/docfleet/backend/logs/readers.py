@@ -16,6 +16,7 @@ import anyio
 import redis
 import structlog
 from anyio import to_thread
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from redis import RedisError
 
 from docfleet.backend.limits import redis_url
@@ -90,17 +91,14 @@ class LogReaders:
             self._limiter = anyio.CapacityLimiter(READING_THREADS)
         return await to_thread.run_sync(call, limiter=self._limiter)
 
-    def metrics(self) -> Iterator[str]:
-        """The exposition, line by line."""
-        name = "docfleet_log_lines_total"
-        yield f"# HELP {name} Lines of executions' logs that came in, by what became of them."
-        yield f"# TYPE {name} counter"
+    def collect(self) -> Iterator[Metric]:
+        """What this process wrote, and who follows."""
+        meaning = "Lines of executions' logs that came in, by what became of them."
+        lines = CounterMetricFamily("docfleet_log_lines", meaning, labels=["result"])
         for result in ("written", "repeated", "dropped"):
-            yield f'{name}{{result="{result}"}} {getattr(self.written, result)}'
-        name = "docfleet_log_readers"
-        yield f"# HELP {name} Connections that follow a log live."
-        yield f"# TYPE {name} gauge"
-        yield f"{name} {self.count}"
+            lines.add_metric([result], getattr(self.written, result))
+        yield lines
+        yield GaugeMetricFamily("docfleet_log_readers", "Connections that follow a log live.", self.count)
 
     def close(self) -> None:
         """Give back connections."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
 from docfleet.backend.db import Database
 from docfleet.backend.notifications import delivery
 
 
-def outbox_lines(database: Database) -> Iterator[str]:
-    """The exposition, line by line."""
+def outbox_metrics(database: Database) -> Iterator[Metric]:
+    """As the database has them now."""
     with database.reading() as connection:
         found = delivery.counts(connection)
-    name = "docfleet_notification_events"
-    yield f"# HELP {name} Events of notifications by state, as long as they are kept."
-    yield f"# TYPE {name} gauge"
+    meaning = "Events of notifications by state, as long as they are kept."
+    events = GaugeMetricFamily("docfleet_notification_events", meaning, labels=["state"])
     for state, number in found.items():
-        yield f'{name}{{state="{state}"}} {number}'
+        events.add_metric([state], number)
+    yield events

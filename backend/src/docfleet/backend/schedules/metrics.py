@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import func, select
 
 from docfleet.backend.db import Database, db_now
@@ -14,15 +15,12 @@ _STANDING = select(func.count(), func.min(pipelines.c.next_run_at), db_now()).wh
 )
 
 
-def schedule_lines(database: Database) -> Iterator[str]:
-    """The exposition, line by line."""
+def schedule_metrics(database: Database) -> Iterator[Metric]:
+    """As the database has them now."""
     with database.reading() as connection:
         number, earliest, now = connection.execute(_STANDING).one()
     overdue = 0.0 if earliest is None else max(now - earliest, 0.0)
-    for name, meaning, value in (
-        ("docfleet_schedules_active", "Pipelines that run by a schedule and are not paused.", number),
-        ("docfleet_schedule_overdue_seconds", "How long the run waits that has been due longest.", round(overdue, 3)),
-    ):
-        yield f"# HELP {name} {meaning}"
-        yield f"# TYPE {name} gauge"
-        yield f"{name} {value}"
+    yield GaugeMetricFamily("docfleet_schedules_active", "Pipelines that run by a schedule and are not paused.", number)
+    yield GaugeMetricFamily(
+        "docfleet_schedule_overdue_seconds", "How long the run waits that has been due longest.", round(overdue, 3)
+    )

@@ -24,7 +24,6 @@ import structlog
 from celery import Celery, bootsteps
 
 from docfleet.core.errors import ConfigurationError
-from docfleet.workers.shared.infrastructure.process.metrics import exposition
 from docfleet.workers.shared.infrastructure.process.vitals import Vitals
 
 log = structlog.get_logger()
@@ -133,8 +132,10 @@ class HealthProcess:
         """Status, media type and body for a path."""
         now = time.monotonic()
         if path == "/metrics":
-            text = exposition(self._worker, self._vitals, now)
-            return 200, "text/plain; version=0.0.4; charset=utf-8", text.encode()
+            # Imported here, so that the parent and its children do not carry it.
+            from docfleet.workers.shared.infrastructure.process.metrics import exposition
+
+            return 200, "text/plain; version=0.0.4; charset=utf-8", exposition(self._worker, self._vitals, now)
         checks = {"live": live(self._vitals, self._limits, now), "ready": ready(self._vitals, self._limits, now)}
         wanted = {"/health": ("live", "ready"), "/health/live": ("live",), "/health/ready": ("ready",)}
         wanted |= {"/livez": ("live",), "/readyz": ("ready",)}
