@@ -230,6 +230,9 @@ def test_a_dead_event_is_seen_and_sent_again(fleet: Fleet, sink: Sink) -> None:
     assert first == last
     assert docfleet(fleet, "notifications", "test", f"{name}/gone").stdout == f"{name}/gone: delivered\n"
     assert f"{name}/gone" in docfleet(fleet, "notifications", "list").stdout
+    assert "is deleted" in docfleet(fleet, "notifications", "delete", f"{name}/gone").stdout
+    assert f"{name}/gone" not in docfleet(fleet, "notifications", "list").stdout
+    assert docfleet(fleet, "notifications", "delete", f"{name}/gone").returncode == 1
 
 
 def test_a_wrong_notification_is_named_with_its_line(fleet: Fleet, tmp_path: Path) -> None:
@@ -269,11 +272,14 @@ def test_what_the_file_no_longer_names_stays_and_is_told(fleet: Fleet) -> None:
     }
     file.write_text(json.dumps(document))
     told = docfleet(fleet, "apply", str(file)).stdout
-    assert f"! pipeline {name}: of this workflow, not in the file: it stays (DELETE /api/v1/pipelines/" in told
+    assert (
+        f"! pipeline {name}: of this workflow, not in the file: it stays (`docfleet pipelines delete {name}` takes"
+        in told
+    )
     document["pipeline"]["name"] = name
     file.write_text(json.dumps(document))
     told = docfleet(fleet, "apply", str(file), "--dry-run").stdout
     assert f"! pipeline {name}-2: of this workflow, not in the file: it stays, and it runs by its schedule" in told
-    assert "! notification gone: not in the file: it stays (DELETE /api/v1/notifications/" in told
+    assert f"! notification gone: not in the file: it stays (`docfleet notifications delete {name}/gone` takes" in told
     assert "~ notification ops: would change: events\n    + - completed\n" in told, told
     assert os.getpid()

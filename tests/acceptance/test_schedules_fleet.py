@@ -122,6 +122,16 @@ def test_the_original_s_message_runs_a_pipeline_once(fleet: Fleet, broker: str, 
     assert len(fleet.client.executions(status=None, limit=100)) == before["run_count"] + 1
 
 
+def test_a_pipeline_that_the_file_does_not_name_any_more_is_told_and_taken_away(fleet: Fleet, tmp_path: Path) -> None:
+    path = workflow_file(tmp_path)
+    path.write_text(path.read_text().replace(f"pipeline:\n  name: {NAME}", "pipeline:\n  name: by night"))
+    assert f"`docfleet pipelines delete {NAME}` takes it away" in docfleet(fleet, "apply", str(path))
+    assert f"{NAME} is deleted" in docfleet(fleet, "pipelines", "delete", NAME)
+    assert "there is no pipeline" in docfleet(fleet, "pipelines", "delete", NAME, code=1)
+    assert [row["name"] for row in fleet.client.listing("pipelines")] == ["by night"]
+    assert "unchanged" in docfleet(fleet, "apply", str(path))
+
+
 def send(broker: str, queue: str, pipeline_id: str, task: str | None = None) -> str:
     """The message of a stored schedule of the original; its id."""
     task = task or str(uuid.uuid4())

@@ -60,7 +60,10 @@ def test_options_take_the_place_of_paths(tmp_path: Path, monkeypatch: pytest.Mon
         ("- a\n", "expected the sections"),
         ("", "expected the sections"),
         (GOOD.replace("connector: local", "conector: local"), "line 2: source: "),
-        (GOOD.replace("name: invoices,", "name: '  ',"), "line 1: workflow.name is empty"),
+        (
+            GOOD.replace("name: invoices,", "name: '  ',"),
+            "line 1: workflow.name: expected one line, without blanks around it",
+        ),
         (GOOD.replace("name: invoices,", "name: 7,"), "line 1: workflow.name: expected str, got int"),
         (GOOD.replace("settings: {a: 1}", "settings: 5"), "line 7: tools.0.settings: expected object, got int"),
         (GOOD.replace("settings: {a: 1}", "seting: {}"), "line 7: tools.0: object contains unknown field seting"),

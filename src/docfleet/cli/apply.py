@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -138,17 +139,16 @@ def _left(client: ManagementClient, workflow: Workflow) -> list[str]:
                 runs = ", and it runs by its schedule" if row["next_run_time"] else ""
                 left.append(
                     f"! pipeline {plain(row['name'])}: of this workflow, not in the file: it stays{runs} "
-                    f"(DELETE /api/v1/pipelines/{row['pipeline_id']} takes it away)"
+                    f"(`docfleet pipelines delete {shlex.quote(plain(row['name']))}` takes it away)"
                 )
     section = workflow.api or workflow.pipeline
     if section is not None:
         about, names = "api" if workflow.api else "pipeline", {each.name for each in section.notifications}
         for row in client.notifications():
             if row[about] == section.name and row["name"] not in names:
-                left.append(
-                    f"! notification {plain(row['name'])}: not in the file: it stays "
-                    f"(DELETE /api/v1/notifications/{row['notification_id']} takes it away)"
-                )
+                name = plain(row["name"])
+                way = f"docfleet notifications delete {shlex.quote(f'{section.name}/{name}')}"
+                left.append(f"! notification {name}: not in the file: it stays (`{way}` takes it away)")
     return left
 
 

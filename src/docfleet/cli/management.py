@@ -154,6 +154,10 @@ class ManagementClient:
             raise NotFound(f"there is no pipeline {name!r:.120}: see `docfleet pipelines list`")
         return found
 
+    def delete(self, kind: str, item_id: str) -> None:
+        """Take away one of the ``kind`` pipelines or notifications."""
+        self._call("DELETE", f"{kind}/{item_id}")
+
     def set_active(self, pipeline_id: str, *, active: bool) -> dict[str, Any]:
         """Resume or pause a pipeline; the pipeline as it is then."""
         return self._call("POST", f"pipelines/{pipeline_id}/{'resume' if active else 'pause'}", {})

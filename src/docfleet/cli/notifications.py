@@ -88,6 +88,16 @@ def test_command(name: str, seconds: float, client: ManagementClient) -> int:
         time.sleep(_LOOK_SECONDS)
 
 
+@command.command("delete")
+@click.argument("name")
+@connected
+def delete_command(name: str, client: ManagementClient) -> int:
+    """Take the notification NAME (or PIPELINE/NAME) away, with its events."""
+    client.delete("notifications", _named(client, name)["notification_id"])
+    click.echo(f"{name} is deleted")
+    return 0
+
+
 def _named(client: ManagementClient, name: str) -> dict[str, Any]:
     rows = [row for row in client.notifications() if name in (row["name"], _full(row))]
     if not rows:

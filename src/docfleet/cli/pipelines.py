@@ -109,6 +109,16 @@ def resume_command(name: str, client: ManagementClient) -> int:
     return 0
 
 
+@command.command("delete")
+@click.argument("name")
+@connected
+def delete_command(name: str, client: ManagementClient) -> int:
+    """Take a pipeline away, with its schedule, keys and notifications. Its executions stay, and open runs go on."""
+    client.delete("pipelines", client.pipeline(name)["pipeline_id"])
+    click.echo(f"{name} is deleted")
+    return 0
+
+
 @command.command("run")
 @click.argument("name")
 @connected

@@ -27,6 +27,7 @@ import msgspec
 import yaml
 
 from docfleet.core.errors import InvalidInput
+from docfleet.core.names import ApiName, GivenName, in_words
 from docfleet.core.schedule import Schedule
 
 PATH_SETTING = "path"
@@ -62,7 +63,7 @@ class Step(msgspec.Struct, forbid_unknown_fields=True):
 class Header(msgspec.Struct, forbid_unknown_fields=True):
     """The ``workflow`` section."""
 
-    name: str
+    name: GivenName
     description: str = ""
     use_file_history: bool = True
     max_file_execution_count: int | None = None
@@ -72,7 +73,7 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
 class Notification(msgspec.Struct, forbid_unknown_fields=True):
     """One entry of ``notifications``. What a provider takes is checked by the backend, which knows it."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    name: GivenName
     provider: str
     settings: dict[str, Any] = {}
     events: list[str] | None = None
@@ -90,7 +91,7 @@ class Notification(msgspec.Struct, forbid_unknown_fields=True):
 class Api(msgspec.Struct, forbid_unknown_fields=True):
     """The ``api`` section: under which name the workflow is called."""
 
-    name: Annotated[str, msgspec.Meta(max_length=100)]
+    name: ApiName
     display_name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     description: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     is_active: bool = True
@@ -100,7 +101,7 @@ class Api(msgspec.Struct, forbid_unknown_fields=True):
 class Pipeline(msgspec.Struct, forbid_unknown_fields=True):
     """The ``pipeline`` section."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    name: GivenName
     active: bool = True
     schedule: Schedule | None = None
     notifications: list[Notification] = []
@@ -159,8 +160,6 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
         checked = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
         raise WorkflowFileInvalid(_explain(path, str(error), lines)) from error
-    if not checked.workflow.name.strip():
-        raise WorkflowFileInvalid(f"{path}, line {lines[('workflow', 'name')]}: workflow.name is empty")
     _check_endpoints(path, checked, lines)
     _check_notifications(path, checked, lines)
     folder = path.absolute().parent
@@ -186,9 +185,6 @@ def _check_endpoints(path: Path, file: _File, lines: dict[tuple[str, ...], int])
     if file.pipeline is not None:
         line = lines[("pipeline",)]
         raise WorkflowFileInvalid(f"{path}, line {line}: pipeline: an API is called, not triggered; remove one of them")
-    if not re.fullmatch(r"[\w-]+", file.api.name, re.ASCII):
-        line = lines[("api", "name")]
-        raise WorkflowFileInvalid(f"{path}, line {line}: api.name: only letters, digits, - and _; it is part of a URL")
     for name, endpoint in given.items():
         if endpoint is not None and endpoint.connector != API_CONNECTOR:
             raise WorkflowFileInvalid(
@@ -278,7 +274,7 @@ def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str
     line = lines.get((*steps, unknown[1]) if unknown else steps)
     where = f", line {line}" if line else ""
     field = f"{'.'.join(steps)}: " if steps else ""
-    fault = message[: found.start()] if found else message
+    fault = in_words(message[: found.start()] if found else message)
     return f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 POSTGRES = {
     "connector": "postgresql",
     "settings": {"host": "h", "database": "d", "user": "u", "password": "hunter2"},
@@ -98,3 +100,20 @@ def test_known_content_is_known_in_its_own_organization_only(api: Any) -> None:
     run = there.call(("a.txt", b"one"), use_file_history="true")
     there.work(run)
     assert "from_file_history" not in there.get(run)["message"][0]["metadata"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "nightly ", "\tnightly", "nightly\n", "night\nly", "n" * 201])
+def test_a_name_has_something_to_see_and_no_blanks_around_it(api: Any, name: str) -> None:
+    api.workflow()
+    pipeline = {"name": "nightly", "workflow": "invoices"}
+    bodies = {
+        "workflows": api.spec(),
+        "pipelines": pipeline,
+        "notifications": {"pipeline": "nightly", "provider": "console", "settings": {}},
+        "keys": {"scope": "platform"},
+    }
+    api.put("/api/v1/pipelines", pipeline)
+    for kind, body in bodies.items():
+        send = api.post if kind == "keys" else api.put
+        refused = send(f"/api/v1/{kind}", {**body, "name": name}, status=400)
+        assert refused["detail"].startswith("name: Expected") and "regex" not in refused["detail"], refused

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from docfleet.backend.refusals import Refused
 from docfleet.core import errors
+from docfleet.core.names import in_words
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +79,9 @@ def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]:
 
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     found = error.extra if isinstance(error.extra, list) else []
-    texts = [f"{item.get('key') or 'body'}: {item.get('message')}" for item in found if isinstance(item, dict)]
+    texts = [
+        f"{item.get('key') or 'body'}: {in_words(str(item.get('message')))}" for item in found if isinstance(item, dict)
+    ]
     more = {"errors": texts} if texts else {}
     return _problem(request, 400, "invalid_input", "; ".join(texts) or error.detail, **more)
 
@@ -86,7 +89,7 @@ def _validation(request: Request[Any, Any, Any], error: ValidationException) -> 
 def _of_body(error: msgspec.ValidationError) -> str | None:
     """The fault of a field of the body. Litestar takes one that is named like a dependency (``settings``) for ours."""
     text, _, field = str(error).rpartition(" - at `$.data.")
-    return f"{field.rstrip('`')}: {text}" if field and text else None
+    return f"{field.rstrip('`')}: {in_words(text)}" if field and text else None
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -1,4 +1,4 @@
-"""Names on the wire: worker types, queues, tasks.
+"""Names on the wire: worker types, queues, tasks; and what a name that a person gives may be.
 
 They are a contract with every sender (the registry of Unstract at 6b916eac);
 nothing else in the project spells them out.
@@ -7,6 +7,24 @@ nothing else in the project spells them out.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+_GIVEN = r"^\S(.*\S)?$(?!\s)"
+_API = r"^[A-Za-z0-9_-]{1,100}$(?!\s)"
+GivenName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_GIVEN)]
+"""The name of a workflow, pipeline, notification or key: blanks around it would be seen by nobody."""
+ApiName = Annotated[str, msgspec.Meta(pattern=_API)]
+"""The name of a deployment, part of its URL."""
+_IN_WORDS = {_GIVEN: "one line, without blanks around it", _API: "1 to 100 letters, digits, '-' and '_'"}
+
+
+def in_words(fault: str) -> str:
+    """A fault that msgspec found, for people: what a name may be instead of its regular expression."""
+    for pattern, words in _IN_WORDS.items():
+        fault = fault.replace(f"`str` matching regex {pattern!r}", words)
+    return fault
 
 
 class WorkerType(StrEnum):

@@ -12,12 +12,13 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from docfleet.backend.db import Database, Record, clean, iso
 from docfleet.backend.deployments import repository
+from docfleet.core.names import ApiName
 
 
 class DeploymentBody(msgspec.Struct, forbid_unknown_fields=True):
     """A deployment: the workflow named ``workflow`` becomes callable as ``api_name``."""
 
-    api_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+    api_name: ApiName
     workflow: str
     display_name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     description: Annotated[str, msgspec.Meta(max_length=2000)] = ""

@@ -20,6 +20,7 @@ from docfleet.backend.keys.repository import NewKey, Scope
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.pipelines.models import pipelines as pipelines_table
 from docfleet.core.errors import InvalidInput, NotFound
+from docfleet.core.names import GivenName
 
 
 class KeyBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,7 +30,7 @@ class KeyBody(msgspec.Struct, forbid_unknown_fields=True):
     """
 
     scope: Scope
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    name: GivenName
     target: str | None = None
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 

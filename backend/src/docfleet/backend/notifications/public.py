@@ -23,6 +23,7 @@ from docfleet.backend.pipelines.models import pipelines as pipelines_table
 from docfleet.connectors.notifications.registry import open_provider, provider_class
 from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, NotFound, ReviewUnavailable
 from docfleet.core.masking import MASK
+from docfleet.core.names import GivenName
 from docfleet.core.notify import ENDED, NotificationEvent
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -36,7 +37,7 @@ class NotificationBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     0 tells each at once. After ``max_attempts`` an event is dead.
     """
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    name: GivenName
     provider: Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
     settings: dict[str, Any] = {}
     pipeline: str | None = None

@@ -26,6 +26,7 @@ from docfleet.backend.schedules import repository as schedules
 from docfleet.backend.schedules.timetable import Timetable
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import InvalidInput
+from docfleet.core.names import GivenName
 from docfleet.core.schedule import Schedule
 
 Count = Annotated[int, QueryParameter(ge=1, le=100)]
@@ -38,7 +39,7 @@ class PipelineBody(msgspec.Struct, forbid_unknown_fields=True):
     Without ``schedule`` it keeps the one it has; null takes it away.
     """
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    name: GivenName
     workflow: str
     active: bool = True
     schedule: Schedule | UnsetType | None = UNSET

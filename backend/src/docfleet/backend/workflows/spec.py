@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from docfleet.core.names import GivenName
 from docfleet.core.nesting import DEEPEST, deeper
 from docfleet.core.review import ManualReviewConfig
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -62,7 +62,7 @@ class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, 
 class WorkflowSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A workflow: a source, tools in order, a destination. Its name is unique in the organization."""
 
-    name: Name
+    name: GivenName
     source: SourceSpec
     tools: list[ToolSpec]
     destination: DestinationSpec
