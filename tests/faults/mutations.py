@@ -188,14 +188,22 @@ MUTANTS = (
         ),
     ),
     mutant(
-        "a repeated listing registers nothing twice",
-        MESSAGES + "test_t07_two_orchestrators_at_once[redis]",
+        "a repeated page of a listing answers alike",
+        API + "test_backend_executions.py::test_a_repeated_page_answers_alike_and_writes_nothing",
         (EXECUTIONS + "register.py", "    if known is not None and known.digest == digest:\n", "    if False:\n"),
+    ),
+    mutant(
+        "a repeated listing registers nothing twice",
+        API + "test_backend_executions.py::test_the_same_file_on_another_page_is_a_duplicate",
         (EXECUTIONS + "register.py", "        if key in present:\n", "        if False:\n"),
+    ),
+    mutant(
+        "a listing is closed by the start",
+        API + "test_backend_executions.py::test_a_page_after_the_start_is_not_taken",
         (
             EXECUTIONS + "register.py",
-            "    if final or execution.dispatched_at is not None or execution.retry_of is not None:\n",
-            "    if False:\n",
+            "if final or execution.dispatched_at is not None or execution",
+            "if final or execution",
         ),
     ),
     mutant(
