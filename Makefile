@@ -48,8 +48,8 @@ acceptance: setup ## Run the tests that start the real processes
 services-test: setup ## Run the tests that need PostgreSQL and RabbitMQ; missing servers are an error
 	REQUIRE_SERVICES=1 $(BIN)/pytest tests/integration tests/acceptance
 
-faults: setup ## Run the fault suite: real servers, kill -9 at named points (SHORT=1: what CI runs; FAULTS="-k NAME")
-	REQUIRE_SERVICES=1 DOCFLEET_FAULT_SUITE=full $(BIN)/pytest tests/faults $(if $(SHORT),-m short) $(FAULTS)
+faults: setup ## Run the fault suite: real servers, kill -9 at named points (SHORT=1: what CI runs; FAULTS="-k NAME"; JOBS)
+	REQUIRE_SERVICES=1 DOCFLEET_FAULT_SUITE=full $(BIN)/pytest $(PARALLEL) tests/faults $(if $(SHORT),-m short) $(FAULTS)
 
 soak: setup ## Kill something every few seconds while executions run, then check them all (SECONDS=300 RUNS=200 LEG=redis|rabbitmq SEED=)
 	DOCFLEET_FAULT_SUITE=full DOCFLEET_SOAK_SECONDS=$(or $(SECONDS),300) DOCFLEET_SOAK_RUNS=$(or $(RUNS),200) DOCFLEET_FAULT_SEED=$(SEED) \
