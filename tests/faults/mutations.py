@@ -579,6 +579,11 @@ MUTANTS = (
         (CONNECTORS + "databases/sql.py", "if attempt_of(earlier[0]) > row.attempt:", "if False:"),
     ),
     mutant(
+        "a file that has no room takes none from its neighbours",
+        ROWS + "test_t33_no_space_to_work_in[redis]",
+        (WORKERS + "shared/workflow/connectors/source.py", "if file.file_size > free:", "if False:"),
+    ),
+    mutant(
         "a table without a key has a ledger",
         DESTINATIONS + "test_t24_a_delivery_into_a_customers_table_is_not_reported[redis-worker-sqlite]",
         (

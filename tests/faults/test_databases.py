@@ -266,7 +266,7 @@ def test_t33_no_space_to_work_in(world: World) -> None:
         run = world.begin({**FILES, "large.txt": TOO_LARGE})
         run.check({**COMPLETED, "large.txt": "ERROR"})
         error = run.file("large.txt")["error"]
-        assert "space" in error, error
+        assert "no space to work in: the file has 3.0 MB" in error, error
         used = sum(path.stat().st_size for path in storage.rglob("*") if path.is_file())
         assert used < 512 * 1024, "what did not fit is still there"
     world.begin(FILES).check(COMPLETED)

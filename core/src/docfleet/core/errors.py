@@ -172,6 +172,12 @@ class FileTooLarge(FileError):
     code = "file_too_large"
 
 
+class StorageFull(DocfleetError):
+    """There is no space to work in."""
+
+    code = "storage_full"
+
+
 class ToolError(DocfleetError):
     """The tool did not produce a result."""
 

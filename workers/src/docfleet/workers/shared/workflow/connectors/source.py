@@ -11,7 +11,7 @@ from typing import Protocol
 
 from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.registry import open_file_system
-from docfleet.core.errors import ConfigurationError, EmptyFile, FileMissing, SourceError, UnsafePath
+from docfleet.core.errors import ConfigurationError, EmptyFile, FileMissing, SourceError, StorageFull, UnsafePath
 from docfleet.core.execution import ExecutionContext, SourceConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.storage import resolve_folder, upload_folder
@@ -29,7 +29,7 @@ class Source(Protocol):
     def fetch(self, file: FileHashData, target: Path) -> str:
         """Bring the file's bytes to ``target`` and return their SHA-256 in hex.
 
-        Raises ``EmptyFile``, ``FileMissing``, ``SourceError``.
+        Raises ``EmptyFile``, ``FileMissing``, ``SourceError``, ``StorageFull``.
         """
 
     def close(self) -> None:
@@ -52,6 +52,13 @@ class ConnectorSource:
 
     def fetch(self, file: FileHashData, target: Path) -> str:
         """As ``Source.fetch``: a copy, under a temporary name until it is whole."""
+        # Before it takes the last byte from the files that are worked on beside it.
+        free = shutil.disk_usage(target.parent).free
+        if file.file_size > free:
+            raise StorageFull(
+                f"there is no space to work in: the file has {file.file_size / 1024**2:.1f} MB, and "
+                f"{free / 1024**2:.1f} MB are free; make room where EXECUTION_STORAGE_ROOT is and retry it"
+            )
         digest = hashlib.sha256()
         partial = target.with_name(target.name + ".partial")
         with self._connector.open(file.file_path) as source, partial.open("wb") as copy:

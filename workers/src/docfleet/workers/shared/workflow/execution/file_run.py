@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from docfleet.core.errors import (
     DestinationUnavailable,
     DocfleetError,
     Fenced,
+    StorageFull,
     ToolError,
     ToolStopped,
 )
@@ -314,4 +316,5 @@ def _as_failure(error: Exception) -> DocfleetError:
     if not isinstance(error, OSError):
         log.exception("file.crashed")
         return DocfleetError(f"internal error while the file was processed: {type(error).__name__}: {error}")
-    return DocfleetError(f"the file could not be stored while it was processed: {error.strerror or error}")
+    kind = StorageFull if error.errno == errno.ENOSPC else DocfleetError
+    return kind(f"the file could not be stored while it was processed: {error.strerror or error}")
