@@ -576,6 +576,13 @@ MUTANTS = (
             "if held is None or time.monotonic() - held[1] >= self.lease_seconds:",
             "if held is None:",
         ),
+        # Its keeper wakes up with it, and may ask before it writes.
+        (
+            EXECUTION + "lease.py",
+            "                if lease.file_execution_id in gone:\n",
+            "                if False:\n",
+        ),
+        (EXECUTION + "lease.py", "        if self.stopped and not begun:\n", "        if False:\n"),
         (CONNECTORS + "databases/sql.py", "if attempt_of(earlier[0]) > row.attempt:", "if False:"),
     ),
     mutant(
@@ -650,6 +657,21 @@ MUTANTS = (
     mutant(
         "who slept through a stop delivers nothing",
         SWEEPER + "test_t35_a_worker_sleeps_through_the_stop[redis-sqlite]",
+        (
+            EXECUTION + "lease.py",
+            "if held is None or time.monotonic() - held[1] >= self.lease_seconds:",
+            "if held is None:",
+        ),
+        (
+            EXECUTION + "lease.py",
+            "                if lease.file_execution_id in gone:\n",
+            "                if False:\n",
+        ),
+        (EXECUTION + "lease.py", "        if self.stopped and not begun:\n", "        if False:\n"),
+    ),
+    mutant(
+        "a lease that could not be renewed counts as lost",
+        "tests/unit/test_workers_workflow.py::test_a_lease_that_could_not_be_renewed_counts_as_lost",
         (
             EXECUTION + "lease.py",
             "if held is None or time.monotonic() - held[1] >= self.lease_seconds:",
