@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +25,9 @@ log = structlog.get_logger()
 DEEPEST = 100
 """Levels of lists and objects in a message. Ours have fewer than half; pickle gives up at some hundreds."""
 
+RECONNECT_SECONDS = 2.0
+"""Between two tries to reach a broker that is away."""
+
 _TEXTS = ("lang", "id", "root_id", "parent_id", "group", "shadow", "eta", "expires", "origin", "argsrepr", "kwargsrepr")
 _NUMBERS = ("retries", "replaced_task_nesting")
 _TEXTS_OF_REPLIES = ("reply_to", "correlation_id")
@@ -34,7 +38,14 @@ class Refused(Exception):
 
 
 class StrictConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer, after a look at each message."""
+    """Celery's consumer, after a look at each message. It is back soon after a broker that was away."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Celery waits two seconds longer after each try, up to thirty: work would lie in a broker that is back."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection, interval_start=RECONNECT_SECONDS, interval_step=0, interval_max=RECONNECT_SECONDS
+        )
+        return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
         """What is called with each message."""
