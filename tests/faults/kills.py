@@ -139,8 +139,8 @@ class Killer:
 class Watch:
     """Reads rows five times a second until ``close``: when lost files go on, and how long an execution is silent.
 
-    ``recoveries``: for each file whose holder was killed, when that was, and when somebody claimed it again, or it had
-    its end.
+    ``recoveries``: for each file whose holder was killed, when that was, when somebody claimed it again, or it had its
+    end, and its id.
     ``silences``: for each execution, the longest time without any sign of it (registration, claim, report, end); as it
     includes waiting for a free worker, it is never less than what a kill costs.
     """
@@ -152,7 +152,7 @@ class Watch:
         self._seen = 0
         self._waiting: dict[str, tuple[float, int]] = {}
         self._last: dict[str, float] = {}
-        self.recoveries: list[tuple[float, float]] = []
+        self.recoveries: list[tuple[float, float, str]] = []
         self.silences: dict[str, float] = {}
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
@@ -200,7 +200,7 @@ class Watch:
             del self._waiting[row.id]
             # Else its report was quicker than the kill: nothing was lost.
             if row.attempt != attempt or row.status == "ERROR":
-                self.recoveries.append((at, max(at, row.modified_at)))
+                self.recoveries.append((at, max(at, row.modified_at), row.id))
 
     def _look_at_executions(self, connection: sa.Connection) -> None:
         columns = "id, status, created_at, progress_at, finished_at"

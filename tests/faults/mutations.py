@@ -301,7 +301,7 @@ MUTANTS = (
     mutant(
         "what a dead child leaves is due at once",
         LOST + "test_a_batch_that_died_before_its_claim_is_sent_again_by_the_next_sweep[sqlite]",
-        (EXECUTIONS + "sweep.py", "return or_(repeated == lost.DUE, silent)", "return silent"),
+        (EXECUTIONS + "overdue.py", "return or_(repeated == lost.DUE, silent)", "return silent"),
     ),
     mutant(
         "a claim whose answer was lost is answered alike",
@@ -316,12 +316,56 @@ MUTANTS = (
     mutant(
         "a backlog is not copied",
         SWEEP + "test_five_hundred_queued_executions_are_neither_copied_nor_failed[sqlite]",
-        (EXECUTIONS + "sweep.py", "BACKLOG_FACTOR if self._dispatcher.waiting(queue) else 1", "1"),
+        (
+            EXECUTIONS + "sweep.py",
+            "self._busy[queue] = self._dispatcher.waiting(queue) > 0",
+            "self._busy[queue] = False",
+        ),
+    ),
+    mutant(
+        "what a queue has moved past is not waited for",
+        SWEEP + "test_what_a_busy_queue_has_moved_past_is_sent_again_at_the_deadline[sqlite-lose_batch]",
+        (
+            EXECUTIONS + "overdue.py",
+            "case((overtaken, self._deadline), else_=",
+            "case((false(), self._deadline), else_=",
+        ),
+        (EXECUTIONS + "overdue.py", "exists, func", "exists, false, func"),
+    ),
+    mutant(
+        "only what was taken shows that a queue has moved on",
+        SWEEP + "test_a_later_execution_whose_batch_nobody_took_shows_nothing[sqlite-lose_file]",
+        (
+            EXECUTIONS + "overdue.py",
+            "return and_(_later.c.dispatched_at > sent, claimed)",
+            "return claimed.is_not(None)",
+        ),
+    ),
+    mutant(
+        "only what was sent later shows that a queue has moved on",
+        SWEEP + "test_an_earlier_execution_another_organization_and_another_queue_show_nothing[sqlite-lose_batch]",
+        (EXECUTIONS + "overdue.py", "            _later.c.created_at > execution.created_at,\n", ""),
+        (EXECUTIONS + "overdue.py", "_later.c.dispatched_at > sent, claimed", "claimed"),
+    ),
+    mutant(
+        "another queue shows nothing",
+        SWEEP + "test_an_earlier_execution_another_organization_and_another_queue_show_nothing[sqlite-lose_batch]",
+        (EXECUTIONS + "overdue.py", "            self._of_kind,\n", ""),
+    ),
+    mutant(
+        "a worker that cannot send waits for the broker",
+        "tests/integration/test_workers_sending.py::test_a_broker_that_restarts_is_waited_for[True]",
+        (CONFIG + "builder.py", '"max_retries": 150', '"max_retries": 3'),
+    ),
+    mutant(
+        "a dispatch loads no result backend",
+        API + "test_backend_server.py::test_the_workers_result_backend_is_not_loaded_by_a_dispatch",
+        (BACKEND + "dispatch.py", '        self._app.backend_cls = "disabled"\n', ""),
     ),
     mutant(
         "a file that is lost twice is handed out twice",
         SWEEP + "test_what_is_lost_a_second_time_is_handed_out_at_once_whatever_waits[sqlite]",
-        (EXECUTIONS + "sweep.py", "sent < files.c.modified_at, ", ""),
+        (EXECUTIONS + "overdue.py", "sent < files.c.modified_at, ", ""),
     ),
     mutant(
         "a sweeper that lives stays the only one",

@@ -44,6 +44,7 @@ DESTINATIONS = ("sqlite", "postgres", "files", "api")
 STARTERS = 2
 AT_ONCE = 5
 _NAP_SECONDS = 0.2
+_SLOWEST = 5
 _BROKEN = "leave"
 """What a document says whose tool ends without a result."""
 
@@ -267,9 +268,9 @@ class Soak:
 
     def _report_times(self, killer: Killer, watch: Watch, drained: float) -> None:
         say = self.findings.say
-        whole = [again - lost for lost, again in watch.recoveries]
+        whole = [again - lost for lost, again, _ in watch.recoveries]
         # No fleet recovers while its broker boots, and a RabbitMQ that was killed takes five to ten seconds to.
-        found = [again - lost - killer.broker_away(lost, again) for lost, again in watch.recoveries]
+        found = [again - lost - killer.broker_away(lost, again) for lost, again, _ in watch.recoveries]
         silences = list(watch.silences.values())
         hit = sum(1 for kill in killer.kills if kill.held)
         say(f"kills: {len(killer.kills)} {dict(killer.counted())}, {hit} met a process that held files")
@@ -279,6 +280,8 @@ class Soak:
             f"p99 {worst:.1f} s (bar: {RECOVERY_SECONDS:.0f} s), not counting the time the broker was away; "
             f"counting it p99 {percentile(whole, 0.99):.1f} s"
         )
+        for lost, again, file in sorted(watch.recoveries, key=lambda row: row[0] - row[1])[:_SLOWEST]:
+            say(f"  {again - lost:.1f} s from {lost:.1f}: file {file}")
         say(
             f"silence of an execution: p50 {percentile(silences, 0.5):.1f} s, p99 {percentile(silences, 0.99):.1f} s, "
             f"at most {max(silences, default=0.0):.1f} s; all had ended {drained:.1f} s after the last kill"

@@ -277,6 +277,23 @@ def test_a_message_reaches_the_broker(broker: str) -> None:
     assert message["headers"]["task"] == "process_file_batch" and message["content-type"] == "application/json"
 
 
+LOADED = """
+import sys
+from docfleet.backend.dispatch import CeleryDispatcher
+from docfleet.core.names import QueueName, TaskName
+CeleryDispatcher(sys.argv[1]).send(TaskName.SWEEP, [], {}, QueueName.NOTIFICATIONS_SMS)
+print([name for name in sys.modules if name.startswith(("sqlalchemy.orm", "celery.backends.database"))])
+"""
+
+
+def test_the_workers_result_backend_is_not_loaded_by_a_dispatch(broker: str) -> None:
+    """It would be loaded in the middle of a request, while others beside it use SQLAlchemy."""
+    environment = {**os.environ, "CELERY_RESULT_BACKEND": "db+postgresql://127.0.0.1:1/results"}
+    command = [sys.executable, "-c", LOADED, broker]
+    loaded = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    assert loaded.splitlines()[-1] == "[]"
+
+
 def test_connections_are_used_again_and_replaced_when_they_broke(broker: str) -> None:
     import redis
 

@@ -55,6 +55,9 @@ class CeleryDispatcher:
 
     def __init__(self, broker_url: str) -> None:
         self._app = Celery("docfleet.backend", broker=broker_url, set_as_current=False)
+        # The environment's CELERY_RESULT_BACKEND is the workers'. One on a database would be loaded by the first
+        # dispatch, and requests beside it would meet half of SQLAlchemy's ORM.
+        self._app.backend_cls = "disabled"
         self._app.conf.update(
             task_serializer="json",
             accept_content=["json"],

@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, select, text, update
 
 from docfleet.backend.db import Database, Record, chunks, db_now, upsert
 from docfleet.backend.dispatch import Dispatcher
-from docfleet.backend.executions import claims, finalize, lost, messages, repository
+from docfleet.backend.executions import claims, finalize, messages, repository
 from docfleet.backend.executions.models import executions, leases
+from docfleet.backend.executions.overdue import Overdue
 from docfleet.backend.files import results
 from docfleet.backend.files.models import OPEN_FILE
 from docfleet.backend.files.models import file_executions as files
@@ -38,8 +39,6 @@ LEASE_SECONDS = 10.0
 FILES_A_MESSAGE = 50
 MOST_EXECUTIONS = 200
 MOST_FILES = 1000
-BACKLOG_FACTOR = 10
-"""While messages wait in its queue, work is sent again only after so many dispatch deadlines."""
 
 _NOT_FINAL = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
 _GOING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
@@ -80,7 +79,8 @@ class Sweep:
         self._dispatcher = dispatcher
         self._settings = settings
         self._caps = claims.Caps.of(settings)
-        self._factors: dict[QueueName, int | None] = {}
+        self._deadline = settings.dispatch_deadline_seconds
+        self._busy: dict[QueueName, bool | None] = {}
         self._owner = new_id()
         self._renewed = 0.0
         self.led = False
@@ -121,7 +121,7 @@ class Sweep:
         yield and_(_GOING, executions.c.dispatched_at.is_(None), stuck), self._abandon
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
         yield from self._again(
-            lambda factor: and_(dispatched, exists().where(_OF_IT, _LOST, self._unsent(factor))),
+            lambda overdue: and_(dispatched, exists().where(_OF_IT, _LOST, overdue.file(executions.c))),
             QueueName.API_FILE_PROCESSING,
             QueueName.FILE_PROCESSING,
             self._hand_out_again,
@@ -129,60 +129,39 @@ class Sweep:
         yield and_(dispatched, ~exists().where(_OF_IT, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
         pending = and_(dispatched, exists().where(_OF_IT, files.c.status == ExecutionStatus.PENDING.value))
         yield from self._again(
-            lambda factor: and_(pending, self._quiet(factor)),
+            lambda overdue: and_(pending, overdue.batches()),
             QueueName.API_FILE_PROCESSING,
             QueueName.FILE_PROCESSING,
             self._send_batch,
         )
         unbegun = and_(_GOING, executions.c.dispatched_at.is_(None))
         yield from self._again(
-            lambda factor: and_(unbegun, self._quiet(factor)),
+            lambda overdue: and_(unbegun, overdue.orchestration()),
             QueueName.API_DEPLOYMENTS,
             QueueName.GENERAL,
             self._send_execution,
         )
 
     def _again(
-        self, waiting: Callable[[int], ColumnElement[bool]], api_queue: QueueName, queue: QueueName, step: Any
+        self, waiting: Callable[[Overdue], ColumnElement[bool]], api_queue: QueueName, queue: QueueName, step: Any
     ) -> Iterator[tuple[ColumnElement[bool], Any]]:
         """Send again what is ``waiting`` for too long: how long depends on what the broker still holds for its kind."""
-        if not self._candidates(waiting(1)):
-            return
-        for kind, factor in ((_API, self._factor(api_queue)), (~_API, self._factor(queue))):
-            if factor is not None:
-                yield and_(waiting(factor), kind), step
+        for api, where in ((True, api_queue), (False, queue)):
+            kind = _API if api else ~_API
+            soonest = Overdue(self._deadline, api=api, busy=False)
+            if self._candidates(and_(waiting(soonest), kind)) and (overdue := self._overdue(where, api=api)):
+                yield and_(waiting(overdue), kind), step
 
-    def _quiet(self, factor: int) -> ColumnElement[bool]:
-        """Nothing was heard of it for the dispatch deadline times ``factor``, and the last repeat is as long ago."""
-        limit = self._settings.dispatch_deadline_seconds * factor
-        repeated = executions.c.redispatched_at
-        silent = and_(
-            executions.c.progress_at < db_now() - limit,
-            or_(repeated.is_(None), repeated < db_now() - limit),
-            # Each repeat waits twice as long as the one before: a long queue must not fill with copies.
-            or_(repeated.is_(None), db_now() - repeated > repeated - executions.c.progress_at),
-        )
-        return or_(repeated == lost.DUE, silent)
-
-    def _unsent(self, factor: int) -> ColumnElement[bool]:
-        """Of a file nobody has: no message about it is under way."""
-        sent = files.c.redispatched_at
-        deadline = self._settings.dispatch_deadline_seconds * factor
-        # Somebody had it since it was sent again: it was lost once more, and nothing of it lies in a queue.
-        return or_(sent.is_(None), sent < files.c.modified_at, sent < db_now() - deadline)
-
-    def _factor(self, queue: QueueName) -> int | None:
-        """How much longer than the deadline to wait before a copy goes to ``queue``; None when the broker is away.
-
-        As long as messages lie in the queue, what is missed is most likely among them.
-        """
-        if queue not in self._factors:
+    def _overdue(self, queue: QueueName, *, api: bool) -> Overdue | None:
+        """What counts as lost on its way through ``queue``; None when the broker is away."""
+        if queue not in self._busy:
             try:
-                self._factors[queue] = BACKLOG_FACTOR if self._dispatcher.waiting(queue) else 1
+                self._busy[queue] = self._dispatcher.waiting(queue) > 0
             except BrokerUnavailable as error:
                 log.warning("sweep.broker_unavailable", queue=queue.value, error=error.message)
-                self._factors = dict.fromkeys(QueueName)
-        return self._factors[queue]
+                self._busy = dict.fromkeys(QueueName)
+        busy = self._busy[queue]
+        return None if busy is None else Overdue(self._deadline, api=api, busy=busy)
 
     def _candidates(self, where: ColumnElement[bool]) -> list[Record]:
         with self._database.reading() as connection:
@@ -227,13 +206,14 @@ class Sweep:
         self._result.expired += finalize.fail(connection, execution, cause, "orchestration_timeout")
 
     def _hand_out_again(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        queue = QueueName.API_FILE_PROCESSING if workflow_type == messages.API else QueueName.FILE_PROCESSING
-        factor = self._factor(queue)
-        if factor is None:
+        api = workflow_type == messages.API
+        queue = QueueName.API_FILE_PROCESSING if api else QueueName.FILE_PROCESSING
+        overdue = self._overdue(queue, api=api)
+        if overdue is None:
             return
         rows = connection.execute(
             select(*claims.CLAIM_COLUMNS)
-            .where(files.c.execution_id == execution.id, _LOST, self._unsent(factor))
+            .where(files.c.execution_id == execution.id, _LOST, overdue.file(execution))
             .order_by(files.c.file_number)
             .limit(MOST_FILES)
             .with_for_update()

@@ -75,6 +75,14 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_heartbeat": settings.celery_broker_heartbeat,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # Five minutes, where Celery gives up after half a second: of what a task could not send, nobody but the sweep
+        # would take notice, and late.
+        "task_publish_retry_policy": {
+            "max_retries": 150,
+            "interval_start": 0.1,
+            "interval_step": 0.2,
+            "interval_max": 2.0,
+        },
         # A channel that RabbitMQ closes (its consumer_timeout) is no reason to exit with tasks in work.
         "broker_channel_error_retry": True,
         "broker_transport_options": transport_options(spec, settings.broker_url, limits.visibility),
