@@ -746,6 +746,19 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "unknown keywords of a callback are passed over",
+        OPERATIONS + "test_t37_messages_of_a_newer_version[redis]",
+        (
+            WORKERS + "callback/tasks.py",
+            "    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any\n"
+            ") -> dict[str, Any]:\n"
+            '    """All batches of an ETL',
+            "    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None\n"
+            ") -> dict[str, Any]:\n"
+            '    """All batches of an ETL',
+        ),
+    ),
+    mutant(
         "a child is recycled",
         OPERATIONS + "test_t40_a_child_is_recycled_without_losing_work[redis]",
         (

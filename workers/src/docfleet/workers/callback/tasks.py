@@ -1,4 +1,7 @@
-"""Tasks of the ``callback`` worker. All of them end in the backend's finalize, which is safe to repeat."""
+"""Tasks of the ``callback`` worker. All of them end in the backend's finalize, which is safe to repeat.
+
+What a newer sender adds to their keywords is passed over, as unknown fields are.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from docfleet.workers.callback.completion import complete
 
 @shared_task(name=TaskName.PROCESS_BATCH_CALLBACK.value, ignore_result=True)
 def process_batch_callback(
-    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None
+    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
 ) -> dict[str, Any]:
     """All batches of an ETL or TASK execution have ended."""
     return complete(results, execution_id, organization_id)
@@ -20,7 +23,7 @@ def process_batch_callback(
 
 @shared_task(name=TaskName.PROCESS_BATCH_CALLBACK_API.value, ignore_result=True)
 def process_batch_callback_api(
-    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None
+    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
 ) -> dict[str, Any]:
     """All batches of an API execution have ended."""
     return complete(results, execution_id, organization_id)
@@ -28,7 +31,7 @@ def process_batch_callback_api(
 
 @shared_task(name=TaskName.PROCESS_BATCH_ERRBACK.value, ignore_result=True)
 def process_batch_errback(
-    *failure: Any, execution_id: str, organization_id: str, pipeline_id: str | None = None
+    *failure: Any, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
 ) -> dict[str, Any]:
     """A batch was lost to the infrastructure. ``failure`` is ``(task id,)`` or ``(request, error, traceback)``,
     as Celery finds the task registered or not; the rows know what happened."""
