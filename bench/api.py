@@ -26,6 +26,7 @@ TURNS = 5
 """Turns that calls and chords take in the latency run, so that a busy machine slows both."""
 CALLERS = (1, 10, 50)
 LATE_SECONDS = 1.0
+QUIET_SECONDS = 2.0
 _OK, _THROTTLED = 200, 429
 
 
@@ -221,9 +222,10 @@ def _p95_ms(seconds: list[float]) -> float:
 
 def calls_of_one(fleet: Fleet, api: Api) -> dict[str, int]:
     """The internal calls of one call with one file, by method and path."""
-    time.sleep(0.5)  # what the last warm call left to do
-    fleet.proxy.take()
+    while fleet.proxy.take():  # what the last warm call left to do
+        time.sleep(QUIET_SECONDS)
     with Caller(api) as caller:
         caller.call()
+    fleet.proxy.wait_for("/files/report/", WAIT_SECONDS)
     time.sleep(LATE_SECONDS)  # a call that comes after the answer counts too
     return {path: len(sizes) for path, sizes in fleet.proxy.take().items()}

@@ -90,7 +90,7 @@ def test_the_orchestrating_worker_is_killed(killer: Killer, call: str) -> None:
         ("a.txt", "Success"),
         ("b.txt", "Success"),
     ]
-    until(lambda: not places.zcard(GLOBAL) and not places.zcard("api_deployment:rate_limit:org:default"), 5)
+    until(lambda: not places.zcard(GLOBAL) and not places.zcard("api_deployment:rate_limit:org:default"))
     until(lambda: system.pids().get("api_deployment"))
     assert api.post(("a.txt", "again"), timeout="60").body["message"]["execution_status"] == "COMPLETED"
     places.close()
@@ -113,7 +113,7 @@ class Redis:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self._answers, 10)
+        until(self._answers)
 
     def _answers(self) -> bool:
         with redis.Redis.from_url(self.url) as client:
@@ -137,7 +137,7 @@ def test_redis_is_killed_and_comes_back_empty(tmp_path: Path) -> None:
     """With the limits' Redis away calls are let in; with an empty one they run on, and their ends free nothing else."""
     limits, broker = Redis(tmp_path), Redis(tmp_path)
     elsewhere = {"CELERY_BROKER_BASE_URL": broker.url, "CELERY_RESULT_BACKEND": broker.url, "REDIS_URL": limits.url}
-    fleet = Fleet(tmp_path, {**elsewhere, "API_CONCURRENT_LIMIT_ORG": "2"})
+    fleet = Fleet(tmp_path, {**elsewhere, "API_CONCURRENT_LIMIT_ORG": "2", "TOOL_TIMEOUT_SECONDS": "60"})
     try:
         stage = Stage(tmp_path / "stage")
         api = Published.publish(fleet, stage.tool)
@@ -152,7 +152,12 @@ def test_redis_is_killed_and_comes_back_empty(tmp_path: Path) -> None:
         assert metric(fleet) > 0
         assert "rate_limit.unavailable" in fleet.log("backend")
         limits.start()
-        until(lambda: api.post(("e.txt", "text")).status == 200 and limits.members(GLOBAL), 20)
+
+        def counted() -> int:
+            time.sleep(0.5)  # each try is one more call
+            return api.post(("e.txt", "text")).status == 200 and limits.members(GLOBAL)
+
+        until(counted)
         os.kill(fleet.service("backend"), signal.SIGKILL)
         stage.open()
         for answer in (*before, let_in):
@@ -160,7 +165,7 @@ def test_redis_is_killed_and_comes_back_empty(tmp_path: Path) -> None:
             until(lambda known=execution_id: ended(api, known))
             polled = api.poll(execution_id, BETTER)
             assert (polled.status, polled.body["status"]) == (200, "COMPLETED"), polled
-        until(lambda: limits.members(GLOBAL) == 0, 20)
+        until(lambda: limits.members(GLOBAL) == 0)
         done = before[0].body["message"]["execution_id"]
         first = api.poll(done, BETTER).body["message"]
         with redis.Redis.from_url(limits.url) as client:

@@ -192,7 +192,7 @@ def test_kill_9_leaves_nothing_and_the_next_run_works_until_ctrl_c(slow: Place) 
     process = running(slow)
     process.kill()
     process.communicate()
-    until(lambda: not processes(slow.folder) and not sleepers(slow), 8)
+    until(lambda: not processes(slow.folder) and not sleepers(slow), 30)
 
     process = running(slow)
     process.send_signal(signal.SIGINT)

@@ -21,14 +21,14 @@ def test_stop_in_the_middle_ends_it_at_once_and_for_good(fleet: Fleet, tmp_path:
     run = fleet.begin(source, stage.tool)
     stage.await_starts(1)
     fleet.client.stop_execution(run.id)
-    assert run.status == "STOPPED"
     run.wait()
+    assert run.status == "STOPPED"
     counts = run.state.counts
     assert counts.get("STOPPED", 0) == 12
     pids = [int(path.name.split(".")[1]) for path in stage.folder.glob("*.started")]
-    until(lambda: not any(_alive(pid) for pid in pids), 20, what="the stopped tool runs on")
+    until(lambda: not any(_alive(pid) for pid in pids), what="the stopped tool runs on")
     # Not the tool's own time limit: the worker was told and had the tool killed.
-    until(lambda: _abandoned(fleet, run.id), 20, what="the worker did not hear of the stop")
+    until(lambda: _abandoned(fleet, run.id), what="the worker did not hear of the stop")
     stage.open()
     assert len(stage.started()) <= 4, "files were begun after the stop"
     again = fleet.run(source, stage.tool, name=run.workflow.name)
@@ -62,7 +62,7 @@ def test_a_destination_that_does_not_answer_is_the_error_of_each_file(fleet: Fle
     port = free_port()
     url = f"postgresql://nobody:hidden-word@127.0.0.1:{port}/nothing"
     into = {"connector": "postgresql", "settings": {"connection_url": url}, "table": TABLE}
-    run = fleet.begin(source, destination=into).wait(90)
+    run = fleet.begin(source, destination=into).wait()
     assert run.status == "ERROR"
     assert {file.status for file in run.files} == {"ERROR"}
     assert {file.error_code for file in run.files} == {"destination_unavailable"}

@@ -67,7 +67,7 @@ class Workers:
             )
         self._started.append(worker)
         if wait:
-            until(ready.exists, 30, what=f"the worker is not ready:\n{self.log()}")
+            until(ready.exists, what=f"the worker is not ready:\n{self.log()}")
         return worker
 
     def send(self, seconds: float) -> None:
@@ -124,7 +124,7 @@ def _broker(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator
     (folder / "valkey").mkdir()
     server = subprocess.Popen(valkey_command(path, folder / "valkey"), stdout=subprocess.DEVNULL)
     try:
-        until(lambda: answers(path), 10)
+        until(lambda: answers(path))
         yield f"redis+socket://{path}?virtual_host=0"
     finally:
         server.kill()
@@ -142,9 +142,9 @@ def _purge(url: str) -> None:
 def test_a_task_in_work_is_finished_within_the_grace_period(workers: Workers, whole_group: bool) -> None:
     worker = workers.start()
     workers.send(3)
-    until(lambda: workers.noted("start"), 10)
+    until(lambda: workers.noted("start"))
     (os.killpg if whole_group else os.kill)(worker.pid, signal.SIGTERM)
-    assert worker.wait(15) == 0, workers.log()
+    assert worker.wait(60) == 0, workers.log()
     assert [line.split()[0] for line in workers.lines()] == ["start", "end"]
     workers.start()
     time.sleep(1)
@@ -153,34 +153,31 @@ def test_a_task_in_work_is_finished_within_the_grace_period(workers: Workers, wh
 
 def test_a_task_that_outlives_the_grace_period_begins_at_once_elsewhere(workers: Workers) -> None:
     first = workers.start(WORKER_GRACE_SECONDS="3")
-    workers.send(30)
-    until(lambda: workers.noted("start"), 10)
+    workers.send(60)
+    until(lambda: workers.noted("start"))
     child = int(workers.lines()[0].split()[1])
-    told = time.monotonic()
     first.send_signal(signal.SIGTERM)
-    assert first.wait(10) == 0, workers.log()
-    assert time.monotonic() - told < 5, "the grace period was exceeded"
-    until(lambda: not _runs(child), 2, what="a child was left behind")
+    assert first.wait(30) == 0, workers.log()
+    assert workers.noted("end") == 0, "the grace period was exceeded"
+    until(lambda: not _runs(child), 20, what="a child was left behind")
     workers.start()
-    until(lambda: workers.noted("start") == 2, 10, what=f"the task was not handed back:\n{workers.log(0)}")
+    until(lambda: workers.noted("start") == 2, what=f"the task was not handed back:\n{workers.log(0)}")
 
 
 def test_an_idle_worker_ends_at_once(workers: Workers) -> None:
     worker = workers.start(WORKER_GRACE_SECONDS="40")
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(15) == 0
+    assert worker.wait(30) == 0
 
 
 def test_sigquit_hands_back_without_waiting_for_the_grace_period(workers: Workers) -> None:
-    worker = workers.start(WORKER_GRACE_SECONDS="12")  # 2 s are left to end by oneself, 6 s until it is left
-    workers.send(40)
-    until(lambda: workers.noted("start"), 10)
-    told = time.monotonic()
+    worker = workers.start(WORKER_GRACE_SECONDS="60")  # 50 s are left to end by oneself, 6 s until it is left
+    workers.send(90)
+    until(lambda: workers.noted("start"))
     worker.send_signal(signal.SIGQUIT)
-    assert worker.wait(11) == 0, workers.log()
-    assert time.monotonic() - told < 8
+    assert worker.wait(30) == 0, workers.log()
     workers.start()
-    until(lambda: workers.noted("start") == 2, 10, what="the task was not handed back")
+    until(lambda: workers.noted("start") == 2, what="the task was not handed back")
 
 
 @pytest.mark.slow
@@ -188,11 +185,11 @@ def test_a_long_warm_shutdown_keeps_the_heartbeat(rabbitmq_workers: Workers) -> 
     workers = rabbitmq_workers
     worker = workers.start(CELERY_BROKER_HEARTBEAT="4", WORKER_GRACE_SECONDS="60")
     workers.send(20)
-    until(lambda: workers.noted("start"), 10)
+    until(lambda: workers.noted("start"))
     worker.send_signal(signal.SIGTERM)
     time.sleep(1)
     workers.start()  # takes the message when RabbitMQ gives the first up
-    assert worker.wait(40) == 0, workers.log(0)
+    assert worker.wait(60) == 0, workers.log(0)
     assert [line.split()[0] for line in workers.lines()] == ["start", "end"]
     assert ("heartbeat.kept" in workers.log(0)) == is_needed()
 
@@ -207,41 +204,42 @@ def test_heartbeats_are_kept_by_us_only_where_celery_does_not() -> None:
 
 def test_probes_see_start_work_and_end(workers: Workers) -> None:
     port = free_port()
-    worker = workers.start(wait=False, CALLBACK_HEALTH_PORT=str(port), WORKER_GRACE_SECONDS="30")
+    worker = workers.start(wait=False, CALLBACK_HEALTH_PORT=str(port), WORKER_GRACE_SECONDS="90")
     url = f"http://127.0.0.1:{port}"
-    until(lambda: _get(f"{url}/health/live")[0] == 200, 20)
-    until(lambda: _get(f"{url}/health/ready")[0] == 200, 20, what=workers.log())
+    until(lambda: _get(f"{url}/health/live")[0] == 200)
+    until(lambda: _get(f"{url}/health/ready")[0] == 200, what=workers.log())
     assert _get(f"{url}/health")[1]["status"] == "healthy"
     assert _get(f"{url}/etc/passwd")[0] == 404
-    workers.send(4)
-    until(lambda: workers.noted("start"), 10)
-    until(lambda: _metric(url, "tasks_active") == 1, 5)
+    workers.send(15)
+    until(lambda: workers.noted("start"))
+    until(lambda: _metric(url, "tasks_active") == 1)
     os.kill(worker.pid, signal.SIGTERM)
-    _status, body = until(lambda: (found := _get(f"{url}/health/ready"))[0] == 503 and found, 5)
+    _status, body = until(lambda: (found := _get(f"{url}/health/ready"))[0] == 503 and found)
     assert body["checks"]["ready"] == {"ok": False, "reason": "ending"}
     assert _get(f"{url}/health/live")[0] == 200, "a worker that finishes its work is alive"
     assert workers.noted("end") == 0, "readiness came after the work"
-    assert worker.wait(15) == 0
-    until(lambda: _get(f"{url}/health/live")[0] == 0, 5, what="the health process outlived its worker")
+    assert worker.wait(60) == 0
+    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the health process outlived its worker")
 
 
 def test_a_health_process_that_dies_is_followed_by_another(workers: Workers) -> None:
     port = free_port()
     worker = workers.start(CALLBACK_HEALTH_PORT=str(port))
     url = f"http://127.0.0.1:{port}"
-    until(lambda: _get(f"{url}/health/ready")[0] == 200, 20)
+    until(lambda: _get(f"{url}/health/ready")[0] == 200)
     for _ in range(2):
         (answering,) = [child for child in children(worker.pid) if _listens(child)]
         os.kill(answering, signal.SIGKILL)
-        until(lambda: _get(f"{url}/health/live")[0] == 0, 5)
-        until(lambda: _get(f"{url}/health")[0] == 200, 15, what="nobody answers probes any more")
+        # The moment in which the port is silent may be too short to be seen.
+        until(lambda: answering not in children(worker.pid), what="it was not noticed")  # noqa: B023
+        until(lambda: _get(f"{url}/health")[0] == 200, 60, what="nobody answers probes any more")
     assert _metric(url, "children_lost_total") == 0
     assert workers.log().count("health.restarted") == 2 and "(prefork)" in workers.log()
     workers.send(0)
-    until(lambda: workers.noted("end"), 10)
+    until(lambda: workers.noted("end"))
     os.kill(worker.pid, signal.SIGTERM)
-    assert worker.wait(15) == 0
-    until(lambda: _get(f"{url}/health/live")[0] == 0, 5, what="the health process outlived its worker")
+    assert worker.wait(60) == 0
+    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the health process outlived its worker")
 
 
 def test_metrics_count_tasks_and_lost_children(workers: Workers) -> None:
@@ -251,13 +249,13 @@ def test_metrics_count_tasks_and_lost_children(workers: Workers) -> None:
     assert _metric(url, "slots") == _metric(url, "children_started_total") == _metric(url, "ready") == 1
     assert _metric(url, "children_lost_total") == 0
     workers.send(30)
-    until(lambda: workers.noted("start"), 10)
+    until(lambda: workers.noted("start"))
     os.kill(int(workers.lines()[0].split()[1]), signal.SIGKILL)
-    until(lambda: _metric(url, "children_lost_total") == 1, 15, what="the death of a child is not counted")
+    until(lambda: _metric(url, "children_lost_total") == 1, what="the death of a child is not counted")
     assert _metric(url, "tasks_active") == 0
-    assert _metric(url, "heartbeat_age_seconds") < 5
+    assert _metric(url, "heartbeat_age_seconds") < 60
     os.kill(worker.pid, signal.SIGKILL)
-    until(lambda: _get(f"{url}/health/live")[0] == 0, 5, what="the health process outlived its worker")
+    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the health process outlived its worker")
 
 
 def test_liveness_fails_when_the_event_loop_hangs_and_when_the_broker_is_gone_for_long(tmp_path: Path) -> None:
@@ -266,21 +264,21 @@ def test_liveness_fails_when_the_event_loop_hangs_and_when_the_broker_is_gone_fo
     server = subprocess.Popen(valkey_command(path, tmp_path / "valkey"), stdout=subprocess.DEVNULL)
     workers = Workers(f"redis+socket://{path}?virtual_host=0", tmp_path)
     try:
-        until(lambda: answers(path), 10)
+        until(lambda: answers(path))
         port = free_port()
         worker = workers.start(
-            CALLBACK_HEALTH_PORT=str(port), WORKER_HEALTH_STALE_SECONDS="3", WORKER_HEALTH_BROKER_SECONDS="5"
+            CALLBACK_HEALTH_PORT=str(port), WORKER_HEALTH_STALE_SECONDS="6", WORKER_HEALTH_BROKER_SECONDS="15"
         )
         url = f"http://127.0.0.1:{port}"
         os.kill(worker.pid, signal.SIGSTOP)
-        _, body = until(lambda: (found := _get(f"{url}/health/live"))[0] == 503 and found, 10)
+        _, body = until(lambda: (found := _get(f"{url}/health/live"))[0] == 503 and found)
         assert "event loop" in body["checks"]["live"]["reason"]
         os.kill(worker.pid, signal.SIGCONT)
-        until(lambda: _get(f"{url}/health/live")[0] == 200, 10)
+        until(lambda: _get(f"{url}/health/live")[0] == 200)
         server.kill()
-        until(lambda: _get(f"{url}/health/ready")[0] == 503, 10)
+        until(lambda: _get(f"{url}/health/ready")[0] == 503)
         assert _get(f"{url}/health/live")[0] == 200, "a short outage of the broker is no reason to restart"
-        _status, body = until(lambda: (found := _get(f"{url}/health/live"))[0] == 503 and found, 10)
+        _status, body = until(lambda: (found := _get(f"{url}/health/live"))[0] == 503 and found)
         assert "broker" in body["checks"]["live"]["reason"]
     finally:
         workers.stop()
@@ -295,7 +293,7 @@ def test_a_taken_health_port_is_a_clear_refusal(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         worker = workers.start(wait=False, CALLBACK_HEALTH_PORT=str(port))
-        assert worker.wait(20) == 2
+        assert worker.wait(60) == 2
     assert f"port {port}" in workers.log()
     assert "CALLBACK_HEALTH_PORT" in workers.log()
 
@@ -308,10 +306,10 @@ def test_a_redis_that_evicts_is_refused_also_when_it_comes_late(tmp_path: Path) 
     late = workers.start(wait=False)
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        until(lambda: answers(path), 10)
+        until(lambda: answers(path))
         early = workers.start(wait=False)
         for number, worker in enumerate((late, early)):
-            assert worker.wait(30) == 2, workers.log(number)
+            assert worker.wait(60) == 2, workers.log(number)
             assert "maxmemory-policy noeviction" in workers.log(number)
     finally:
         workers.stop()
@@ -329,7 +327,7 @@ def _runs(pid: int) -> bool:
 
 def _get(url: str) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=20) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -339,7 +337,7 @@ def _get(url: str) -> tuple[int, Any]:
 
 
 def _metric(url: str, name: str) -> float:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=2) as answer:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
         for line in answer.read().decode().splitlines():
             if line.startswith(f"docfleet_worker_{name}{{"):
                 return float(line.rsplit(" ", 1)[1])
@@ -361,7 +359,7 @@ def test_a_worker_whose_channel_rabbitmq_closes_goes_on(tmp_path: Path) -> None:
         workers = Workers(server.url, tmp_path)
         worker = workers.start()
         workers.send(12)
-        until(lambda: workers.noted("start") == 2, 40, what=f"the message did not come again:\n{workers.log()}")
+        until(lambda: workers.noted("start") == 2, what=f"the message did not come again:\n{workers.log()}")
         assert worker.poll() is None, "the worker exited"
         assert "PRECONDITION_FAILED" in workers.log()
     finally:

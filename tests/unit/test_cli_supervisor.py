@@ -196,7 +196,7 @@ def test_nothing_survives_a_killed_supervisor(tmp_path: Path, gentle: bool) -> N
         group = int(process.stdout.readline())
         until(lambda: len(members(group)) == 2)
         process.kill()
-    until(lambda: not members(group), 6)
+    until(lambda: not members(group), 30)
     assert (tmp_path / "tidy").exists() is gentle
 
 

@@ -137,7 +137,7 @@ def test_lines_go_by_fifties_and_soon() -> None:
     began = time.monotonic()
     publisher.put(line("alone"))
     until(lambda: "alone" in broker.texts)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert publisher.close(SECONDS)
 
 
@@ -150,7 +150,7 @@ def test_a_broker_that_hangs_or_is_away_holds_up_nobody(monkeypatch: pytest.Monk
     for number in range(5000):
         carrier.put(line(str(number), LogLevel.ERROR if number == 3000 else LogLevel.INFO))
     carrier.flush()
-    assert time.monotonic() - began < 5, "a task waited for the broker"
+    assert time.monotonic() - began < 15, "a task waited for the broker"
     assert not carrier.close(0.01)
     carrier = LogPublisher(broker, LogBuffer(100))
     broker.away = True

@@ -241,7 +241,7 @@ def test_a_target_has_its_seconds_and_no_more(kind: str) -> None:
             began = time.monotonic()
             with pytest.raises(TargetUnavailable):
                 open_provider(provider, settings).send(batch(), Outbound(0.6, LOOPBACK.networks))
-            assert time.monotonic() - began < 8
+            assert time.monotonic() - began < 18  # the target goes away after 20 s
     finally:
         over.set()
         listener.close()

@@ -99,7 +99,7 @@ def test_a_database_that_stays_away_ends_the_wait() -> None:
     began = time.monotonic()
     with pytest.raises(DependencyError, match=r"does not answer: .*DATABASE_URL") as caught:
         prepare_database(f"postgresql://u:secret@127.0.0.1:{free_port()}/d", seconds=1.0)
-    assert 1.0 <= time.monotonic() - began < 10
+    assert 1.0 <= time.monotonic() - began < 40
     assert "\n" not in caught.value.message and "secret" not in caught.value.message
 
 
@@ -111,7 +111,7 @@ def running(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 def test_a_database_that_comes_later_is_waited_for(postgres_url: str, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_database_that_comes_later_is_waited_for(postgres_url: str, tmp_path: 
     url = admin.url.set(database=name).render_as_string(hide_password=False)
 
     def until(done: str) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while done not in log.read_text():
             assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.05)
@@ -131,7 +131,7 @@ def test_a_database_that_comes_later_is_waited_for(postgres_url: str, tmp_path: 
             with admin.connect() as connection:
                 connection.execute(sa.text(f"CREATE DATABASE {name}"))
             until("database.upgraded")
-            end = time.monotonic() + 30
+            end = time.monotonic() + 90
             while not answers(port):
                 assert process.poll() is None and time.monotonic() < end, log.read_text()
                 time.sleep(0.05)
@@ -173,7 +173,7 @@ def docfleet(tmp_path: Path) -> Iterator[Call]:
         return subprocess.run(command, env=where, capture_output=True, text=True, timeout=60, check=False)
 
     with running(environment, tmp_path / "log") as process:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while not answers(port):
             assert process.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
             time.sleep(0.05)
