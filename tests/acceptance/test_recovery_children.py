@@ -5,11 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fleet import Fleet, Run, Stage, children, fill, until
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Leases that outlast a parent which is slow to tell of a death: after them it is a loss, not a strike. The tools of
+    dead children keep their places in the runner: it has more of them."""
+    made = Fleet(tmp_path_factory.mktemp("children"), {"LEASE_SECONDS": "60", "RUNNER_CONCURRENCY": "6"})
+    yield made
+    made.stop()
 
 
 def counted(run: Run) -> dict[str, tuple[int, int, int]]:
@@ -40,7 +50,7 @@ def test_a_killed_child_costs_a_strike_for_the_file_it_was_at_and_its_neighbours
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     stage.open()
-    run.wait(60)
+    run.wait()
     found = counted(run)
     struck = {path for path, (_, strikes, _) in found.items() if strikes}
     assert struck and struck <= set(stage.started()) and at & struck
@@ -58,8 +68,9 @@ def test_a_file_that_kills_its_process_three_times_ends_alone(fleet: Fleet, tmp_
     for number in (1, 2, 3):
         stage.await_starts(number)
         kill_children(fleet.worker("file_processing"))
-    run.wait(30)
+    run.wait()
     assert run.status == "ERROR" and len(stage.started()) == 3
     assert "gave up after 3 attempts" in (run.files[0].error or "") and run.files[0].error_code == "tool_crashed"
     assert counted(run) == {"killer.txt": (3, 3, 0)}
+    stage.open()
     run.assert_cleaned()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fault_run import DEADLINE_SECONDS
+from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
 from fleet import Stage
 from world import World
 
@@ -61,8 +61,9 @@ def test_t02_a_file_that_kills_its_process_ends_alone(world: World) -> None:
     world.arm(f"tool.before({poison})=kill")
     run = world.begin({**neighbours, poison: "poison"})
     expected = {**dict.fromkeys(neighbours, "COMPLETED"), poison: "ERROR"}
-    run.check(expected, wait=ATTEMPTS * DEADLINE_SECONDS + 30)
-    assert len(world.met("tool.before")) == ATTEMPTS
+    run.check(expected, wait=ATTEMPTS * DEADLINE_SECONDS + 2 * PATIENCE_SECONDS)
+    # A death that the parent could not tell of before the lease ran out is a loss, and the file has another try.
+    assert ATTEMPTS <= len(world.met("tool.before")) <= ATTEMPTS + run.file(poison)["losses"]
     assert run.file(poison)["strikes"] == ATTEMPTS
     assert {row["strikes"] for row in run.files() if row["file_name"] != poison} == {0}
     assert max(row["attempt"] for row in run.files() if row["file_name"] != poison) > 1, "no neighbour was held"
@@ -72,7 +73,7 @@ def test_t02_a_file_that_kills_its_process_ends_alone(world: World) -> None:
 def test_t02_only_poison(world: World) -> None:
     world.arm("tool.before=kill")
     run = world.begin({"a.txt": "poison", "b.txt": "poison"})
-    run.check(dict.fromkeys(("a.txt", "b.txt"), "ERROR"), wait=2 * ATTEMPTS * DEADLINE_SECONDS + 30)
+    run.check(dict.fromkeys(("a.txt", "b.txt"), "ERROR"), wait=2 * ATTEMPTS * DEADLINE_SECONDS + PATIENCE_SECONDS)
     assert len(world.met("tool.before")) == 2 * ATTEMPTS
 
 
@@ -80,7 +81,9 @@ def test_t02_a_lost_worker_is_not_the_files_fault(world: World) -> None:
     """More whole workers are lost over a file than processes it may kill."""
     world.arm(f"tool.before(unlucky.txt)=kill_group@1-{ATTEMPTS + 1}")
     run = world.begin({**FILES, "unlucky.txt": "innocent"})
-    run.check({**COMPLETED, "unlucky.txt": "COMPLETED"}, wait=(ATTEMPTS + 1) * (DEADLINE_SECONDS + 10) + 30)
+    run.check(
+        {**COMPLETED, "unlucky.txt": "COMPLETED"}, wait=(ATTEMPTS + 1) * (DEADLINE_SECONDS + 10) + PATIENCE_SECONDS
+    )
     assert len(world.met("tool.before")) == ATTEMPTS + 1
     assert run.file("unlucky.txt")["strikes"] == 0
     assert world.members[WorkerType.FILE_PROCESSING.value].process.starts > ATTEMPTS

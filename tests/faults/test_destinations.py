@@ -23,10 +23,13 @@ import pytest
 from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, TABLE, FaultRun
 from fleet import until
 from published import Published
-from world import BATCHES, LEASE_SECONDS, World
+from world import BATCHES, World
 
 from docfleet.core.names import QueueName
 
+LEASE_SECONDS = 15.0
+SETTINGS = {"LEASE_SECONDS": str(LEASE_SECONDS)}
+"""Long enough for a holder of T23 on a machine that stalls."""
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")
 KILOBYTE, MEGABYTE = 1024, 1024**2

@@ -357,6 +357,23 @@ class World:
         """A worker that ``add_worker`` added is there no more."""
         self.members.pop(name).stop()
 
+    @contextmanager
+    def instead(self, *, slots: int = CHILDREN, **settings: str) -> Iterator[Member]:
+        """One file-processing worker with so many children and these settings, and no other."""
+        self.rest(WorkerType.FILE_PROCESSING.value)
+        other = self.add_worker(WorkerType.FILE_PROCESSING, settings=settings, slots=slots)
+        try:
+            yield other
+        finally:
+            self.remove(other.process.name)
+            self.wake(WorkerType.FILE_PROCESSING.value)
+
+    @contextmanager
+    def patient(self) -> Iterator[Member]:
+        """One file-processing worker whose leases outlast a machine that stalls: a second attempt is a fault."""
+        with self.instead(LEASE_SECONDS="120") as other:
+            yield other
+
     # What happens to it
 
     def arm(self, text: str) -> None:
