@@ -31,6 +31,8 @@ class Lines:
         self.world = world
         self.run = run
         self.sent: list[str] = []
+        self.messages: list[set[str]] = []
+        """The lines of each that ``publish`` sent."""
 
     def event(self, text: str) -> dict[str, Any]:
         self.sent.append(new_event_id())
@@ -47,6 +49,7 @@ class Lines:
             for number in range(messages):
                 events = [self.event(f"{number}.{line}") for line in range(lines)]
                 headers = {"task": TaskName.LOGS_CONSUMER.value, "id": str(uuid.uuid4())}
+                self.messages.append({event["event_id"] for event in events})
                 body = [[], {"events": events}, {}]
                 self.world.publish(channel, QueueName.LOGS, json.dumps(body), headers=headers)
 
@@ -58,12 +61,19 @@ class Lines:
             )
             return [row.event_id for row in rows]
 
-    def check(self) -> None:
-        """All are there, once, and nothing comes any more."""
-        until(lambda: set(self.sent) <= set(self.written()), SECONDS, what="lines are missing")
+    def missing(self) -> set[str]:
+        return set(self.sent) - set(self.written())
+
+    def check(self, *, may_lose: int = 0) -> None:
+        """All are there, once, and nothing comes any more; but for so many messages that may be lost as a whole."""
+        end = time.monotonic() + SECONDS
+        while (missing := self.missing()) and time.monotonic() < end:
+            time.sleep(0.05)
+        lost = [message for message in self.messages if message & missing]
+        assert len(lost) <= may_lose and missing == set().union(*lost), f"{len(missing)} lines are missing"
         until(lambda: not self.world.queued(QueueName.LOGS), SECONDS, what="messages are left in the queue")
         written = [found for found in self.written() if found in set(self.sent)]
-        assert sorted(written) == sorted(self.sent), "lines are doubled"
+        assert sorted(written) == sorted(set(self.sent) - missing), "lines are doubled"
 
 
 @pytest.fixture
@@ -81,7 +91,9 @@ def test_a_consumer_dies_over_a_message(world: World, lines: Lines, point: str, 
     world.arm(f"{point}={action}@3")
     lines.publish()
     world.await_met(point)
-    lines.check()
+    # Redis hands a message out before Celery's client notes it as not acknowledged: a parent that is killed between the
+    # two loses that one. RabbitMQ keeps it, and the parent of a killed child is there still.
+    lines.check(may_lose=1 if action == "kill_group" and world.leg == "redis" else 0)
 
 
 def test_a_consumer_dies_again_and_again(world: World, lines: Lines) -> None:
