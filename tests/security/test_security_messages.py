@@ -142,7 +142,8 @@ def test_nothing_of_one_organization_is_seen_by_the_next(start_worker: Start) ->
         execution = f"{uuid.uuid4()}"
         expected[execution] = f"org-{number % 3}"
         if number % 4 == 1:
-            worker.task(TASK, QUEUE, 5, execution_id=execution, organization_id="org-of-a-crash", nonsense=1)
+            crash = {"execution_id": str(uuid.uuid4()), "organization_id": "org-of-a-crash", "nonsense": 1}
+            worker.task(TASK, QUEUE, 5, **crash)
         worker.task(TASK, QUEUE, [], execution_id=execution, organization_id=expected[execution])
     _works(worker)
     seen = {path.split("/")[4]: organization for _, path, organization in worker.backend.calls}
