@@ -32,14 +32,15 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
 DATA = Path(os.environ.get("DOCFLEET_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
 DOCFLEET = (sys.executable, "-P", "-m", "docfleet.cli.main")
-SECONDS = 90.0
+SECONDS = 180.0
 TABLE = "results"
 SETTINGS = {
     # A lost worker costs one lease and two sweeps.
     "LEASE_SECONDS": "6",
     "SWEEP_INTERVAL_SECONDS": "2",
     "DISPATCH_DEADLINE_SECONDS": "6",
-    "TOOL_TIMEOUT_SECONDS": "8",
+    # Tests hold documents on a stage meanwhile.
+    "TOOL_TIMEOUT_SECONDS": "30",
     "TOOL_MEMORY_BYTES": str(400 * 1024**2),
     "TOOL_FILE_SIZE_BYTES": str(8 * 1024**2),
     "CELERY_RESULT_CHORD_RETRY_INTERVAL": "0.3",
@@ -207,7 +208,7 @@ class Run:
         """Its working files are deleted, also those of attempts whose worker died."""
         storage = self.fleet.data / "storage"
         left = lambda: [str(path) for path in storage.rglob("*") if self.id in path.parts]  # noqa: E731
-        until(lambda: not left(), 20, what=f"working files were left behind: {left()}")
+        until(lambda: not left(), what=f"working files were left behind: {left()}")
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of this execution in its SQLite destination."""

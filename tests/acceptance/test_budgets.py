@@ -13,6 +13,7 @@ from bench.calls import LARGE, SMALL, answers, growth
 from bench.fleet import Fleet
 from bench.processes import children
 
+pytestmark = pytest.mark.timeout(600)
 MOST_CALLS = 100
 DIGITS = 16
 """Bytes by which an answer may be longer because its numbers have more digits."""

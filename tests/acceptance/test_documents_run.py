@@ -14,10 +14,10 @@ from fleet import DATA, DOCFLEET, plain_environment
 
 pytestmark = [
     pytest.mark.skipif(not DATA.is_dir(), reason=f"no real documents at {DATA} (DOCFLEET_TEST_DATA)"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.slow,
 ]
-SECONDS = 200
+SECONDS = 500
 TEXT = [{"tool": "text_extractor"}]
 FIELDS = [*TEXT, {"tool": "field_extractor", "settings": {"preset": "invoice"}}]
 LOCKED = {

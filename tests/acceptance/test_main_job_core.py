@@ -49,7 +49,6 @@ def test_the_callback_finalizes_long_before_a_sweep_would(each_fleet: Fleet, tmp
             f"execution_id={run.id}"
             in "".join(line for line in each_fleet.log("callback").splitlines() if "execution.finalize" in line)
         ),
-        20,
         what="the chord's callback never ran",
     )
 
@@ -64,7 +63,7 @@ def test_kill_9_of_a_pool_child_in_the_middle_of_a_file(each_fleet: Fleet, tmp_p
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim not in children(worker), what="the child lives")
     stage.open()
-    run.wait(60)
+    run.wait()
     assert each_fleet.worker("file_processing") == worker
     assert_each_row_once(run, set(DELIVERED_THEN_WAITING))
     assert max(file.attempt for file in run.files) > 1, "no file was handed out again: the test did not hit one"
@@ -79,7 +78,7 @@ def test_kill_9_of_the_worker_in_the_middle_of_files(each_fleet: Fleet, tmp_path
     os.kill(worker, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{worker}").exists(), what="the worker lives")
     stage.open()
-    run.wait(60)
+    run.wait()
     assert_each_row_once(run, set(DELIVERED_THEN_WAITING))
     assert max(file.attempt for file in run.files) > 1, "no file was handed out again: the test did not hit one"
 
@@ -91,7 +90,7 @@ def test_kill_9_of_the_worker_that_lists_the_source(each_fleet: Fleet, tmp_path:
     until((tmp_path / "listing").exists, what="the listing did not begin")
     os.kill(each_fleet.worker("general"), signal.SIGKILL)
     (tmp_path / "open").touch()
-    run.wait(60)
+    run.wait()
     assert_each_row_once(run, names)
 
 
@@ -103,5 +102,5 @@ def test_kill_9_of_the_worker_that_finalizes(each_fleet: Fleet, tmp_path: Path) 
     stage.await_starts(1)
     os.kill(each_fleet.worker("callback"), signal.SIGKILL)
     stage.open()
-    run.wait(60)
+    run.wait()
     assert_each_row_once(run, names)

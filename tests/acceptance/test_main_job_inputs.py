@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fleet import Fleet, Stage, fill
+from fleet import SETTINGS, Fleet, Stage, fill
 
 from docfleet.connectors.paths import encode_name
 
@@ -27,7 +27,7 @@ def test_a_tool_that_misbehaves_costs_only_its_document(fleet: Fleet, tmp_path: 
         "leave": "tool_result_invalid",
     }
     assert "SIGSEGV" in str(found["crash"].error)
-    assert "8 s" in str(found["hang"].error)
+    assert f"{SETTINGS['TOOL_TIMEOUT_SECONDS']} s" in str(found["hang"].error)
     assert "memory" in str(found["eat"].error)
     assert (run.status, run.json()["failed_files"], run.result.exit_code) == ("COMPLETED", 5, 3)
     assert {row["file_path"]: row["status"] for row in run.rows()} == {

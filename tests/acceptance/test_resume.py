@@ -106,18 +106,18 @@ def test_a_killed_worker_runs_no_finished_step_again(counted: Counted, tmp_path:
     counted.arm(fault)
     run = job.begin().wait()
     # The last report ends the run; the worker dies a moment after it.
-    until(lambda: counted.met() == 1, 10, what="nobody was killed")
+    until(lambda: counted.met() == 1, what="nobody was killed")
     assert run.status == "COMPLETED" and results(run) == {"a.txt": "document first second"}
     assert job.ran() == {"first.a.txt": 1, "second.a.txt": 1}
     if not fault.startswith("report.sent"):
-        until(lambda: not counted.kept(run), 10, what=f"results were left: {counted.kept(run)}")
+        until(lambda: not counted.kept(run), what=f"results were left: {counted.kept(run)}")
 
 
 def test_a_worker_killed_while_a_step_runs_repeats_that_step_alone(counted: Counted, tmp_path: Path) -> None:
     job = Job(counted, tmp_path, a="document")
     (job.counts / "second.hold").touch()
     run = job.begin()
-    until(lambda: job.ran()["second.a.txt"] == 1, 30)
+    until(lambda: job.ran()["second.a.txt"] == 1)
     for child in children(counted.fleet.worker("file_processing")):
         os.kill(child, signal.SIGKILL)
     (job.counts / "second.hold").unlink()
@@ -159,7 +159,7 @@ def test_a_retry_takes_up_what_failed_and_pays_only_for_what_failed(counted: Cou
         refused = _docfleet(counted.fleet, "retry", old.id)
         assert refused.returncode == 1 and "succeeded in a later execution" in refused.stderr
     assert "no file of execution" in _docfleet(counted.fleet, "retry", third.id).stderr
-    assert not counted.kept(run)
+    until(lambda: not counted.kept(run), what=f"results were left: {counted.kept(run)}")
 
 
 def test_another_setting_of_the_second_step_runs_that_step(counted: Counted, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_stopped_files_are_retried(counted: Counted, tmp_path: Path) -> None:
     job = Job(counted, tmp_path, **{f"f{number}": "document" for number in range(6)})
     (job.counts / "second.hold").touch()
     run = job.begin()
-    until(lambda: any(name.startswith("second") for name in job.ran()), 30)
+    until(lambda: any(name.startswith("second") for name in job.ran()))
     running = _docfleet(counted.fleet, "retry", run.id)
     assert running.returncode == 1 and "EXECUTING" in running.stderr
     counted.fleet.client.stop_execution(run.id, wait=10)
@@ -198,15 +198,15 @@ def test_what_an_api_failed_at_is_retried_without_sending_it_again(counted: Coun
     (job.counts / "second.b.txt.fail").touch()
     call = api.post(("a.txt", "one"), ("b.txt", "two"), headers=BETTER, timeout="60").body["message"]
     assert _answers(call["result"]) == {"a.txt": "one first second", "b.txt": None}
-    until(lambda: _stored(counted, call["execution_id"]) == ["uploads"], 10, what="working folders are left")
+    until(lambda: _stored(counted, call["execution_id"]) == ["uploads"], what="working folders are left")
     (job.counts / "second.b.txt.fail").unlink()
     answer = _docfleet(fleet, "retry", call["execution_id"])
     assert answer.returncode == 0, answer.stderr
     new = answer.stdout.split(":")[0]
-    until(lambda: fleet.client.execution(new).execution.status.is_final, 60)
+    until(lambda: fleet.client.execution(new).execution.status.is_final)
     assert _answers(api.poll(new, BETTER).body["message"]) == {"b.txt": "two first second"}
     assert job.ran() == {"first.a.txt": 1, "first.b.txt": 1, "second.a.txt": 1, "second.b.txt": 2}
-    until(lambda: _stored(counted, new) == [], 10, what="the retry left something")
+    until(lambda: _stored(counted, new) == [], what="the retry left something")
 
 
 def _answers(items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def test_queues_results_and_rows_are_in_the_services(
         assert found == (10,)
     with psycopg.connect(results) as database:
         query = "SELECT count(*) FROM celery_taskmeta WHERE status = 'SUCCESS'"
-        until(lambda: database.execute(query).fetchone() != (0,), 20, what="no result was stored in PostgreSQL")
+        until(lambda: database.execute(query).fetchone() != (0,), what="no result was stored in PostgreSQL")
     assert not (service_fleet.data / "docfleet.db").exists()
 
 

@@ -29,7 +29,7 @@ DEADLINE_SECONDS = (
     + float(SETTINGS["DISPATCH_DEADLINE_SECONDS"])
 )
 """Within this an execution whose fault is over goes on; then comes the work that remains."""
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 """For the remaining work, restarts of processes, and a slow machine."""
 
 

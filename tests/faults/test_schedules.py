@@ -19,7 +19,9 @@ from docfleet.core.names import QueueName, WorkerType
 MANY = 1000
 SOME = 120
 NAME = "thousand"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 200.0
+SETTINGS = {"DISPATCH_DEADLINE_SECONDS": "20", "SCHEDULE_LATE_SECONDS": "600"}
+"""A slow machine takes its time over a thousand: none of them is lost or late by then."""
 
 
 class Pipelines:

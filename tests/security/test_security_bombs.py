@@ -15,7 +15,9 @@ from fleet import Fleet, fill
 
 from docfleet.core.nesting import deeper
 
+pytestmark = pytest.mark.timeout(600)
 MIB = 1024 * 1024
+SECONDS = 400.0
 RSS_LIMIT = 600 * MIB
 
 
@@ -153,7 +155,7 @@ NEIGHBOURS = {f"good-{number}.txt": f"words {number}" for number in range(3)}
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    fleet = Fleet(tmp_path_factory.mktemp("bombs"), {"TOOL_TIMEOUT_SECONDS": "30", "LEASE_SECONDS": "30"})
+    fleet = Fleet(tmp_path_factory.mktemp("bombs"), {"TOOL_TIMEOUT_SECONDS": "120", "LEASE_SECONDS": "30"})
     yield fleet
     fleet.stop()
 
@@ -178,7 +180,7 @@ def test_documents_that_blow_up(fleet: Fleet, tmp_path: Path) -> None:
     before = {name: fleet.service(name) for name in ("backend", "runner")}
     bombs = documents()
     assert set(bombs) == set(OUTCOMES)
-    run = fleet.run(fill(tmp_path / "in", {**bombs, **NEIGHBOURS}), "text_extractor")
+    run = fleet.begin(fill(tmp_path / "in", {**bombs, **NEIGHBOURS}), "text_extractor").wait(SECONDS)
     found = run.by_name
     for name, file in found.items():
         print(name, file.status, file.error)

@@ -26,7 +26,7 @@ def _works(worker: Worker) -> None:
     execution = str(uuid.uuid4())
     worker.task(TASK, QUEUE, [], execution_id=execution, organization_id="org-a")
     came = lambda: any(execution in path for _, path, _ in worker.backend.calls)  # noqa: E731
-    until(lambda: came() or not worker.process.runs, 20, what="the worker does not work")
+    until(lambda: came() or not worker.process.runs, what="the worker does not work")
     assert worker.process.runs and worker.process.pid == worker.pid, worker.log[-3000:]
 
 
@@ -128,8 +128,8 @@ def test_what_is_no_message_at_all_ends_one_worker_at_most(start_worker: Start, 
         pytest.skip("RabbitMQ has envelopes of its own")
     with redis.Redis.from_url(worker.url) as client:
         client.lpush(QUEUE.value, entry)
-        until(lambda: not client.exists(QUEUE.value), 10, what="the entry is still there")
-    until(lambda: not worker.process.runs, 10, what="if this is no longer so, SECURITY.md may promise more")
+        until(lambda: not client.exists(QUEUE.value), what="the entry is still there")
+    until(lambda: not worker.process.runs, what="if this is no longer so, SECURITY.md may promise more")
     worker.start()
     _works(worker)
 

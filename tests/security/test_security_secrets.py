@@ -28,6 +28,7 @@ from docfleet.cli.supervisor import Lifeline
 from docfleet.core import masking
 from docfleet.core.logs import configure_logging
 
+pytestmark = pytest.mark.timeout(600)
 CANARY = "c4n4ry"
 
 
@@ -226,7 +227,7 @@ def test_no_canary_is_found_anywhere(scene: Scene, tmp_path: Path) -> None:
         destination = {"connector": "postgresql", "settings": settings, "table": "results"}
         runs.append(fleet.begin(source, "text_extractor", destination=destination))
     for run in runs:
-        run.wait(150)
+        run.wait()
     assert runs[0].state.execution.successful_files >= 1
     api = Published.publish(fleet, {"tool": "text_extractor"})
     scene.secrets["api-key"] = api.key
@@ -239,7 +240,7 @@ def test_no_canary_is_found_anywhere(scene: Scene, tmp_path: Path) -> None:
     )
     with suppress(OSError):
         urllib.request.urlopen(rejected, timeout=10).close()
-    until(lambda: len(scene.messages) >= 6, 10, what="no copies of messages")
+    until(lambda: len(scene.messages) >= 6, what="no copies of messages")
 
     shown = [json.dumps([run.statuses, run.error, [file.error for file in run.files]], default=str) for run in runs]
     shown += [run.page() + json.dumps(run.json(), default=str) for run in runs[:1]]
