@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+
+from docfleet.backend.executions import register
 
 DAY = 86_400
 
@@ -141,3 +144,32 @@ def test_a_row_without_path_stands_for_the_file_anywhere(api: Any) -> None:
     found = api.get(f"/internal/v1/file-history/cache-key/h1/?workflow_id={workflow}")
     assert (found["file_history"]["status"], found["file_history"]["execution_count"]) == ("ERROR", 2)
     assert api.get(f"/internal/v1/file-history/cache-key/none/?workflow_id={workflow}")["found"] is False
+
+
+def test_a_file_that_another_run_ends_while_it_is_registered_is_left_out(
+    fresh_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two places is read first: the report falls between the readings."""
+    workflow = fresh_api.workflow()
+    files = fresh_api.documents(2)
+    one = fresh_api.run(workflow).ready(files)
+    held = one.take(2)
+
+    def reporting(reading: Any, claim: Any) -> Any:
+        def read(*arguments: Any) -> Any:
+            if fresh_api.database.engine.dialect.name == "sqlite":  # which has one writer: it reports before
+                return reading(*arguments)
+            if claim in held:
+                held.remove(claim)
+                thread = threading.Thread(target=one.report, args=([claim],))
+                thread.start()
+                thread.join()
+            return reading(*arguments)
+
+        return read
+
+    monkeypatch.setattr(register, "active_elsewhere", reporting(register.active_elsewhere, held[0]))
+    monkeypatch.setattr(register.history, "lookup", reporting(register.history.lookup, held[1]))
+    two = fresh_api.run(workflow)
+    answer = two.register(files)
+    assert answer.get("registered", 0) == 0 and sum(answer["skipped"].values()) == 2

@@ -112,11 +112,13 @@ def _write(
     before: RegisterResponse | None,
 ) -> RegisterResponse:
     page = request.files
+    # Before the history is read: a file that another execution finishes meanwhile is then in one of the two.
+    elsewhere = _elsewhere(connection, execution, page)
     past: dict[int, Record] = {}
     if execution.use_file_history:
         history.forget_expired(connection, execution.workflow_id)
         past = history.lookup(connection, execution.workflow_id, [(file.file_key, file.file_path) for file in page])
-    skips = _skips(connection, execution, workflow, page, past, default_limit)
+    skips = _skips(connection, execution, workflow, page, past, elsewhere, default_limit)
     room = request.limit - execution.total_files if request.limit is not None else len(request.files)
     skipped: dict[str, int] = {}
     accepted: list[tuple[FileHashData, Record | None]] = []
@@ -196,13 +198,13 @@ def _skips(
     workflow: Record,
     page: list[FileHashData],
     past: dict[int, Record],
+    elsewhere: set[str],
     default_limit: int,
 ) -> list[SkipReason | None]:
     """For each file of the page why it is left out, or None."""
     identities = [identity(file.file_key, file.file_path) for file in page]
     api = execution.api_deployment_id is not None
     present = _present(connection, execution, identities)
-    elsewhere = set() if api else active_elsewhere(connection, execution, identities)
     limit = workflow.max_file_execution_count
     if past and not limit:
         overrides = organizations.settings(connection, execution.organization_id)
@@ -225,6 +227,13 @@ def _skips(
             present.add(key)
         reasons.append(reason)
     return reasons
+
+
+def _elsewhere(connection: Connection, execution: Record, page: list[FileHashData]) -> set[str]:
+    """Identities of the page that other executions are at. What came with a call is nobody else's."""
+    if execution.api_deployment_id is not None:
+        return set()
+    return active_elsewhere(connection, execution, [identity(file.file_key, file.file_path) for file in page])
 
 
 def _present(connection: Connection, execution: Record, wanted: list[str]) -> set[str]:
