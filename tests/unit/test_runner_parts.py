@@ -242,6 +242,15 @@ def test_verdicts(ended: dict[str, Any], code: str) -> None:
     assert len(found[1]) > (0 if "said" in ended else 10)
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["dependency_error", "backend_unavailable", "runner_unavailable", "cache_unavailable", "tool_stopped", "fenced"],
+)
+def test_a_tool_cannot_say_that_somebody_else_is_at_fault(code: str) -> None:
+    said = b'{"type":"LOG","level":"ERROR","log":"the model does not answer","error_code":"%s"}\n' % code.encode()
+    assert verdict(said=said, exit_code=1) == ("tool_failed", "the model does not answer")
+
+
 def test_success_is_no_failure() -> None:
     assert verdict(exit_code=0, said=b'{"type":"LOG","level":"ERROR","log":"only a line"}') is None
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import signal as signals
 
 from docfleet.core.errors import (
+    ConfigurationError,
     DocfleetError,
+    FileError,
+    InvalidInput,
     ToolCrashed,
+    ToolError,
     ToolFailed,
     ToolMemoryExceeded,
     ToolOutputTooLarge,
+    ToolStopped,
     ToolTimeout,
     error_from_code,
 )
@@ -20,6 +25,8 @@ from docfleet.runner.logs import Output
 
 _NEAR = 0.85
 """A process this close to its memory limit that dies of a failed allocation ran out of memory."""
+
+_OF_A_TOOL = (FileError, ToolError, ConfigurationError, InvalidInput)
 
 _ALLOCATION_SIGNALS = (signals.SIGSEGV, signals.SIGABRT, signals.SIGBUS, signals.SIGTRAP)
 
@@ -71,7 +78,9 @@ def _exit(ended: RunEnded, output: Output, limits: RunLimits, size: FolderSize) 
     line = output.error
     if line is not None and line.error_code not in (None, ToolFailed.code):
         error = error_from_code(line.error_code or "", line.log)
-        return error if type(error) is not DocfleetError else ToolFailed(line.log)
+        # A tool speaks of its document and of itself. An error of ours in its mouth (the runner is away, the run was
+        # stopped, the lease is lost) would be acted on: the file be tried for ever, and those behind it wait.
+        return error if isinstance(error, _OF_A_TOOL) and not isinstance(error, ToolStopped) else ToolFailed(line.log)
     if size.largest >= limits.file_size_bytes:  # a program that ignores SIGXFSZ is only told EFBIG
         return _output(limits)
     if line is not None:
