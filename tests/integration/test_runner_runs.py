@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import requests
 
+from docfleet.runner.begun import MOST_DEATHS
+
 HERE = Path(__file__).parent / "runner_probe"
 KEY = "test-key-" + "k" * 40
 MEGABYTE = 1024**2
@@ -73,7 +75,8 @@ class Runner:
             port = free.getsockname()[1]
         self.environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(HERE),
+            # A changed copy of the tree comes first.
+            "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(HERE)))),
             "RUNNER_API_KEY": KEY,
             "RUNNER_PORT": str(port),
             "RUNNER_WORK_DIR": str(self.work),
@@ -486,6 +489,65 @@ def test_a_killed_zygote_is_replaced_and_its_runs_fail_with_the_reason(own_runne
     again = runner.put("lost", runner.folder(), wait=0, settings={"do": "ok"})
     assert again.status_code == 200, "a run without a verdict may be sent again under its id"
     assert runner.run("ok")["phase"] == "SUCCEEDED"
+
+
+def test_a_tool_that_kills_its_zygote_takes_nobody_along_and_fails_the_second_time(
+    own_runner: Callable[..., Runner],
+) -> None:
+    runner = own_runner(RUNNER_CONCURRENCY="2")
+    hanging = {"folder": runner.folder(), "settings": {"do": "hang"}}
+    runner.put("innocent", wait=0, **hanging)
+    assert eventually(lambda: any(runner.work.glob("*/run-*/data/HANGS")))
+    deadly = {"folder": runner.folder(), "settings": {"do": "kill_parent"}}
+    first = runner.put("deadly", **deadly).json()
+    assert (first["phase"], first["error_code"]) == ("FAILED", "runner_unavailable")
+    assert runner.session.get(f"{runner.url}/v1/runs/innocent", params={"wait": 10}).json()["phase"] == "FAILED"
+    runner.put("innocent", wait=0, **hanging)
+    assert eventually(lambda: any(runner.work.glob("*/run-*/data/HANGS")))
+    second = runner.put("deadly", **deadly).json()
+    assert (second["phase"], second["error_code"]) == ("FAILED", "tool_crashed")
+    assert "twice" in second["error"]
+    assert runner.session.get(f"{runner.url}/v1/runs/innocent").json()["phase"] == "RUNNING"
+
+
+def test_a_run_that_runners_die_over_is_alone_and_fails_in_the_end(own_runner: Callable[..., Runner]) -> None:
+    """As when a container is killed for the memory of one tool. Each attempt has a folder of its own."""
+    runner = own_runner(RUNNER_CONCURRENCY="2")
+    first = runner.folder()
+    hanging = {"settings": {"do": "hang"}, "file_execution_id": "deadly"}
+
+    def begun() -> list[Path]:
+        return list(runner.work.glob("*/run-*/data/HANGS"))
+
+    for death in range(MOST_DEATHS):
+        folder = f"{first.rpartition('/')[0]}/attempt-{death}"
+        shutil.copytree(runner.storage / first, runner.storage / folder)
+        runner.put("deadly", folder, wait=0, **hanging)
+        assert eventually(lambda: len(begun()) == 1)
+        runner.put("beside", runner.folder(), wait=0, settings={"do": "hang"})
+        if death:  # nobody runs beside it any more
+            waiting = runner.session.get(f"{runner.url}/v1/runs/beside", params={"wait": 1.0}).json()
+            assert waiting["phase"] == "RUNNING" and "started_at" not in waiting
+        else:
+            assert eventually(lambda: len(begun()) == 2)
+        runner.process.kill()
+        runner.process.wait()
+        runner.start()
+    state = runner.put("deadly", first, **hanging).json()
+    assert (state["phase"], state["error_code"]) == ("FAILED", "tool_crashed")
+    assert f"died {MOST_DEATHS} times" in state["error"]
+    assert runner.run("ok")["phase"] == "SUCCEEDED"
+
+
+def test_a_run_that_ends_leaves_no_mark(own_runner: Callable[..., Runner]) -> None:
+    runner = own_runner()
+    runner.run("ok")
+    runner.run("segv")
+    runner.put("stopped", runner.folder(), wait=0, settings={"do": "hang"})
+    assert eventually(lambda: any(runner.work.glob("*/run-*/data/HANGS")))
+    assert len(list(runner.storage.rglob(".begun-*"))) == 1
+    runner.session.delete(f"{runner.url}/v1/runs/stopped")
+    assert not list(runner.storage.rglob(".begun-*"))
 
 
 def test_sigterm_lets_tools_finish_then_ends_them_and_leaves_nothing(own_runner: Callable[..., Runner]) -> None:

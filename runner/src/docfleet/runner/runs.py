@@ -18,11 +18,13 @@ from docfleet.core.errors import (
     DocfleetError,
     NotFound,
     RunnerUnavailable,
+    ToolCrashed,
     ToolFailed,
     ToolStopped,
 )
 from docfleet.core.execution import RunRequest, RunState
 from docfleet.core.storage import resolve_folder
+from docfleet.runner.begun import MOST_DEATHS, Begun
 from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.limits import folder_size
@@ -46,6 +48,7 @@ class _Run:
         self.stop: DocfleetError | None = None
         self.task: asyncio.Task[None] | None = None
         self.executing = False
+        self.alone = False
 
 
 def _digest(request: RunRequest) -> bytes:
@@ -63,7 +66,9 @@ class RunTable:
         self._registry = registry
         self._engine = engine
         self._home = home
+        self._concurrency = settings.runner_concurrency
         self._slots = asyncio.Semaphore(settings.runner_concurrency)
+        self._whole = asyncio.Lock()
         self._folders: dict[Path, tuple[asyncio.Lock, int]] = {}
         self._open: dict[str, _Run] = {}
         self._final: OrderedDict[str, _Run] = OrderedDict()
@@ -79,13 +84,13 @@ class RunTable:
         folder that does not exist, ``UnsafePath``, ``ToolUnknown``, ``RunnerUnavailable`` while shutting down.
         """
         digest = _digest(request)
-        run = self._find(run_id)
+        run, alone = self._find(run_id), False
         if run is not None and run.state.error_code == RunnerUnavailable.code and run.state.is_final:
-            # It ended without a verdict: the same request may try once more.
+            # It ended without a verdict: the same request may try once more, where it takes no other run along.
             del self._final[run_id]
-            run = None
+            run, alone = None, True
         if run is None:
-            run = await self._create(run_id, request, digest)
+            run = await self._create(run_id, request, digest, alone=alone)
         if run.digest != digest:
             raise Conflict(f"run {run_id} exists with another request: use a new id for a new request")
         return await self._answer(run, wait)
@@ -143,7 +148,7 @@ class RunTable:
                     await run.finished.wait()
         return run.state
 
-    async def _create(self, run_id: str, request: RunRequest, digest: bytes) -> _Run:
+    async def _create(self, run_id: str, request: RunRequest, digest: bytes, *, alone: bool) -> _Run:
         if self.draining:
             raise RunnerUnavailable("the runner is shutting down: send the run again")
         descriptor = self._registry.get(request.tool_id)
@@ -154,6 +159,7 @@ class RunTable:
         if (found := self._find(run_id)) is not None:
             return found
         run = _Run(run_id, digest, RunState(run_id=run_id, phase="RUNNING"))
+        run.alone = alone
         if published is not None:
             self._finish(run, _succeeded(run, published))
             return run
@@ -182,9 +188,11 @@ class RunTable:
     async def _drive(self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path) -> None:
         bound = log.bind(run_id=run.run_id, tool_id=request.tool_id, execution_id=request.execution_id)
         try:
-            async with self._alone(folder), self._slots:
+            begun = Begun(folder, request)
+            async with self._alone(folder), self._place(deaths := await asyncio.to_thread(begun.deaths)):
                 run.executing = True
-                state = await self._execute(run, request, descriptor, folder)
+                _refuse_deadly(deaths)
+                state = await self._execute(run, request, descriptor, folder, begun, deaths)
         except asyncio.CancelledError:
             state = _failed(run, run.stop or ToolStopped())
         except DocfleetError as error:
@@ -210,13 +218,26 @@ class RunTable:
             else:
                 self._folders[folder] = lock, users - 1
 
-    async def _execute(self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path) -> RunState:
+    @contextlib.asynccontextmanager
+    async def _place(self, deaths: int) -> AsyncIterator[None]:
+        """A slot; all of them for a run that a runner has died over."""
+        async with contextlib.AsyncExitStack() as held:
+            if deaths:
+                await held.enter_async_context(self._whole)  # two that collect slots would wait for each other
+            for _ in range(self._concurrency if deaths else 1):
+                await held.enter_async_context(self._slots)
+            yield
+
+    async def _execute(
+        self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path, begun: Begun, deaths: int
+    ) -> RunState:
         self._count += 1
         root = self._home / f"run-{self._count}"
         execution, working = await asyncio.to_thread(_prepare, folder, request, root)
         if working is None:
             return _succeeded(run, execution.published(request.step) or {})
         try:
+            await asyncio.to_thread(begun.note, deaths)
             if run.stop is not None:
                 raise run.stop
             output = Output(
@@ -227,7 +248,7 @@ class RunTable:
             )
             run.state.started_at = time.time()
             run.state.lines = output.lines  # the list that grows: whoever asks meanwhile is told so far
-            job = Job(run.run_id, descriptor, working, request.limits, self._log_level)
+            job = Job(run.run_id, descriptor, working, request.limits, self._log_level, run.alone)
             ended = await self._engine.execute(job, output)
             _measure(run.state, ended)
             if run.stop is not None:
@@ -235,7 +256,17 @@ class RunTable:
         except BaseException:
             await asyncio.to_thread(working.remove)
             raise
+        finally:
+            await asyncio.to_thread(begun.clear)
         return _succeeded(run, await asyncio.to_thread(_conclude, execution, working, request, ended, output))
+
+
+def _refuse_deadly(deaths: int) -> None:
+    if deaths >= MOST_DEATHS:
+        raise ToolCrashed(
+            f"the runner died {deaths} times while it ran this tool on this document; look for what ends it "
+            "(the memory limit of its container or machine), then run the file again"
+        )
 
 
 def _prepare(folder: Path, request: RunRequest, root: Path) -> tuple[Execution, Working | None]:

@@ -52,6 +52,10 @@ class Probe(Tool):
         while True:
             time.sleep(60)
 
+    def kill_parent(self, amount: int, context: RunContext) -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+
     def spin(self, amount: int, context: RunContext) -> None:
         while True:
             pass

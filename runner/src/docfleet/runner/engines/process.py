@@ -41,6 +41,8 @@ class Job:
     working: Working
     limits: RunLimits
     log_level: str = "INFO"
+    alone: bool = False
+    """In a process of its own: it, or a run beside it, took the shared one along. A second time it was this one."""
 
 
 class _Zygote:
@@ -232,6 +234,7 @@ class ProcessEngine:
         self._killed: set[str] = set()
         self._started: set[_Zygote] = set()
         self._burials: set[asyncio.Task[None]] = set()
+        self._closing = False
         if owns_process:
             processes.adopt_orphans()
 
@@ -240,11 +243,21 @@ class ProcessEngine:
         its zygote died, ``ConfigurationError`` when the tool cannot be imported."""
         self._at[job.run_id] = None
         try:
-            zygote = await self._zygote(job.descriptor.entry or _PROGRAMS)
-            if job.run_id in self._killed:
-                raise ToolStopped("the run was stopped before it began")
-            self._at[job.run_id] = zygote
-            return await zygote.run(job, output)
+            entry = job.descriptor.entry or _PROGRAMS
+            zygote = await (self._start(entry) if job.alone else self._zygote(entry))
+            try:
+                if job.run_id in self._killed:
+                    raise ToolStopped("the run was stopped before it began")
+                self._at[job.run_id] = zygote
+                return await zygote.run(job, output)
+            except RunnerUnavailable:
+                if not job.alone or self._closing:
+                    raise
+                raise ToolCrashed("the tool ended the process that had started it, twice") from None
+            finally:
+                if job.alone:
+                    await zygote.close()
+                    self._started.discard(zygote)
         finally:
             del self._at[job.run_id]
             self._killed.discard(job.run_id)
@@ -266,16 +279,19 @@ class ProcessEngine:
             zygote = self._zygotes.get(entry)
             if zygote is not None and zygote.alive:
                 return zygote
-            zygote = _Zygote.start(entry, self._home, self._lost)
-            self._started.add(zygote)
-            try:
-                await zygote.ready()
-            except BaseException:
-                zygote.process.kill()
-                raise
-            log.info("zygote.started", entry=entry or "programs", pid=zygote.process.pid)
-            self._zygotes[entry] = zygote
+            self._zygotes[entry] = zygote = await self._start(entry)
             return zygote
+
+    async def _start(self, entry: str) -> _Zygote:
+        zygote = _Zygote.start(entry, self._home, self._lost)
+        self._started.add(zygote)
+        try:
+            await zygote.ready()
+        except BaseException:
+            zygote.process.kill()
+            raise
+        log.info("zygote.started", entry=entry or "programs", pid=zygote.process.pid)
+        return zygote
 
     def _lost(self, zygote: _Zygote) -> None:
         burial = asyncio.ensure_future(self._bury(zygote))
@@ -291,6 +307,7 @@ class ProcessEngine:
 
     async def close(self) -> None:
         """End all zygotes and everything they run."""
+        self._closing = True
         await asyncio.gather(*self._burials, *(zygote.close() for zygote in self._started))
         self._started.clear()
         self._zygotes.clear()
