@@ -201,6 +201,17 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Sink]:
     return lambda: open_sink(config)
 
 
+def test_documents_of_one_path_from_two_places_do_not_meet(tmp_path: Path) -> None:
+    config = DestinationConfig(
+        connection_type="FILESYSTEM", connector_id="local", connector_settings={"path": str(tmp_path / "out")}
+    )
+    for number, origin in enumerate(("workflow\0/a", "workflow\0/b", "other\0/a", "other\0/a")):
+        sink = open_sink(config, origin)
+        sink.deliver(delivery(tmp_path / f"work-{number}", 1, {"n": number}))
+        sink.close()
+    assert {path.read_text() for path in (tmp_path / "out").iterdir()} == {'{"n":0}', '{"n":1}', '{"n":3}'}
+
+
 def test_killed_between_the_write_and_the_report_then_repeated(sink: Callable[[], Sink], tmp_path: Path) -> None:
     def deliver(attempt: int) -> Delivered:
         made = sink()

@@ -108,7 +108,7 @@ class Bench:
         self.source.mkdir()
         (self.source / "a.txt").write_text("document")
         self.tools, self.sink = Tools(self.root), Sink()
-        monkeypatch.setattr(file_run, "open_sink", lambda config: self.sink)
+        monkeypatch.setattr(file_run, "open_sink", lambda *_: self.sink)
         monkeypatch.setattr(file_run, "DELIVERY_ATTEMPTS", 1)
         self.context = ExecutionContext(
             execution=ExecutionInfo(id="e1", workflow_id="w", status=ExecutionStatus.EXECUTING),
@@ -310,13 +310,20 @@ def test_a_result_the_destination_cannot_read_is_made_again(bench: Bench) -> Non
     assert bench.ran() == ["one", "two", "two"]
 
 
+def of_execution(context: ExecutionContext, execution_id: str) -> ExecutionContext:
+    return msgspec.structs.replace(context, execution=msgspec.structs.replace(context.execution, id=execution_id))
+
+
 def test_a_run_without_history_takes_nothing_from_runs_before_but_goes_on_after_a_crash(bench: Bench) -> None:
     bench.process(report=False)
-    anew = msgspec.structs.replace(bench.context, use_file_history=False)
+    anew = msgspec.structs.replace(of_execution(bench.context, "e2"), use_file_history=False)
     bench.process(anew, report=False)
     assert bench.ran() == ["one", "two"] * 2
     bench.process(anew, attempt=2, report=False)
     assert bench.ran() == []
+    third = of_execution(anew, "e3")
+    bench.process(third, attempt=2, report=False)
+    assert bench.ran() == ["one", "two"], "its first claim was lost before the file was begun"
     retry = msgspec.structs.replace(anew, execution=msgspec.structs.replace(anew.execution, retry_of="e0"))
     bench.process(retry)
     assert bench.ran() == []

@@ -99,13 +99,14 @@ class DatabaseSink:
 class FileSystemSink:
     """The files a tool put into COPY_TO_FOLDER; when it put none there, its result as one file."""
 
-    def __init__(self, config: DestinationConfig) -> None:
+    def __init__(self, config: DestinationConfig, origin: str) -> None:
+        self._origin = origin
         self._output_folder = str(config.settings.get("outputFolder") or "/")
         self._files = open_file_system(config.connector_id or "", config.connector_settings)
 
     def deliver(self, delivery: Delivery) -> Delivered:
-        """As ``Sink.deliver``; the name is derived from the source path, so a repeat lands on the same name. An error
-        takes back what an attempt at the file has delivered."""
+        """As ``Sink.deliver``; the name is derived from origin and source path, so a repeat lands on the same name. An
+        error takes back what an attempt at the file has delivered."""
         fence = WriteFence(delivery.file_execution_id, delivery.attempt, delivery.require)
         notes = delivery.folder.parent
         if delivery.error is not None:
@@ -121,7 +122,7 @@ class FileSystemSink:
             self._files,
             outputs,
             self._output_folder,
-            key=delivery.file.file_path,
+            key=f"{self._origin}\0{delivery.file.file_path}",
             source_name=delivery.file.file_name,
             fence=fence,
             notes=notes,
@@ -163,13 +164,14 @@ class ApiSink:
         """Nothing is held."""
 
 
-def open_sink(config: DestinationConfig) -> Sink:
-    """The sink of a workflow's destination. Raises ``ConfigurationError``: a result never goes nowhere."""
+def open_sink(config: DestinationConfig, origin: str = "") -> Sink:
+    """The sink of a workflow's destination. ``origin`` tells its documents from those of one path that come from
+    elsewhere. Raises ``ConfigurationError``: a result never goes nowhere."""
     match config.connection_type:
         case "DATABASE":
             return DatabaseSink(config)
         case "FILESYSTEM":
-            return FileSystemSink(config)
+            return FileSystemSink(config, origin)
         case "API":
             return ApiSink()
         case other:

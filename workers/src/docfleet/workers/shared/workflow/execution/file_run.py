@@ -147,10 +147,10 @@ class FileRun:
         kept = StepResults(root, self._context, self._metadata(claim, source_hash))
         self._kept[claim.file_execution_id] = kept.places
         anew = not self._context.use_file_history and self._context.execution.retry_of is None
-        if anew and claim.attempt == 1:
-            # Whoever wants nothing of the past gets none of its steps; only its own, after a crash.
-            for place in kept.places:
-                steps.remove(place)
+        if anew:
+            # Whoever wants nothing of the past gets none of its steps; only its own, after a crash. (An attempt that
+            # is not the first says nothing: a claim may be lost or given back before the file was begun.)
+            kept.forget_others()
         return kept
 
     def _text(self, state: RunState, result: Path) -> str | None:
@@ -233,7 +233,7 @@ class FileRun:
     def _deliver(self, delivery: Delivery, *, in_vain: bool = False) -> Delivered:
         """``in_vain``: the result could not be delivered, and nobody knows how much of it is there."""
         if self._sink is None:
-            self._sink = open_sink(self._context.destination_config)
+            self._sink = open_sink(self._context.destination_config, _origin(self._context))
         sink = self._sink
         begun = in_vain
 
@@ -297,6 +297,12 @@ class FileRun:
 
     def _folder(self, claim: FileClaim) -> Path:
         return resolve_folder(Path(self._settings.execution_storage_root), self._relative(claim))
+
+
+def _origin(context: ExecutionContext) -> str:
+    """Workflow and source: another one may have a document of the same path, and deliver into the same folder."""
+    place = context.source_config.connector_settings.get("path", "")
+    return f"{context.workflow_definition.workflow_name}\0{place}"
 
 
 def _add_cost(outcome: FileOutcome, state: RunState, *, counted: bool = False) -> None:

@@ -47,6 +47,7 @@ class StepRecord(msgspec.Struct, frozen=True):
 
     state: RunState
     files: dict[str, str]
+    execution_id: str = ""
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -87,6 +88,13 @@ class StepResults:
         log.info("steps.resumed", steps=len(finished))
         return finished
 
+    def forget_others(self) -> None:
+        """Remove what other executions have left."""
+        for place in self.places:
+            record = _read(place)
+            if record is None or record.execution_id != self._metadata["execution_id"]:
+                remove(place)
+
     def keep(self, step: int, folder: Path, state: RunState) -> None:
         """Keep what ``step`` (from 1) left in ``folder``. Never raises: without it the step would only run again."""
         place = self.places[step - 1]
@@ -96,7 +104,7 @@ class StepResults:
             except FileNotFoundError:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
                 files = _copy(str(folder), place)
-            record = msgspec.json.encode(StepRecord(state, files))
+            record = msgspec.json.encode(StepRecord(state, files, self._metadata["execution_id"]))
             # Last: who finds it finds everything. Its digest says whether it is whole, so it needs no rename.
             with open(place + RECORD, "wb") as stream:
                 stream.write(hashlib.sha256(record).hexdigest().encode() + record)
