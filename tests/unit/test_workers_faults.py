@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -24,10 +25,13 @@ from docfleet.core.execution import (
     RunRequest,
     RunState,
     SourceConfig,
+    StartRequest,
+    StartResponse,
     ToolInstance,
     WorkflowDefinition,
 )
 from docfleet.core.files import FileHashData, WorkerFileData
+from docfleet.core.names import TaskName
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import COPY_TO_FOLDER
 from docfleet.workers.shared.clients import tool_client
@@ -153,6 +157,32 @@ def test_a_second_orchestrator_knows_that_it_ended_nothing(files: list[Exception
     assert len(api.finalized) == 1 and not answer.final
 
 
+class Registered(Api):
+    """Another orchestrator had registered two files, and died."""
+
+    def finalize(self, execution_id: str, request: FinalizeRequest) -> FinalizeResponse:
+        return FinalizeResponse(
+            execution_id=execution_id, status=ExecutionStatus.EXECUTING, finalized=False, total_files=2, open_files=2
+        )
+
+    def start(self, execution_id: str, request: StartRequest) -> StartResponse:
+        return StartResponse(status="started", total_files=2)
+
+    def organization(self, organization_id: str) -> Any:
+        return SimpleNamespace(configuration=lambda name: "1")
+
+
+def test_files_that_were_registered_are_sent_though_they_are_gone_since() -> None:
+    api: Any = Registered()
+    sent: list[str] = []
+    app: Any = SimpleNamespace(send_task=lambda name, **_: sent.append(name))
+    source: Any = Empty()
+    data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
+    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    assert sent == [TaskName.PROCESS_FILE_BATCH.value]
+    assert (answer.status, answer.total_files, answer.final) == ("orchestrated", 2, False)
+
+
 class Nowhere:
     """A sink whose destination does not answer."""
 
@@ -193,7 +223,7 @@ def test_what_a_delivery_in_vain_has_begun_is_taken_back(monkeypatch: pytest.Mon
     config = DestinationConfig(
         connection_type="FILESYSTEM", connector_id="local", connector_settings={"path": str(target)}
     )
-    sink = FileSystemSink(config)
+    sink = FileSystemSink(config, "")
     run = delivering(monkeypatch, sink, str(root))
     outputs = run._folder(CLAIM) / COPY_TO_FOLDER
     outputs.mkdir(parents=True)

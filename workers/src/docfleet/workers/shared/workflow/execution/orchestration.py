@@ -133,7 +133,7 @@ class Orchestrator:
             if stop:
                 return self._result("skipped", total=total, final=True)
             if total == 0:
-                return self._nothing_to_do(listed)
+                return self._nothing_to_do(listed, file_data)
             return self._send(file_data, total, started)
         except DependencyError:
             raise
@@ -177,9 +177,12 @@ class Orchestrator:
         WorkflowLogger.info(LogStage.SOURCE, _listed(listed, total, self._skipped))
         return total, listed, False, started
 
-    def _nothing_to_do(self, listed: int) -> Orchestrated:
+    def _nothing_to_do(self, listed: int, file_data: WorkerFileData) -> Orchestrated:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
         after = self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
+        if after.total_files and not after.status.is_final:
+            # Another orchestrator, which died, had found files: they are rows, and somebody has to send them.
+            return self._send(file_data, after.total_files, None)
         log.info("execution.empty", reason=reason.value)
         return self._result("completed", final=after.status.is_final)
 
