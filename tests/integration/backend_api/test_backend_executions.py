@@ -10,8 +10,10 @@ from sqlalchemy import event, select
 
 from docfleet.backend.executions import claims, reports, repository
 from docfleet.backend.files.models import file_executions
+from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.execution import ClaimRequest, ReportRequest
 from docfleet.core.files import FileHashData
+from docfleet.core.names import QueueName, TaskName
 
 # -- register ----------------------------------------------------------------------------------------------
 
@@ -390,3 +392,31 @@ def test_rows_of_the_context_are_off_by_default_and_bounded(api: Any) -> None:
     assert len(api.get(f"{run.path}/?include_cost=true?file_execution=true")["file_executions"]) == 100
     with api.database.reading() as connection:
         assert connection.execute(select(file_executions.c.id).where(file_executions.c.execution_id == run.id)).all()
+
+
+def test_a_message_that_got_through_without_its_confirmation_is_not_failed(fresh_api: Any) -> None:
+    """Workers are at its files, and go on."""
+    workflow = fresh_api.workflow()
+    held: list[Any] = []
+
+    def send(task: TaskName, args: list[Any], kwargs: Any, queue: QueueName) -> None:
+        run = fresh_api.execution(args[2]).ready(2)
+        held.extend(run.take(2))
+        run.report(held[:1])
+        raise BrokerUnavailable("no confirmation in time")
+
+    fresh_api.recorder.send = send
+    run = fresh_api.run(workflow)
+    assert run.report(held[1:])["written"] == 1
+    assert run.status == "COMPLETED"
+
+
+def test_a_number_no_column_holds_costs_its_neighbours_nothing(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(2)
+    one, two = run.take(2)
+    body = {
+        "owner": "worker",
+        "lease_seconds": 60,
+        "outcomes": [fresh_api.outcome(one), fresh_api.outcome(two, pages=2**62)],
+    }
+    assert fresh_api.post(f"{run.path}/files/report/", body)["written"] == 2

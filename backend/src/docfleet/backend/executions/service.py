@@ -175,6 +175,10 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
         cause = f"could not be dispatched: {error.message}"
         with database.writing() as connection:
             row = repository.lock_execution(connection, created.row.organization_id, created.row.id)
+            if row.status != ExecutionStatus.PENDING.value:
+                # It did get through, only its confirmation did not: workers are at it.
+                log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
+                return
             finalize.fail(connection, row, cause, error.code)
         raise DispatchFailed(cause, created.row.id) from error
 

@@ -11,6 +11,8 @@ from docfleet.backend.usage.models import page_usage, usage
 from docfleet.core.results import FileOutcome
 
 TOKENS = ("embedding_tokens", "prompt_tokens", "completion_tokens", "total_tokens")
+MOST_PAGES = 2**31 - 1
+"""What the column holds. A tool that counts more is wrong, and no reason to refuse the whole report."""
 
 
 def _number(value: Any) -> float:
@@ -44,7 +46,7 @@ def record(connection: Connection, organization_id: str, outcomes: list[FileOutc
             {
                 "run_id": outcome.file_execution_id,
                 "organization_id": organization_id,
-                "pages_processed": outcome.pages,
+                "pages_processed": min(outcome.pages, MOST_PAGES),
                 "created_at": now,
             }
             for outcome in paged
