@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from docfleet.backend.executions import cleaning
 from docfleet.backend.executions import sweep as sweeping
 from docfleet.backend.executions.sweep import Sweep
 from docfleet.core.names import QueueName
@@ -297,3 +298,45 @@ def test_the_metrics_say_what_was_swept_and_what_waits(fresh_api: Any) -> None:
     fresh_api.write("UPDATE leases SET until = 99999999999")
     sweep(fresh_api)
     assert metric(fresh_api, "docfleet_sweep_duration_seconds_count") == 1, "it did not lead"
+
+
+def test_a_chore_that_fails_keeps_nothing_else_from_being_done(fresh_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was lost is sent again, and the next chores have their turn."""
+    lost, done = fresh_api.run().ready(1), fresh_api.run()
+    lost.take(1)
+    lost.expire_leases()
+    done.register([])
+    done.finalize(empty_reason="no_match")
+    fresh_api.write("UPDATE executions SET finished_at = finished_at - 100 WHERE id = :id", id=done.id)
+    workflow_id = done.state()["execution"]["workflow_id"]
+    stuck = fresh_api.folder / "storage" / fresh_api.organization / workflow_id / done.id / "x"
+    stuck.mkdir(parents=True)
+
+    def broken(*_: Any) -> None:
+        raise PermissionError(13, "not permitted")
+
+    forgotten: list[float] = []
+    monkeypatch.setattr(cleaning, "forget_results", broken)
+    monkeypatch.setattr(cleaning, "remove_work", broken)
+    monkeypatch.setattr(cleaning, "forget_ticks", lambda database, days: forgotten.append(days))
+    sweep(fresh_api)
+    assert [task for task, *_ in fresh_api.recorder.sent] == ["process_file_batch"]
+    assert forgotten
+    monkeypatch.undo()
+    sweep(fresh_api)
+    assert not stuck.exists()
+
+
+def test_a_sweep_that_breaks_sends_what_it_has_found(fresh_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows say that it is on its way."""
+    run = fresh_api.run().ready(1)
+    run.take(1)
+    run.expire_leases()
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("the statement took too long")
+
+    monkeypatch.setattr(sweeping, "point", broken)  # right behind the step
+    fresh_api.recorder.sent.clear()
+    fresh_api.post(SWEEP, status=500)
+    assert [task for task, *_ in fresh_api.recorder.sent] == ["process_file_batch"]

@@ -17,6 +17,7 @@ from sqlalchemy import delete, select
 
 from docfleet.backend.db import Database, Record, chunks, db_now
 from docfleet.backend.executions.models import executions
+from docfleet.backend.files import results
 from docfleet.backend.schedules import repository as schedules
 from docfleet.core.errors import UnsafePath
 from docfleet.core.status import FINAL
@@ -52,9 +53,11 @@ def remove_folders(database: Database, root: str | None) -> int:
     for row in ended:
         try:
             folder = resolve_folder(Path(root), execution_folder(row.organization_id, row.workflow_id, row.id))
+            removed += remove_work(folder)
         except UnsafePath:
             continue
-        removed += remove_work(folder)
+        except OSError as error:
+            log.warning("folder.not_removed", execution_id=row.id, error=str(error))
     return removed
 
 
@@ -105,6 +108,12 @@ def forget_executions(database: Database, days: float) -> int:
     if old:
         log.info("executions.forgotten", executions=len(old))
     return len(old)
+
+
+def forget_results(database: Database, older_than: float) -> int:
+    """Delete the results of API runs that ended more than ``older_than`` seconds ago; how many."""
+    with database.writing() as connection:
+        return results.forget(connection, older_than)
 
 
 def forget_ticks(database: Database, days: float) -> int:

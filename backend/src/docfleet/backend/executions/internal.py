@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import structlog
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -56,6 +58,8 @@ from docfleet.core.execution import (
 )
 from docfleet.core.faults import point
 from docfleet.tools.registry import ToolRegistry
+
+log = structlog.get_logger(__name__)
 
 PREFIX = "/workflow-execution/{execution_id:uuid}"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
@@ -246,17 +250,25 @@ def sweep(
     began = time.monotonic()
     one = Sweep(database, dispatcher, settings)
     result = one.run()
+    root = settings.execution_storage_root
+    chores: list[Callable[[], object]] = [lambda: slots.purge(database), lambda: staging.purge(database)]
     if one.led:
-        cleaning.remove_folders(database, settings.execution_storage_root)
-        cleaning.forget_steps(settings.execution_storage_root, settings.step_results_seconds)
-        cleaning.forget_executions(database, settings.execution_retention_days)
-        notifications.forget(database, settings.outbox_retention_days)
-        archive.archive(database, settings.execution_storage_root, settings.log_retention_seconds)
-        archive.forget(settings.execution_storage_root, settings.log_archive_days * cleaning.SECONDS_A_DAY)
-        cleaning.forget_ticks(database, settings.schedule_history_days)
         sweep_metrics.add(result, time.monotonic() - began)
-    slots.purge(database)
-    staging.purge(database)
+        chores += [
+            lambda: cleaning.forget_results(database, settings.execution_result_ttl_seconds),
+            lambda: cleaning.remove_folders(database, root),
+            lambda: cleaning.forget_steps(root, settings.step_results_seconds),
+            lambda: cleaning.forget_executions(database, settings.execution_retention_days),
+            lambda: notifications.forget(database, settings.outbox_retention_days),
+            lambda: archive.archive(database, root, settings.log_retention_seconds),
+            lambda: archive.forget(root, settings.log_archive_days * cleaning.SECONDS_A_DAY),
+            lambda: cleaning.forget_ticks(database, settings.schedule_history_days),
+        ]
+    for chore in chores:
+        try:
+            chore()
+        except Exception:  # the boundary of a chore: one that fails each time must not keep the others from their end
+            log.exception("sweep.chore_failed")
     return result
 
 

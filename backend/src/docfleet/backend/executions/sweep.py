@@ -19,7 +19,6 @@ from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.executions import claims, finalize, messages, repository
 from docfleet.backend.executions.models import executions, leases
 from docfleet.backend.executions.overdue import Overdue
-from docfleet.backend.files import results
 from docfleet.backend.files.models import OPEN_FILE
 from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.settings import BackendSettings
@@ -101,11 +100,9 @@ class Sweep:
                     self._look_after(found, where, step)
                     point("sweep.middle")
         finally:
+            self._send()  # also after a failure: what was committed says that it is on its way
             with self._database.writing() as connection:
                 connection.execute(update(leases).where(leases.c.owner == self._owner).values(until=0.0))
-        with self._database.writing() as connection:
-            results.forget(connection, self._settings.execution_result_ttl_seconds)
-        self._send()
         if any(msgspec.structs.astuple(self._result)):
             log.info("sweep.done", **msgspec.structs.asdict(self._result))
         return self._result
