@@ -227,3 +227,13 @@ def test_who_may_be_given_up_for_the_next_loss_is_claimed_alone(fresh_api: Any) 
         assert len(run.take(4, owner=str(number))) == 4
         run.expire_leases()
     assert [item["file"]["file_number"] for item in run.claim(limit=4, owner="next")["claims"]] == [1]
+
+
+def test_a_process_that_was_told_to_end_costs_its_files_nothing(fresh_api: Any) -> None:
+    run = fresh_api.run().ready(2)
+    run.take(2)
+    assert lose(run, told_to_end=True) == {"freed": 2}
+    assert counted(fresh_api, run) == {1: (0, 0), 2: (0, 0)}
+    run.take(2)
+    assert lose(run)["freed"] == 2
+    assert counted(fresh_api, run) == {1: (0, 1), 2: (0, 1)}, "nobody knows which one it was"

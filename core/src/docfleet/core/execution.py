@@ -273,6 +273,8 @@ class LostProcess(Wire):
     execution_id: str
     orchestration: bool = False
     file_execution_id: str | None = None
+    told_to_end: bool = False
+    """It ended with its worker, as it was told to: that costs its files nothing."""
 
 
 class LostProcessResponse(Wire):

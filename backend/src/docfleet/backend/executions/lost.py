@@ -68,7 +68,7 @@ def _free(connection: Connection, lost: LostProcess, stop_requested_at: float | 
     # A lease that ran out, not one that was given back: what is to stop says so of a file nobody knows the fate of.
     until = 0.0 if stop_requested_at is None else RAN_OUT_AT
     free: dict[str, Any] = {"lease_until": until, "owner": None, "redispatched_at": None}
-    if lost.file_execution_id is None:
+    if lost.file_execution_id is None and not lost.told_to_end:
         free["losses"] = files.c.losses + 1
     for part in chunks(held):
         connection.execute(update(files).where(files.c.id.in_(part)).values(**free))

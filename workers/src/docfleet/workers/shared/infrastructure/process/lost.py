@@ -70,6 +70,7 @@ class WatchedRequest(Request):  # type: ignore[misc]
             execution_id=execution_id,
             orchestration=self.task_name in _ORCHESTRATIONS and not state.should_terminate,
             file_execution_id=at,
+            told_to_end=bool(state.should_terminate),
         )
         log.error("child.lost", pid=self.worker_pid, execution_id=execution_id, file_execution_id=at, cause=cause)
         tell(organization_id, lost)
