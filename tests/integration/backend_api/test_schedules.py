@@ -328,3 +328,20 @@ def test_what_is_overdue_can_be_watched(fresh_api: Any) -> None:
     assert 300 <= gauges()["docfleet_schedule_overdue_seconds"] < 400
     fresh_api.post(f"{pipeline.path}/pause")
     assert gauges() == {"docfleet_schedules_active": 0.0, "docfleet_schedule_overdue_seconds": 0.0}
+
+
+def test_a_queued_tick_waits_for_a_run_that_began_since_it_was_looked_at(fresh_api: Any) -> None:
+    """Another scheduler was faster: what this one saw as it took the lock is old."""
+    one = Scheduled(fresh_api, overlap="queue_one")
+    one.due()
+    fresh_api.post(TICK)
+    (first,) = one.runs
+    fresh_api.write(
+        "INSERT INTO schedule_ticks (pipeline_id, scheduled_for, outcome, decided_at) VALUES (:id, 60, 'queued', 0)",
+        id=one.id,
+    )
+    ticker = ticking.Ticker(fresh_api.database, None, None, None)  # type: ignore[arg-type]
+    with fresh_api.database.writing() as connection:
+        row = connection.execute(text("SELECT * FROM pipelines WHERE id = :id"), {"id": one.id}).one()
+        assert ticker._oldest_queued(row, connection, None) == []
+    assert one.runs == [first] and "queued" in one.outcomes

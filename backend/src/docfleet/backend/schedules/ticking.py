@@ -207,6 +207,9 @@ class Ticker:
 
     def _oldest_queued(self, row: Record, connection: Connection, refusal: DocfleetError | None) -> list[_Decided]:
         of_it = (schedule_ticks.c.pipeline_id == row.id, text(QUEUED_TICK))
+        # In a statement of its own: the one that locked may have looked before another scheduler's commit.
+        if connection.scalar(_BUSY.where(executions.c.pipeline_id == row.id).limit(1)) is not None:
+            return []
         tick = connection.scalar(select(func.min(schedule_ticks.c.scheduled_for)).where(*of_it))
         outcome, execution_id, detail = _noted(TickOutcome.FIRED, refusal)
         if tick is None or not repository.release(connection, row.id, tick, outcome, execution_id, detail):
