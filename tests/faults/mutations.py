@@ -59,6 +59,8 @@ LINES = "tests/unit/test_logs_workers.py::"
 CONSUMED = "tests/faults/test_logs.py::"
 CONSUMER = WORKERS + "log_consumer/"
 LOGGING = WORKERS + "shared/infrastructure/logging/"
+RUNNER = "runner/src/docfleet/runner/"
+RUNS = "tests/integration/test_runner_runs.py::"
 SCHEDULES = BACKEND + "schedules/"
 SCHEDULED = API + "test_schedules.py::"
 TIMETABLE = "tests/unit/test_schedules_timetable.py::"
@@ -120,7 +122,7 @@ MUTANTS = (
         SWEEP + "test_folders_of_ended_executions_go_and_no_others",
         (
             EXECUTIONS + "internal.py",
-            "        cleaning.remove_folders(database, settings.execution_storage_root)\n",
+            "            lambda: cleaning.remove_folders(database, root),\n",
             "",
         ),
     ),
@@ -133,7 +135,7 @@ MUTANTS = (
         "a strike is of the named file only",
         CHILD + "test_t02_a_file_that_kills_its_process_ends_alone[redis]",
         (EXECUTIONS + "lost.py", "of_it = files.c.id == lost.file_execution_id", "of_it = files.c.id.in_(held)"),
-        (EXECUTIONS + "lost.py", "    if lost.file_execution_id is None:\n", "    if False:\n"),
+        (EXECUTIONS + "lost.py", "    if lost.file_execution_id is None and", "    if False and"),
     ),
     mutant(
         "a file has a number of strikes",
@@ -751,12 +753,8 @@ MUTANTS = (
         OPERATIONS + "test_t37_messages_of_a_newer_version[redis]",
         (
             WORKERS + "callback/tasks.py",
-            "    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any\n"
-            ") -> dict[str, Any]:\n"
-            '    """All batches of an ETL',
-            "    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None\n"
-            ") -> dict[str, Any]:\n"
-            '    """All batches of an ETL',
+            "pipeline_id: str | None = None, **_: Any\n) -> dict[str, Any]:\n" + '    """All batches of an ETL',
+            "pipeline_id: str | None = None\n) -> dict[str, Any]:\n" + '    """All batches of an ETL',
         ),
     ),
     mutant(
@@ -842,6 +840,12 @@ MUTANTS = (
         "a queued tick waits for the open run",
         SCHEDULED + "test_overlap_queue_one_runs_after_the_open_one[sqlite]",
         (SCHEDULES + "ticking.py", "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))", "_QUEUED"),
+        # Asked once more behind it.
+        (
+            SCHEDULES + "ticking.py",
+            "limit(1)) is not None:\n            return []",
+            "limit(1)) == 0:\n            return []",
+        ),
     ),
     mutant(
         "a message runs a pipeline once",
@@ -958,6 +962,100 @@ MUTANTS = (
         "notifications: settings are shown masked",
         TOLD + "test_secrets_are_sealed_and_never_shown[sqlite]",
         (NOTIFICATIONS + "public.py", "MASK if key in secrets and value else value", "value"),
+    ),
+    mutant(
+        "a file that another run ends meanwhile is in one of two places",
+        API
+        + "test_backend_history.py::test_a_file_that_another_run_ends_while_it_is_registered_is_left_out[postgresql]",
+        (
+            EXECUTIONS + "register.py",
+            "    elsewhere = _elsewhere(connection, execution, page)\n    past: dict[int, Record] = {}\n",
+            "    past: dict[int, Record] = {}\n",
+        ),
+        (
+            EXECUTIONS + "register.py",
+            "    skips = _skips(",
+            "    elsewhere = _elsewhere(connection, execution, page)\n    skips = _skips(",
+        ),
+    ),
+    mutant(
+        "a message that got through is not failed",
+        API
+        + "test_backend_executions.py::test_a_message_that_got_through_without_its_confirmation_is_not_failed[sqlite]",
+        (EXECUTIONS + "service.py", "if row.status != ExecutionStatus.PENDING.value:", "if False:"),
+    ),
+    mutant(
+        "a number no column holds is cut",
+        API + "test_backend_executions.py::test_a_number_no_column_holds_costs_its_neighbours_nothing[postgresql]",
+        (BACKEND + "usage/repository.py", "min(outcome.pages, MOST_PAGES)", "outcome.pages"),
+    ),
+    mutant(
+        "a chore that fails keeps no other from its turn",
+        SWEEP + "test_a_chore_that_fails_keeps_nothing_else_from_being_done[sqlite]",
+        (
+            EXECUTIONS + "internal.py",
+            "        except Exception:  # the boundary of a chore",
+            "        except KeyError:  # ",
+        ),
+    ),
+    mutant(
+        "a sweep that breaks sends what it has found",
+        SWEEP + "test_a_sweep_that_breaks_sends_what_it_has_found[sqlite]",
+        (EXECUTIONS + "sweep.py", "            self._send()  # also", "            pass  # also"),
+    ),
+    mutant(
+        "who is told to end costs no file a loss",
+        LOST + "test_a_process_that_was_told_to_end_costs_its_files_nothing[sqlite]",
+        (EXECUTIONS + "lost.py", " and not lost.told_to_end", ""),
+    ),
+    mutant(
+        "a queued tick waits for what began meanwhile",
+        SCHEDULED + "test_a_queued_tick_waits_for_a_run_that_began_since_it_was_looked_at[sqlite]",
+        (
+            SCHEDULES + "ticking.py",
+            "limit(1)) is not None:\n            return []",
+            "limit(1)) == 0:\n            return []",
+        ),
+    ),
+    mutant(
+        "a tool cannot say that somebody else is at fault",
+        "tests/unit/test_runner_parts.py::test_a_tool_cannot_say_that_somebody_else_is_at_fault[dependency_error]",
+        (RUNNER + "verdict.py", "isinstance(error, _OF_A_TOOL)", "type(error) is not DocfleetError"),
+    ),
+    mutant(
+        "a run whose zygote died has one of its own",
+        RUNS + "test_a_tool_that_kills_its_zygote_takes_nobody_along_and_fails_the_second_time",
+        (RUNNER + "runs.py", "run, alone = None, True", "run, alone = None, False"),
+    ),
+    mutant(
+        "a run that runners die over ends",
+        RUNS + "test_a_run_that_runners_die_over_is_alone_and_fails_in_the_end",
+        (RUNNER + "runs.py", "if deaths >= MOST_DEATHS:", "if False:"),
+    ),
+    mutant(
+        "a run that a runner died over is alone",
+        RUNS + "test_a_run_that_runners_die_over_is_alone_and_fails_in_the_end",
+        (RUNNER + "runs.py", "range(self._concurrency if deaths else 1)", "range(1)"),
+    ),
+    mutant(
+        "files that were registered are sent though they are gone",
+        "tests/unit/test_workers_faults.py::test_files_that_were_registered_are_sent_though_they_are_gone_since",
+        (EXECUTION + "orchestration.py", "if after.total_files and not after.status.is_final:", "if False:"),
+    ),
+    mutant(
+        "a run without history takes no step of another",
+        "tests/unit/test_resume_steps.py::"
+        "test_a_run_without_history_takes_nothing_from_runs_before_but_goes_on_after_a_crash",
+        (EXECUTION + "file_run.py", "        if anew:\n", "        if anew and claim.attempt == 1:\n"),
+    ),
+    mutant(
+        "documents of one path from two places do not meet",
+        SINKS + "test_documents_of_one_path_from_two_places_do_not_meet",
+        (
+            WORKERS + "shared/workflow/connectors/destination.py",
+            'key=f"{self._origin}\\0{delivery.file.file_path}"',
+            "key=delivery.file.file_path",
+        ),
     ),
     mutant(
         "logs: a line that comes again is not written again",
