@@ -92,7 +92,8 @@ def mutant(guard: str, test: str, *edits: Edit | tuple[str, str, str]) -> Mutant
 MUTANTS = (
     mutant(
         "the sweep hands lost files out again",
-        PROCESSES + "test_t03_a_worker_is_lost[redis-delivery.written]",
+        # More workers are lost than there are batches, each of which would help itself to what is free.
+        CHILD + "test_t02_a_lost_worker_is_not_the_files_fault[redis]",
         (
             EXECUTIONS + "sweep.py",
             "            self._hand_out_again,\n",
