@@ -12,9 +12,8 @@ from pathlib import Path
 from docfleet.core.execution import RunRequest
 from docfleet.core.storage import safe_segment
 
-MOST_DEATHS = 5
-"""So many runners may die over a run before it fails. More than a tool's own process may: somebody else, who ends a
-runner at the wrong moments, is not the document's fault."""
+MOST_DEATHS = 3
+"""So many runners may die over a run before it fails, and in all but the first it was alone."""
 
 
 class Begun:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from docfleet.tools.sdk import Tool
 
 _MAX_DESCRIPTORS = 32
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class _RunnerGone(Exception):
@@ -63,7 +64,7 @@ class Zygote:
         self._wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _ENDING:
             signal.signal(number, _leave)
 
     def serve(self) -> None:
@@ -173,6 +174,8 @@ class Zygote:
         )
 
     def _end_all(self) -> None:
+        for number in _ENDING:  # a runner that dies is heard of twice, and the second time must not interrupt this
+            signal.signal(number, signal.SIG_IGN)
         for pid in self._running:
             processes.kill_group(pid)
         processes.kill_strays(())
