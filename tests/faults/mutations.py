@@ -546,6 +546,15 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "a sink: the ledger forgets",
+        DATABASES + "test_the_ledger_forgets_what_nobody_repeats[sqlite]",
+        (
+            CONNECTORS + "databases/schema.py",
+            "    connection.execute(sa.delete(ledger).where(ledger.c.delivered_at < oldest))\n",
+            "",
+        ),
+    ),
+    mutant(
         "a sink: ledger in one transaction with the row",
         DATABASES + "test_a_row_that_is_refused_is_not_in_the_ledger[sqlite]",
         (

@@ -320,6 +320,24 @@ def test_a_table_without_the_key_is_written_once_through_the_ledger(settings: Se
     assert execute(settings, "SELECT count(*) FROM docfleet_deliveries") == [(2,)]
 
 
+def test_the_ledger_forgets_what_nobody_repeats(settings: Settings, database: SqlDatabase) -> None:
+    execute(
+        settings,
+        THEIRS,
+        # As an earlier version made it.
+        "CREATE TABLE docfleet_deliveries (table_name TEXT, execution_id TEXT, file_execution_id TEXT, "
+        "attempt BIGINT NOT NULL, PRIMARY KEY (table_name, execution_id, file_execution_id))",
+        "INSERT INTO docfleet_deliveries VALUES ('theirs', 'e', 'known', 1)",
+    )
+    database.deliver(THEIR_TABLE, row({"n": 1}))
+    assert execute(settings, "SELECT count(*) FROM docfleet_deliveries") == [(2,)]
+    execute(settings, "UPDATE docfleet_deliveries SET delivered_at = '2001-01-01' WHERE file_execution_id = 'known'")
+    database._layouts.clear()  # as the next batch finds it
+    database.deliver(THEIR_TABLE, row({"n": 2}, file="f2"))
+    left = execute(settings, "SELECT file_execution_id FROM docfleet_deliveries ORDER BY 1")
+    assert left == [("f1",), ("f2",)]
+
+
 def test_a_row_that_is_refused_is_not_in_the_ledger(settings: Settings, database: SqlDatabase) -> None:
     execute(settings, THEIRS, "ALTER TABLE theirs ADD COLUMN m INTEGER CHECK (m < 9)")
     with pytest.raises(DestinationRejected):

@@ -7,15 +7,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.schema import CreateColumn, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from docfleet.connectors.base import FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableSettings
 from docfleet.connectors.rows import ColumnKind, check_growth, column_kind, fixed_columns
+
+LEDGER_DAYS = 90
+"""How long the ledger keeps a delivery: nobody repeats one of an execution that is as old as that."""
 
 
 class _ExactNumber(sa.types.TypeDecorator[Any]):
@@ -88,9 +92,23 @@ def prepare(
     if _has_unique(connection, layout.table, {layout.names[column.casefold()] for column in key}):
         return layout
     # Building an index is the customer's decision: it locks the table, and may fail on what is in it.
+    return replace(layout, ledger=_prepare_ledger(connection, schema))
+
+
+def _prepare_ledger(connection: sa.Connection, schema: str | None) -> sa.Table:
+    """The ledger, made where there is none, without what is too old to be of use."""
     ledger = ledger_table(schema)
     connection.execute(CreateTable(ledger, if_not_exists=True))
-    return replace(layout, ledger=ledger)
+    now = sa.func.current_timestamp()
+    layout = reflect(connection, schema, LEDGER_TABLE)
+    if ledger.c.delivered_at.name not in layout.names:  # an earlier version made it
+        _add_columns(connection, layout, {ledger.c.delivered_at.name: ColumnKind.TIMESTAMP})
+        connection.execute(sa.update(ledger).values(delivered_at=now))
+    for index in ledger.indexes:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+    oldest = connection.execute(sa.select(now)).scalar_one() - timedelta(days=LEDGER_DAYS)
+    connection.execute(sa.delete(ledger).where(ledger.c.delivered_at < oldest))
+    return ledger
 
 
 def reflect(connection: sa.Connection, schema: str | None, name: str) -> Layout:
@@ -187,6 +205,7 @@ def ledger_table(schema: str | None) -> sa.Table:
         sa.Column("execution_id", sa.Text(), primary_key=True),
         sa.Column(FILE_EXECUTION_COLUMN, sa.Text(), primary_key=True),
         sa.Column("attempt", sa.BigInteger(), nullable=False, autoincrement=False),
+        sa.Column("delivered_at", _TYPES[ColumnKind.TIMESTAMP], index=True),
         schema=schema,
     )
 

@@ -184,7 +184,8 @@ class SqlDatabase(ForkGuard, ABC):
             "execution_id": execution_id,
             FILE_EXECUTION_COLUMN: file_execution_id,
         }
-        insert = self._insert_once(ledger, key | {"attempt": row.attempt}, list(key))
+        entry = key | {"attempt": row.attempt, "delivered_at": sa.func.current_timestamp()}
+        insert = self._insert_once(ledger, entry, list(key))
         if connection.execute(insert.returning(ledger.c.attempt)).first() is not None:
             return True
         where = sa.and_(*(ledger.c[name] == value for name, value in key.items()))
