@@ -15,8 +15,8 @@ from fleet import Fleet, Run, Stage, children, fill, until
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Leases that outlast a parent which is slow to tell of a death: after them it is a loss, not a strike. The tools of
-    dead children keep their places in the runner: it has more of them."""
+    """Leases that outlast a parent which is slow to tell of a death: after them it is a loss, not a strike. The tools
+    of dead children keep their places in the runner: it has more of them."""
     made = Fleet(tmp_path_factory.mktemp("children"), {"LEASE_SECONDS": "60", "RUNNER_CONCURRENCY": "6"})
     yield made
     made.stop()
