@@ -766,6 +766,12 @@ MUTANTS = (
             "pipeline_id: str | None = None, **_: Any\n) -> dict[str, Any]:\n" + '    """All batches of an ETL',
             "pipeline_id: str | None = None\n) -> dict[str, Any]:\n" + '    """All batches of an ETL',
         ),
+        # The errback would finalize in its place.
+        (
+            WORKERS + "callback/tasks.py",
+            '**_: Any\n) -> dict[str, Any]:\n    """A batch',
+            '\n) -> dict[str, Any]:\n    """A batch',
+        ),
     ),
     mutant(
         "a child is recycled",
