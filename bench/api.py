@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from bench.bare_celery import BareWorker
 from bench.figures import Figure, Report
 from bench.fleet import NO_OP, Fleet
-from docfleet.cli.run import RUN_WORKERS
+from docfleet.cli.commands.run import RUN_WORKERS
 from docfleet.core.names import WorkerType
 
 WORKERS = (*RUN_WORKERS, WorkerType.API_DEPLOYMENT)

@@ -22,10 +22,10 @@ from typing import Any
 
 from rich.console import Console
 
-from docfleet.cli.destination import describe_destination, example_rows
+from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ExecutionState, FileOfExecution, ManagementClient
-from docfleet.cli.summary import RunResult, as_json, show
-from docfleet.cli.system import Addresses
+from docfleet.cli.show.destination import describe_destination, example_rows
+from docfleet.cli.show.summary import RunResult, as_json, show
 from docfleet.cli.workflow_file import Workflow
 
 HERE = Path(__file__).parent

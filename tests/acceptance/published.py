@@ -11,8 +11,8 @@ from urllib.parse import urlencode, urlsplit
 
 from fleet import Fleet
 
+from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.management import ManagementClient
-from docfleet.cli.system import EmbeddedSystem
 
 NO_OP = {"tool": "passthrough", "settings": {"copy": False}}
 BETTER = {"Accept": "application/vnd.docfleet+json"}

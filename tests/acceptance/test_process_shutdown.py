@@ -23,8 +23,8 @@ from celery import VERSION, Celery
 from fleet import HERE, children, free_port, plain_environment, until
 from servers import Rabbitmq, require
 
-from docfleet.cli.supervisor import Lifeline
-from docfleet.cli.valkey import answers, valkey_command
+from docfleet.cli.embedded.supervisor import Lifeline
+from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.workers.shared.infrastructure.process.heartbeat import is_needed
 
 QUEUE = "file_processing_callback"

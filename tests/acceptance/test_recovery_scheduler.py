@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fleet import DOCFLEET, children, free_port, plain_environment, until
 
-from docfleet.cli.valkey import answers, valkey_command
+from docfleet.cli.embedded.valkey import answers, valkey_command
 
 PATHS = ("sweep", "schedules/tick", "notifications/dispatch")
 

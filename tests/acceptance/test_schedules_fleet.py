@@ -18,7 +18,7 @@ from celery import Celery
 from fleet import DOCFLEET, Fleet, fill, plain_environment, until
 from servers import Valkey
 
-from docfleet.cli.supervisor import Lifeline
+from docfleet.cli.embedded.supervisor import Lifeline
 
 NAME = "nightly"
 

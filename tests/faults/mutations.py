@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SOURCES = tuple(f"{member}src" for member in ("", "core/", "connectors/", "tools/", "runner/", "workers/", "backend/"))
+SOURCES = tuple(
+    f"{member}src" for member in ("", "core/", "connectors/", "providers/", "tools/", "runner/", "workers/", "backend/")
+)
 TIMEOUT_SECONDS = 700.0
 """More than the time limit of a test."""
 BACKEND = "backend/src/docfleet/backend/"
@@ -47,7 +49,7 @@ LOST = API + "test_recovery_lost.py::"
 SWEEP = API + "test_recovery_sweep.py::"
 RETRY = API + "test_resume_retry.py::"
 STARTUP = API + "test_mends_startup.py::"
-STAGING = BACKEND + "uploads/staging.py"
+STAGING = BACKEND + "calls/staging.py"
 NOTIFICATIONS = BACKEND + "notifications/"
 TOLD = API + "test_notifications.py::"
 TARGETS = "tests/unit/test_notifications_providers.py::"
@@ -122,15 +124,19 @@ MUTANTS = (
         "the sweep deletes folders nobody deleted",
         SWEEP + "test_folders_of_ended_executions_go_and_no_others",
         (
-            EXECUTIONS + "internal.py",
-            "            lambda: cleaning.remove_folders(database, root),\n",
+            BACKEND + "http/workers/executions.py",
+            "            lambda: housekeeping.remove_folders(database, root),\n",
             "",
         ),
     ),
     mutant(
         "the parent tells of a dead child",
         CHILD + "test_t02_a_file_that_kills_its_process_ends_alone[redis]",
-        (PROCESS + "lost.py", "            self.tell_lost(str(error))\n", "            pass\n"),
+        (
+            WORKERS + "shared/infrastructure/celery/lost.py",
+            "            self.tell_lost(str(error))\n",
+            "            pass\n",
+        ),
     ),
     mutant(
         "a strike is of the named file only",
@@ -220,7 +226,7 @@ MUTANTS = (
         "messages are JSON",
         MESSAGES + "test_t20_messages_that_cannot_be_read[redis]",
         (
-            WORKERS + "shared/infrastructure/config/builder.py",
+            WORKERS + "shared/infrastructure/celery/builder.py",
             '        "accept_content": ["json"],\n',
             '        "accept_content": ["json", "pickle"],\n',
         ),
@@ -359,12 +365,12 @@ MUTANTS = (
     mutant(
         "a worker that cannot send waits for the broker",
         "tests/integration/test_workers_sending.py::test_a_broker_that_restarts_is_waited_for[True]",
-        (CONFIG + "builder.py", '"max_retries": 150', '"max_retries": 3'),
+        (WORKERS + "shared/infrastructure/celery/builder.py", '"max_retries": 150', '"max_retries": 3'),
     ),
     mutant(
         "a dispatch loads no result backend",
         API + "test_backend_server.py::test_the_workers_result_backend_is_not_loaded_by_a_dispatch",
-        (BACKEND + "dispatch.py", '        self._app.backend_cls = "disabled"\n', ""),
+        (BACKEND + "platform/dispatch.py", '        self._app.backend_cls = "disabled"\n', ""),
     ),
     mutant(
         "a file that is lost twice is handed out twice",
@@ -389,7 +395,7 @@ MUTANTS = (
         "only folders of ended executions are deleted",
         SWEEP + "test_folders_of_ended_executions_go_and_no_others[sqlite]",
         (
-            EXECUTIONS + "cleaning.py",
+            BACKEND + "housekeeping.py",
             "_FINAL, executions.c.finished_at < db_now() - GRACE_SECONDS",
             "executions.c.created_at < db_now()",
         ),
@@ -397,7 +403,7 @@ MUTANTS = (
     mutant(
         "a slot names whose it is",
         "tests/unit/test_recovery_workers.py::test_two_children_in_one_slot_never_name_each_others_file",
-        (PROCESS + "current.py", " if writer == pid else None", ""),
+        (PROCESS + "file_in_work.py", " if writer == pid else None", ""),
     ),
     mutant(
         "a runner that stays away costs a file nothing",
@@ -432,7 +438,7 @@ MUTANTS = (
     mutant(
         "Redis looks for what was lost every ten seconds",
         BROKERS + "test_t14_redis_hands_a_message_out_again_while_it_is_worked_on[redis]",
-        (CONFIG + "builder.py", '            "unacked_restore_throttle": 1,\n', ""),
+        (WORKERS + "shared/infrastructure/celery/builder.py", '            "unacked_restore_throttle": 1,\n', ""),
     ),
     mutant(
         "an execution nobody could send ends",
@@ -442,12 +448,12 @@ MUTANTS = (
     mutant(
         "a broker that takes nothing is waited for seconds",
         BROKERS + "test_t12_the_publisher_is_blocked_when_an_execution_is_accepted[rabbitmq]",
-        (BACKEND + "dispatch.py", '"confirm_publish": True, **waits}', '"confirm_publish": True}'),
+        (BACKEND + "platform/dispatch.py", '"confirm_publish": True, **waits}', '"confirm_publish": True}'),
     ),
     mutant(
         "a channel that RabbitMQ closes ends no worker",
         BROKERS + "test_t13_rabbitmq_gives_a_consumer_up_in_the_middle_of_its_task[rabbitmq]",
-        (CONFIG + "builder.py", '        "broker_channel_error_retry": True,\n', ""),
+        (WORKERS + "shared/infrastructure/celery/builder.py", '        "broker_channel_error_retry": True,\n', ""),
     ),
     mutant(
         "a task may not outlast consumer_timeout",
@@ -744,7 +750,7 @@ MUTANTS = (
         "nothing of a task is seen by the next",
         OPERATIONS + "test_t28_nothing_of_one_organization_is_seen_by_the_next[redis-batch.claimed=raise@1]",
         (
-            WORKERS + "shared/infrastructure/context/task.py",
+            WORKERS + "shared/infrastructure/celery/task.py",
             "                structlog.contextvars.clear_contextvars()\n",
             "                pass\n",
         ),
@@ -753,7 +759,7 @@ MUTANTS = (
         "unknown fields are passed over",
         OPERATIONS + "test_t37_messages_of_a_newer_version[redis]",
         (
-            "core/src/docfleet/core/files.py",
+            "core/src/docfleet/core/wire.py",
             "class Wire(msgspec.Struct, kw_only=True, omit_defaults=True):",
             "class Wire(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):",
         ),
@@ -777,7 +783,7 @@ MUTANTS = (
         "a child is recycled",
         OPERATIONS + "test_t40_a_child_is_recycled_without_losing_work[redis]",
         (
-            CONFIG + "builder.py",
+            WORKERS + "shared/infrastructure/celery/builder.py",
             '        "worker_max_tasks_per_child": settings.celery_max_tasks_per_child or spec.max_tasks_per_child,\n',
             "",
         ),
@@ -847,7 +853,7 @@ MUTANTS = (
         "a pipeline that fails keeps no other from its turn",
         SCHEDULED + "test_a_pipeline_that_is_refused_or_broken_keeps_no_other_from_its_turn[sqlite]",
         (
-            SCHEDULES + "ticking.py",
+            BACKEND + "ticking.py",
             "                with connection.begin_nested():\n                    decided = step(connection, error)\n",
             "                raise\n",
         ),
@@ -855,10 +861,10 @@ MUTANTS = (
     mutant(
         "a queued tick waits for the open run",
         SCHEDULED + "test_overlap_queue_one_runs_after_the_open_one[sqlite]",
-        (SCHEDULES + "ticking.py", "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))", "_QUEUED"),
+        (BACKEND + "ticking.py", "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))", "_QUEUED"),
         # Asked once more behind it.
         (
-            SCHEDULES + "ticking.py",
+            BACKEND + "ticking.py",
             "limit(1)) is not None:\n            return []",
             "limit(1)) == 0:\n            return []",
         ),
@@ -866,7 +872,7 @@ MUTANTS = (
     mutant(
         "a message runs a pipeline once",
         SCHEDULED + "test_the_original_s_task_runs_a_pipeline_once_for_each_message[sqlite]",
-        (SCHEDULES + "internal.py", "scheduled=True, idempotency_key=key)", "scheduled=True)"),
+        (BACKEND + "http/workers/schedules.py", "scheduled=True, idempotency_key=key)", "scheduled=True)"),
     ),
     mutant(
         "a time that exists twice runs once",
@@ -905,17 +911,21 @@ MUTANTS = (
     mutant(
         "notifications: a target that drips has its seconds (SMTP)",
         TARGETS + "test_a_target_has_its_seconds_and_no_more[drip]",
-        (PROVIDERS + "email.py", "        if self.file is None and self.sock is not None:", "        if False:"),
+        (
+            "providers/src/docfleet/providers/email.py",
+            "        if self.file is None and self.sock is not None:",
+            "        if False:",
+        ),
     ),
     mutant(
         "notifications: a refusal is final",
         TARGETS + "test_what_an_answer_means",
-        (PROVIDERS + "http.py", "if 400 <= status < 500 and status not in ANSWERED:", "if False:"),
+        ("providers/src/docfleet/providers/http.py", "if 400 <= status < 500 and status not in ANSWERED:", "if False:"),
     ),
     mutant(
         "notifications: what Slack would obey is escaped",
         TARGETS + "test_slack_gets_the_original_s_text_and_nothing_it_would_obey",
-        (PROVIDERS + "envelope.py", '.replace("<", "&lt;")', ""),
+        ("providers/src/docfleet/providers/envelope.py", '.replace("<", "&lt;")', ""),
     ),
     mutant(
         "notifications: a batch belongs to one worker",
@@ -977,7 +987,7 @@ MUTANTS = (
     mutant(
         "notifications: settings are shown masked",
         TOLD + "test_secrets_are_sealed_and_never_shown[sqlite]",
-        (NOTIFICATIONS + "public.py", "MASK if key in secrets and value else value", "value"),
+        (BACKEND + "http/management/notifications.py", "MASK if key in secrets and value else value", "value"),
     ),
     mutant(
         "a file that another run ends meanwhile is in one of two places",
@@ -1009,7 +1019,7 @@ MUTANTS = (
         "a chore that fails keeps no other from its turn",
         SWEEP + "test_a_chore_that_fails_keeps_nothing_else_from_being_done[sqlite]",
         (
-            EXECUTIONS + "internal.py",
+            BACKEND + "http/workers/executions.py",
             "        except Exception:  # the boundary of a chore",
             "        except KeyError:  # ",
         ),
@@ -1028,7 +1038,7 @@ MUTANTS = (
         "a queued tick waits for what began meanwhile",
         SCHEDULED + "test_a_queued_tick_waits_for_a_run_that_began_since_it_was_looked_at[sqlite]",
         (
-            SCHEDULES + "ticking.py",
+            BACKEND + "ticking.py",
             "limit(1)) is not None:\n            return []",
             "limit(1)) == 0:\n            return []",
         ),
@@ -1097,22 +1107,22 @@ MUTANTS = (
     mutant(
         "logs: a commit wakes readers",
         LOGGED + "test_live_is_history_first_then_what_comes_then_the_end",
-        (LOGS + "internal.py", "    log_readers.wake(woken)\n", ""),
+        (BACKEND + "http/workers/logs.py", "    log_readers.wake(woken)\n", ""),
     ),
     mutant(
         "logs: no cell of a CSV is a formula",
         LOGGED + "test_exports",
-        (LOGS + "public.py", "if text.startswith(_FORMULA)", "if False"),
+        (BACKEND + "http/management/logs.py", "if text.startswith(_FORMULA)", "if False"),
     ),
     mutant(
         "logs: subprotocols open a WebSocket only for a browser that says so",
         LOGGED + "test_a_browser_says_who_it_is_in_subprotocols",
-        (BACKEND + "auth/guard.py", "if SUBPROTOCOL not in protocols:", "if not protocols:"),
+        (BACKEND + "http/guard.py", "if SUBPROTOCOL not in protocols:", "if not protocols:"),
     ),
     mutant(
         "logs: a reader that takes nothing is left",
         "tests/acceptance/test_logs_fleet.py::test_a_reader_that_takes_nothing_slows_nobody_and_is_left",
-        (LOGS + "live.py", "SEND_SECONDS = 10.0", "SEND_SECONDS = 1000.0"),
+        (BACKEND + "http/management/live_logs.py", "SEND_SECONDS = 10.0", "SEND_SECONDS = 1000.0"),
     ),
     mutant(
         "logs: the least serious go first",
@@ -1136,7 +1146,7 @@ MUTANTS = (
     mutant(
         "logs: short visibility timeouts have lists of their own",
         LINES + "test_no_worker_restores_what_another_still_works_on",
-        (CONFIG + "builder.py", "if spec.own_unacked else {}", "if False else {}"),
+        (WORKERS + "shared/infrastructure/celery/builder.py", "if spec.own_unacked else {}", "if False else {}"),
     ),
     mutant(
         "logs: a message goes back when the backend is away",
@@ -1155,7 +1165,7 @@ MUTANTS = (
     mutant(
         "logs: the original's form is accepted",
         CONSUMED + "test_a_line_in_the_original_s_form[redis]",
-        (PROCESS + "intake.py", "                accept_original(message)\n", ""),
+        (WORKERS + "shared/infrastructure/celery/intake.py", "                accept_original(message)\n", ""),
     ),
 )
 

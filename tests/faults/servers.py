@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from docfleet.cli.supervisor import Lifeline
+from docfleet.cli.embedded.supervisor import Lifeline
 
 START_SECONDS = 60.0
 
@@ -155,7 +155,7 @@ class Valkey(Server):
     """A Valkey server that keeps what it was told in its append-only file. Databases 0 to 15."""
 
     def __init__(self, folder: Path, lifeline: Lifeline) -> None:
-        from docfleet.cli.valkey import valkey_command
+        from docfleet.cli.embedded.valkey import valkey_command
 
         folder.mkdir(parents=True)
         self.port = free_port()

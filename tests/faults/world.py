@@ -37,9 +37,9 @@ from proxy import Proxy
 from published import Published
 from servers import Postgres, Process, Rabbitmq, Server, Valkey, free_port
 
+from docfleet.cli.embedded.supervisor import Lifeline
+from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ManagementClient
-from docfleet.cli.supervisor import Lifeline
-from docfleet.cli.system import Addresses
 from docfleet.core.names import QueueName, WorkerType
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS as SPECS
 

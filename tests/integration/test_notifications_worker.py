@@ -13,10 +13,10 @@ import pytest
 import redis
 from sinks import Sink
 
-from docfleet.cli.valkey import answers, valkey_command
-from docfleet.connectors.notifications.base import TargetRejected, TargetUnavailable
+from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.names import WorkerType
 from docfleet.core.notify import BatchClaim, EventData, NotificationEvent
+from docfleet.providers.base import TargetRejected, TargetUnavailable
 from docfleet.workers.notification import sending, tasks
 from docfleet.workers.notification.host_breaker import FAILURES_TO_OPEN, HostBreaker
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
@@ -165,7 +165,7 @@ def test_the_original_s_message_goes_through_the_same_guard(
 def test_a_provider_that_fails_in_an_unknown_way_tells_no_secret(
     worker: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from docfleet.connectors.notifications.webhook import Webhook
+    from docfleet.providers.webhook import Webhook
 
     def fail(*_: Any) -> None:
         raise RuntimeError("t0ken-in-a-message")

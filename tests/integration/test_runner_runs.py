@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from docfleet.runner.begun import MOST_DEATHS
+from docfleet.runner.run_marks import MOST_DEATHS
 
 HERE = Path(__file__).parent / "runner_probe"
 KEY = "test-key-" + "k" * 40

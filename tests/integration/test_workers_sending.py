@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from docfleet.cli.valkey import answers, valkey_command
+from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.names import QueueName, TaskName, WorkerType
-from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
 
 AWAY_SECONDS = 2.0

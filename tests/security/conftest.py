@@ -18,7 +18,7 @@ import pytest
 from fleet import children, free_port, plain_environment, until
 from servers import Process, Rabbitmq, Server, Valkey, require
 
-from docfleet.cli.supervisor import Lifeline
+from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core.names import QueueName, TaskName, WorkerType
 
 KEY = "security-suite-internal-key-0123456789abcdef"

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from docfleet.backend.refusals import Refused
-from docfleet.backend.uploads import presigned
-from docfleet.backend.uploads.presigned import Rules
-from docfleet.backend.uploads.staging import Area
+from docfleet.backend.calls import presigned
+from docfleet.backend.calls.presigned import Rules
+from docfleet.backend.calls.staging import Area
+from docfleet.backend.platform.refusals import Refused
 
 _INSIDE = "127.0.0.1"
 _HOSTS = (

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from docfleet.backend.refusals import Refused
-from docfleet.backend.uploads import presigned
-from docfleet.backend.uploads.presigned import Rules
-from docfleet.backend.uploads.staging import Area
+from docfleet.backend.calls import presigned
+from docfleet.backend.calls.presigned import Rules
+from docfleet.backend.calls.staging import Area
+from docfleet.backend.platform.refusals import Refused
 from docfleet.connectors import delivery, paths, rows
 from docfleet.connectors.base import ColumnMode, DeliveryRow, TableSettings
 from docfleet.connectors.databases.postgresql import PostgresqlDatabase

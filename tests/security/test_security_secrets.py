@@ -24,7 +24,7 @@ from fleet import DOCFLEET, Fleet, fill, plain_environment, until
 from published import Published
 from servers import Postgres, Rabbitmq, Valkey, require
 
-from docfleet.cli.supervisor import Lifeline
+from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core import masking
 from docfleet.core.logs import configure_logging
 

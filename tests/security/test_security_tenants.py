@@ -13,8 +13,8 @@ import pytest
 from fleet import Fleet, Stage, fill, until
 from servers import Valkey
 
+from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.cli.management import ManagementClient
-from docfleet.cli.supervisor import Lifeline
 from docfleet.core.names import QueueName, TaskName
 
 from .conftest import EMBED, envelope

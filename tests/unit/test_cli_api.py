@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from docfleet.cli.apply import difference
+from docfleet.cli.commands.apply import difference
 from docfleet.cli.connection import connect
-from docfleet.cli.data_folder import DataFolder, announced
+from docfleet.cli.embedded.data_folder import DataFolder, announced
+from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.main import cli, main
-from docfleet.cli.system import EmbeddedSystem
 from docfleet.cli.workflow_file import WorkflowFileInvalid, read_workflow
 from docfleet.core.errors import ConfigurationError
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from docfleet.cli.config import command, effective, masked
+from docfleet.cli.commands.config import command, effective, masked
 
 
 class Sample(msgspec.Struct, rename="upper"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from docfleet.cli.data_folder import KEYS, DataFolder
+from docfleet.cli.embedded.data_folder import KEYS, DataFolder
 from docfleet.core.errors import ConfigurationError, Conflict
 
 
@@ -76,7 +76,7 @@ def test_a_socket_path_that_would_not_fit_goes_to_a_private_place(tmp_path: Path
 
 
 def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from docfleet.cli.data_folder import DataFolder as D; import os; \
+    code = f"from pathlib import Path; from docfleet.cli.embedded.data_folder import DataFolder as D; import os; \
 D.open(Path({str(tmp_path)!r}), 'x'); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
     DataFolder.open(tmp_path, "y").close()

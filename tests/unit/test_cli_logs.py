@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from docfleet.cli.logs import json_line, line
+from docfleet.cli.show.logs import json_line, line
 
 EVENT = {
     "timestamp": 1.0,

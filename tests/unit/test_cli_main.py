@@ -39,13 +39,14 @@ def test_help_lists_every_command_without_importing_one() -> None:
 
 
 def test_a_worker_does_not_carry_the_terminal_or_the_backend() -> None:
-    found = modules_after("import docfleet.cli.main, docfleet.cli.worker, docfleet.workers.launch")
+    found = modules_after("import docfleet.cli.main, docfleet.cli.commands.worker, docfleet.workers.launch")
     assert not found & {"litestar", "sqlalchemy", "alembic", "psycopg", "pydantic"}
     assert "rich.progress" not in found
     assert {name for name in found if name.startswith("docfleet.cli")} == {
         "docfleet.cli",
         "docfleet.cli.main",
-        "docfleet.cli.worker",
+        "docfleet.cli.commands",
+        "docfleet.cli.commands.worker",
     }
 
 

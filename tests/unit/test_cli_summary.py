@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from docfleet.cli.management import ExecutionState, FileOfExecution
-from docfleet.cli.summary import RunResult, as_json, plain, show
+from docfleet.cli.show.summary import RunResult, as_json, plain, show
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.status import EmptyReason, ExecutionStatus
 

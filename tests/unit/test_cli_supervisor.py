@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from docfleet.cli import supervisor as module
-from docfleet.cli.supervisor import ChildFailed, ChildSpec, Interrupted, Supervisor
+from docfleet.cli.embedded import supervisor as module
+from docfleet.cli.embedded.supervisor import ChildFailed, ChildSpec, Interrupted, Supervisor
 from docfleet.core.errors import ConfigurationError
 
 
@@ -184,7 +184,7 @@ def test_nothing_survives_a_killed_supervisor(tmp_path: Path, gentle: bool) -> N
     code = textwrap.dedent(f"""
         import os, sys, time
         from pathlib import Path
-        from docfleet.cli.supervisor import ChildSpec, Supervisor
+        from docfleet.cli.embedded.supervisor import ChildSpec, Supervisor
         fleet = Supervisor(Path({str(tmp_path)!r}), print)
         command = (sys.executable, "-I", "-c", {child_code!r})
         fleet.start(ChildSpec("c", command, os.environ, lambda: True, dies_with_supervisor={not gentle}))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docfleet.cli.valkey import answers, valkey_command
+from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.errors import ConfigurationError
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from docfleet.core.batch_calls import ClaimResponse, FileClaim, Lease, ReportRequest, ReportResponse
 from docfleet.core.errors import BackendUnavailable, Fenced
-from docfleet.core.execution import ClaimResponse, FileClaim, Lease, ReportRequest, ReportResponse
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus

@@ -26,14 +26,14 @@ from docfleet.core.log_events import (
     read_event,
 )
 from docfleet.workers.log_consumer import delivery
-from docfleet.workers.shared.infrastructure.config.builder import celery_config
+from docfleet.workers.shared.infrastructure.celery.builder import celery_config
+from docfleet.workers.shared.infrastructure.celery.intake import Refused, accept_original, check
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
 from docfleet.workers.shared.infrastructure.context.state_store import EXECUTION_ID, ORGANIZATION_ID, StateStore
 from docfleet.workers.shared.infrastructure.logging import publisher, workflow_log
 from docfleet.workers.shared.infrastructure.logging.buffer import LogBuffer
 from docfleet.workers.shared.infrastructure.logging.publisher import LogPublisher
-from docfleet.workers.shared.infrastructure.process.intake import Refused, accept_original, check
 
 SECONDS = 20.0
 ENVIRONMENT = {

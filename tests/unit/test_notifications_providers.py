@@ -20,13 +20,13 @@ import pytest
 from sinks import Mailbox, Sink
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from docfleet.connectors.notifications.base import Batch, TargetRejected, TargetUnavailable
-from docfleet.connectors.notifications.envelope import envelope, readable, slack_text
-from docfleet.connectors.notifications.http import parse_retry_after, post
-from docfleet.connectors.notifications.registry import open_provider, provider_names
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.notify import EventData, NotificationEvent
 from docfleet.core.outbound import ForbiddenAddress, Outbound
+from docfleet.providers.base import Batch, TargetRejected, TargetUnavailable
+from docfleet.providers.envelope import envelope, readable, slack_text
+from docfleet.providers.http import parse_retry_after, post
+from docfleet.providers.registry import open_provider, provider_names
 
 LOOPBACK = Outbound(3.0, (ipaddress.ip_network("127.0.0.0/8"),))
 AT = 1777957414.0

@@ -18,7 +18,7 @@ WORKER = """
 import json, sys
 from celery.result import AsyncResult
 from docfleet.core.names import WorkerType
-from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
 app = WorkerBuilder.build_celery_app(WorkerType.CALLBACK, worker_settings(WorkerType.CALLBACK, json.loads(sys.argv[1])))
 app.conf.result_backend_always_retry = False

@@ -6,7 +6,7 @@ import pytest
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import WorkerType
-from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 from docfleet.workers.shared.infrastructure.config.servers import plain_redis_url
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings

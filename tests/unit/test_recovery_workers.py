@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from docfleet.core.batch_calls import ClaimResponse, FileClaim, LostProcess, ReportRequest, ReportResponse
 from docfleet.core.errors import RunnerUnavailable
-from docfleet.core.execution import ClaimResponse, FileClaim, LostProcess, ReportRequest, ReportResponse
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import TaskName
 from docfleet.workers.callback.tasks import process_batch_errback
-from docfleet.workers.shared.infrastructure.process import current, lost
+from docfleet.workers.shared.infrastructure.celery import lost
+from docfleet.workers.shared.infrastructure.process import file_in_work
 from docfleet.workers.shared.workflow.execution.batch import BatchRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
@@ -27,8 +28,8 @@ BATCH = {"file_data": {"organization_id": "o", "execution_id": "e", "workflow_id
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current, "_table", None)
-    current.watch_files()
+    monkeypatch.setattr(file_in_work, "_table", None)
+    file_in_work.watch_files()
 
 
 def in_child(work: Any) -> int:
@@ -48,28 +49,28 @@ def test_the_parent_reads_which_file_a_dead_child_was_at() -> None:
     name = "0b1c2d3e-1111-2222-3333-444455556666"
 
     def die_in_the_middle() -> None:
-        with current.working_on(name):
+        with file_in_work.working_on(name):
             os.kill(os.getpid(), 9)
 
     def die_after() -> None:
-        with current.working_on(name):
+        with file_in_work.working_on(name):
             pass
 
-    assert current.file_of(in_child(die_in_the_middle)) == name
-    assert current.file_of(in_child(die_after)) is None
-    assert current.file_of(in_child(lambda: None)) is None
+    assert file_in_work.file_of(in_child(die_in_the_middle)) == name
+    assert file_in_work.file_of(in_child(die_after)) is None
+    assert file_in_work.file_of(in_child(lambda: None)) is None
 
 
 @pytest.mark.usefixtures("table")
 def test_two_children_in_one_slot_never_name_each_others_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current, "SLOTS", 1)
+    monkeypatch.setattr(file_in_work, "SLOTS", 1)
 
     def die_at(name: str) -> None:
-        with current.working_on(name):
+        with file_in_work.working_on(name):
             os.kill(os.getpid(), 9)
 
     first, second = in_child(lambda: die_at("first")), in_child(lambda: die_at("second"))
-    assert (current.file_of(first), current.file_of(second)) == (None, "second")
+    assert (file_in_work.file_of(first), file_in_work.file_of(second)) == (None, "second")
 
 
 @pytest.mark.parametrize(

@@ -10,22 +10,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from docfleet.core.batch_calls import FileClaim
 from docfleet.core.errors import DestinationUnavailable, ToolFailed, ToolResultInvalid
 from docfleet.core.execution import (
     DestinationConfig,
     ExecutionContext,
     ExecutionInfo,
-    FileClaim,
     OrganizationContext,
-    RunLimits,
-    RunRequest,
-    RunState,
     SourceConfig,
     ToolInstance,
     WorkflowDefinition,
 )
 from docfleet.core.files import FileHashData
 from docfleet.core.results import FileOutcome
+from docfleet.core.runs import RunLimits, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import STEPS
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docfleet.core.errors import ConfigurationError, FileMissing, ToolResultInvalid
-from docfleet.core.execution import RunLimits
+from docfleet.core.runs import RunLimits
 from docfleet.core.settings import read_settings
 from docfleet.runner import processes
 from docfleet.runner.app import create_app

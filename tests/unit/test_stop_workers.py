@@ -15,8 +15,8 @@ import msgspec
 import pytest
 from celery.worker.control import Panel
 
+from docfleet.core.batch_calls import FileClaim, RenewRequest, RenewResponse, ReportRequest, ReportResponse
 from docfleet.core.errors import DestinationUnavailable, Fenced, NotFound
-from docfleet.core.execution import FileClaim, RenewRequest, RenewResponse, ReportRequest, ReportResponse
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import STOP_EXECUTION
 from docfleet.core.results import FileOutcome

@@ -12,7 +12,7 @@ import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import signals
 
-from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, ReportRequest, ReportResponse
+from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, ReportRequest, ReportResponse
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus

@@ -10,7 +10,7 @@ import pytest
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import QueueName, TaskName, WorkerType
-from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
 
@@ -35,7 +35,7 @@ def test_every_worker_type_queue_and_task_has_its_row() -> None:
 REGISTERED = """
 import json, sys
 from docfleet.core.names import WorkerType
-from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
 kind = WorkerType(sys.argv[1])

@@ -11,8 +11,8 @@ from celery import Celery
 from celery.exceptions import Retry
 
 from docfleet.core.errors import InvalidInput
+from docfleet.workers.shared.infrastructure.celery.task import ContextTask
 from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZATION_ID, StateStore
-from docfleet.workers.shared.infrastructure.context.task import ContextTask
 
 
 @pytest.fixture

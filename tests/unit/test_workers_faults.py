@@ -12,26 +12,20 @@ import msgspec
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from docfleet.core.batch_calls import FileClaim, FinalizeRequest, FinalizeResponse, StartRequest, StartResponse
 from docfleet.core.errors import DestinationUnavailable, RunnerUnavailable, ToolFailed
 from docfleet.core.execution import (
     DestinationConfig,
     ExecutionContext,
     ExecutionInfo,
-    FileClaim,
-    FinalizeRequest,
-    FinalizeResponse,
     OrganizationContext,
-    RunLine,
-    RunRequest,
-    RunState,
     SourceConfig,
-    StartRequest,
-    StartResponse,
     ToolInstance,
     WorkflowDefinition,
 )
 from docfleet.core.files import FileHashData, WorkerFileData
 from docfleet.core.names import TaskName
+from docfleet.core.runs import RunLine, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import COPY_TO_FOLDER
 from docfleet.workers.shared.clients import tool_client

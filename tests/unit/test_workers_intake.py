@@ -9,7 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from servers import free_port
 
-from docfleet.workers.shared.infrastructure.process import intake
+from docfleet.workers.shared.infrastructure.celery import intake
 
 
 def test_every_wait_for_a_broker_that_is_away_is_as_short(

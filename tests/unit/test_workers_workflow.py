@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docfleet.connectors.filesystems.local import LocalFileSystem
+from docfleet.core.batch_calls import FileClaim, RenewRequest, RenewResponse
 from docfleet.core.errors import BackendUnavailable, ConfigurationError, EmptyFile, Fenced, SourceNotFound
-from docfleet.core.execution import FileClaim, RenewRequest, RenewResponse, SourceConfig
+from docfleet.core.execution import SourceConfig
 from docfleet.core.files import FileHashData, WorkerFileData
 from docfleet.workers.shared.workflow.connectors.discovery import SourceOptions, discover
 from docfleet.workers.shared.workflow.connectors.filters import GROUPS, name_filter

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from docfleet.cli.data_folder import DEFAULT, announced
+from docfleet.cli.embedded.data_folder import DEFAULT, announced
+from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
-from docfleet.cli.system import Addresses
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.settings import read_settings
 

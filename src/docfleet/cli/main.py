@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
         """The command of this name, from ``docfleet.cli.NAME``; None when there is none."""
         if cmd_name not in COMMANDS:
             return None
-        return cast("click.Command", importlib.import_module(f"docfleet.cli.{cmd_name}").command)
+        return cast("click.Command", importlib.import_module(f"docfleet.cli.commands.{cmd_name}").command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing any."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from docfleet.cli.system import Addresses
+from docfleet.cli.embedded.system import Addresses
 from docfleet.core.errors import (
     BackendUnavailable,
     DocfleetError,

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 from sqlalchemy import create_engine, text
 
 from docfleet.backend.app import create_app
-from docfleet.backend.db import Database, normalise_url
+from docfleet.backend.platform.db import Database, normalise_url
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import BrokerUnavailable
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from docfleet.backend.waiting import Waiting
+from docfleet.backend.platform.waiting import Waiting
 
 PDF = b"%PDF-1.4 one"
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import event, select
 
 from docfleet.backend.executions import claims, reports, repository
-from docfleet.backend.files.models import file_executions
+from docfleet.backend.tables.files import file_executions
+from docfleet.core.batch_calls import ClaimRequest, ReportRequest
 from docfleet.core.errors import BrokerUnavailable
-from docfleet.core.execution import ClaimRequest, ReportRequest
 from docfleet.core.files import FileHashData
 from docfleet.core.names import QueueName, TaskName
 

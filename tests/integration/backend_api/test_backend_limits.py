@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import redis
 
-from docfleet.backend import limits, waiting
-from docfleet.backend.deployments.cache import LARGEST_BYTES, TTL_SECONDS, ResultCache
-from docfleet.backend.deployments.options import Include
-from docfleet.backend.limits import GLOBAL, Slots, redis_url
-from docfleet.backend.refusals import Refused
-from docfleet.backend.waiting import Waiting
+from docfleet.backend.calls import places
+from docfleet.backend.calls.cache import LARGEST_BYTES, TTL_SECONDS, ResultCache
+from docfleet.backend.calls.options import Include
+from docfleet.backend.calls.places import GLOBAL, Slots, redis_url
+from docfleet.backend.platform import waiting
+from docfleet.backend.platform.refusals import Refused
+from docfleet.backend.platform.waiting import Waiting
 from docfleet.core.errors import ConfigurationError
 
 
@@ -93,7 +94,7 @@ def test_a_place_older_than_six_hours_is_given_up(url: str, client: redis.Redis)
     slots = Slots(url, organization_limit=1, global_limit=1)
     slots.acquire("a", "1")
     for key in client.keys("*"):
-        client.zadd(key, {"1": time.time() - limits.STALE_SECONDS - 1})
+        client.zadd(key, {"1": time.time() - places.STALE_SECONDS - 1})
     slots.acquire("a", "2")
     slots.close()
 
@@ -124,9 +125,9 @@ def test_after_a_refusal_calls_are_refused_early_until_there_is_a_place(url: str
     assert not refuses(slots)  # nobody was refused yet: Redis is not asked
     with pytest.raises(Refused):
         slots.acquire("a", "2")
-    before = client.dbsize(), client.zcard(limits.GLOBAL)
+    before = client.dbsize(), client.zcard(places.GLOBAL)
     assert refuses(slots) and refuses(slots)
-    assert (client.dbsize(), client.zcard(limits.GLOBAL)) == before == (2, 1)
+    assert (client.dbsize(), client.zcard(places.GLOBAL)) == before == (2, 1)
     assert not refuses(slots, limit=2) and not refuses(slots, "b")
     slots.release([("a", "1")])
     assert not refuses(slots)
@@ -142,7 +143,7 @@ def test_a_place_that_is_too_old_refuses_nobody(url: str, client: Any) -> None:
     with pytest.raises(Refused):
         slots.acquire("a", "2")
     for key in client.keys("*"):
-        client.zincrby(key, -limits.STALE_SECONDS - 1, "1")
+        client.zincrby(key, -places.STALE_SECONDS - 1, "1")
     assert not refuses(slots)
     slots.close()
 

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from docfleet.backend.refusals import Refused
-from docfleet.backend.uploads import presigned
-from docfleet.backend.uploads.presigned import Rules, is_public
-from docfleet.backend.uploads.staging import Area
+from docfleet.backend.calls import presigned
+from docfleet.backend.calls.presigned import Rules, is_public
+from docfleet.backend.calls.staging import Area
+from docfleet.backend.platform.refusals import Refused
 
 HOST = "files.localhost.test"
 SLOW = ("/slow.pdf", "/drip.pdf")

@@ -18,8 +18,8 @@ import pytest
 import requests
 from cryptography.fernet import Fernet
 
-from docfleet.backend import dispatch
-from docfleet.backend.dispatch import CeleryDispatcher
+from docfleet.backend.platform import dispatch
+from docfleet.backend.platform.dispatch import CeleryDispatcher
 from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.names import QueueName, TaskName
 
@@ -279,7 +279,7 @@ def test_a_message_reaches_the_broker(broker: str) -> None:
 
 LOADED = """
 import sys
-from docfleet.backend.dispatch import CeleryDispatcher
+from docfleet.backend.platform.dispatch import CeleryDispatcher
 from docfleet.core.names import QueueName, TaskName
 CeleryDispatcher(sys.argv[1]).send(TaskName.SWEEP, [], {}, QueueName.NOTIFICATIONS_SMS)
 print([name for name in sys.modules if name.startswith(("sqlalchemy.orm", "celery.backends.database"))])

@@ -11,11 +11,11 @@ from alembic.runtime.migration import MigrationContext
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from docfleet.backend.db import Database, clean, normalise_url
-from docfleet.backend.encryption import Cipher
 from docfleet.backend.migrations.upgrade import upgrade
-from docfleet.backend.schema import metadata
+from docfleet.backend.platform.db import Database, clean, normalise_url
+from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tables.schema import metadata
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.settings import read_settings
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from docfleet.backend.refusals import Refused
-from docfleet.backend.uploads import form
-from docfleet.backend.uploads.staging import Area
+from docfleet.backend.calls import form
+from docfleet.backend.calls.staging import Area
+from docfleet.backend.platform.refusals import Refused
 
 BOUNDARY = "xx"
 PART = b'--xx\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n'
@@ -157,7 +157,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(api: Any, monkeypatch: p
 
 
 def test_a_type_the_first_tool_does_not_take_fails_at_once(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from docfleet.backend.uploads import manifest
+    from docfleet.backend.calls import manifest
 
     monkeypatch.setattr(manifest, "_allowed", lambda tools, tool: frozenset({"application/pdf"}))
     invoices = api.publish()
@@ -170,7 +170,7 @@ def test_a_type_the_first_tool_does_not_take_fails_at_once(api: Any, monkeypatch
 
 
 def test_a_call_of_refused_types_only_ends_at_once_without_a_worker(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from docfleet.backend.uploads import manifest
+    from docfleet.backend.calls import manifest
 
     monkeypatch.setattr(manifest, "_allowed", lambda tools, tool: frozenset({"application/pdf"}))
     invoices = api.publish()
@@ -221,7 +221,7 @@ def test_the_sweep_removes_what_a_dead_process_left(fresh_api: Any) -> None:
 
 
 def test_without_storage_calls_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    from docfleet.backend.uploads.staging import Staging
+    from docfleet.backend.calls.staging import Staging
     from docfleet.core.errors import DependencyError
 
     with pytest.raises(DependencyError, match="EXECUTION_STORAGE_ROOT"):
@@ -231,7 +231,7 @@ def test_without_storage_calls_are_refused_with_the_remedy(tmp_path: Path) -> No
 def test_content_is_taken_when_one_of_its_names_is_of_a_type_that_is_taken(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from docfleet.backend.uploads import manifest
+    from docfleet.backend.calls import manifest
 
     monkeypatch.setattr(manifest, "_allowed", lambda tools, tool: frozenset({"text/csv"}))
     invoices = api.publish()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from docfleet.backend.schema import metadata
+from docfleet.backend.tables.schema import metadata
 
 OPEN = {"/livez", "/readyz"}
 WITH_KEYS_OF_CALLERS = ("/deployment/", "/api/v1/unstract/")

@@ -15,9 +15,10 @@ import pytest
 from litestar.exceptions import WebSocketDisconnect
 from sqlalchemy import func, select
 
-from docfleet.backend.logs import archive, live, repository
+from docfleet.backend.http.management import live_logs
+from docfleet.backend.logs import archive, repository
 from docfleet.backend.logs.history import LARGEST_LOOK, History
-from docfleet.backend.logs.models import execution_logs, log_channels
+from docfleet.backend.tables.logs import execution_logs, log_channels
 from docfleet.core.log_events import LogEvent, new_event_id
 
 KEY = "test-key-of-forty-characters-0123456789ab"
@@ -241,7 +242,7 @@ def lines_of(found: list[Any]) -> list[str]:
 
 
 def test_live_is_history_first_then_what_comes_then_the_end(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "LOOK_SECONDS", 60.0)  # who is not woken comes too late
+    monkeypatch.setattr(live_logs, "LOOK_SECONDS", 60.0)  # who is not woken comes too late
     run = api.run().ready(1)
     send(api, event(api, run, "before"))
     with api.client.websocket_connect(f"/api/v1/executions/{run.id}/events", headers=headers(api)) as socket:

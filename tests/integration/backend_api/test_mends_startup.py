@@ -19,8 +19,8 @@ import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
-from docfleet.backend.db import normalise_url
 from docfleet.backend.migrations.upgrade import upgrade
+from docfleet.backend.platform.db import normalise_url
 from docfleet.backend.startup import listen, prepare_database
 from docfleet.core.errors import DependencyError
 

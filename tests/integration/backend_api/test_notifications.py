@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from docfleet.backend.notifications.models import notification_batches, notification_events, notifications
+from docfleet.backend.tables.notifications import notification_batches, notification_events, notifications
 
 URL = "https://hooks.example.org/in/s3cret-path"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 
-from docfleet.backend.dispatch import CeleryDispatcher
-from docfleet.cli.valkey import answers, valkey_command
+from docfleet.backend.platform.dispatch import CeleryDispatcher
+from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.names import QueueName, TaskName
 

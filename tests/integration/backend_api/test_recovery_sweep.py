@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from docfleet.backend.executions import cleaning
+from docfleet.backend import housekeeping
 from docfleet.backend.executions import sweep as sweeping
 from docfleet.backend.executions.sweep import Sweep
 from docfleet.core.names import QueueName
@@ -316,9 +316,9 @@ def test_a_chore_that_fails_keeps_nothing_else_from_being_done(fresh_api: Any, m
         raise PermissionError(13, "not permitted")
 
     forgotten: list[float] = []
-    monkeypatch.setattr(cleaning, "forget_results", broken)
-    monkeypatch.setattr(cleaning, "remove_work", broken)
-    monkeypatch.setattr(cleaning, "forget_ticks", lambda database, days: forgotten.append(days))
+    monkeypatch.setattr(housekeeping, "forget_results", broken)
+    monkeypatch.setattr(housekeeping, "remove_work", broken)
+    monkeypatch.setattr(housekeeping, "forget_ticks", lambda database, days: forgotten.append(days))
     sweep(fresh_api)
     assert [task for task, *_ in fresh_api.recorder.sent] == ["process_file_batch"]
     assert forgotten

@@ -13,7 +13,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import select
 
-from docfleet.backend.schema import metadata
+from docfleet.backend.tables.schema import metadata
 from docfleet.runner.app import create_app
 from docfleet.runner.settings import RunnerSettings
 

@@ -15,25 +15,25 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from docfleet.backend import openapi, routes
-from docfleet.backend.auth.guard import Guard
-from docfleet.backend.db import THREADS, Database
-from docfleet.backend.deployments import compat
-from docfleet.backend.deployments.cache import ResultCache
-from docfleet.backend.deployments.calls import Calls
-from docfleet.backend.dispatch import CeleryDispatcher, Dispatcher
-from docfleet.backend.encryption import Cipher
+from docfleet.backend.calls.cache import ResultCache
+from docfleet.backend.calls.calls import Calls
+from docfleet.backend.calls.places import Slots, redis_url
+from docfleet.backend.calls.staging import Staging
 from docfleet.backend.endings import Endings
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
-from docfleet.backend.limits import Slots, redis_url
+from docfleet.backend.http import openapi, routes
+from docfleet.backend.http.calls import formats
+from docfleet.backend.http.guard import Guard
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.migrations.upgrade import upgrade
 from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.platform.db import THREADS, Database
+from docfleet.backend.platform.dispatch import CeleryDispatcher, Dispatcher
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.startup import listen, prepare_database
-from docfleet.backend.tools.registry import load_registry
-from docfleet.backend.uploads.staging import Staging
-from docfleet.backend.waiting import Waiting
+from docfleet.backend.workflows.tool_registry import load_registry
 from docfleet.core.errors import DependencyError
 from docfleet.core.logs import configure_logging
 from docfleet.tools.registry import ToolRegistry
@@ -128,7 +128,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
         signature_types=list(get_type_hints(Parts).values()),
-        exception_handlers=compat.application_handlers,
+        exception_handlers=formats.application_handlers,
         openapi_config=openapi.config,
         lifespan=[lambda _: parts.running()],
         state=State({"engine": parts.database.engine}),

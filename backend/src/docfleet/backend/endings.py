@@ -7,14 +7,14 @@ from typing import Any
 
 import structlog
 
-from docfleet.backend.db import Database
+from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.state import Ended
-from docfleet.backend.limits import Slots
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.notifications.dispatching import Courier
 from docfleet.backend.notifications.outbox import Recorded
-from docfleet.backend.uploads.staging import Staging
-from docfleet.backend.waiting import Waiting
+from docfleet.backend.platform.db import Database
+from docfleet.backend.platform.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 import msgspec
 
-from docfleet.backend.db import normalise_url
+from docfleet.backend.platform.db import normalise_url
 from docfleet.core.outbound import Network, parse_networks
 from docfleet.core.settings import check_key, read_settings
 

@@ -9,8 +9,8 @@ import time
 
 import structlog
 
-from docfleet.backend.db import normalise_url
 from docfleet.backend.migrations.upgrade import DatabaseAway, upgrade
+from docfleet.backend.platform.db import normalise_url
 from docfleet.core.errors import DependencyError
 
 log = structlog.get_logger(__name__)

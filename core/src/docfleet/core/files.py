@@ -17,30 +17,7 @@ import msgspec
 from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import stable_file_key
 from docfleet.core.review import ManualReviewConfig
-
-
-def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
-    # The original's backend sends explicit nulls where a default is meant.
-    return {key: value for key, value in data.items() if value is not None}
-
-
-class Wire(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Base of the wire types: JSON-ready dicts out, checked dicts in."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """A dict of JSON values; defaults are omitted."""
-        built: dict[str, Any] = msgspec.to_builtins(self)
-        return built
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Build from a decoded message. Raises ``InvalidInput`` naming the key that does not fit."""
-        if not isinstance(data, Mapping):
-            raise InvalidInput(f"{cls.__name__}: expected an object, got {type(data).__name__}")
-        try:
-            return msgspec.convert(_without_nulls(data), cls)
-        except msgspec.ValidationError as error:
-            raise InvalidInput(f"{cls.__name__}: {error}") from error
+from docfleet.core.wire import Wire
 
 
 class FileHashData(Wire):

@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from docfleet.core.files import Wire
 from docfleet.core.ids import ORGANIZATION_ID
+from docfleet.core.wire import Wire
 
 LONGEST_TEXT = 4000
 """Characters of a line; the rest is cut."""

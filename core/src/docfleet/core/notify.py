@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from docfleet.core.files import Wire
+from docfleet.core.wire import Wire
 
 
 class NotificationEvent(StrEnum):

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from docfleet.core.files import Wire
 from docfleet.core.status import ExecutionStatus
+from docfleet.core.wire import Wire
 
 MAX_RESULTS_IN_RECEIPT = 20
 """Failed files a batch names in its result. The rows hold all of them; a chord result must stay small,

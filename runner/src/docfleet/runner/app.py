@@ -34,8 +34,8 @@ from docfleet.core.errors import (
     RunnerUnavailable,
     ToolUnknown,
 )
-from docfleet.core.execution import RunRequest, RunState
 from docfleet.core.logs import configure_logging
+from docfleet.core.runs import RunRequest, RunState
 from docfleet.runner import processes
 from docfleet.runner.engines.process import ProcessEngine
 from docfleet.runner.logs import log

@@ -20,7 +20,7 @@ import resource
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from docfleet.core.execution import RunLimits
+from docfleet.core.runs import RunLimits
 from docfleet.runner.engines.wire import Breach
 from docfleet.runner.processes import children, descendants, group_of
 

@@ -7,7 +7,7 @@ from collections import deque
 
 import structlog
 
-from docfleet.core.execution import RunLine
+from docfleet.core.runs import RunLine
 from docfleet.tools.protocol import LogLevel, LogMessage, SingleStepMessage, UpdateMessage, parse_line
 
 KEPT_BYTES = 1024**2

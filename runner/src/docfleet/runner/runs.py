@@ -22,13 +22,13 @@ from docfleet.core.errors import (
     ToolFailed,
     ToolStopped,
 )
-from docfleet.core.execution import RunRequest, RunState
+from docfleet.core.runs import RunRequest, RunState
 from docfleet.core.storage import resolve_folder
-from docfleet.runner.begun import MOST_DEATHS, Begun
 from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.limits import folder_size
 from docfleet.runner.logs import Output, log
+from docfleet.runner.run_marks import MOST_DEATHS, Begun
 from docfleet.runner.settings import RunnerSettings
 from docfleet.runner.verdict import failure
 from docfleet.runner.working import Execution, Working

@@ -18,7 +18,7 @@ from docfleet.core.errors import (
     ToolTimeout,
     error_from_code,
 )
-from docfleet.core.execution import RunLimits
+from docfleet.core.runs import RunLimits
 from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.limits import FolderSize
 from docfleet.runner.logs import Output

@@ -21,17 +21,17 @@ from docfleet.connectors.registry import connector_class
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.logs import configure_logging
 from docfleet.core.names import WorkerType
-from docfleet.workers.shared.infrastructure.config.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
+from docfleet.workers.shared.infrastructure.celery.lost import WatchingPool
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.logging import workflow_log
 from docfleet.workers.shared.infrastructure.process.beat import keep_beat
-from docfleet.workers.shared.infrastructure.process.current import watch_files
+from docfleet.workers.shared.infrastructure.process.file_in_work import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
 from docfleet.workers.shared.infrastructure.process.health import HealthProcess, Limits, keep_health
 from docfleet.workers.shared.infrastructure.process.heartbeat import HeartbeatKeeper
-from docfleet.workers.shared.infrastructure.process.lost import WatchingPool
 from docfleet.workers.shared.infrastructure.process.runtime import load_settings
 from docfleet.workers.shared.infrastructure.process.shutdown import GracefulShutdown, watch_shutdown
 from docfleet.workers.shared.infrastructure.process.stopping import watch_stops

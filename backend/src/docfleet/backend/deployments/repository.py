@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from docfleet.backend.db import Record, clean, db_now
-from docfleet.backend.deployments.models import api_deployments
 from docfleet.backend.executions.messages import API
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications import repository as notifications
-from docfleet.backend.workflows.models import workflows
+from docfleet.backend.platform.db import Record, clean, db_now
+from docfleet.backend.tables.deployments import api_deployments
+from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, InvalidInput, NotFound
 from docfleet.core.ids import new_id
 

@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Float, Select, bindparam, case, func, or_, select, text, update
 
-from docfleet.backend.db import Record, chunks, db_now
 from docfleet.backend.executions import repository, state
 from docfleet.backend.files import history
-from docfleet.backend.files.models import OPEN_FILE
-from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.platform.db import Record, chunks, db_now
 from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tables.files import OPEN_FILE
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Lease, RenewRequest, RenewResponse
 from docfleet.core.errors import InvalidInput, ToolCrashed
-from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, Lease, RenewRequest, RenewResponse
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
 

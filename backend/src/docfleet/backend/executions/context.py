@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
-from docfleet.backend.connectors.models import connector_instances
-from docfleet.backend.db import Record
-from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import repository
 from docfleet.backend.organizations import repository as organizations
-from docfleet.backend.tools.models import tool_instances
-from docfleet.backend.workflows.models import workflow_endpoints
+from docfleet.backend.platform.db import Record
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.tables.connectors import connector_instances
+from docfleet.backend.tables.tools import tool_instances
+from docfleet.backend.tables.workflows import workflow_endpoints
 from docfleet.core.execution import (
     DestinationConfig,
     ExecutionContext,

@@ -11,15 +11,15 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, and_, func, update
 
-from docfleet.backend.db import Record, clean, db_now
 from docfleet.backend.executions import repository, state
-from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.repository import Counts
-from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.logs import endings
 from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
-from docfleet.core.execution import FinalizeRequest, FinalizeResponse
+from docfleet.backend.platform.db import Record, clean, db_now
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse
 from docfleet.core.faults import point
 from docfleet.core.status import EmptyReason, ExecutionStatus, derive_execution_status, derive_pipeline_status
 

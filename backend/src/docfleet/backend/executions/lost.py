@@ -11,13 +11,13 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, select, update
 
-from docfleet.backend.db import Record, chunks
 from docfleet.backend.executions import finalize, repository
 from docfleet.backend.executions.claims import owned_by
-from docfleet.backend.executions.models import executions
-from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.platform.db import Record, chunks
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.core.batch_calls import LostProcess, LostProcessResponse
 from docfleet.core.errors import InvalidInput, ToolCrashed
-from docfleet.core.execution import LostProcess, LostProcessResponse
 from docfleet.core.status import ExecutionStatus
 
 log = structlog.get_logger(__name__)

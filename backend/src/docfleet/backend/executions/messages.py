@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from docfleet.backend.db import Record
-from docfleet.backend.dispatch import Dispatcher
+from docfleet.backend.platform.db import Record
+from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.results import CallbackTaskData

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_
 
-from docfleet.backend.db import db_now
 from docfleet.backend.executions import lost, messages
-from docfleet.backend.executions.models import executions
-from docfleet.backend.files.models import file_executions as files
-from docfleet.backend.workflows.models import workflows
+from docfleet.backend.platform.db import db_now
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.backend.tables.workflows import workflows
 
 BACKLOG_FACTOR = 10
 """While messages wait in its queue, work that nothing has overtaken is sent again only after so many deadlines."""

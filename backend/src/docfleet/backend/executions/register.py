@@ -9,17 +9,17 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from docfleet.backend.db import Record, chunks, clean, db_now, upsert
 from docfleet.backend.executions import finalize, repository, state
 from docfleet.backend.executions.messages import API
-from docfleet.backend.executions.models import executions, registered_pages
 from docfleet.backend.files import history, results
-from docfleet.backend.files.models import OPEN_FILE, identity
-from docfleet.backend.files.models import file_executions as files
 from docfleet.backend.organizations import repository as organizations
-from docfleet.backend.workflows.models import workflows
+from docfleet.backend.platform.db import Record, chunks, clean, db_now, upsert
+from docfleet.backend.tables.executions import executions, registered_pages
+from docfleet.backend.tables.files import OPEN_FILE, identity
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.backend.tables.workflows import workflows
+from docfleet.core.batch_calls import RegisterRequest, RegisterResponse, StartRequest, StartResponse
 from docfleet.core.errors import InvalidInput, UnsafePath
-from docfleet.core.execution import RegisterRequest, RegisterResponse, StartRequest, StartResponse
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
 from docfleet.core.status import ExecutionStatus, SkipReason

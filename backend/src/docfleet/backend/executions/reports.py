@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from docfleet.backend.db import Record, chunks, clean
 from docfleet.backend.executions import claims, finalize, repository, state
 from docfleet.backend.files import deliveries, history, results
-from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.platform.db import Record, chunks, clean
+from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.usage import repository as usage
+from docfleet.core.batch_calls import RefusedOutcome, ReportRequest, ReportResponse
 from docfleet.core.errors import InvalidInput
-from docfleet.core.execution import RefusedOutcome, ReportRequest, ReportResponse
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
-from docfleet.backend.db import Record, chunks, db_now, iso
-from docfleet.backend.executions.models import executions
-from docfleet.backend.files.models import OPEN_FILE
-from docfleet.backend.files.models import file_executions as files
-from docfleet.backend.workflows.models import workflows
+from docfleet.backend.platform.db import Record, chunks, db_now, iso
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import OPEN_FILE
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import NotFound
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag

@@ -9,14 +9,14 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, insert, select
 
-from docfleet.backend.db import Database, Record, clean, db_now
-from docfleet.backend.dispatch import Dispatcher
-from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import finalize, messages, repository
-from docfleet.backend.executions.models import executions
 from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
-from docfleet.backend.problems import DispatchFailed
+from docfleet.backend.platform.db import Database, Record, clean, db_now
+from docfleet.backend.platform.dispatch import Dispatcher
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.platform.refusals import DispatchFailed
+from docfleet.backend.tables.executions import executions
 from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
 from docfleet.core.files import Tag
 from docfleet.core.ids import new_id

@@ -13,9 +13,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from docfleet.backend.db import chunks, db_now, happened
-from docfleet.backend.executions.models import executions
-from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.platform.db import chunks, db_now, happened
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.status import ExecutionStatus, sources_of
 
 

@@ -14,15 +14,15 @@ import msgspec
 import structlog
 from sqlalchemy import ColumnElement, Connection, and_, exists, select, text, update
 
-from docfleet.backend.db import Database, Record, chunks, db_now, upsert
-from docfleet.backend.dispatch import Dispatcher
 from docfleet.backend.executions import claims, finalize, messages, repository
-from docfleet.backend.executions.models import executions, leases
 from docfleet.backend.executions.overdue import Overdue
-from docfleet.backend.files.models import OPEN_FILE
-from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.platform.db import Database, Record, chunks, db_now, upsert
+from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.workflows.models import workflows
+from docfleet.backend.tables.executions import executions, leases
+from docfleet.backend.tables.files import OPEN_FILE
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.faults import point
 from docfleet.core.files import FileHashData

@@ -10,9 +10,9 @@ import msgspec
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from sqlalchemy import func, select
 
-from docfleet.backend.db import Database, db_now
-from docfleet.backend.executions.models import executions
 from docfleet.backend.executions.sweep import SweepResult
+from docfleet.backend.platform.db import Database, db_now
+from docfleet.backend.tables.executions import executions
 from docfleet.core.status import OPEN
 
 _STANDING = select(func.count(), func.coalesce(func.max(db_now() - executions.c.progress_at), 0.0)).where(

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert
 
-from docfleet.backend.db import Record, db_now
-from docfleet.backend.files.models import deliveries
+from docfleet.backend.platform.db import Record, db_now
+from docfleet.backend.tables.files import deliveries
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
 
-from docfleet.backend.db import Record, chunks, clean, db_now, upsert
-from docfleet.backend.files.models import file_history, identity
-from docfleet.backend.workflows.models import workflow_endpoints
+from docfleet.backend.platform.db import Record, chunks, clean, db_now, upsert
+from docfleet.backend.tables.files import file_history, identity
+from docfleet.backend.tables.workflows import workflow_endpoints
 from docfleet.core.ids import new_id
 from docfleet.core.status import ExecutionStatus
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from docfleet.backend.db import Record, iso
-from docfleet.backend.files.models import file_executions as files
+from docfleet.backend.platform.db import Record, iso
+from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.status import ExecutionStatus
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from docfleet.backend.db import Record, db_now
-from docfleet.backend.executions.models import executions
 from docfleet.backend.files import deliveries
-from docfleet.backend.files.models import file_results
+from docfleet.backend.platform.db import Record, db_now
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import file_results
 from docfleet.core.results import FileOutcome
 
 _INSERT = insert(file_results).values(created_at=db_now())

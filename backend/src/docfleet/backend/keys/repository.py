@@ -9,8 +9,8 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
-from docfleet.backend.db import Database, Record, clean, db_now
-from docfleet.backend.keys.models import api_keys
+from docfleet.backend.platform.db import Database, Record, clean, db_now
+from docfleet.backend.tables.keys import api_keys
 from docfleet.core.errors import NotFound
 from docfleet.core.ids import new_id
 

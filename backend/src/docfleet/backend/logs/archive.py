@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import structlog
 
-from docfleet.backend.db import Database
 from docfleet.backend.logs import repository
 from docfleet.backend.logs.repository import EVERYTHING, LogFilter
+from docfleet.backend.platform.db import Database
 from docfleet.core.errors import UnsafePath
 from docfleet.core.faults import point
 from docfleet.core.status import FINAL

@@ -6,9 +6,9 @@ import time
 
 from sqlalchemy import Connection
 
-from docfleet.backend.db import Record
 from docfleet.backend.executions.repository import Counts
 from docfleet.backend.logs import repository
+from docfleet.backend.platform.db import Record
 from docfleet.core.log_events import LogEvent, LogLevel, LogStage
 from docfleet.core.status import ExecutionStatus
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from docfleet.backend.db import Database
 from docfleet.backend.executions import repository as executions
 from docfleet.backend.logs import archive, repository
 from docfleet.backend.logs.repository import EVERYTHING, LogFilter
+from docfleet.backend.platform.db import Database
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import archived_log
 

@@ -19,8 +19,8 @@ from anyio import to_thread
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from redis import RedisError
 
-from docfleet.backend.limits import redis_url
-from docfleet.backend.waiting import Waiting
+from docfleet.backend.calls.places import redis_url
+from docfleet.backend.platform.waiting import Waiting
 from docfleet.core.log_events import LogsWritten
 
 log = structlog.get_logger(__name__)

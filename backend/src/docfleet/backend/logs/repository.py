@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from docfleet.backend.db import Record, clean, db_now, upsert
-from docfleet.backend.executions.models import executions
-from docfleet.backend.logs.models import execution_logs as logs
-from docfleet.backend.logs.models import log_channels as channels
+from docfleet.backend.platform.db import Record, clean, db_now, upsert
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.logs import execution_logs as logs
+from docfleet.backend.tables.logs import log_channels as channels
 from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import parse_id
 from docfleet.core.log_events import LogEvent, LogLevel, LogsWritten, LogType, shortened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from docfleet.backend.schema import metadata
+from docfleet.backend.tables.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -13,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from docfleet.backend.db import Database
+from docfleet.backend.platform.db import Database
 from docfleet.core.errors import DependencyError
 
 log = structlog.get_logger(__name__)

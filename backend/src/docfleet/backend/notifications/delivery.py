@@ -9,10 +9,10 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Float, and_, bindparam, case, func, or_, select, update
 
-from docfleet.backend.db import Record, clean, db_now
-from docfleet.backend.encryption import Cipher
 from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, SENDING, WAITING
-from docfleet.backend.notifications.models import notification_batches, notification_events, notifications
+from docfleet.backend.platform.db import Record, clean, db_now
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.tables.notifications import notification_batches, notification_events, notifications
 from docfleet.core.errors import NotFound
 from docfleet.core.notify import BatchClaim, BatchReport, EventData
 

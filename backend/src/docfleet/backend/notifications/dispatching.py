@@ -13,20 +13,20 @@ from collections import Counter
 import structlog
 from sqlalchemy import Connection, and_, case, exists, func, insert, or_, select, text, update
 
-from docfleet.backend.db import Database, Record, db_now
-from docfleet.backend.dispatch import Dispatcher
-from docfleet.backend.notifications.models import (
+from docfleet.backend.platform.db import Database, Record, db_now
+from docfleet.backend.platform.dispatch import Dispatcher
+from docfleet.backend.tables.notifications import (
     OPEN_BATCH,
     UNGROUPED,
     notification_batches,
     notification_events,
     notifications,
 )
-from docfleet.connectors.notifications.registry import provider_class
 from docfleet.core.errors import BrokerUnavailable, ConfigurationError
 from docfleet.core.ids import new_id
 from docfleet.core.names import QueueName, TaskName
 from docfleet.core.notify import DispatchResult
+from docfleet.providers.registry import provider_class
 
 log = structlog.get_logger(__name__)
 

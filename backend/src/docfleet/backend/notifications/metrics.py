@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from docfleet.backend.db import Database
 from docfleet.backend.notifications import delivery
+from docfleet.backend.platform.db import Database
 
 
 def outbox_metrics(database: Database) -> Iterator[Metric]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, update
 
-from docfleet.backend.db import Database, Record, clean, db_now, iso
 from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, WAITING
-from docfleet.backend.notifications.models import (
+from docfleet.backend.platform.db import Database, Record, clean, db_now, iso
+from docfleet.backend.tables.notifications import (
     OPEN_BATCH,
     UNGROUPED,
     notification_batches,

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from docfleet.backend.db import Record, clean, db_now, upsert
-from docfleet.backend.organizations.models import configuration, organizations
+from docfleet.backend.platform.db import Record, clean, db_now, upsert
+from docfleet.backend.tables.organizations import configuration, organizations
 from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import ORGANIZATION_ID
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection, insert, select, update
 
-from docfleet.backend.db import Record, clean, db_now
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications import repository as notifications
-from docfleet.backend.pipelines.models import pipelines
+from docfleet.backend.platform.db import Record, clean, db_now
 from docfleet.backend.schedules import repository as schedules
-from docfleet.backend.workflows.models import workflows
+from docfleet.backend.tables.pipelines import pipelines
+from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, NotFound
 from docfleet.core.ids import new_id
 from docfleet.core.schedule import Schedule

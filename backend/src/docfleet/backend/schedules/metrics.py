@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy import func, select
 
-from docfleet.backend.db import Database, db_now
-from docfleet.backend.pipelines.models import pipelines
+from docfleet.backend.platform.db import Database, db_now
+from docfleet.backend.tables.pipelines import pipelines
 
 _STANDING = select(func.count(), func.min(pipelines.c.next_run_at), db_now()).where(
     pipelines.c.next_run_at.is_not(None)

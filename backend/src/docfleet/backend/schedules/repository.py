@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, tuple_, update
 
-from docfleet.backend.db import Record, clean, db_now, upsert
-from docfleet.backend.pipelines.models import pipelines
+from docfleet.backend.platform.db import Record, clean, db_now, upsert
 from docfleet.backend.schedules.decision import next_after
-from docfleet.backend.schedules.models import QUEUED_TICK, schedule_ticks
 from docfleet.backend.schedules.timetable import Timetable
+from docfleet.backend.tables.pipelines import pipelines
+from docfleet.backend.tables.schedules import QUEUED_TICK, schedule_ticks
 from docfleet.core.errors import InvalidInput
 from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from docfleet.backend.db import db_now, upsert
-from docfleet.backend.usage.models import page_usage, usage
+from docfleet.backend.platform.db import db_now, upsert
+from docfleet.backend.tables.usage import page_usage, usage
 from docfleet.core.results import FileOutcome
 
 TOKENS = ("embedding_tokens", "prompt_tokens", "completion_tokens", "total_tokens")

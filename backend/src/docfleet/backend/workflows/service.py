@@ -9,17 +9,17 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, delete, insert, select, update
 
-from docfleet.backend.connectors.models import connector_instances
-from docfleet.backend.db import Record, clean, db_now, iso, upsert
-from docfleet.backend.deployments.models import api_deployments
-from docfleet.backend.encryption import Cipher
 from docfleet.backend.executions import context, repository
 from docfleet.backend.executions.messages import API
-from docfleet.backend.executions.models import executions
 from docfleet.backend.files import history
-from docfleet.backend.pipelines.models import pipelines
-from docfleet.backend.tools.models import tool_instances
-from docfleet.backend.workflows.models import workflow_endpoints, workflows
+from docfleet.backend.platform.db import Record, clean, db_now, iso, upsert
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.tables.connectors import connector_instances
+from docfleet.backend.tables.deployments import api_deployments
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.pipelines import pipelines
+from docfleet.backend.tables.tools import tool_instances
+from docfleet.backend.tables.workflows import workflow_endpoints, workflows
 from docfleet.backend.workflows.spec import DestinationSpec, SourceSpec, WorkflowSpec, configuration
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings, table_settings
 from docfleet.connectors.registry import connector_info

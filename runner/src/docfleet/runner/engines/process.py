@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docfleet.core.errors import ConfigurationError, RunnerUnavailable, ToolCrashed, ToolStopped
-from docfleet.core.execution import RunLimits
+from docfleet.core.runs import RunLimits
 from docfleet.core.settings import environment
 from docfleet.runner import processes
 from docfleet.runner.engines import wire

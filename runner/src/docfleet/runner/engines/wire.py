@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from docfleet.core.execution import RunLimits
+from docfleet.core.runs import RunLimits
 
 CONTROL_BYTES = 64 * 1024
 """Most a socket read takes at once. Messages are far smaller: what may be large lies in the run's folder."""

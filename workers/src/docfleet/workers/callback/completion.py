@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from docfleet.core.execution import FinalizeRequest
+from docfleet.core.batch_calls import FinalizeRequest
 from docfleet.core.faults import point
 from docfleet.core.results import aggregate
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext

@@ -11,11 +11,11 @@ from typing import Any
 import redis
 import structlog
 
-from docfleet.connectors.notifications.base import Batch, TargetRejected, TargetUnavailable
-from docfleet.connectors.notifications.registry import open_provider
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.faults import point
 from docfleet.core.notify import BatchClaim, BatchReport
+from docfleet.providers.base import Batch, TargetRejected, TargetUnavailable
+from docfleet.providers.registry import open_provider
 from docfleet.workers.notification.host_breaker import HostBreaker
 from docfleet.workers.shared.clients.api import internal_api
 from docfleet.workers.shared.infrastructure.process.fork import per_process

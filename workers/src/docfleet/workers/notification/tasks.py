@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 
 from docfleet.core.names import TaskName
-from docfleet.workers.notification import direct
+from docfleet.workers.notification import original_messages
 from docfleet.workers.notification.sending import send_batch
 
 
@@ -20,7 +20,7 @@ def process_notification(notification_type: str, priority: bool = False, **kwarg
     """Send one batch, or one message of the original's."""
     if "batch_id" in kwargs:
         return send_batch(kwargs["organization_id"], kwargs["batch_id"])
-    return direct.process(notification_type, kwargs)
+    return original_messages.process(notification_type, kwargs)
 
 
 @shared_task(name=TaskName.PRIORITY_NOTIFICATION.value, ignore_result=True)
@@ -44,7 +44,9 @@ def send_webhook_notification(
     organization_id: Any = None,
 ) -> None:
     """The original's signature: everything is in the message."""
-    direct.send(self, url, payload, headers, timeout, max_retries, retry_delay, platform, raise_on_final_failure)
+    original_messages.send(
+        self, url, payload, headers, timeout, max_retries, retry_delay, platform, raise_on_final_failure
+    )
 
 
 @shared_task(name=TaskName.SEND_BATCH_NOTIFICATIONS.value, ignore_result=True)
@@ -52,4 +54,4 @@ def send_batch_notifications(
     notifications: list[dict[str, Any]], batch_id: str | None = None, delay_between: float = 0
 ) -> dict[str, Any]:
     """Several of the original's messages, one after the other."""
-    return direct.process_all(notifications, batch_id, delay_between)
+    return original_messages.process_all(notifications, batch_id, delay_between)

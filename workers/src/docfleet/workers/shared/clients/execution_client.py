@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from docfleet.core.execution import (
-    ExecutionContext,
+from docfleet.core.batch_calls import (
     FinalizeRequest,
     FinalizeResponse,
     RegisterRequest,
@@ -11,6 +10,7 @@ from docfleet.core.execution import (
     StartRequest,
     StartResponse,
 )
+from docfleet.core.execution import ExecutionContext
 from docfleet.workers.shared.clients.base import BackendClient
 
 

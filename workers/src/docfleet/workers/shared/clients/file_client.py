@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docfleet.core.execution import (
+from docfleet.core.batch_calls import (
     ClaimRequest,
     ClaimResponse,
     RenewRequest,

@@ -9,8 +9,8 @@ import msgspec
 import structlog
 
 from docfleet.core.errors import DocfleetError, RunnerUnavailable, ToolFailed, ToolStopped, error_from_code
-from docfleet.core.execution import RunLine, RunRequest, RunState
 from docfleet.core.faults import point
+from docfleet.core.runs import RunLine, RunRequest, RunState
 from docfleet.workers.shared.clients.transport import Transport
 
 log = structlog.get_logger()

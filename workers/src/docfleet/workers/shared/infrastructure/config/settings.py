@@ -16,9 +16,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import msgspec
 
 from docfleet.core.errors import ConfigurationError
-from docfleet.core.execution import RunLimits
 from docfleet.core.names import WorkerType
 from docfleet.core.outbound import Outbound, parse_networks
+from docfleet.core.runs import RunLimits
 from docfleet.core.settings import check_key, environment, read_settings, variables
 from docfleet.workers.shared.infrastructure.config.limits import refuse_other_serializers, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec

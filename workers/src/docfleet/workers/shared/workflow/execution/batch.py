@@ -14,14 +14,14 @@ import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Lease, ReportRequest
 from docfleet.core.errors import DependencyError
-from docfleet.core.execution import ClaimRequest, ClaimResponse, FileClaim, Lease, ReportRequest
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
 from docfleet.core.ids import new_id
 from docfleet.core.results import BatchExecutionResult, FileOutcome
 from docfleet.workers.shared.clients.file_client import FileClient
-from docfleet.workers.shared.infrastructure.process.current import working_on
+from docfleet.workers.shared.infrastructure.process.file_in_work import working_on
 from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper

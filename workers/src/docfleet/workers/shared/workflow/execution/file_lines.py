@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from docfleet.core.execution import FileClaim, RunLine, RunState
+from docfleet.core.batch_calls import FileClaim
 from docfleet.core.log_events import LogLevel, LogStage
+from docfleet.core.runs import RunLine, RunState
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 
 

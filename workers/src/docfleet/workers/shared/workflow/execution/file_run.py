@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from docfleet.core.batch_calls import FileClaim
 from docfleet.core.errors import (
     ConfigurationError,
     DependencyError,
@@ -23,9 +24,10 @@ from docfleet.core.errors import (
     ToolError,
     ToolStopped,
 )
-from docfleet.core.execution import ExecutionContext, FileClaim, RunRequest, RunState
+from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.results import FileOutcome
+from docfleet.core.runs import RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
 from docfleet.workers.shared.clients.tool_client import ToolClient

@@ -16,8 +16,8 @@ from typing import Self
 
 import structlog
 
+from docfleet.core.batch_calls import FileClaim, Lease, RenewRequest
 from docfleet.core.errors import DocfleetError, Fenced
-from docfleet.core.execution import FileClaim, Lease, RenewRequest
 from docfleet.workers.shared.clients.file_client import FileClient
 from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
 from docfleet.workers.shared.infrastructure.process.stopping import stops_told, was_told

@@ -17,14 +17,9 @@ from celery import Celery, chord
 from celery.canvas import Signature
 from celery.result import AsyncResult
 
+from docfleet.core.batch_calls import FinalizeRequest, RegisterRequest, StartRequest, StartResponse
 from docfleet.core.errors import DependencyError, DocfleetError, SourceError
-from docfleet.core.execution import (
-    ExecutionContext,
-    FinalizeRequest,
-    RegisterRequest,
-    StartRequest,
-    StartResponse,
-)
+from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.log_events import LogStage

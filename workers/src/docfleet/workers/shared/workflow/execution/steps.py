@@ -29,7 +29,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from docfleet.core.execution import ExecutionContext, RunState
+from docfleet.core.execution import ExecutionContext
+from docfleet.core.runs import RunState
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA, SOURCE, steps_folder
 
 log = structlog.get_logger()

@@ -1,1 +1,0 @@
-"""Who may call: one internal key, and the organization every call is for."""

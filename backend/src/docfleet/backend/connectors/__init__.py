@@ -1,1 +1,0 @@
-"""Connector instances: where a workflow reads and writes, credentials sealed."""

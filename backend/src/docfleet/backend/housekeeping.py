@@ -1,0 +1,122 @@
+"""What an execution leaves behind, and when it goes.
+
+Its working folders go with the callback, or with the report that ended it; this finds what those missed because
+somebody died. What a call uploaded is ``Staging``'s. Its rows are kept for ever unless EXECUTION_RETENTION_DAYS says
+otherwise. Results of finished steps outlive it when their file did not succeed: a retry does not pay for them again
+within STEP_RESULTS_SECONDS.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import structlog
+from sqlalchemy import delete, select
+
+from docfleet.backend.files import results
+from docfleet.backend.platform.db import Database, Record, chunks, db_now
+from docfleet.backend.schedules import repository as schedules
+from docfleet.backend.tables.executions import executions
+from docfleet.core.errors import UnsafePath
+from docfleet.core.status import FINAL
+from docfleet.core.storage import STEPS, execution_folder, remove_work, resolve_folder
+
+log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 5.0
+"""How long after the end of an execution its folder is left to those whose business it is."""
+MOST_EXECUTIONS = 50
+SECONDS_A_DAY = 86_400.0
+
+_FINAL = executions.c.status.in_([status.value for status in FINAL])
+
+
+def remove_folders(database: Database, root: str | None) -> int:
+    """Delete what ended executions left below the storage ``root``, but for their uploads; how many had something.
+
+    Only what a row says is an ended execution's: a folder nobody knows is left alone.
+    """
+    if root is None:
+        return 0
+    found = {path.name for path in Path(root).glob("*/*/*") if path.is_dir()}
+    ended: list[Record] = []
+    with database.reading() as connection:
+        for part in chunks(list(found)):
+            ended += connection.execute(
+                select(executions.c.id, executions.c.organization_id, executions.c.workflow_id).where(
+                    executions.c.id.in_(part), _FINAL, executions.c.finished_at < db_now() - GRACE_SECONDS
+                )
+            ).all()
+    removed = 0
+    for row in ended:
+        try:
+            folder = resolve_folder(Path(root), execution_folder(row.organization_id, row.workflow_id, row.id))
+            removed += remove_work(folder)
+        except UnsafePath:
+            continue
+        except OSError as error:
+            log.warning("folder.not_removed", execution_id=row.id, error=str(error))
+    return removed
+
+
+def forget_steps(root: str | None, seconds: float) -> int:
+    """Delete what finished steps left below the storage ``root`` more than ``seconds`` ago; how many entries."""
+    if root is None:
+        return 0
+    old = time.time() - seconds
+    removed = 0
+    for folder in Path(root, STEPS).glob("*/*"):
+        for path in folder.iterdir():
+            try:
+                if path.lstat().st_mtime >= old:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
+            except FileNotFoundError:
+                continue  # its file is done since
+            removed += 1
+        try:
+            if folder.stat().st_mtime < old:
+                folder.rmdir()
+        except OSError:
+            continue  # there is something in it
+    return removed
+
+
+def forget_executions(database: Database, days: float) -> int:
+    """Delete executions that ended more than ``days`` ago, with their files and results; how many. 0 days: none.
+
+    The file history, usage and what was delivered stay.
+    """
+    if days <= 0:
+        return 0
+    with database.writing() as connection:
+        old = list(
+            connection.scalars(
+                select(executions.c.id)
+                .where(_FINAL, executions.c.finished_at < db_now() - days * SECONDS_A_DAY)
+                .order_by(executions.c.finished_at)
+                .limit(MOST_EXECUTIONS)
+            )
+        )
+        for part in chunks(old):
+            connection.execute(delete(executions).where(executions.c.id.in_(part)))
+    if old:
+        log.info("executions.forgotten", executions=len(old))
+    return len(old)
+
+
+def forget_results(database: Database, older_than: float) -> int:
+    """Delete the results of API runs that ended more than ``older_than`` seconds ago; how many."""
+    with database.writing() as connection:
+        return results.forget(connection, older_than)
+
+
+def forget_ticks(database: Database, days: float) -> int:
+    """Delete what became of schedules' ticks more than ``days`` ago; how many. 0 days: none."""
+    with database.writing() as connection:
+        return schedules.forget(connection, days)

@@ -1,0 +1,192 @@
+"""The public API: files in, results out, at once or by asking again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from docfleet.backend.calls import callers, form, options, presigned
+from docfleet.backend.calls.callers import Caller
+from docfleet.backend.calls.calls import ACKNOWLEDGED, Answer, Calls
+from docfleet.backend.calls.form import SizeLimits
+from docfleet.backend.calls.options import CallOptions
+from docfleet.backend.calls.staging import Area
+from docfleet.backend.executions import service
+from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.http.calls import documentation, formats
+from docfleet.backend.platform.refusals import invalid
+from docfleet.core.errors import InvalidInput
+from docfleet.core.ids import new_id, parse_id
+from docfleet.core.status import ExecutionStatus
+
+PUBLIC = {"public": True}
+_run = anyio.to_thread.run_sync
+
+
+class Message(msgspec.Struct):
+    """An execution as its call is answered. ``result`` has one item a file, null while it runs."""
+
+    execution_id: str
+    execution_status: ExecutionStatus
+    status_api: str | None
+    error: str | None
+    result: list[dict[str, Any]] | None
+
+
+class ExecuteAnswer(msgspec.Struct):
+    """The answer to a call."""
+
+    message: Message
+
+
+class StatusAnswer(msgspec.Struct):
+    """The answer to a poll: ``message`` has one item a file, or null while it runs."""
+
+    status: ExecutionStatus
+    message: list[dict[str, Any]] | str | None
+
+
+@post(
+    "/api/{org_name:str}/{api_name:str}",
+    status_code=200,
+    opt=PUBLIC,
+    request_max_body_size=None,
+    operation_class=documentation.ExecuteOperation,
+    responses=documentation.EXECUTE,
+    summary="Call an API with files",
+)
+async def execute(
+    org_name: FromPath[str], api_name: FromPath[str], request: Request[Any, Any, Any], calls: NamedDependency[Calls]
+) -> Response[ExecuteAnswer]:
+    """Run the workflow on the files; with ``timeout`` above 0 wait for the results."""
+    caller = await _run(calls.admit, org_name, api_name, request.headers.get("Authorization", ""))
+    execution_id = new_id()
+    area = calls.staging.area(caller.organization_id, caller.target.workflow_id, execution_id)
+    with calls.waiting.listen(execution_id) as ended:
+        try:
+            wanted = await _receive(request, calls, area)
+            error = await _run(calls.launch, caller, execution_id, area, wanted)
+        except BaseException:
+            area.discard()
+            raise
+        if error is not None:
+            failed = Answer(ExecutionStatus.ERROR, error=error)
+            return _answered(request, calls, caller, execution_id, failed, error)
+        here = True
+        if wanted.timeout > 0:
+            here = await calls.waiting.until_final(
+                ended,
+                wanted.timeout,
+                lambda: _run(calls.is_final, caller.organization_id, execution_id),
+                _left(request),
+            )
+    if wanted.timeout <= 0:
+        answer = Answer(ExecutionStatus.PENDING)
+    else:
+        # A caller who went away has read nothing.
+        once = here and not formats.asked_for_better(request)
+        answer = await _run(lambda: calls.read(caller, execution_id, wanted.include, once=once))
+    return _answered(request, calls, caller, execution_id, answer, None)
+
+
+async def _receive(request: Request[Any, Any, Any], calls: Calls, area: Area) -> CallOptions:
+    settings = calls.settings
+    limits = SizeLimits(file_mb=settings.api_max_file_size_mb, request_mb=settings.api_max_request_size_mb)
+    wanted = options.parse(await form.read(request, area, limits), len(area.files))
+    if wanted.presigned_urls:
+        await presigned.fetch(wanted.presigned_urls, area, presigned.Rules.of(settings))
+    return wanted
+
+
+async def _left(request: Request[Any, Any, Any]) -> None:
+    """Returns when the caller's connection ends."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _answered(
+    request: Request[Any, Any, Any], calls: Calls, caller: Caller, execution_id: str, answer: Answer, error: str | None
+) -> Response[ExecuteAnswer]:
+    message = Message(
+        execution_id=execution_id,
+        execution_status=answer.status,
+        status_api=calls.status_path(caller, execution_id),
+        error=error,
+        result=answer.items,
+    )
+    if error is not None:
+        status = 422
+    elif formats.asked_for_better(request):
+        status = 200 if answer.status.is_final else 202
+    else:
+        status = 422 if answer.status is ExecutionStatus.ERROR else 200
+    return Response(ExecuteAnswer(message), status_code=status)
+
+
+@get(
+    "/api/{org_name:str}/{api_name:str}",
+    opt=PUBLIC,
+    operation_class=documentation.StatusOperation,
+    responses=documentation.STATUS,
+    summary="Ask for an execution of an API",
+)
+async def status(
+    org_name: FromPath[str], api_name: FromPath[str], request: Request[Any, Any, Any], calls: NamedDependency[Calls]
+) -> Response[StatusAnswer]:
+    """The results of ``execution_id``, or its status while it runs."""
+    authorization = request.headers.get("Authorization", "")
+    caller = await _run(callers.deployment, calls.database, org_name, api_name, authorization)
+    given = request.query_params.getall("execution_id", [])
+    try:
+        execution_id = parse_id(given[0] if len(given) == 1 else "", "execution_id")
+    except InvalidInput as error:
+        raise invalid("execution_id", error.message) from error
+    better = formats.asked_for_better(request)
+    include = options.include(request.query_params)
+    answer = await _run(lambda: calls.read(caller, execution_id, include, once=not better))
+    if answer.acknowledged:
+        return Response(StatusAnswer(answer.status, ACKNOWLEDGED), status_code=406)
+    if better:
+        code = 200 if answer.status.is_final else 202
+    else:
+        code = 200 if answer.status is ExecutionStatus.COMPLETED else 422
+    return Response(StatusAnswer(answer.status, answer.items), status_code=code)
+
+
+@post(
+    "/pipeline/api/{org_name:str}/{pipeline_name:str}",
+    status_code=200,
+    opt=PUBLIC,
+    responses=documentation.TRIGGER,
+    summary="Trigger a pipeline",
+)
+async def trigger(
+    org_name: FromPath[str],
+    pipeline_name: FromPath[str],
+    request: Request[Any, Any, Any],
+    calls: NamedDependency[Calls],
+) -> dict[str, str]:
+    """Run the workflow of a pipeline, given by its id."""
+    authorization = request.headers.get("Authorization", "")
+    return await _run(_trigger, calls, org_name, pipeline_name, authorization)
+
+
+def _trigger(calls: Calls, organization_id: str, pipeline_id: str, authorization: str) -> dict[str, str]:
+    caller = callers.pipeline(calls.database, organization_id, pipeline_id, authorization)
+    new = NewExecution(workflow_id=caller.target.workflow_id, pipeline_id=caller.target.id)
+    created = service.create(calls.database, calls.cipher, organization_id, new)
+    service.dispatch(calls.database, calls.dispatcher, created)
+    return {"message": f"Triggered {caller.target.pipeline_name}", "execution_id": created.row.id}
+
+
+router = Router(
+    path="/deployment",
+    route_handlers=[execute, status, trigger],
+    exception_handlers=formats.handlers,
+    tags=["public API"],
+)

@@ -1,0 +1,165 @@
+"""What OpenAPI says about the public routes: a body that is read as a stream has no signature to tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    RequestBody,
+    Schema,
+)
+
+from docfleet.backend.calls.form import JSON, MOST_FILES, MULTIPART
+from docfleet.backend.calls.options import LONGEST_WAIT
+
+
+class ErrorDetail(msgspec.Struct):
+    """One fault; ``attr`` is the field, when it is one's."""
+
+    code: str
+    detail: str
+    attr: str | None
+
+
+class ErrorAnswer(msgspec.Struct):
+    """A refused call."""
+
+    type: str
+    errors: list[ErrorDetail]
+
+
+class PlatformError(msgspec.Struct):
+    """Why a platform key was refused."""
+
+    message: str
+
+
+class StateAnswer(msgspec.Struct):
+    """An execution that runs, failed or was stopped; or an error."""
+
+    status: str
+    message: Any = None
+
+
+def _specs(model: type[msgspec.Struct], texts: dict[int, str]) -> dict[int, ResponseSpec]:
+    return {code: ResponseSpec(model, description=text, generate_examples=False) for code, text in texts.items()}
+
+
+_COMMON = {
+    400: "Something in the request is wrong",
+    401: "The key is wrong",
+    403: "There is no key",
+    404: "There is no such API",
+    503: "Something the backend needs does not answer",
+}
+EXECUTE = _specs(StateAnswer, {202: "It runs (only for who asks so; the body is that of 200)"}) | _specs(
+    ErrorAnswer,
+    _COMMON
+    | {
+        403: "There is no key, or a presigned URL's host refuses (it expired)",
+        404: "There is no such API, or nothing behind a presigned URL",
+        408: "The client stopped in the middle of the body",
+        413: "A file or the request is too large",
+        415: "The body is of another type",
+        422: "The execution failed or could not be sent (the body is that of 200)",
+        429: "Too many executions run; try again after `Retry-After` seconds",
+        502: "A presigned URL's host does not answer",
+        504: "A presigned URL took too long",
+    },
+)
+STATUS = {
+    **_specs(ErrorAnswer, _COMMON | {410: "The results have expired"}),
+    **_specs(StateAnswer, {202: "It runs (only for who asks so)", 406: "The results were read already"}),
+    422: ResponseSpec(StateAnswer, description="It runs, failed or was stopped", generate_examples=False),
+}
+TRIGGER = _specs(ErrorAnswer, _COMMON | {422: "The pipeline is not active"})
+PLATFORM = _specs(
+    PlatformError,
+    {
+        400: "A parameter is wrong",
+        401: "The key is wrong",
+        403: "Not this key's",
+        404: "No page",
+        503: "Something the backend needs does not answer",
+    },
+)
+
+_TEXT = Schema(type=OpenAPIType.STRING)
+_FLAG = Schema(type=OpenAPIType.BOOLEAN, default=False)
+_FIELDS: dict[str, Schema] = {
+    "presigned_urls": Schema(
+        type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI), max_items=MOST_FILES
+    ),
+    "timeout": Schema(
+        type=OpenAPIType.INTEGER,
+        minimum=-1,
+        maximum=LONGEST_WAIT,
+        default=-1,
+        description="seconds to wait for the results; below 1: do not wait",
+    ),
+    "include_metadata": _FLAG,
+    "include_metrics": _FLAG,
+    "include_extracted_text": _FLAG,
+    "use_file_history": Schema(
+        type=OpenAPIType.BOOLEAN, default=False, description="answer content known from an earlier call without a run"
+    ),
+    "tags": Schema(type=OpenAPIType.STRING, description="at most one"),
+    "llm_profile_id": _TEXT,
+    "custom_data": Schema(type=OpenAPIType.OBJECT, description="a JSON object, handed to the tools and back"),
+}
+_FILES = Schema(
+    type=OpenAPIType.ARRAY,
+    items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY),
+    min_items=1,
+    max_items=MOST_FILES,
+)
+
+
+_COMPAT = Parameter(
+    name="compat",
+    param_in="query",
+    schema=Schema(type=OpenAPIType.BOOLEAN, default=True),
+    description="false: 202 while it runs, results may be read again, problem+json errors",
+)
+
+
+@dataclass
+class ExecuteOperation(Operation):
+    """The operation of a call, with its body."""
+
+    def __post_init__(self) -> None:
+        self.parameters = [*(self.parameters or []), _COMPAT]
+        self.request_body = RequestBody(
+            required=True,
+            content={
+                MULTIPART: OpenAPIMediaType(
+                    schema=Schema(type=OpenAPIType.OBJECT, properties={"files": _FILES, **_FIELDS})
+                ),
+                JSON: OpenAPIMediaType(
+                    schema=Schema(type=OpenAPIType.OBJECT, properties=dict(_FIELDS), required=["presigned_urls"])
+                ),
+            },
+        )
+
+
+@dataclass
+class StatusOperation(Operation):
+    """The operation of a poll, with its query."""
+
+    def __post_init__(self) -> None:
+        flags = ("include_metadata", "include_metrics", "include_extracted_text")
+        execution_id = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID)
+        self.parameters = [
+            *(self.parameters or []),
+            Parameter(name="execution_id", param_in="query", required=True, schema=execution_id),
+            *(Parameter(name=name, param_in="query", schema=_FLAG) for name in flags),
+            _COMPAT,
+        ]

@@ -1,0 +1,1 @@
+"""Routes of the management API, which people and the command line call."""

@@ -1,0 +1,268 @@
+"""Management API of executions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from anyio import to_thread
+from litestar import Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+from sqlalchemy import and_, or_, select
+
+from docfleet.backend.calls import results, retry
+from docfleet.backend.calls.options import Include
+from docfleet.backend.calls.staging import Staging
+from docfleet.backend.executions import repository, service
+from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.files import listing
+from docfleet.backend.http.answers import whole
+from docfleet.backend.http.workers.executions import IDEMPOTENCY_HEADER
+from docfleet.backend.platform.db import Database
+from docfleet.backend.platform.dispatch import Dispatcher
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.workflows import workflows
+from docfleet.core.errors import NotFound
+from docfleet.core.status import ExecutionStatus
+
+Limit = Annotated[int, QueryParameter(ge=1, le=500)]
+Wait = Annotated[float, QueryParameter(ge=0, le=60, description="Seconds to wait for the end of what is worked on")]
+IdempotencyKey = Annotated[
+    str | None, HeaderParameter(name=IDEMPOTENCY_HEADER, description="Repeated with it, a call begins nothing new")
+]
+REPEATED = {
+    200: ResponseSpec(dict[str, Any], description="The call was repeated: the same id", generate_examples=False)
+}
+STOP_LOOK_SECONDS = 0.5
+
+
+class RunBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How to run; ``use_file_history`` null means as the workflow says."""
+
+    use_file_history: bool | None = None
+    tags: list[str] = []
+
+
+@post("/workflows/{workflow_id:uuid}/executions", sync_to_thread=True, responses=REPEATED, summary="Run a workflow")
+def run_workflow(
+    workflow_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    dispatcher: NamedDependency[Dispatcher],
+    organization_id: NamedDependency[str],
+    data: JSONBody[RunBody | None] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[dict[str, str]]:
+    """Write an execution and send it. With ``Idempotency-Key`` a repeated call answers 200 and the same id."""
+    body = data or RunBody()
+    wanted = NewExecution(
+        workflow_id=str(workflow_id),
+        use_file_history=body.use_file_history,
+        tags=body.tags,
+        idempotency_key=idempotency_key,
+    )
+    created = service.create(database, cipher, organization_id, wanted)
+    if created.new:
+        service.dispatch(database, dispatcher, created)
+    answer = {"execution_id": created.row.id, "status": created.row.status}
+    return Response(answer, status_code=201 if created.new else 200)
+
+
+def _state(database: Database, organization_id: str, execution_id: str) -> dict[str, Any]:
+    with database.reading() as connection:
+        row = repository.find(connection, organization_id, execution_id)
+        workflow = repository.workflow_of(connection, organization_id, row.workflow_id)
+        counts = repository.count(connection, execution_id)
+        final = repository.is_final(row)
+        # Only an ended one is retried; who waits for the end asks often.
+        again = repository.retries(connection, [row]).get(row.id, []) if final else []
+    info = repository.describe(row, workflow.workflow_name, None if final else counts)
+    done = counts.total - counts.open
+    return {
+        "execution": whole(info),
+        "retries": again,
+        "stopping": row.stop_requested_at is not None and not final,
+        "counts": counts.by_status(),
+        "skipped": row.skipped,
+        "progress": {
+            "total": row.total_files,
+            "done": done,
+            "open": counts.open,
+            "listing_complete": row.dispatched_at is not None or final,
+            "percent": round(100 * done / row.total_files, 1) if row.total_files else (100.0 if final else 0.0),
+        },
+    }
+
+
+@get("/executions/{execution_id:uuid}", sync_to_thread=True, summary="Show an execution")
+def get_execution(
+    execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> dict[str, Any]:
+    """Status, counts by status, skipped files by reason, progress, and the executions that are retries of it."""
+    return _state(database, organization_id, str(execution_id))
+
+
+@get("/executions", sync_to_thread=True, summary="List executions")
+def list_executions(
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+    workflow_id: FromQuery[UUID | None] = None,
+    status: FromQuery[ExecutionStatus | None] = None,
+    after: FromQuery[UUID | None] = None,
+    limit: Limit = 50,
+) -> dict[str, Any]:
+    """Newest first; ``after`` is the ``next`` of the page before."""
+    where = [executions.c.organization_id == organization_id]
+    if workflow_id is not None:
+        where.append(executions.c.workflow_id == str(workflow_id))
+    if status is not None:
+        where.append(executions.c.status == status.value)
+    with database.reading() as connection:
+        if after is not None:
+            last = repository.find(connection, organization_id, str(after))
+            older = executions.c.created_at < last.created_at
+            same = and_(executions.c.created_at == last.created_at, executions.c.id < last.id)
+            where.append(or_(older, same))
+        rows = connection.execute(
+            select(executions, workflows.c.workflow_name)
+            .join(workflows, workflows.c.id == executions.c.workflow_id)
+            .where(*where)
+            .order_by(executions.c.created_at.desc(), executions.c.id.desc())
+            .limit(limit)
+        ).all()
+        again = repository.retries(connection, rows)
+    found = [
+        {**whole(repository.describe(row, row.workflow_name, None)), "retries": again.get(row.id, [])} for row in rows
+    ]
+    return {"executions": found, "next": found[-1]["id"] if len(found) == limit else None}
+
+
+@get("/executions/{execution_id:uuid}/files", sync_to_thread=True, summary="List the files of an execution")
+def list_files(
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+    after: Annotated[int, QueryParameter(ge=0)] = 0,
+    limit: Limit = 100,
+    status: FromQuery[ExecutionStatus | None] = None,
+) -> dict[str, Any]:
+    """In order of file number; ``after`` is the ``next`` of the page before."""
+    with database.reading() as connection:
+        repository.find(connection, organization_id, str(execution_id))
+        rows = listing.page(connection, str(execution_id), after=after, limit=limit, status=status)
+    files = [listing.summary(row) for row in rows]
+    return {"files": files, "next": files[-1]["file_number"] if len(files) == limit else None}
+
+
+@get("/executions/{execution_id:uuid}/results", sync_to_thread=True, summary="Show the results of an API's execution")
+def get_results(
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
+    """One item a file in the call's order, with everything that is kept; null while it runs."""
+    with database.reading() as connection:
+        row = repository.find(connection, organization_id, str(execution_id))
+        if row.api_deployment_id is None:
+            raise NotFound("the execution has no results here: its workflow writes them to its destination")
+        final = repository.is_final(row)
+        if final and results.expired(connection, row, settings.execution_result_ttl_seconds):
+            raise NotFound("the results have expired")
+        include = Include(metadata=True, metrics=True, extracted_text=True)
+        found = results.items(connection, row, include) if final else None
+    return {"execution_id": row.id, "status": row.status, "results": found}
+
+
+@post(
+    "/executions/{execution_id:uuid}/retry",
+    sync_to_thread=True,
+    responses=REPEATED,
+    summary="Retry the failed files of an execution",
+)
+def retry_execution(
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    cipher: NamedDependency[Cipher],
+    dispatcher: NamedDependency[Dispatcher],
+    staging: NamedDependency[Staging],
+    organization_id: NamedDependency[str],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[dict[str, Any]]:
+    """Run the failed and stopped files of an ended execution again, as a new execution; 409 with the reason when there
+    are none. ``skipped`` are those that were left out, by reason. ``listing_complete`` is false when the old one ended
+    before its source was listed to the end: what it had not seen is not in the new one either. With
+    ``Idempotency-Key`` a repeated call answers 200 and the same id."""
+    created = retry.retry(database, cipher, staging, organization_id, str(execution_id), idempotency_key)
+    if created.new:
+        service.dispatch(database, dispatcher, created)
+    with database.reading() as connection:
+        old = repository.find(connection, organization_id, str(execution_id))
+    answer = {
+        "execution_id": created.row.id,
+        "status": created.row.status,
+        "retry_of": old.id,
+        "total_files": created.row.total_files,
+        "skipped": created.row.skipped,
+        "listing_complete": old.dispatched_at is not None,
+    }
+    return Response(answer, status_code=201 if created.new else 200)
+
+
+@post("/executions/{execution_id:uuid}/stop", status_code=200, summary="Stop an execution")
+async def stop_execution(
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    dispatcher: NamedDependency[Dispatcher],
+    waiting: NamedDependency[Waiting],
+    organization_id: NamedDependency[str],
+    wait: Wait = 5.0,
+    abandoned: FromQuery[bool] = False,
+) -> dict[str, Any]:
+    """Begin nothing more, end what is worked on, and answer when it is STOPPED: nothing is delivered from then on.
+
+    ``outcome`` is ``stopped``; ``stopping`` when a worker is still at a file after ``wait`` seconds (repeat the call
+    to wait on); ``already_ended`` when it was final before. ``abandoned`` waits for no worker: say so only when none
+    of its workers lives.
+    """
+    found = str(execution_id)
+
+    async def state() -> dict[str, Any]:
+        return await to_thread.run_sync(_state, database, organization_id, found)
+
+    async def is_final() -> bool:
+        return ExecutionStatus((await state())["execution"]["status"]).is_final
+
+    with waiting.listen(found) as ended:
+        asked = await to_thread.run_sync(
+            lambda: service.stop(database, dispatcher, organization_id, found, abandoned=abandoned)
+        )
+        if asked and not await is_final():
+            await waiting.until_final(ended, wait, is_final, asyncio.Future(), look_seconds=STOP_LOOK_SECONDS)
+    after = await state()
+    outcome = "already_ended" if not asked else "stopping" if after["stopping"] else "stopped"
+    if outcome == "stopped" and after["execution"]["status"] != ExecutionStatus.STOPPED.value:
+        outcome = "already_ended"  # its deadline was first
+    return {"outcome": outcome, "stopped": outcome == "stopped", **after}
+
+
+router = Router(
+    path="/",
+    route_handlers=[
+        run_workflow,
+        get_execution,
+        list_executions,
+        list_files,
+        get_results,
+        retry_execution,
+        stop_execution,
+    ],
+    tags=["executions"],
+)

@@ -1,0 +1,45 @@
+"""Management API of delivered files."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from docfleet.backend.calls import results
+from docfleet.backend.executions import repository
+from docfleet.backend.platform.db import Database
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.verification import verify
+from docfleet.core.errors import NotFound
+
+
+@get("/executions/{execution_id:uuid}/verify", sync_to_thread=True, summary="Verify what an execution delivered")
+def verify_execution(
+    execution_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    cipher: NamedDependency[Cipher],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
+    """Read the destination again and compare it with what was delivered: each file once, unchanged, nothing else.
+
+    ``clean`` says so; ``findings`` names up to 100 differences, ``more_findings`` counts the rest. Takes as long as
+    reading the destination does.
+    """
+    with database.reading() as connection:
+        row = repository.find(connection, organization_id, str(execution_id))
+        if row.api_deployment_id is not None and results.expired(
+            connection, row, settings.execution_result_ttl_seconds
+        ):
+            raise NotFound("the results have expired: there is nothing to verify any more")
+    found: dict[str, Any] = msgspec.to_builtins(verify(database, cipher, organization_id, str(execution_id)))
+    return found
+
+
+router = Router(path="/", route_handlers=[verify_execution], tags=["executions"])

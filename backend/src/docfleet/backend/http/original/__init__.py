@@ -1,0 +1,1 @@
+"""Routes that only the original's workers call."""

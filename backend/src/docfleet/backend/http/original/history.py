@@ -1,0 +1,143 @@
+"""Internal API of file history (the original's E19, E20, E22)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from sqlalchemy import select
+
+from docfleet.backend.executions import repository
+from docfleet.backend.files import history
+from docfleet.backend.platform.db import Database, Record, iso
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tables.files import file_history, identity
+from docfleet.core.errors import InvalidInput
+from docfleet.core.ids import parse_id
+from docfleet.core.status import ExecutionStatus
+
+MOST_FILES = 1000
+
+
+def _described(row: Record, limit: int, *, api: bool) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "workflow_id": row.workflow_id,
+        "cache_key": row.content_hash or row.file_key,
+        "provider_file_uuid": row.provider_file_uuid,
+        "status": row.status,
+        "is_completed": row.status == ExecutionStatus.COMPLETED.value,
+        "execution_count": row.execution_count,
+        "max_execution_count": limit,
+        "has_exceeded_limit": not api and row.execution_count >= limit,
+        "error": row.error,
+        "result": row.result,
+        "metadata": row._mapping["metadata"],
+        "file_path": row.file_path,
+        "created_at": iso(row.created_at),
+        "modified_at": iso(row.modified_at),
+    }
+
+
+def _text(value: Any) -> str | None:
+    # What callers store comes back as JSON text; a text is kept as it is.
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+@post("/file-history/batch-lookup", status_code=200, sync_to_thread=True)
+def batch_lookup(
+    data: JSONBody[dict[str, Any]],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
+    """E19: history of many files by ``identifier``; what is older than the re-processing interval is not found."""
+    workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
+    asked = data.get("files") or []
+    if not isinstance(asked, list) or len(asked) > MOST_FILES or not all(isinstance(item, dict) for item in asked):
+        raise InvalidInput(f"files has to be a list of at most {MOST_FILES} objects")
+    keys = [str(item.get("provider_file_uuid") or item.get("cache_key") or "") for item in asked]
+    paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in asked]
+    answer: dict[str, Any] = {}
+    with database.reading() as connection:
+        workflow = repository.workflow_of(connection, organization_id, workflow_id)
+        found = history.lookup(connection, workflow_id, list(zip(keys, paths, strict=True)))
+        for position, item in enumerate(asked):
+            row = found.get(position)
+            if row is None and item.get("cache_key"):
+                row = history.by_content(connection, workflow_id, str(item["cache_key"]), paths[position])
+            limit = workflow.max_file_execution_count or settings.max_file_execution_count
+            shown = None if row is None else _described(row, limit, api=workflow.deployment_type == "API")
+            default = f"{keys[position]}:{paths[position]}" if paths[position] else keys[position]
+            answer[str(item.get("identifier") or default)] = {
+                "found": shown is not None,
+                "is_completed": shown is not None and shown["is_completed"],
+                "file_history": shown,
+            }
+    return {"file_histories": answer}
+
+
+@get("/file-history/cache-key/{cache_key:str}", sync_to_thread=True)
+def by_cache_key(
+    cache_key: FromPath[str],
+    workflow_id: FromQuery[UUID],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+    file_path: FromQuery[str | None] = None,
+) -> dict[str, Any]:
+    """E20: history of one content (hash or provider uuid)."""
+    with database.reading() as connection:
+        workflow = repository.workflow_of(connection, organization_id, str(workflow_id))
+        row = history.by_content(connection, workflow.id, cache_key, file_path)
+    limit = workflow.max_file_execution_count or settings.max_file_execution_count
+    shown = None if row is None else _described(row, limit, api=workflow.deployment_type == "API")
+    return {"found": row is not None, "cache_key": cache_key, "file_history": shown}
+
+
+@post("/file-history/create", sync_to_thread=True)
+def create_history(
+    data: JSONBody[dict[str, Any]],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
+    """E22: count one run of a file. An unknown status is refused."""
+    workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
+    file_hash, provider = data.get("file_hash") or "", data.get("provider_file_uuid") or None
+    if not isinstance(file_hash, str) or not (file_hash or provider):
+        raise InvalidInput("file_hash is missing")
+    status = str(data.get("status") or ExecutionStatus.COMPLETED.value)
+    if status not in (ExecutionStatus.COMPLETED.value, ExecutionStatus.ERROR.value):
+        raise InvalidInput(f"status has to be COMPLETED or ERROR, not {status!r:.40}")
+    entry = history.HistoryEntry(
+        organization_id=organization_id,
+        workflow_id=workflow_id,
+        file_key=str(provider or file_hash),
+        file_path=None if data.get("is_api") else data.get("file_path"),
+        status=status,
+        content_hash=file_hash,
+        provider_file_uuid=provider,
+        error=_text(data.get("error")),
+        result=_text(data.get("result")),
+        metadata=_text(data.get("metadata")),
+    )
+    with database.writing() as connection:
+        workflow = repository.workflow_of(connection, organization_id, workflow_id)
+        history.record(connection, [entry])
+        row = connection.execute(
+            select(file_history).where(
+                file_history.c.workflow_id == workflow_id,
+                file_history.c.identity == identity(entry.file_key, entry.file_path),
+            )
+        ).one()
+    limit = workflow.max_file_execution_count or settings.max_file_execution_count
+    shown = _described(row, limit, api=workflow.deployment_type == "API")
+    return {"status": "created", "workflow_id": workflow_id, "file_history": shown, "message": "recorded"}
+
+
+handlers = [batch_lookup, by_cache_key, create_history]

@@ -1,0 +1,121 @@
+"""Status updates as the original's workers send them (E2 and E13), along the same state machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from docfleet.backend.executions import finalize, repository, state
+from docfleet.backend.platform.db import Record, clean
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.core.errors import InvalidInput, NotFound
+from docfleet.core.status import ExecutionStatus
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class StatusUpdate(msgspec.Struct, kw_only=True):
+    """E2's body. Counts are checked and then ignored: they are counted from rows."""
+
+    status: ExecutionStatus
+    error_message: str | None = None
+    error_code: str | None = None
+    total_files: Count | None = None
+    successful_files: Count | None = None
+    failed_files: Count | None = None
+    attempts: Count | None = None
+    execution_time: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    cascade_terminal_files: bool = False
+
+    def __post_init__(self) -> None:
+        done = [number for number in (self.successful_files, self.failed_files) if number is not None]
+        if done and self.total_files is None:
+            raise ValueError("successful_files and failed_files need total_files")
+        if self.total_files is not None and sum(done) > self.total_files:
+            raise ValueError("successful_files and failed_files are more than total_files")
+        if self.cascade_terminal_files and not self.status.is_final:
+            raise ValueError("cascade_terminal_files needs a final status")
+
+
+class FileStatusUpdate(msgspec.Struct, kw_only=True):
+    """E13's body; ``execution_time`` in seconds."""
+
+    status: ExecutionStatus
+    error_message: str | None = None
+    execution_time: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    result: Any = None
+
+
+def update_execution(
+    connection: Connection, organization_id: str, execution_id: str, request: StatusUpdate
+) -> dict[str, Any]:
+    """E2. Answers ``updated``, or ``skipped`` with a reason. Raises ``NotFound``."""
+    execution = repository.lock_execution(connection, organization_id, execution_id)
+    reason = None
+    if repository.is_final(execution):
+        reason = "already_final"
+    elif not _move(connection, execution, request):
+        reason = "files_open" if request.status is ExecutionStatus.COMPLETED else "not_allowed"
+    elif request.attempts is not None and request.attempts > execution.attempts:
+        connection.execute(
+            update(executions).where(executions.c.id == execution_id).values(attempts=executions.c.attempts + 1)
+        )
+    after = repository.find(connection, organization_id, execution_id)
+    answer = {"status": "updated" if reason is None else "skipped", "execution_id": execution_id}
+    return {**answer, "new_status": after.status, **({} if reason is None else {"reason": reason})}
+
+
+def _move(connection: Connection, execution: Record, request: StatusUpdate) -> bool:
+    match request.status:
+        case ExecutionStatus.ERROR:
+            cause = request.error_message or "failed; the worker gave no cause"
+            return finalize.fail(connection, execution, cause, request.error_code)
+        case ExecutionStatus.STOPPED:
+            return finalize.request_stop(connection, execution)
+        case ExecutionStatus.COMPLETED:
+            if request.cascade_terminal_files:
+                state.move_files(connection, execution.id, ExecutionStatus.COMPLETED)
+            return finalize.complete(connection, execution)
+        case ExecutionStatus.EXECUTING if execution.status == ExecutionStatus.EXECUTING.value:
+            return True
+        case _:
+            fields = {} if request.error_message is None else {"error_message": clean(request.error_message, 2000)}
+            return state.move_execution(connection, execution.id, request.status, **fields)
+
+
+def find_file(connection: Connection, organization_id: str, file_execution_id: str) -> Record:
+    """The file's row. Raises ``NotFound``, for another organization's too."""
+    row = connection.execute(
+        select(files).where(files.c.id == file_execution_id, files.c.organization_id == organization_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no file execution {file_execution_id} in this organization")
+    return row
+
+
+def update_file(
+    connection: Connection, organization_id: str, file_execution_id: str, request: FileStatusUpdate
+) -> dict[str, Any]:
+    """E13. A final status absorbs; the error is written only when it is given. Raises ``NotFound``."""
+    file = find_file(connection, organization_id, file_execution_id)
+    execution = repository.lock_execution(connection, organization_id, file.execution_id)
+    if request.status is ExecutionStatus.PENDING:
+        raise InvalidInput("a file does not go back to PENDING")
+    fields: dict[str, Any] = {}
+    if request.error_message is not None:
+        fields["error"] = clean(request.error_message)
+    if request.execution_time is not None:
+        fields["execution_time"] = request.execution_time
+    moved = state.move_files(connection, file.execution_id, request.status, files.c.id == file.id, **fields)
+    after = find_file(connection, organization_id, file_execution_id)
+    again = not moved and after.status == request.status.value and not request.status.is_final
+    answer: dict[str, Any] = {"status": "updated", "file_execution_id": file_execution_id}
+    if not moved and not again:
+        answer |= {"status": "skipped", "reason": "already_final"}
+    elif request.status.is_final:
+        finalize.when_done(connection, execution)
+    answer["data"] = {"status": after.status, "error_message": after.error, "result": request.result}
+    return answer

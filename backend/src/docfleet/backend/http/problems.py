@@ -1,0 +1,141 @@
+"""Errors over HTTP: one shape, ``application/problem+json`` (RFC 9457), with a stable ``code``."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from docfleet.backend.platform.refusals import DispatchFailed, Refused
+from docfleet.core import errors
+from docfleet.core.names import in_words
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
+    (errors.NotAllowed, 401),
+    (errors.NotFound, 404),
+    (errors.Conflict, 409),
+    (errors.ReviewUnavailable, 422),
+    (errors.DependencyError, 503),
+    (errors.DestinationError, 502),
+    (errors.InvalidInput, 400),
+    (errors.ConfigurationError, 400),
+    (errors.ToolUnknown, 400),
+    (errors.ToolSettingsInvalid, 400),
+)
+_CODE_OF_STATUS = {400: "invalid_input", 401: "not_allowed", 404: "not_found", 405: "method_not_allowed"}
+
+
+def status_of(error: errors.DocfleetError) -> int:
+    """The HTTP status of an error of the tree; 500 for one that is nobody's fault but ours."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def _problem(request: Request[Any, Any, Any], status: int, code: str, detail: str, **more: Any) -> Response[Any]:
+    body = {
+        "type": f"urn:docfleet:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "instance": request.url.path,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return Response({**body, **more}, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _docfleet(request: Request[Any, Any, Any], error: errors.DocfleetError) -> Response[Any]:
+    status = status_of(error)
+    if status == 500:
+        log.error("request.failed", path=request.url.path, error=error.message, code=error.code)
+    more = {"execution_id": error.execution_id} if isinstance(error, DispatchFailed) else {}
+    return _problem(request, status, error.code, error.message, **more)
+
+
+def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]:
+    more = {} if error.attr is None else {"errors": [f"{error.attr}: {error.detail}"]}
+    response = _problem(request, error.status, error.code, error.detail, **more)
+    response.headers.update(error.headers)
+    return response
+
+
+def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
+    found = error.extra if isinstance(error.extra, list) else []
+    texts = [
+        f"{item.get('key') or 'body'}: {in_words(str(item.get('message')))}" for item in found if isinstance(item, dict)
+    ]
+    more = {"errors": texts} if texts else {}
+    return _problem(request, 400, "invalid_input", "; ".join(texts) or error.detail, **more)
+
+
+def _of_body(error: msgspec.ValidationError) -> str | None:
+    """The fault of a field of the body. Litestar takes one that is named like a dependency (``settings``) for ours."""
+    text, _, field = str(error).rpartition(" - at `$.data.")
+    return f"{field.rstrip('`')}: {in_words(text)}" if field and text else None
+
+
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    if isinstance(error.__cause__, msgspec.ValidationError) and (fault := _of_body(error.__cause__)):
+        return _problem(request, 400, "invalid_input", fault, errors=[fault])
+    code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "invalid_input")
+    if status >= 500:
+        log.error("request.failed", path=request.url.path, exc_info=error)
+    detail = "the server failed; its log says why" if status >= 500 else error.detail
+    if status == 404:
+        detail = f"there is no {request.method} {request.url.path}"
+    response = _problem(request, status, code, detail)
+    response.headers.update(error.headers or {})  # Allow, with 405
+    return response
+
+
+def _database(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("database.unavailable", path=request.url.path, error=str(getattr(error, "orig", None) or error))
+    return _problem(request, 503, errors.DependencyError.code, "the database does not answer; try again")
+
+
+def _integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Response[Any]:
+    log.warning("database.conflict", path=request.url.path, error=str(error.orig))
+    return _problem(request, 409, errors.Conflict.code, "the same row was written at the same time; try again")
+
+
+def _out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return _problem(request, 400, errors.InvalidInput.code, "a number of the request is too large or too small")
+
+
+def _too_deep(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    # Only decoding and encoding of JSON recurses here, and its depth is the caller's.
+    log.warning("request.too_deep", path=request.url.path)
+    return _problem(request, 400, errors.InvalidInput.code, "the JSON is nested too deeply")
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("request.crashed", path=request.url.path, exc_info=error)
+    return _problem(request, 500, "internal_error", "the server failed; its log says why")
+
+
+handlers: ExceptionHandlersMap = {
+    Refused: _refused,
+    errors.DocfleetError: _docfleet,
+    ValidationException: _validation,
+    HTTPException: _http,
+    OperationalError: _database,
+    InterfaceError: _database,
+    PoolTimeout: _database,
+    IntegrityError: _integrity,
+    DataError: _out_of_range,
+    OverflowError: _out_of_range,
+    RecursionError: _too_deep,
+    Exception: _unexpected,
+}
+"""Litestar's map from exception to answer: never a stack trace, never a secret."""

@@ -1,0 +1,35 @@
+"""Internal API of logs: the consumer brings lines."""
+
+from __future__ import annotations
+
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from docfleet.backend.logs import repository
+from docfleet.backend.logs.readers import LogReaders
+from docfleet.backend.platform.db import Database
+from docfleet.core.errors import InvalidInput
+from docfleet.core.faults import point
+from docfleet.core.log_events import MOST_EVENTS, LogBatch, LogsWritten
+
+
+@post("/logs", status_code=200, sync_to_thread=True)
+def write_logs(
+    data: JSONBody[LogBatch],
+    database: NamedDependency[Database],
+    log_readers: NamedDependency[LogReaders],
+    organization_id: NamedDependency[str],
+) -> LogsWritten:
+    """Write lines of this organization's executions; each once, however often it comes."""
+    if len(data.events) > MOST_EVENTS:
+        raise InvalidInput(f"{len(data.events)} events in one call: send at most {MOST_EVENTS}")
+    with database.writing() as connection:
+        written, woken = repository.write(connection, organization_id, data.events)
+        point("logs.before_commit")
+    log_readers.wake(woken)
+    log_readers.add(written)
+    return written
+
+
+handlers = [write_logs]

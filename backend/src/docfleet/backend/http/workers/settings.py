@@ -1,0 +1,40 @@
+"""Internal API of settings (the original's E27)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from docfleet.backend.organizations import repository
+from docfleet.backend.platform.db import Database
+from docfleet.backend.settings import BackendSettings
+
+
+@get("/configuration/{key:str}", sync_to_thread=True)
+def get_configuration(
+    key: FromPath[str],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> dict[str, Any]:
+    """E27: the value in force: the organization's, else the server's, else null."""
+    repository.check_setting(key)
+    defaults = {
+        "MAX_PARALLEL_FILE_BATCHES": settings.max_parallel_file_batches,
+        "MAX_FILE_EXECUTION_COUNT": settings.max_file_execution_count,
+    }
+    with database.reading() as connection:
+        override = repository.settings(connection, organization_id).get(key)
+    data = {
+        "config_key": key,
+        "value": defaults[key] if override is None else override,
+        "organization_id": organization_id,
+        "has_organization_override": override is not None,
+    }
+    return {"success": True, "data": data}
+
+
+handlers = [get_configuration]

@@ -1,0 +1,1 @@
+"""What the domains stand on: database, dispatch, encryption, waiting."""

@@ -1,0 +1,73 @@
+"""Tables of executions and of what was registered page by page."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+
+from docfleet.backend.platform.db import Json, metadata
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.organization_id"), nullable=False),
+    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
+    Column("pipeline_id", String(36), nullable=True),
+    Column("status", String(20), nullable=False),
+    Column("task_id", Text, nullable=True),
+    Column("execution_mode", String(20), nullable=False),
+    Column("execution_method", String(20), nullable=False),
+    Column("execution_type", String(20), nullable=False),
+    Column("execution_log_id", Text, nullable=False),
+    Column("result_acknowledged", Boolean, nullable=False),
+    Column("use_file_history", Boolean, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("total_files", Integer, nullable=False),
+    Column("successful_files", Integer, nullable=False),
+    Column("failed_files", Integer, nullable=False),
+    Column("stopped_files", Integer, nullable=False),
+    Column("skipped", Json, nullable=False, comment="number of skipped files by reason"),
+    Column("attempts", Integer, nullable=False),
+    Column("batch_count", Integer, nullable=False),
+    Column("q_file_no_list", Json, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("error_code", String(50), nullable=True),
+    Column("empty_reason", String(20), nullable=True),
+    Column("execution_time", Float, nullable=False, comment="seconds"),
+    Column("idempotency_key", String(255), nullable=True),
+    Column("idempotency_digest", String(64), nullable=True),
+    Column("created_at", Float, nullable=False),
+    Column("modified_at", Float, nullable=False),
+    Column("progress_at", Float, nullable=False, comment="last register, start, claim or report"),
+    Column("dispatched_at", Float, nullable=True, comment="registration complete, batches sent"),
+    Column("redispatched_at", Float, nullable=True, comment="last time the sweep sent something for it"),
+    Column("finished_at", Float, nullable=True),
+    Column("api_deployment_id", String(36), nullable=True),
+    Column("upload_manifest", Json, nullable=True, comment="the call's files in its order"),
+    Column("options", Json, nullable=True, comment="the call's options that concern the run"),
+    Column("stop_requested_at", Float, nullable=True, comment="claims are refused; it ends when no lease runs"),
+    Column("retry_of", String(36), nullable=True, comment="the ended execution whose files it takes up again"),
+    Column("strikes", Integer, nullable=False, server_default="0", comment="orchestrations that killed their process"),
+    UniqueConstraint("organization_id", "idempotency_key"),
+    Index("ix_executions_listing", "organization_id", "created_at"),
+    Index("ix_executions_status", "status"),
+    Index("ix_executions_deployment", "api_deployment_id", "created_at"),
+    Index("ix_executions_retry_of", "retry_of"),
+)
+
+registered_pages = Table(
+    "registered_pages",
+    metadata,
+    Column("execution_id", ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False, comment="which files the page held"),
+    Column("answer", Json, nullable=False, comment="what the first call was told"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("owner", String(36), nullable=False),
+    Column("until", Float, nullable=False),
+)

@@ -1,0 +1,237 @@
+"""One look at the schedules: what is due begins to exist, and is sent once that is committed.
+
+Any number of schedulers may ask at once. A due pipeline is looked at under its row's lock by one of them; the row of a
+tick is written in the transaction that writes its execution and moves the pipeline on to its next tick. Who dies before
+the commit has done nothing; what was committed and not sent, the sweep sends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, bindparam, func, select, text, update
+
+from docfleet.backend.executions import service
+from docfleet.backend.executions.service import Created, NewExecution
+from docfleet.backend.platform.db import Database, Record, db_now
+from docfleet.backend.platform.dispatch import Dispatcher
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.schedules import repository
+from docfleet.backend.schedules.decision import Next, come_due, decide
+from docfleet.backend.schedules.timetable import Timetable
+from docfleet.backend.settings import BackendSettings
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.pipelines import pipelines
+from docfleet.backend.tables.schedules import QUEUED_TICK, schedule_ticks
+from docfleet.core.errors import DocfleetError
+from docfleet.core.faults import point
+from docfleet.core.ids import new_id
+from docfleet.core.schedule import TickOutcome, TickResult
+from docfleet.core.status import OPEN
+
+type _Decided = tuple[TickOutcome, Created | None]
+type _Step = Callable[[Connection, DocfleetError | None], list[_Decided]]
+
+log = structlog.get_logger(__name__)
+
+PIPELINES_A_TRANSACTION = 50
+MOST_QUEUED = 200
+SENDERS = 4
+MOST_SECONDS = 60.0
+"""What is left after that, the next tick takes up."""
+POSTPONED_SECONDS = 60
+"""A pipeline that could not be looked after keeps no other from its turn for so long."""
+
+_BUSY = select(executions.c.pipeline_id).where(
+    executions.c.status.in_([status.value for status in OPEN]), executions.c.pipeline_id.is_not(None)
+)
+_QUEUED = select(schedule_ticks.c.pipeline_id).where(text(QUEUED_TICK))
+
+_MOVE = (
+    update(pipelines)
+    .where(pipelines.c.id == bindparam("moved"))
+    .values(next_tick_at=bindparam("tick_at"), next_run_at=bindparam("run_at"))
+)
+
+
+class Ticker:
+    """One look over all organizations."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher, cipher: Cipher, settings: BackendSettings) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._cipher = cipher
+        self._settings = settings
+        self._result = TickResult()
+        self._begun: list[Created] = []
+        self._broker_away = False
+
+    def run(self) -> TickResult:
+        """Fire what is due."""
+        end = time.monotonic() + MOST_SECONDS
+        sent: list[Future[None]] = []
+        # What a broker confirms is waited for beside the next transaction, not before it.
+        with ThreadPoolExecutor(SENDERS, "schedules") as senders:
+            while time.monotonic() < end and self._take_due():
+                sent += [senders.submit(self._send, created) for created in self._begun]
+                self._begun.clear()
+            self._take_queued()
+            sent += [senders.submit(self._send, created) for created in self._begun]
+        for each in sent:
+            each.result()
+        if any(msgspec.structs.astuple(self._result)):
+            log.info("schedules.ticked", **msgspec.structs.asdict(self._result))
+        return self._result
+
+    def _take_due(self) -> bool:
+        """A transaction's worth of due pipelines; False when there was none."""
+        with self._database.reading() as connection:
+            # Bound, as PostgreSQL uses no index for what is compared with a running clock.
+            now = connection.scalar(select(db_now())) or 0.0
+            due = pipelines.c.next_run_at <= now
+            if connection.execute(select(pipelines.c.id).where(due).limit(1)).one_or_none() is None:
+                return False
+        with self._database.writing() as connection:
+            # Those that another scheduler is at are passed by. (SQLite has one writer at a time.)
+            rows = connection.execute(
+                select(pipelines)
+                .where(due)
+                .order_by(pipelines.c.next_run_at)
+                .limit(PIPELINES_A_TRANSACTION)
+                .with_for_update(key_share=True, skip_locked=True)
+            ).all()
+            ids = [row.id for row in rows]
+            busy = set(connection.scalars(_BUSY.where(executions.c.pipeline_id.in_(ids))))
+            queued = set(connection.scalars(_QUEUED.where(schedule_ticks.c.pipeline_id.in_(ids))))
+            try:
+                with connection.begin_nested():
+                    decided = self._due(rows, now, busy, queued, connection, None)
+            except Exception:  # noqa: BLE001 - the boundary of these pipelines: which one it is, is found one by one
+                for row in rows:
+                    step = partial(self._due, [row], now, busy, queued)
+                    if not self._look_after(connection, row, step):
+                        later = update(pipelines).where(pipelines.c.id == row.id)
+                        connection.execute(later.values(next_run_at=int(now) + POSTPONED_SECONDS))
+            else:
+                self._count(decided)
+            point("schedule.before_commit")
+        point("schedule.committed")
+        return bool(rows)
+
+    def _take_queued(self) -> None:
+        """Ticks whose pipeline has come free: one of each, for the next one waits for the run of this; never again."""
+        waiting = _QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))
+        with self._database.reading() as connection:
+            found = list(connection.scalars(waiting.distinct().limit(MOST_QUEUED)))
+        if not found:
+            return
+        with self._database.writing() as connection:
+            rows = connection.execute(
+                select(pipelines)
+                .where(pipelines.c.id.in_(found), pipelines.c.active)
+                .where(pipelines.c.id.in_(waiting))  # asked again under the lock
+                .with_for_update(key_share=True, skip_locked=True)
+            ).all()
+            for row in rows:
+                self._look_after(connection, row, partial(self._oldest_queued, row))
+
+    def _look_after(self, connection: Connection, row: Record, step: _Step) -> bool:
+        """False when it failed. A pipeline that is refused a run is looked after once more, to note that."""
+        try:
+            try:
+                with connection.begin_nested():
+                    decided = step(connection, None)
+            except DocfleetError as error:
+                log.warning("schedule.refused", pipeline_id=row.id, error=error.message)
+                with connection.begin_nested():
+                    decided = step(connection, error)
+        except Exception:  # the boundary of a pipeline: the others are due as well
+            log.exception("schedule.pipeline_failed", pipeline_id=row.id)
+            self._result.failed += 1
+            return False
+        self._count(decided)
+        return True
+
+    def _count(self, decided: list[_Decided]) -> None:
+        for outcome, created in decided:
+            setattr(self._result, outcome.value, getattr(self._result, outcome.value) + 1)
+            if created is not None:
+                self._begun.append(created)
+
+    def _due(
+        self,
+        rows: Sequence[Record],
+        now: float,
+        busy: set[str],
+        queued: set[str],
+        connection: Connection,
+        refusal: DocfleetError | None,
+    ) -> list[_Decided]:
+        """Decide about the due ticks of these pipelines and move them on to their next ones."""
+        noted: dict[tuple[str, int], tuple[Record, TickOutcome, str | None]] = {}
+        ticks: list[dict[str, Any]] = []
+        moves: list[dict[str, Any]] = []
+        for row in rows:
+            decisions, following = self._decisions(row, now, busy=row.id in busy, queued=row.id in queued)
+            for tick, wanted in decisions:
+                outcome, execution_id, detail = _noted(wanted, refusal)
+                noted[row.id, tick] = row, outcome, execution_id
+                ticks.append(repository.tick(row.id, tick, outcome, execution_id, detail))
+            moves.append({"moved": row.id, "tick_at": following.tick_at, "run_at": following.run_at})
+        written = repository.note(connection, ticks)
+        decided = [
+            (outcome, self._begin(connection, row, execution_id))
+            for key, (row, outcome, execution_id) in noted.items()
+            # Whoever moves a pipeline back in time does not have its ticks fired again.
+            if key in written
+        ]
+        connection.execute(_MOVE, moves)
+        return decided
+
+    def _decisions(
+        self, row: Record, now: float, *, busy: bool, queued: bool
+    ) -> tuple[list[tuple[int, TickOutcome]], Next]:
+        schedule = repository.of(row)
+        if schedule is None:  # never: it has a next run
+            raise ValueError("a pipeline without a schedule is due")
+        timetable = Timetable(schedule.cron, schedule.time_zone)
+        ticks, following = come_due(timetable, schedule, row.id, row.next_tick_at, now)
+        late = self._settings.schedule_late_seconds
+        return decide(schedule, row.id, ticks, now, late, busy=busy, queued=queued), following
+
+    def _oldest_queued(self, row: Record, connection: Connection, refusal: DocfleetError | None) -> list[_Decided]:
+        of_it = (schedule_ticks.c.pipeline_id == row.id, text(QUEUED_TICK))
+        # In a statement of its own: the one that locked may have looked before another scheduler's commit.
+        if connection.scalar(_BUSY.where(executions.c.pipeline_id == row.id).limit(1)) is not None:
+            return []
+        tick = connection.scalar(select(func.min(schedule_ticks.c.scheduled_for)).where(*of_it))
+        outcome, execution_id, detail = _noted(TickOutcome.FIRED, refusal)
+        if tick is None or not repository.release(connection, row.id, tick, outcome, execution_id, detail):
+            return []
+        return [(outcome, self._begin(connection, row, execution_id))]
+
+    def _begin(self, connection: Connection, row: Record, execution_id: str | None) -> Created | None:
+        if execution_id is None:
+            return None
+        wanted = NewExecution(
+            execution_id=execution_id, workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True
+        )
+        return service.write(connection, self._cipher, row.organization_id, wanted)
+
+    def _send(self, created: Created) -> None:
+        """Send what was committed. Once the broker is away nothing more is tried: the sweep sends it."""
+        if not self._broker_away:
+            self._broker_away = not service.send(self._dispatcher, created)
+
+
+def _noted(outcome: TickOutcome, refusal: DocfleetError | None) -> tuple[TickOutcome, str | None, str | None]:
+    """What a tick's row says: the outcome, the id of its execution to be, and why there is none."""
+    if outcome is not TickOutcome.FIRED:
+        return outcome, None, None
+    return (TickOutcome.FIRED, new_id(), None) if refusal is None else (TickOutcome.REFUSED, None, refusal.message)

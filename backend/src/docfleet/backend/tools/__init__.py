@@ -1,1 +1,0 @@
-"""Tool instances: the steps of a workflow."""

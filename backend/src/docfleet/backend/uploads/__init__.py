@@ -1,1 +1,0 @@
-"""What a call brings: read as a stream, kept on the execution's storage."""

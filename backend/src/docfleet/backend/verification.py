@@ -1,0 +1,254 @@
+"""Does the destination hold what the rows say was delivered: each file once, unchanged, and nothing else?
+
+The destination is read again, a page at a time, and compared with the file rows and the ledger. Three sinks, three ways
+to look: rows of a table, files of a folder, results kept for an API's caller. Memory grows by one byte a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import batched
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Text, func, select, type_coerce
+
+from docfleet.backend.executions import context, repository
+from docfleet.backend.files.results import text_digest
+from docfleet.backend.platform.db import Database, Record
+from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.tables.files import deliveries, file_results
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.connectors.base import FileSystemConnector, StoredRow, table_settings
+from docfleet.connectors.delivery import combined_digest, content_digest
+from docfleet.connectors.registry import open_database, open_file_system
+from docfleet.core.errors import Conflict, DestinationUnavailable, FileError, SourceError, UnsafePath
+from docfleet.core.execution import DestinationConfig
+from docfleet.core.status import ExecutionStatus
+
+PAGE_FILES = 500
+MOST_FINDINGS = 100
+"""Findings that are named; the rest is counted."""
+
+_COMPLETED, _ERROR = ExecutionStatus.COMPLETED.value, ExecutionStatus.ERROR.value
+_UNSEEN, _SAME, _CHANGED, _DOUBLED = range(4)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong. ``kind`` is doubled, missing, changed or unexpected."""
+
+    kind: str
+    file_execution_id: str
+    file: str
+    detail: str
+
+
+class Verification(msgspec.Struct, kw_only=True):
+    """The result. Counts are files; ``expected`` = ``delivered_once`` + ``doubled`` + ``missing`` + ``changed``.
+
+    ``unexpected`` counts what is there for a file that is not COMPLETED, ``error_rows`` the error rows of failed files,
+    ``not_compared`` delivered files without a digest in the ledger (delivered by an earlier version).
+    """
+
+    execution_id: str
+    status: str
+    destination: str
+    clean: bool = False
+    expected: int = 0
+    delivered_once: int = 0
+    doubled: int = 0
+    missing: int = 0
+    changed: int = 0
+    unexpected: int = 0
+    error_rows: int = 0
+    not_compared: int = 0
+    findings: list[Finding] = []
+    more_findings: int = 0
+
+    def add(self, kind: str, file_execution_id: str, file: str, detail: str) -> None:
+        """Count a finding, and keep it while there is room."""
+        setattr(self, kind, getattr(self, kind) + 1)
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding(kind, file_execution_id, file, detail))
+        else:
+            self.more_findings += 1
+
+    def judge(self) -> Verification:
+        """Draw the sum."""
+        self.delivered_once = self.expected - self.doubled - self.missing - self.changed
+        self.clean = not (self.doubled or self.missing or self.changed or self.unexpected)
+        return self
+
+
+def verify(database: Database, cipher: Cipher, organization_id: str, execution_id: str) -> Verification:
+    """Compare. The destination is that of the workflow as it is now.
+
+    Raises ``NotFound``, ``Conflict`` while the execution runs, and what the connector raises.
+    """
+    with database.reading() as connection:
+        row = repository.find(connection, organization_id, execution_id)
+        if not repository.is_final(row):
+            raise Conflict(f"the execution is {row.status}: what it delivers can be verified when it has ended")
+        config = context.build(connection, cipher, organization_id, execution_id).destination_config
+        expected = repository.count(connection, execution_id).completed
+        numbers = select(func.max(files.c.file_number)).where(files.c.execution_id == execution_id)
+        highest = connection.scalar(numbers) or 0
+    found = Verification(
+        execution_id=execution_id, status=row.status, destination=config.connection_type, expected=expected
+    )
+    if row.api_deployment_id is not None or config.is_api:
+        found.destination = "API"
+        _results(database, found)
+    elif config.connection_type == "DATABASE":
+        _Rows(database, found, highest).compare(config)
+    else:
+        _files(database, found, config)
+    return found.judge()
+
+
+class _Rows:
+    """Compares the rows of a table. ``state`` has one byte a file, by number."""
+
+    def __init__(self, database: Database, found: Verification, highest: int) -> None:
+        self._database = database
+        self._found = found
+        self._state = bytearray(highest + 1)
+
+    def compare(self, config: DestinationConfig) -> None:
+        connector = open_database(config.connector_id or "", config.connector_settings)
+        try:
+            stored = connector.read_back(table_settings(config.settings), self._found.execution_id)
+            for page in batched(stored, PAGE_FILES):
+                self._page(page)
+        finally:
+            connector.close()
+        if sum(1 for state in self._state if state) < self._found.expected:
+            self._name_missing()
+
+    def _page(self, page: tuple[StoredRow, ...]) -> None:
+        ids = {row.file_execution_id for row in page}
+        with self._database.reading() as connection:
+            statement = _with_digest(self._found.execution_id).where(files.c.id.in_(ids))
+            known = {row.id: row for row in connection.execute(statement)}
+        for stored in page:
+            row = known.get(stored.file_execution_id)
+            if row is None:
+                self._found.add("unexpected", stored.file_execution_id, "", "a row of no file of this execution")
+            elif row.status == _COMPLETED:
+                self._completed(row, stored)
+            elif row.status == _ERROR and stored.status == "ERROR":
+                self._found.error_rows += 1
+            else:
+                detail = f"a row with status {stored.status} of a file that is {row.status}"
+                self._found.add("unexpected", row.id, row.file_path, detail)
+
+    def _completed(self, row: Record, stored: StoredRow) -> None:
+        before = self._state[row.file_number]
+        if before == _DOUBLED:
+            return
+        if before != _UNSEEN:
+            self._state[row.file_number] = _DOUBLED
+            self._found.changed -= before == _CHANGED
+            self._found.add("doubled", row.id, row.file_path, "more than one row")
+        elif row.digest not in (None, stored.digest):
+            self._state[row.file_number] = _CHANGED
+            self._found.add("changed", row.id, row.file_path, "the row is not what was delivered")
+        else:
+            self._state[row.file_number] = _SAME
+            self._found.not_compared += row.digest is None
+
+    def _name_missing(self) -> None:
+        for row in _completed_files(self._database, self._found.execution_id):
+            if self._state[row.file_number] == _UNSEEN:
+                self._found.add("missing", row.id, row.file_path, "no row")
+
+
+def _files(database: Database, found: Verification, config: DestinationConfig) -> None:
+    connector = open_file_system(config.connector_id or "", config.connector_settings)
+    try:
+        if found.expected:
+            connector.check()
+        for row in _completed_files(database, found.execution_id):
+            problem = _compare_file(connector, row)
+            if problem is not None:
+                found.add(problem[0], row.id, row.file_path, problem[1])
+            else:
+                found.not_compared += row.digest is None
+    except SourceError as error:
+        raise DestinationUnavailable(f"the destination cannot be read from the backend: {error.message}") from error
+    finally:
+        connector.close()
+
+
+def _compare_file(connector: FileSystemConnector, row: Record) -> tuple[str, str] | None:
+    digests = []
+    for location in row.outputs or []:
+        try:
+            with connector.open(connector.path_of(location)) as content:
+                digests.append(content_digest(content))
+        except (FileError, UnsafePath) as error:
+            return "missing", error.message
+    if not digests:
+        return "missing", "no output is noted"
+    if row.digest not in (None, combined_digest(digests)):
+        return "changed", f"{', '.join(row.outputs[:3])}: not what was delivered"
+    return None
+
+
+def _results(database: Database, found: Verification) -> None:
+    result = type_coerce(file_results.c.result, Text).label("result")
+    statement = (
+        _with_digest(found.execution_id)
+        .add_columns(file_results.c.file_execution_id.label("kept"), result)
+        .outerjoin(file_results, file_results.c.file_execution_id == files.c.id)
+    )
+    for row in _by_number(database, statement):
+        if row.status == _COMPLETED:
+            if row.result is None:
+                found.add("missing", row.id, row.file_path, "no result is kept")
+            elif row.digest not in (None, text_digest(row.result)):
+                found.add("changed", row.id, row.file_path, "the result is not what was delivered")
+            else:
+                found.not_compared += row.digest is None
+        elif row.kept is not None and row.result is None and row.status == _ERROR:
+            found.error_rows += 1
+        elif row.kept is not None:
+            found.add("unexpected", row.id, row.file_path, f"a result of a file that is {row.status}")
+
+
+def _with_digest(execution_id: str) -> Any:
+    return (
+        select(
+            files.c.id,
+            files.c.file_number,
+            files.c.file_path,
+            files.c.status,
+            files.c.outputs,
+            deliveries.c.digest,
+        )
+        .outerjoin_from(files, deliveries, deliveries.c.file_execution_id == files.c.id)
+        .where(files.c.execution_id == execution_id)
+    )
+
+
+def _completed_files(database: Database, execution_id: str) -> Iterator[Record]:
+    return _by_number(database, _with_digest(execution_id).where(files.c.status == _COMPLETED))
+
+
+def _by_number(database: Database, statement: Any) -> Iterator[Record]:
+    """The rows in order of file number, a page at a time; no transaction is open while one is worked on."""
+    after = 0
+    while True:
+        with database.reading() as connection:
+            page = _page(connection, statement, after)
+        yield from page
+        if len(page) < PAGE_FILES:
+            return
+        after = page[-1].file_number
+
+
+def _page(connection: Connection, statement: Any, after: int) -> list[Record]:
+    rows: Iterable[Record] = connection.execute(
+        statement.where(files.c.file_number > after).order_by(files.c.file_number).limit(PAGE_FILES)
+    )
+    return list(rows)

@@ -1,0 +1,193 @@
+"""Batch calls: what workers and backend say to each other about the files of an execution.
+
+Register and start come from the orchestrator; claim, renew and report from a batch; finalize from the callback. The
+original has no counterpart. All times are seconds. No answer grows with the number of files of the execution.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from docfleet.core.execution import ExecutionContext
+from docfleet.core.files import FileHashData
+from docfleet.core.results import FileOutcome
+from docfleet.core.status import EmptyReason, ExecutionStatus
+from docfleet.core.wire import Wire
+
+
+class StartRequest(Wire):
+    """The source is listed to its end: ``batch_count`` batches are about to be sent."""
+
+    batch_count: int
+    q_file_no_list: list[int] = []
+
+
+class StartResponse(Wire):
+    """``status`` is "started", or "skipped" with a ``reason``: then nothing is to be sent.
+
+    Reasons: ``already_started``, ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from
+    the start, so that this call ended the execution.
+    """
+
+    status: Literal["started", "skipped"]
+    total_files: int
+    reason: str | None = None
+
+
+class RegisterRequest(Wire):
+    """One page of listed files, in listing order; ``page`` counts from 1. Repeating a page is harmless.
+
+    ``limit`` is ``maxFiles``: how many files the execution may have in all. ``start`` comes with a page that is the
+    whole listing, and counts only when every file of it was registered: it was planned for that many.
+    """
+
+    page: int
+    files: list[FileHashData]
+    limit: int | None = None
+    start: StartRequest | None = None
+
+
+class RegisterResponse(Wire):
+    """``registered`` and ``skipped`` (by ``SkipReason``) of this page; ``total_files`` so far; ``full`` when
+    ``limit`` is reached; ``stop`` when the execution is final; ``started`` when the request's ``start`` counted."""
+
+    registered: int
+    total_files: int
+    skipped: dict[str, int] = {}
+    full: bool = False
+    stop: bool = False
+    started: StartResponse | None = None
+
+
+class ClaimRequest(Wire):
+    """Ask for up to ``limit`` files, each under a lease of ``lease_seconds``.
+
+    A slice (``batch_index`` of ``batch_count``) takes its own files first, then files of its siblings that
+    nobody works on. With ``file_execution_ids`` only those are considered. ``with_context`` asks for the execution's
+    context in the same answer. A request that is repeated with its ``request_id`` gets the same files again under
+    the same attempts, as long as the owner holds them.
+    """
+
+    owner: str
+    lease_seconds: float
+    limit: int
+    batch_index: int = 0
+    batch_count: int = 1
+    file_execution_ids: list[str] = []
+    with_context: bool = False
+    request_id: str = ""
+
+
+class FileClaim(Wire):
+    """One claimed file. ``attempt`` is the fencing token of every later call about it."""
+
+    file_execution_id: str
+    attempt: int
+    file: FileHashData
+
+
+class ClaimResponse(Wire):
+    """``claims`` to work on now. ``already_done`` and ``active_elsewhere`` count the explicitly named files
+    that are not: finished, or under another worker's lease. ``stop``: the execution is final. ``context``: when it
+    was asked for; it holds credentials."""
+
+    claims: list[FileClaim] = []
+    already_done: int = 0
+    active_elsewhere: int = 0
+    stop: bool = False
+    context: ExecutionContext | None = None
+
+
+class Lease(Wire):
+    """A file under lease."""
+
+    file_execution_id: str
+    attempt: int
+
+
+class RenewRequest(Wire):
+    """Extend leases by ``lease_seconds`` from the database's now."""
+
+    owner: str
+    lease_seconds: float
+    leases: list[Lease]
+
+
+class RenewResponse(Wire):
+    """``lost``: ids whose lease somebody else holds. ``stop``: the execution is final."""
+
+    lost: list[str] = []
+    stop: bool = False
+
+
+class ReportRequest(Wire):
+    """Outcomes, leases to extend, leases to give back, and, when wanted, the next claim: one round trip."""
+
+    owner: str
+    lease_seconds: float
+    outcomes: list[FileOutcome] = []
+    renew: list[Lease] = []
+    release: list[Lease] = []
+    claim: ClaimRequest | None = None
+
+
+class RefusedOutcome(Wire):
+    """An outcome that was not written: ``already_final`` (the status absorbs it) or ``fenced``."""
+
+    file_execution_id: str
+    reason: Literal["already_final", "fenced"]
+
+
+class ReportResponse(Wire):
+    """What became of the report. ``open_files`` is what remains to be done in the execution."""
+
+    written: int = 0
+    refused: list[RefusedOutcome] = []
+    lost: list[str] = []
+    claim: ClaimResponse | None = None
+    open_files: int = 0
+    stop: bool = False
+
+
+class LostProcess(Wire):
+    """A pool child died while its worker lived. ``owner`` held leases of the execution; ``file_execution_id`` is the
+    one file it was at, None when it was at none; ``orchestration`` when it was listing and registering."""
+
+    owner: str
+    execution_id: str
+    orchestration: bool = False
+    file_execution_id: str | None = None
+    told_to_end: bool = False
+    """It ended with its worker, as it was told to: that costs its files nothing."""
+
+
+class LostProcessResponse(Wire):
+    """``freed`` leases; ``struck`` when the file, or the execution it orchestrated, was counted a strike."""
+
+    freed: int = 0
+    struck: bool = False
+
+
+class FinalizeRequest(Wire):
+    """Ask for the final status. ``error`` says why the source could not be listed: it ends the execution, with
+    the files that are registered, unless its batches are on their way. ``empty_reason`` says why there is nothing to
+    do."""
+
+    error: str | None = None
+    error_code: str | None = None
+    empty_reason: EmptyReason | None = None
+
+
+class FinalizeResponse(Wire):
+    """``finalized`` is true for the call that made the transition. ``open_files`` > 0: too early, no change."""
+
+    execution_id: str
+    status: ExecutionStatus
+    finalized: bool
+    workflow_id: str = ""
+    total_files: int = 0
+    successful_files: int = 0
+    failed_files: int = 0
+    stopped_files: int = 0
+    skipped_files: int = 0
+    open_files: int = 0

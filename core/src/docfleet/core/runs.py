@@ -1,0 +1,67 @@
+"""Runs: what workers and runner say to each other about one run of a tool. All times are seconds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from docfleet.core.wire import Wire
+
+
+class RunLimits(Wire):
+    """Limits of one tool run. Bytes, seconds, processes."""
+
+    wall_seconds: float = 600.0
+    cpu_seconds: int = 600
+    memory_bytes: int = 2 * 1024**3
+    file_size_bytes: int = 512 * 1024**2
+    processes: int = 64
+
+
+class RunRequest(Wire):
+    """Body of ``PUT /v1/runs/{id}``. ``folder`` is the file's execution folder below the storage root,
+    with SOURCE, INFILE and METADATA.json; ``step`` counts from 1."""
+
+    tool_id: str
+    folder: str
+    step: int
+    settings: dict[str, Any] = {}
+    limits: RunLimits = msgspec.field(default_factory=RunLimits)
+    organization_id: str = ""
+    execution_id: str = ""
+    file_execution_id: str = ""
+
+
+class RunLine(Wire):
+    """What a tool told its users: a LOG line, or an UPDATE with ``state``. ``level`` is the tool's word; ``timestamp``
+    is in seconds since the epoch."""
+
+    timestamp: float
+    text: str
+    level: str = "INFO"
+    state: str = ""
+
+
+class RunState(Wire):
+    """Answer of PUT, GET and DELETE. ``phase`` is RUNNING, SUCCEEDED, FAILED or STOPPED; a failed run has
+    ``error`` (for people) and ``error_code`` (a code of ``errors``). Times are epoch seconds.
+    ``lines`` are the first ones of what the tool told so far."""
+
+    run_id: str
+    phase: Literal["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"]
+    error: str | None = None
+    error_code: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    started_at: float = 0.0
+    finished_at: float | None = None
+    cpu_seconds: float = 0.0
+    max_rss_bytes: int = 0
+    tool_metadata: dict[str, Any] = {}
+    lines: list[RunLine] = []
+
+    @property
+    def is_final(self) -> bool:
+        """True unless the run still runs."""
+        return self.phase != "RUNNING"

@@ -1,0 +1,65 @@
+"""Chats that are told through an incoming webhook: Slack and Microsoft Teams."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from docfleet.core.outbound import Outbound
+from docfleet.providers.base import Batch, Provider, check_url, target_of
+from docfleet.providers.envelope import MOST_LINES, headline, line, slack_text
+from docfleet.providers.http import post
+
+_CARD = "application/vnd.microsoft.card.adaptive"
+_SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
+
+
+class ChatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The URL of the incoming webhook; whoever has it may write to the channel."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
+
+
+class _Chat(Provider):
+    settings_type = ChatSettings
+    secrets: ClassVar[frozenset[str]] = frozenset({"url"})
+
+    @property
+    def target(self) -> str:
+        """Its host and port."""
+        return target_of(self.settings.url)
+
+    def _post(self, batch: Batch, body: dict[str, Any], outbound: Outbound) -> None:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": batch.id}
+        post(self.settings.url, msgspec.json.encode(body), headers, outbound)
+
+
+class Slack(_Chat):
+    """A message in the original's format."""
+
+    def send(self, batch: Batch, outbound: Outbound) -> None:
+        """As ``Provider.send``."""
+        self._post(batch, {"text": slack_text(batch)}, outbound)
+
+
+class Teams(_Chat):
+    """An Adaptive Card."""
+
+    def send(self, batch: Batch, outbound: Outbound) -> None:
+        """As ``Provider.send``."""
+        self._post(batch, card(batch), outbound)
+
+
+def card(batch: Batch) -> dict[str, Any]:
+    """The card in the message that a Teams workflow takes. Its texts are runs, which know no markup."""
+    lines = [line(event) for event in batch.events[:MOST_LINES]]
+    if len(batch.events) > MOST_LINES:
+        lines.append(f"… and {len(batch.events) - MOST_LINES} more executions")
+    texts = [{"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text}]} for text in lines]
+    title = {"type": "TextBlock", "text": headline(batch), "weight": "Bolder", "wrap": True}
+    content = {"type": "AdaptiveCard", "$schema": _SCHEMA, "version": "1.4", "body": [title, *texts]}
+    return {"type": "message", "attachments": [{"contentType": _CARD, "contentUrl": None, "content": content}]}

@@ -1,0 +1,32 @@
+"""The log of the notification worker: for a first try, and for whoever collects logs."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from docfleet.core.outbound import Outbound
+from docfleet.providers.base import Batch, Provider
+
+log = structlog.get_logger(__name__)
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """There is nothing to set."""
+
+
+class Console(Provider):
+    """One line an event."""
+
+    settings_type = ConsoleSettings
+
+    @property
+    def target(self) -> None:
+        """Nobody is contacted."""
+        return
+
+    def send(self, batch: Batch, outbound: Outbound) -> None:
+        """As ``Provider.send``; never fails."""
+        for event in batch.events:
+            told = event.to_dict()
+            log.info("notification.console", batch_id=batch.id, what=told.pop("event"), **told)

@@ -1,0 +1,207 @@
+"""``docfleet apply FILE.yaml``: make a backend hold what the file says."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import yaml
+
+from docfleet.cli.connection import connected
+from docfleet.cli.management import ManagementClient
+from docfleet.cli.workflow_file import Api, Workflow, WorkflowFileInvalid, read_workflow
+from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, ReviewUnavailable, ToolError
+from docfleet.core.notify import ENDED
+
+KEY_NAME = "docfleet apply"
+_WORDS = {"workflows": "workflow", "deployments": "API", "pipelines": "pipeline", "notifications": "notification"}
+CHANGED = "changed"
+_ENDED = [event.value for event in ENDED]
+
+
+@click.command("apply")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Say what would change, change nothing.")
+@connected
+def command(file: Path, dry_run: bool, client: ManagementClient) -> int:
+    """Create or change the workflow of FILE, and the API or pipeline it is published as.
+
+    Applying it again changes nothing. The key of a new API or pipeline is shown once.
+    """
+    workflow = read_workflow(file)
+    try:
+        # Everything is checked before anything is written: what is refused changes nothing.
+        plans = _plans(client, workflow)
+        for plan in plans:
+            click.echo(plan.describe(dry_run=dry_run))
+            if not dry_run and (plan.created or plan.changed):
+                _carry_out(client, plan)
+        for line in _left(client, workflow):
+            click.echo(line)
+    except WorkflowFileInvalid:
+        raise
+    except (InvalidInput, ConfigurationError, Conflict, ToolError, ReviewUnavailable) as error:
+        raise WorkflowFileInvalid(workflow.explain(error.message)) from error
+    if dry_run:
+        click.echo("nothing was changed (--dry-run)")
+    return 0
+
+
+class Plan(msgspec.Struct):
+    """What becomes of one workflow, deployment or pipeline; ``before`` and ``after`` hold what changes of it."""
+
+    kind: str
+    name: str
+    document: dict[str, Any]
+    created: bool
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+
+    @property
+    def changed(self) -> bool:
+        """Something that exists becomes another."""
+        return not self.created and bool(self.after)
+
+    def describe(self, *, dry_run: bool) -> str:
+        """As the command prints it, ``- old`` and ``+ new`` lines for what changes."""
+        what = f"{_WORDS[self.kind]} {self.name}"
+        if self.created:
+            return f"+ {what}: {'would be created' if dry_run else 'created'}"
+        if not self.after:
+            return f"= {what}: unchanged"
+        head = f"~ {what}: {'would change' if dry_run else 'changed'}: {', '.join(self.after)}"
+        return "\n".join([head, *(f"    {line}" for line in difference(self.before, self.after))])
+
+
+def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+    if workflow.pipeline and workflow.pipeline.schedule:
+        client.preview(workflow.pipeline.schedule, 1)  # also while there is no workflow to check the pipeline against
+    made = client.plan("workflows", workflow.document)
+    plans = [Plan("workflows", workflow.name, workflow.document, made.created, made.before, made.after)]
+    if workflow.api or workflow.pipeline:
+        kind = "deployments" if workflow.api else "pipelines"
+        document = _deployment(workflow, workflow.api) if workflow.api else _pipeline(workflow)
+        # The backend can check this only against the workflow as it is.
+        if not made.created and "workflow_type" not in made.after:
+            client.plan(kind, document)
+        plans.append(_publication(client, kind, document))
+        plans += _notifications(client, workflow)
+    return plans
+
+
+def _publication(client: ManagementClient, kind: str, document: dict[str, Any]) -> Plan:
+    name = _name(document)
+    known = next((row for row in client.listing(kind) if _name(row) == name), None)
+    after = {} if known is None else {key: value for key, value in document.items() if known.get(key) != value}
+    return Plan(kind, name, document, known is None, {key: (known or {}).get(key) for key in after}, after)
+
+
+def _notifications(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+    from docfleet.cli.show.summary import plain
+
+    section = workflow.api or workflow.pipeline
+    if section is None or not section.notifications:
+        return []
+    about = {"api" if workflow.api else "pipeline": section.name}
+    known = client.notifications()
+    plans = []
+    for number, notification in enumerate(section.notifications):
+        document = notification.document(about)
+        try:
+            made = client.plan("notifications", document)
+        except (InvalidInput, ConfigurationError, ReviewUnavailable) as error:
+            fault = f"notification {plain(notification.name)}: {error.message.removeprefix('notification: ')}"
+            at = (next(iter(about)), "notifications", str(number))
+            raise WorkflowFileInvalid(workflow.explain(fault, at)) from error
+        same = {"name": notification.name, **about}
+        old = next((row for row in known if all(row[key] == value for key, value in same.items())), {})
+        # What changed of the settings may be a secret.
+        stated = {**document, "events": sorted(set(document.get("events", _ENDED)))}
+        after = {key: CHANGED if key == "settings" else stated[key] for key in made.changed}
+        before = {key: None if key == "settings" else old.get(key) for key in after}
+        plans.append(Plan("notifications", notification.name, document, made.created, before, after))
+    return plans
+
+
+def _left(client: ManagementClient, workflow: Workflow) -> list[str]:
+    """What the file does not name, or names otherwise now, and what is not taken away by that."""
+    from docfleet.cli.show.summary import plain
+
+    left = []
+    if workflow.pipeline:
+        rows = (row for row in client.listing("pipelines") if row["workflow"] == workflow.name)
+        for row in rows:
+            if row["name"] != workflow.pipeline.name:
+                runs = ", and it runs by its schedule" if row["next_run_time"] else ""
+                left.append(
+                    f"! pipeline {plain(row['name'])}: of this workflow, not in the file: it stays{runs} "
+                    f"(`docfleet pipelines delete {shlex.quote(plain(row['name']))}` takes it away)"
+                )
+    section = workflow.api or workflow.pipeline
+    if section is not None:
+        about, names = "api" if workflow.api else "pipeline", {each.name for each in section.notifications}
+        for row in client.notifications():
+            if row[about] == section.name and row["name"] not in names:
+                name = plain(row["name"])
+                way = f"docfleet notifications delete {shlex.quote(f'{section.name}/{name}')}"
+                left.append(f"! notification {name}: not in the file: it stays (`{way}` takes it away)")
+    return left
+
+
+def _carry_out(client: ManagementClient, plan: Plan) -> None:
+    applied = client.apply(plan.kind, plan.document)
+    if not applied.created or applied.url is None:
+        return
+    scope = "deployment" if plan.kind == "deployments" else "pipeline"
+    key = str(client.create_key(scope, plan.name, KEY_NAME, None)["key"])
+    url = client.absolute(applied.url)
+    click.echo(f"  url  {url}\n  key  {key}\n       shown this once; `docfleet keys` makes, lists and revokes keys")
+    click.echo(f"\n{curl(url, key) if scope == 'deployment' else trigger(url, key)}")
+
+
+def difference(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Lines ``- old`` and ``+ new`` of two objects as YAML, field by field."""
+    return [
+        line
+        for field in after
+        for line in difflib.ndiff(_lines(field, before.get(field)), _lines(field, after[field]))
+        if line[:2] in ("- ", "+ ")
+    ]
+
+
+def _lines(field: str, value: Any) -> list[str]:
+    return [] if value in (None, "") else yaml.safe_dump({field: value}, allow_unicode=True).splitlines()
+
+
+def _name(document: dict[str, Any]) -> str:
+    return str(document.get("api_name") or document["name"])
+
+
+def _deployment(workflow: Workflow, api: Api) -> dict[str, Any]:
+    return {
+        "api_name": api.name,
+        "workflow": workflow.name,
+        "display_name": api.display_name or api.name,
+        "description": api.description,
+        "is_active": api.is_active,
+    }
+
+
+def _pipeline(workflow: Workflow) -> dict[str, Any]:
+    document = {**msgspec.to_builtins(workflow.pipeline), "workflow": workflow.name}
+    del document["notifications"]  # those are things of their own
+    return document
+
+
+def curl(url: str, key: str) -> str:
+    """A call that works when it is pasted into a shell."""
+    return f"curl -H 'Authorization: Bearer {key}' -F files=@DOCUMENT.pdf -F timeout=300 \\\n  {url}"
+
+
+def trigger(url: str, key: str) -> str:
+    """Starts a pipeline."""
+    return f"curl -X POST -H 'Authorization: Bearer {key}' {url}"

@@ -1,0 +1,174 @@
+"""``docfleet executions``: what ran, how it went, what came out."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from docfleet.cli.connection import connected
+from docfleet.cli.management import ManagementClient
+from docfleet.core.log_events import LogLevel
+from docfleet.core.status import ExecutionStatus
+
+_FILES = 50
+_STOPS = {
+    "stopped": "stopped",
+    "already_ended": "had ended before ({status})",
+    "stopping": "still stopping, a worker is at a file; repeat the command to wait on",
+}
+
+
+@click.group("executions")
+def command() -> None:
+    """Executions of a running Docfleet."""
+
+
+@command.command("list")
+@click.option("--status", type=click.Choice([status.value for status in ExecutionStatus]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
+@connected
+def list_command(status: str | None, limit: int, json_output: bool, client: ManagementClient) -> int:
+    """The newest executions. Content that a call sent under two names is one file here: processed and counted once."""
+    from docfleet.cli.show.summary import plain
+
+    found = client.executions(status=status, limit=limit)
+    if json_output:
+        _print_json([msgspec.to_builtins(entry) for entry in found])
+        return 0
+    for entry in found:
+        files = f"{entry.successful_files}/{entry.total_files} ok"
+        failed = f", {entry.failed_files} failed" if entry.failed_files else ""
+        when = entry.created_at[:19].replace("T", " ")
+        again = f"  retry of {entry.retry_of}" if entry.retry_of else ""
+        click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {plain(entry.workflow_name)}  {files}{failed}{again}")
+    if not found:
+        click.echo("no executions")
+    return 0
+
+
+@command.command("show")
+@click.argument("execution_id", metavar="ID")
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def show_command(execution_id: str, json_output: bool, client: ManagementClient) -> int:
+    """One execution with its files."""
+    from docfleet.cli.show.summary import plain
+
+    state = client.execution(execution_id)
+    if json_output:
+        files = msgspec.to_builtins(client.files(execution_id))
+        _print_json({**msgspec.to_builtins(state), "files": files})
+        return 0
+    entry = state.execution
+    counts = ", ".join(f"{count} {status}" for status, count in state.counts.items() if count)
+    skipped = ", ".join(f"{count} {reason}" for reason, count in state.skipped.items() if count)
+    lines = [
+        ("execution", entry.id),
+        ("workflow", entry.workflow_name),
+        ("status", entry.status.value + (" (stopping)" if state.stopping else "")),
+        ("error", entry.error_message),
+        ("retry of", entry.retry_of or ""),
+        ("retried by", ", ".join(state.retries)),
+        ("created", entry.created_at[:19].replace("T", " ")),
+        ("seconds", f"{entry.execution_time:.2f}"),
+        ("files", counts or "none"),
+        ("skipped", skipped),
+    ]
+    for name, value in lines:
+        if value:
+            click.echo(f"{name:<11}{plain(value)}")
+    for file in client.files(execution_id, limit=_FILES):
+        cause = f"  {file.error}" if file.error else ""
+        click.echo(f"  {file.file_number:>5}  {file.status:<9}  {plain(file.name)}{plain(cause)}")
+    if sum(state.counts.values()) > _FILES:
+        click.echo(f"  and {sum(state.counts.values()) - _FILES} more (all of them with --json)")
+    return 0
+
+
+@command.command("stop")
+@click.argument("execution_id", metavar="ID")
+@click.option(
+    "--wait", type=click.FloatRange(0, 3600), default=30.0, show_default=True, help="Seconds to wait for the end."
+)
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def stop_command(execution_id: str, wait: float, json_output: bool, client: ManagementClient) -> int:
+    """Stop an execution: begin nothing more, and kill the tools that run.
+
+    What is delivered already stays and counts as completed; once it says stopped, nothing more is delivered.
+    Exit code: 0 stopped (or ended before), 1 a worker is still at a file after --wait.
+    """
+    deadline = time.monotonic() + wait
+    stop = first = client.stop_execution(execution_id, wait=wait)
+    while stop.outcome == "stopping" and time.monotonic() < deadline:
+        stop = client.stop_execution(execution_id, wait=deadline - time.monotonic())
+    if first.outcome == "stopping" and stop.execution.status is ExecutionStatus.STOPPED:
+        stop.outcome = "stopped"
+    if json_output:
+        _print_json(msgspec.to_builtins(stop))
+    else:
+        counts = ", ".join(f"{count} {status}" for status, count in stop.counts.items() if count) or "no files"
+        click.echo(f"{_STOPS[stop.outcome].format(status=stop.execution.status.value)}: {counts}")
+    return int(stop.outcome == "stopping")
+
+
+@command.command("retry")
+@click.argument("execution_id", metavar="ID")
+@click.option(
+    "--failed", is_flag=True, default=True, help="The failed and stopped files: the default, and all there is."
+)
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def retry_command(execution_id: str, failed: bool, json_output: bool, client: ManagementClient) -> int:
+    """Run the failed and stopped files of an ended execution again, as a new execution.
+
+    Files that a later run did meanwhile are left out. Steps that succeeded are not run again.
+    """
+    retry = client.retry_execution(execution_id)
+    if json_output:
+        _print_json(msgspec.to_builtins(retry))
+        return 0
+    skipped = "".join(f", without {count} {reason}" for reason, count in retry.skipped.items())
+    click.echo(f"{retry.execution_id}: retries {retry.total_files} files of {retry.retry_of}{skipped}")
+    if not retry.listing_complete:
+        click.echo("its source was not listed to the end: run the workflow for files it had not seen", err=True)
+    return 0
+
+
+@command.command("logs")
+@click.argument("execution_id", metavar="ID")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the execution has ended.")
+@click.option(
+    "--level",
+    type=click.Choice([level.value for level in LogLevel], case_sensitive=False),
+    default=LogLevel.INFO.value,
+    show_default=True,
+    help="At least this serious.",
+)
+@click.option("--json", "json_output", is_flag=True, help="Print one JSON object a line.")
+@connected
+def logs_command(execution_id: str, follow: bool, level: str, json_output: bool, client: ManagementClient) -> int:
+    """What happened in an execution, line by line; with --follow as it happens."""
+    from docfleet.cli.show.logs import show
+
+    show(client, execution_id, follow=follow, level=LogLevel(level.upper()), as_json=json_output)
+    return 0
+
+
+@command.command("results")
+@click.argument("execution_id", metavar="ID")
+@connected
+def results_command(execution_id: str, client: ManagementClient) -> int:
+    """The results of an API's execution as JSON, in the order of the request. They expire after a day."""
+    answer = client.results(execution_id)
+    _print_json(answer.get("results", answer.get("items", answer)))
+    return 0
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

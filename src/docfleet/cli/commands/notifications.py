@@ -1,0 +1,129 @@
+"""``docfleet notifications``: who is told of what, and what could not be told."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+
+from docfleet.cli.connection import connected
+from docfleet.cli.management import ManagementClient
+from docfleet.core.errors import InvalidInput, NotFound
+
+SHOWN = 50
+_LOOK_SECONDS = 0.2
+
+
+@click.group("notifications")
+def command() -> None:
+    """Notifications of a running Docfleet. `docfleet apply` makes them, with their pipeline or API."""
+
+
+@command.command("list")
+@click.option("--dead", "status", flag_value="dead", help="Events that could not be told.")
+@click.option("--waiting", "status", flag_value="waiting", help="Events that are still to be told.")
+@click.option("--delivered", "status", flag_value="delivered", help="Events that were told.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="At most so many events."
+)
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
+@connected
+def list_command(status: str | None, limit: int, json_output: bool, client: ManagementClient) -> int:
+    """All notifications; with --dead, --waiting or --delivered the newest events of that kind."""
+    found = client.notification_events(status, limit) if status else client.notifications()
+    if json_output:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    for row in found:
+        click.echo(_event(row) if status else _notification(row))
+    if not found:
+        none = f"no {status} events" if status else "no notifications: `docfleet apply` makes them of a workflow file"
+        click.echo(none)
+    return 0
+
+
+@command.command("resend")
+@click.argument("event_id", metavar="[ID]", required=False)
+@click.option("--all-dead", is_flag=True, help="All dead events.")
+@connected
+def resend_command(event_id: str | None, all_dead: bool, client: ManagementClient) -> int:
+    """Send a dead event again, with those it was sent with; ID is of `docfleet notifications list --dead`.
+
+    It goes under the id it had, so that a target that knows it takes it once.
+    """
+    if (event_id is None) is not all_dead:
+        raise click.UsageError("give the ID of an event, or --all-dead")
+    sent = 0
+    if event_id is not None:
+        sent = client.resend_event(event_id)
+    else:
+        messages = {row["message_id"]: row["event_id"] for row in client.notification_events("dead")}
+        for one in messages.values():
+            sent += client.resend_event(one)
+    click.echo(f"{sent} event{'' if sent == 1 else 's'} will be sent again")
+    return 0
+
+
+@command.command("test")
+@click.argument("name")
+@click.option("--seconds", type=click.FloatRange(1, 600), default=30.0, show_default=True, help="How long to wait.")
+@connected
+def test_command(name: str, seconds: float, client: ManagementClient) -> int:
+    """Tell the target of the notification NAME (or PIPELINE/NAME) that this is a test. Exit code 1: it was not told."""
+    event_id = client.test_notification(_named(client, name)["notification_id"])
+    end = time.monotonic() + seconds
+    while True:
+        event = client.notification_event(event_id)
+        if event["status"] == "delivered":
+            click.echo(f"{name}: delivered")
+            return 0
+        if event["status"] == "dead" or (event["status"] == "waiting" and event["last_error"]):
+            click.echo(f"{name}: not delivered: {event['last_error']}", err=True)
+            return 1
+        if time.monotonic() > end:
+            click.echo(f"{name}: not delivered within {seconds:g} s: does a notification worker run?", err=True)
+            return 1
+        time.sleep(_LOOK_SECONDS)
+
+
+@command.command("delete")
+@click.argument("name")
+@connected
+def delete_command(name: str, client: ManagementClient) -> int:
+    """Take the notification NAME (or PIPELINE/NAME) away, with its events."""
+    client.delete("notifications", _named(client, name)["notification_id"])
+    click.echo(f"{name} is deleted")
+    return 0
+
+
+def _named(client: ManagementClient, name: str) -> dict[str, Any]:
+    rows = [row for row in client.notifications() if name in (row["name"], _full(row))]
+    if not rows:
+        raise NotFound(f"there is no notification {name!r:.120}: see `docfleet notifications list`")
+    if len(rows) > 1:
+        raise InvalidInput(f"several have that name: give one of {', '.join(sorted(_full(row) for row in rows))}")
+    return rows[0]
+
+
+def _full(row: dict[str, Any]) -> str:
+    return f"{row['pipeline'] or row['api']}/{row['name']}"
+
+
+def _notification(row: dict[str, Any]) -> str:
+    from docfleet.cli.show.summary import plain
+
+    when = "failures only" if row["notify_on_failures"] else ", ".join(row["events"])
+    club = f", clubbed for {row['club_seconds']:g} s" if row["club_seconds"] else ""
+    state = "" if row["is_active"] else "  inactive"
+    return f"{plain(_full(row)):<32}  {row['provider']:<8}  {row['target'] or '-':<32}  {when}{club}{state}"
+
+
+def _event(row: dict[str, Any]) -> str:
+    from docfleet.cli.show.summary import plain
+
+    tried = f"{row['attempts']} of {row['max_attempts']} attempts"
+    what = f"{plain(row['pipeline'])}/{plain(row['notification'])}"
+    error = f"  {plain(row['last_error'])}" if row["last_error"] else ""
+    return f"{row['event_id']}  {row['created_at'][:19]}  {what:<28}  {row['event']:<13}  {tried}{error}"

@@ -1,0 +1,48 @@
+"""``docfleet organizations``: the organizations of a backend."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from docfleet.cli.connection import connected
+from docfleet.cli.management import ManagementClient
+
+
+@click.group("organizations")
+def command() -> None:
+    """Organizations. A new database has none, and every call is for one; they are never deleted."""
+
+
+@command.command("create")
+@click.argument("organization_id", metavar="ID")
+@click.option("--name", help="What people know it by, else its id; renames one that is there.")
+@connected
+def create_command(organization_id: str, name: str | None, client: ManagementClient) -> int:
+    """Make an organization. `default` is the one that commands use unless told otherwise."""
+    known = any(row["organization_id"] == organization_id for row in client.listing("organizations"))
+    if known and name is None:
+        click.echo(f"{organization_id} is there already")
+        return 0
+    created = client.create_organization(organization_id, name or organization_id)
+    click.echo(f"{'created' if created else 'renamed'} {organization_id}")
+    return 0
+
+
+@command.command("list")
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
+@connected
+def list_command(json_output: bool, client: ManagementClient) -> int:
+    """All organizations, by id."""
+    from docfleet.cli.show.summary import plain
+
+    found = client.listing("organizations")
+    if json_output:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    for row in found:
+        click.echo(f"{row['organization_id']:<20}  {plain(row['name'])}")
+    if not found:
+        click.echo("no organizations: make one with `docfleet organizations create default`")
+    return 0

@@ -1,0 +1,136 @@
+"""``docfleet pipelines``: what runs by itself, when, and what became of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import click
+
+from docfleet.cli.connection import connected
+from docfleet.cli.management import ManagementClient
+
+_json = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+
+
+@click.group("pipelines")
+def command() -> None:
+    """Pipelines of a running Docfleet. `docfleet apply` makes them, with their schedules."""
+
+
+@command.command("list")
+@_json
+@connected
+def list_command(json_output: bool, client: ManagementClient) -> int:
+    """All pipelines: schedule, last run and next run (UTC)."""
+    from docfleet.cli.show.summary import plain
+
+    found = client.listing("pipelines")
+    if json_output:
+        _print_json(found)
+        return 0
+    for row in found:
+        schedule = row["schedule"]
+        when = f"{schedule['cron']} {schedule['timeZone']}" if schedule else "on request"
+        following = f"next {_moment(row['next_run_time'])}" if row["next_run_time"] else ""
+        state = following if row["active"] else "paused"
+        last = f"last {_moment(row['last_run_time'])} {row['last_run_status']}" if row["last_run_time"] else "never ran"
+        if row["last_run_status"] == "INPROGRESS":
+            last = "runs now"
+        click.echo(f"{plain(row['name']):<24}  {plain(when):<32}  {last}, {row['run_count']} runs  {state}".rstrip())
+    if not found:
+        click.echo("no pipelines: `docfleet apply` makes one of a workflow file with a section pipeline")
+    return 0
+
+
+@command.command("preview")
+@click.argument("name")
+@click.option("-n", "count", type=click.IntRange(1, 100), default=10, show_default=True, help="So many runs.")
+@_json
+@connected
+def preview_command(name: str, count: int, json_output: bool, client: ManagementClient) -> int:
+    """The next runs of a pipeline, in the time zone of its schedule and in UTC."""
+    row = client.pipeline(name)
+    runs = client.preview_pipeline(row["pipeline_id"], count)
+    if json_output:
+        _print_json(runs)
+        return 0
+    for run in runs:
+        click.echo(f"{run['time']}   {_moment(run['utc'])} UTC")
+    if not row["active"]:
+        click.echo(f"it is paused: none of these runs until `docfleet pipelines resume {shlex.quote(name)}`", err=True)
+    return 0
+
+
+@command.command("ticks")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many.")
+@_json
+@connected
+def ticks_command(name: str, limit: int, json_output: bool, client: ManagementClient) -> int:
+    """What became of the newest times of a pipeline's schedule (UTC).
+
+    fired: it ran. queued: it runs when the run before has ended. skipped: a run was open. missed: nobody looked at the
+    time, as in a downtime. refused: with the reason.
+    """
+    from docfleet.cli.show.summary import plain
+
+    found = client.ticks(client.pipeline(name)["pipeline_id"], limit)
+    if json_output:
+        _print_json(found)
+        return 0
+    for tick in found:
+        what = tick["execution_id"] or plain(tick["detail"] or "")
+        click.echo(f"{_moment(tick['scheduled_for'])}  {tick['outcome']:<8}  {what}".rstrip())
+    if not found:
+        click.echo("no time of its schedule has come")
+    return 0
+
+
+@command.command("pause")
+@click.argument("name")
+@connected
+def pause_command(name: str, client: ManagementClient) -> int:
+    """No run begins, by schedule, key or hand, until `resume`. Open runs go on."""
+    client.set_active(client.pipeline(name)["pipeline_id"], active=False)
+    click.echo(f"{name} is paused")
+    return 0
+
+
+@command.command("resume")
+@click.argument("name")
+@connected
+def resume_command(name: str, client: ManagementClient) -> int:
+    """Runs begin again, from the next time of the schedule on."""
+    row = client.set_active(client.pipeline(name)["pipeline_id"], active=True)
+    following = row["next_run_time"]
+    click.echo(f"{name} is active" + (f", next run {_moment(following)} UTC" if following else ""))
+    return 0
+
+
+@command.command("delete")
+@click.argument("name")
+@connected
+def delete_command(name: str, client: ManagementClient) -> int:
+    """Take a pipeline away, with its schedule, keys and notifications. Its executions stay, and open runs go on."""
+    client.delete("pipelines", client.pipeline(name)["pipeline_id"])
+    click.echo(f"{name} is deleted")
+    return 0
+
+
+@command.command("run")
+@click.argument("name")
+@connected
+def run_command(name: str, client: ManagementClient) -> int:
+    """Run a pipeline now, whatever its schedule says. Prints the execution's id."""
+    click.echo(client.run_pipeline(client.pipeline(name)["pipeline_id"]))
+    return 0
+
+
+def _moment(text: str) -> str:
+    return text[:19].replace("T", " ")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""The system on a laptop: processes, embedded Valkey, data folder."""

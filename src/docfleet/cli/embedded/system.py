@@ -1,0 +1,257 @@
+"""The embedded system: everything an execution needs, as child processes in one data folder."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from docfleet.cli.embedded.data_folder import DataFolder
+from docfleet.cli.embedded.supervisor import ChildSpec, Supervisor
+from docfleet.cli.embedded.valkey import answers, valkey_command
+from docfleet.core.names import WorkerType
+from docfleet.core.settings import environment, read_settings
+
+LOOPBACK = "127.0.0.1"
+VALKEY_SECONDS = 30.0
+READY_SECONDS = 90.0
+RUNNER_GRACE_SECONDS = 1.0
+"""For tools that still run when the workers that wait for them are gone: nobody takes their results."""
+_WORKERS_STOP, _SERVERS_STOP, _VALKEY_STOP = range(3)
+
+
+class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
+    """What the user may set for an embedded system; what is absent is embedded or generated."""
+
+    redis_url: str | None = None
+    celery_broker_base_url: str | None = None
+    celery_result_backend: str | None = None
+    database_url: str | None = None
+    execution_storage_root: str | None = None
+    internal_service_api_key: str | None = None
+    runner_api_key: str | None = None
+    encryption_key: str | None = None
+    backend_port: int | None = None
+    runner_port: int | None = None
+    log_format: str = "console"
+    sweep_interval_seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the system is reached, and with which key."""
+
+    backend_url: str
+    runner_url: str
+    key: str
+
+
+class EmbeddedSystem:
+    """Backend, runner, workers and, where none is configured, Valkey. A context manager: leaving it stops all.
+
+    Lives in the main thread; its owner calls ``check`` a few times a second.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        workers: Iterable[WorkerType],
+        *,
+        command: str,
+        say: Callable[[str], None],
+        grace: float = 10.0,
+    ) -> None:
+        """Take the data folder. ``grace``: seconds that busy workers get, when all is stopped, to finish a file.
+
+        Raises ``Conflict`` when another system runs in it, ``ConfigurationError``.
+        """
+        self._workers = tuple(workers)
+        self._grace = grace
+        self._settings = read_settings(SystemSettings)
+        self.data = DataFolder.open(folder, command)
+        self._supervisor = Supervisor(self.data.logs, say, held_fd=self.data.lock_fd)
+        self._sweep_stop = threading.Event()
+        self._sweeper: threading.Thread | None = None
+        self._backend_port = self._settings.backend_port or self._port_of_last_time()
+        self._runner_port = self._settings.runner_port or _free_port()
+        key = self._settings.internal_service_api_key or self.data.keys["INTERNAL_SERVICE_API_KEY"]
+        self.addresses = Addresses(
+            f"http://{LOOPBACK}:{self._backend_port}", f"http://{LOOPBACK}:{self._runner_port}", key
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self, interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Start everything and return when all of it is ready.
+
+        Raises ``ConfigurationError`` or ``ChildFailed`` with the log of the process at fault, ``Interrupted``.
+        """
+        embedded_url = self._start_valkey(interrupted)
+        shared = self._environment(embedded_url)
+        names = [spec.name for spec in (self._backend(shared), self._runner(shared))]
+        names += [self._worker(worker, shared).name for worker in self._workers]
+        self._supervisor.wait_ready(names, READY_SECONDS, interrupted)
+        if WorkerType.SCHEDULER not in self._workers:
+            self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
+            self._sweeper.start()
+
+    def check(self) -> None:
+        """Restart what died. Raises ``ChildFailed`` when a process keeps dying."""
+        self._supervisor.check()
+
+    def pids(self) -> dict[str, int]:
+        """The running processes, by name."""
+        return self._supervisor.pids()
+
+    def stop(self) -> None:
+        """Workers first, then runner and backend, then Valkey; the lock last."""
+        self._sweep_stop.set()
+        self._supervisor.stop()
+        self.data.close()
+
+    def kill(self) -> None:
+        """SIGKILL everything; safe in a signal handler."""
+        self._supervisor.kill()
+
+    def _port_of_last_time(self) -> int:
+        """The backend's port of the last start where it is free, so that the addresses of APIs stay as they are."""
+        memory = self.data.path / "run" / "backend.port"
+        port = 0
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            port = _free_port(int(memory.read_text()))
+        port = port or _free_port()
+        memory.write_text(str(port))
+        return port
+
+    def _start_valkey(self, interrupted: Callable[[], bool]) -> str | None:
+        """The socket of the embedded server, or None when a Redis is configured."""
+        if self._settings.redis_url:
+            return None
+        path = self.data.socket("valkey.sock")
+        path.unlink(missing_ok=True)
+        self._supervisor.start(
+            ChildSpec(
+                name="valkey",
+                command=valkey_command(path, self.data.path / "valkey"),
+                environment=environment(),
+                ready=lambda: answers(path),
+                stop_order=_VALKEY_STOP,
+                dies_with_supervisor=False,
+            )
+        )
+        self._supervisor.wait_ready(["valkey"], VALKEY_SECONDS, interrupted)
+        return str(path)
+
+    def _environment(self, valkey_socket: str | None) -> dict[str, str]:
+        given, keys, folder = self._settings, self.data.keys, self.data.path
+        redis = given.redis_url
+        broker = given.celery_broker_base_url or redis or f"redis+socket://{valkey_socket}?virtual_host=0"
+        result = given.celery_result_backend or redis or f"redis+socket://{valkey_socket}?virtual_host=1"
+        mine = {
+            "DATABASE_URL": given.database_url or f"sqlite:///{folder / 'docfleet.db'}",
+            "INTERNAL_SERVICE_API_KEY": self.addresses.key,
+            "RUNNER_API_KEY": given.runner_api_key or keys["RUNNER_API_KEY"],
+            "ENCRYPTION_KEY": given.encryption_key or keys["ENCRYPTION_KEY"],
+            "CELERY_BROKER_BASE_URL": broker,
+            "CELERY_RESULT_BACKEND": result,
+            "REDIS_URL": redis or f"unix://{valkey_socket}?db=2",
+            "INTERNAL_API_BASE_URL": f"{self.addresses.backend_url}/internal",
+            "UNSTRACT_RUNNER_URL": self.addresses.runner_url,
+            "EXECUTION_STORAGE_ROOT": given.execution_storage_root or str(self.data.storage),
+            "LOG_FORMAT": given.log_format,
+            "RUNNER_GRACE_SECONDS": str(RUNNER_GRACE_SECONDS),
+            "BACKEND_PORT": str(self._backend_port),
+            "RUNNER_PORT": str(self._runner_port),
+        }
+        if WorkerType.LOG_CONSUMER not in self._workers:
+            # Nobody would take the lines from the broker.
+            mine["ENABLE_LOG_HISTORY"] = "false"
+        return {**environment(), **mine}
+
+    def _backend(self, shared: dict[str, str]) -> ChildSpec:
+        url = f"{self.addresses.backend_url}/readyz"
+        return self._start(
+            ChildSpec("backend", _docfleet("backend"), shared, lambda: _is_ready(url), _SERVERS_STOP, 5.0)
+        )
+
+    def _runner(self, shared: dict[str, str]) -> ChildSpec:
+        url = f"{self.addresses.runner_url}/readyz"
+        return self._start(
+            ChildSpec(
+                "runner",
+                _docfleet("runner"),
+                shared,
+                lambda: _is_ready(url),
+                _SERVERS_STOP,
+                grace=RUNNER_GRACE_SECONDS + 3.0,
+                dies_with_supervisor=False,
+            )
+        )
+
+    def _worker(self, worker: WorkerType, shared: dict[str, str]) -> ChildSpec:
+        ready = self.data.ready_file(worker)
+        ready.unlink(missing_ok=True)
+        # Its parent here watches it; two systems on one machine would want one port.
+        own = {"WORKER_HEALTH_PORT": "0", "WORKER_GRACE_SECONDS": f"{self._grace:g}", **shared}
+        own["WORKER_READY_FILE"] = str(ready)
+        command = _docfleet("worker", worker)
+        return self._start(ChildSpec(worker.value, command, own, ready.exists, _WORKERS_STOP, self._grace))
+
+    def _start(self, spec: ChildSpec) -> ChildSpec:
+        self._supervisor.start(spec)
+        return spec
+
+    def _sweep(self) -> None:
+        """The tick of a scheduler worker, where there is none: ask the backend to recover what was lost."""
+        request = urllib.request.Request(
+            f"{self.addresses.backend_url}/internal/v1/sweep/",
+            data=b"{}",
+            headers={"Authorization": f"Bearer {self.addresses.key}", "Content-Type": "application/json"},
+        )
+        while not self._sweep_stop.wait(self._settings.sweep_interval_seconds):
+            try:
+                _OPENER.open(request, timeout=30.0).close()
+            except (OSError, http.client.HTTPException):
+                continue  # the backend is being restarted; the next tick comes
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Loopback is never asked of a proxy."""
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with _OPENER.open(url, timeout=1.0) as answer:
+            return bool(answer.status == 200)
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _docfleet(*arguments: str) -> tuple[str, ...]:
+    """A docfleet command in this interpreter; -P keeps the current folder off the import path."""
+    return (sys.executable, "-P", "-m", "docfleet.cli.main", *arguments)
+
+
+def _free_port(wanted: int = 0) -> int:
+    with socket.socket() as probe:
+        # A server takes a port whose old connections linger, so it counts as free here too.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOOPBACK, wanted))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,74 @@
+"""The log of an execution on a terminal: what there is and, with --follow, what comes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import click
+
+from docfleet.cli.management import ManagementClient
+from docfleet.core.errors import BackendUnavailable
+from docfleet.core.log_events import LogLevel
+
+_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 60.0
+"""How long a backend that is being restarted is waited for."""
+_OPEN_SECONDS = 10.0
+_LARGEST_FRAME = 64 * 1024 * 1024
+
+
+def show(client: ManagementClient, execution_id: str, *, follow: bool, level: LogLevel, as_json: bool) -> None:
+    """Print the log. Raises ``NotFound``, ``BackendUnavailable``."""
+    client.execution(execution_id)  # its error is in words; a refused WebSocket has none
+    events = _follow(client, execution_id, level) if follow else client.logs(execution_id, level)
+    for event in events:
+        click.echo(json_line(event) if as_json else line(event))
+
+
+def json_line(event: dict[str, Any]) -> str:
+    """One event for programs; on one line, whatever breaks lines for them, and harmless to a terminal too."""
+    text = json.dumps(event, ensure_ascii=False)
+    # JSON leaves the upper control characters and U+2028 as they are. All that is not printable is within a string.
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
+
+
+def line(event: dict[str, Any]) -> str:
+    """One event for people."""
+    from docfleet.cli.show.summary import plain
+
+    when = datetime.fromtimestamp(event["timestamp"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    text = event["log"] or " ".join(filter(None, (event["component"], event["state"], event["message"])))
+    return f"{when}  {event['level']:<5}  {event['stage']:<11}  {plain(text)}"
+
+
+def _follow(client: ManagementClient, execution_id: str, level: LogLevel) -> Iterator[dict[str, Any]]:
+    """Until the execution has ended. A connection that breaks is made again, and goes on where it was."""
+    # Imported here: no other command needs it, and it takes a fifth of a second.
+    from websockets.exceptions import WebSocketException
+    from websockets.sync.client import connect
+
+    after, lost = 0, time.monotonic()
+    while True:
+        url, headers = client.events_address(execution_id, after, level)
+        try:
+            with connect(
+                url, additional_headers=headers, open_timeout=_OPEN_SECONDS, max_size=_LARGEST_FRAME, proxy=None
+            ) as socket:
+                for text in socket:
+                    frame = json.loads(text)
+                    lost = time.monotonic()
+                    yield from frame.get("events", [])
+                    after = frame["last_event_id"]
+                    if frame.get("end"):
+                        return
+        except (OSError, WebSocketException) as error:
+            cause = str(error) or type(error).__name__
+        else:
+            cause = "it closed the connection"
+        if time.monotonic() - lost > _PATIENCE_SECONDS:
+            raise BackendUnavailable(f"the log cannot be followed: {cause}; check that the backend runs")
+        time.sleep(_AGAIN_SECONDS)

@@ -1,0 +1,126 @@
+"""A pool child that died: its parent sees it and tells the backend at once.
+
+The backend then frees the files the child held, counts a strike against the one it was at, and has the work sent
+again by the next sweep. A report that does not get through costs one lease period: the leases run out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from celery.concurrency.asynpool import AsynPool
+from celery.concurrency.prefork import TaskPool
+from celery.exceptions import WorkerLostError
+from celery.worker import state
+from celery.worker.request import Request
+
+from docfleet.core.batch_calls import LostProcess
+from docfleet.core.names import TaskName
+from docfleet.workers.shared.infrastructure.process.file_in_work import file_of
+from docfleet.workers.shared.infrastructure.process.runtime import settings
+
+log = structlog.get_logger()
+
+REPORT_SECONDS = 2.0
+"""The parent waits no longer: it serves all its children meanwhile from one thread."""
+NOTICE_SECONDS = 1.0
+"""How often the parent looks for dead children, and how long it waits for a result that one may have sent."""
+
+_ORCHESTRATIONS = {TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API, TaskName.ASYNC_EXECUTE_BIN_GENERAL}
+
+
+class WatchedRequest(Request):  # type: ignore[misc]
+    """A task in the eyes of the pool's parent, which is where the death of a child is seen.
+
+    No thread does the telling: a parent that forks must have none.
+    """
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """Tell first: what Celery does next may wait for the result backend."""
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError | SystemExit):
+            self.tell_lost(str(error))
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def on_timeout(self, soft: bool, timeout: float) -> Any:
+        """The hard limit: the child is killed before its files are given to others."""
+        if not soft and self.worker_pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.worker_pid, signal.SIGKILL)
+            self.tell_lost(f"hard time limit ({timeout} s)")
+        return super().on_timeout(soft, timeout)
+
+    def tell_lost(self, cause: str) -> None:
+        """Tell the backend that the child is dead. One that ended with its worker is held against no file."""
+        about = execution_of(self.task_name, self.args, self.kwargs)
+        if about is None or self.worker_pid is None:
+            return
+        organization_id, execution_id = about
+        # A worker that is told to end at once takes its children with it: no file is to blame.
+        at = None if state.should_terminate else file_of(self.worker_pid)
+        lost = LostProcess(
+            owner=f"{self.hostname}/{self.worker_pid}",
+            execution_id=execution_id,
+            orchestration=self.task_name in _ORCHESTRATIONS and not state.should_terminate,
+            file_execution_id=at,
+            told_to_end=bool(state.should_terminate),
+        )
+        log.error("child.lost", pid=self.worker_pid, execution_id=execution_id, file_execution_id=at, cause=cause)
+        tell(organization_id, lost)
+
+
+class WatchingPool(TaskPool):  # type: ignore[misc]
+    """Celery's prefork pool, which otherwise looks for dead children only every five seconds."""
+
+    __module__ = TaskPool.__module__  # what Celery's banner calls the pool by
+
+    class Pool(AsynPool):  # type: ignore[misc]
+        """The pool behind it."""
+
+        @property
+        def timers(self) -> dict[Any, float]:
+            """Periodic work of the event loop, in seconds."""
+            return {self.maintain_pool: NOTICE_SECONDS}
+
+
+def execution_of(task: str, args: Any, kwargs: Any) -> tuple[str, str] | None:
+    """Organization and execution a message is about, None for one that is about none or cannot be read."""
+    try:
+        if task == TaskName.PROCESS_FILE_BATCH:
+            data = (args[0] if args else kwargs["file_batch_data"])["file_data"]
+            return str(data["organization_id"]), str(data["execution_id"])
+        if task in _ORCHESTRATIONS:
+            named = [*args, *(kwargs[name] for name in ("schema_name", "workflow_id", "execution_id")[len(args) :])]
+            return str(named[0]), str(named[2])
+        return str(kwargs["organization_id"]), str(kwargs["execution_id"])
+    except (LookupError, TypeError):
+        return None
+
+
+def tell(organization_id: str, lost: LostProcess) -> None:
+    """Report it to the backend. Never raises: what does not get through, the leases tell later."""
+    url = urlsplit(f"{settings().internal_api_base_url.rstrip('/')}/v1/workers/lost-process/")
+    headers = {
+        "Authorization": f"Bearer {settings().internal_service_api_key}",
+        "Content-Type": "application/json",
+        "X-Organization-ID": organization_id,
+    }
+    make = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = make(url.hostname or "", url.port, timeout=REPORT_SECONDS)
+    try:
+        connection.request("POST", url.path, msgspec.json.encode(lost), headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            log.warning("child.loss_refused", status=answer.status)
+    except (OSError, http.client.HTTPException) as error:
+        log.warning("child.loss_not_reported", error=str(error) or type(error).__name__)
+    finally:
+        connection.close()
