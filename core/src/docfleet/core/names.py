@@ -7,7 +7,7 @@ nothing else in the project spells them out.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,27 @@ def in_words(fault: str) -> str:
     for pattern, words in _IN_WORDS.items():
         fault = fault.replace(f"`str` matching regex {pattern!r}", words)
     return fault
+
+
+class WorkflowType(StrEnum):
+    """What a workflow carries documents for: ``workflow_type`` on the wire, ``deployment_type`` in the database."""
+
+    ETL = "ETL"
+    TASK = "TASK"
+    API = "API"
+    DEFAULT = "DEFAULT"
+
+    @property
+    def is_api(self) -> bool:
+        """Whether files arrive with a call, and results leave with its answer."""
+        return self is WorkflowType.API
+
+
+API_CONNECTOR = "api"
+"""The connector of an endpoint that is a call: the files of a source come with it, results are answered."""
+
+API_CONNECTION_TYPES = frozenset({"API", "APPDEPLOYMENT"})
+"""Connection types of such an endpoint."""
 
 
 class WorkerType(StrEnum):
@@ -81,3 +102,31 @@ class TaskName(StrEnum):
 
 STOP_EXECUTION = "stop_execution"
 """The remote-control command that tells every worker at once of an execution that is to stop."""
+
+
+class ExecutionQueues(NamedTuple):
+    """Where the messages of one execution go: orchestration, batches, callback; and the callback's task."""
+
+    orchestration: QueueName
+    batches: QueueName
+    callback: QueueName
+    callback_task: TaskName
+
+
+_API_QUEUES = ExecutionQueues(
+    QueueName.API_DEPLOYMENTS,
+    QueueName.API_FILE_PROCESSING,
+    QueueName.API_FILE_PROCESSING_CALLBACK,
+    TaskName.PROCESS_BATCH_CALLBACK_API,
+)
+_RUN_QUEUES = ExecutionQueues(
+    QueueName.GENERAL,
+    QueueName.FILE_PROCESSING,
+    QueueName.FILE_PROCESSING_CALLBACK,
+    TaskName.PROCESS_BATCH_CALLBACK,
+)
+
+
+def execution_queues(*, is_api: bool) -> ExecutionQueues:
+    """The queues of an API's executions, or those of every other execution."""
+    return _API_QUEUES if is_api else _RUN_QUEUES
