@@ -30,12 +30,11 @@ import kombu
 import psycopg
 import redis
 import sqlalchemy as sa
-from fault_run import TABLE, FaultRun
-from fleet import HERE as ACCEPTANCE
-from fleet import SETTINGS, children, fill, plain_environment, until
-from proxy import Proxy
-from published import Published
-from servers import Postgres, Process, Rabbitmq, Server, Valkey, free_port
+from tests.acceptance.fleet import PLUGINS, SETTINGS, children, fill, plain_environment, until
+from tests.acceptance.published import Published
+from tests.faults.fault_run import TABLE, FaultRun
+from tests.faults.proxy import Proxy
+from tests.servers import Postgres, Process, Rabbitmq, Server, Valkey, free_port
 
 from docfleet.cli.management import ManagementClient
 from docfleet.cli.supervisor import Lifeline
@@ -231,7 +230,7 @@ class World:
             "FILE_PROCESSING_CONCURRENCY": str(BATCHES),
             "TOOL_REGISTRY_CONFIG_PATH": str(registry),
             # A changed copy of the tree (``mutations``) comes first.
-            "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ACCEPTANCE)))),
+            "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(PLUGINS)))),
             "DOCFLEET_FAULTS_FOLDER": str(self.faults),
             **settings,
         }

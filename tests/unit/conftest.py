@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sinks import Mailbox, Sink
+from tests.notification_targets import Mailbox, Sink
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 from cryptography.fernet import Fernet
+from tests.servers import free_port
 
 KEY = "0123456789abcdef0123456789abcdef"
 SERVE = """
@@ -26,15 +27,9 @@ serve(BackendSettings.read())
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Server:
     def __init__(self, folder: Path, broker_url: str) -> None:
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         settings = {
             "DATABASE_URL": f"sqlite:///{folder / 'data' / 'docfleet.db'}",

@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
+from tests.servers import free_port
 
 from docfleet.backend.db import normalise_url
 from docfleet.backend.migrations.upgrade import upgrade
@@ -28,12 +29,6 @@ type Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 BACKEND = [sys.executable, "-P", "-W", "error", "-m", "docfleet.cli.main", "backend"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings(database: str, port: int, **more: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from sinks import Sink
+from tests.notification_targets import Sink
 from tests.unit.providers.messages import batch
 
 from docfleet.connectors.notifications.base import TargetRejected, TargetUnavailable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sinks import Sink
+from tests.notification_targets import Sink
 from tests.unit.providers.messages import AT, FAILED, LOOPBACK, batch, event
 
 from docfleet.connectors.notifications.envelope import readable, slack_text

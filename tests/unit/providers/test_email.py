@@ -6,7 +6,7 @@ import smtplib
 from email import message_from_bytes, policy
 
 import pytest
-from sinks import Mailbox
+from tests.notification_targets import Mailbox
 from tests.unit.providers.messages import LOOPBACK, batch, event
 
 from docfleet.connectors.notifications.base import TargetRejected, TargetUnavailable

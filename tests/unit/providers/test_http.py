@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from sinks import Sink
+from tests.notification_targets import Sink
 from tests.unit.providers.messages import LOOPBACK, batch
 
 from docfleet.connectors.notifications.base import TargetRejected, TargetUnavailable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from sinks import Sink
+from tests.notification_targets import Sink
 from tests.unit.providers.messages import LOOPBACK, batch, event
 
 from docfleet.connectors.notifications.registry import open_provider

@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 import pytest
-from sinks import Sink
 from standardwebhooks import Webhook, WebhookVerificationError
+from tests.notification_targets import Sink
 from tests.unit.providers.messages import FAILED, LOOPBACK, batch, event
 
 from docfleet.connectors.notifications.envelope import envelope

@@ -195,7 +195,7 @@ def test_one_sweeper_at_a_time(fresh_api: Any) -> None:
     assert sweep(fresh_api)["redispatched_executions"] == 1
 
 
-def test_a_broker_that_is_away_does_not_break_thesweep(fresh_api: Any) -> None:
+def test_a_broker_that_is_away_does_not_break_the_sweep(fresh_api: Any) -> None:
     run = fresh_api.run()
     done = fresh_api.run(fresh_api.workflow(name="two")).ready([{"file_name": "x", "file_path": "x", "rejection": "b"}])
     run.age(61)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from sinks import Sink
+from tests.notification_targets import Sink
 
 from docfleet.cli.valkey import answers, valkey_command
 from docfleet.core.names import WorkerType

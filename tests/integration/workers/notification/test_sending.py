@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sinks import Sink
+from tests.notification_targets import Sink
 
 from docfleet.core.notify import BatchClaim, EventData, NotificationEvent
 from docfleet.workers.notification import sending

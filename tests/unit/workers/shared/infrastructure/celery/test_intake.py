@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
-from servers import free_port
+from tests.servers import free_port
 from tests.unit.workers.log_lines import ORIGINAL
 
 from docfleet.workers.shared.infrastructure.process import intake
