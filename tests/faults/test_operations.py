@@ -21,8 +21,9 @@ import pytest
 from tests.acceptance.fleet import Stage, until
 from tests.acceptance.published import Published
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
+from tests.faults.members import CHILDREN
 from tests.faults.nonsense import NONSENSE
-from tests.faults.world import CHILDREN, World
+from tests.faults.world import World
 from tests.servers import free_port
 from tests.task_messages import envelope
 
