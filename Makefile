@@ -46,7 +46,7 @@ acceptance: setup ## Run the tests that start the real processes
 	$(BIN)/pytest tests/acceptance
 
 services-test: setup ## Run the tests that need PostgreSQL and RabbitMQ; missing servers are an error
-	REQUIRE_SERVICES=1 $(BIN)/pytest tests/integration tests/acceptance
+	REQUIRE_SERVICES=1 $(BIN)/pytest tests/integration tests/contract tests/acceptance
 
 faults: setup ## Run the fault suite: real servers, kill -9 at named points (SHORT=1: what CI runs; FAULTS="-k NAME"; JOBS)
 	REQUIRE_SERVICES=1 DOCFLEET_FAULT_SUITE=full $(BIN)/pytest $(PARALLEL) tests/faults $(if $(SHORT),-m short) $(FAULTS)
@@ -56,7 +56,7 @@ soak: setup ## Kill something every few seconds while executions run, then check
 		REQUIRE_SERVICES=1 $(BIN)/pytest -s --basetemp=/tmp/docfleet-soak tests/faults/test_soak.py $(if $(LEG),-k $(LEG))
 
 mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME ..." for some of them; JOBS=2 side by side)
-	MUTANT_JOBS=$(JOBS) $(BIN)/python -P tests/faults/mutations.py $(MUTANTS)
+	MUTANT_JOBS=$(JOBS) $(BIN)/python -m tests.faults.mutations $(MUTANTS)
 
 test-celery-5.5: setup ## Run unit and acceptance tests with Celery 5.5.3 and the kombu and redis it asks for
 	UV_PROJECT_ENVIRONMENT=$(CELERY_55) $(UV) sync --all-packages --quiet

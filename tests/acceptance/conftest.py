@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from fleet import Fleet
+from tests.acceptance.fleet import Fleet
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -28,9 +27,8 @@ from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.summary import RunResult, as_json, show
 from docfleet.cli.workflow_file import Workflow
 
-HERE = Path(__file__).parent
-REPOSITORY = HERE.parent.parent
-DATA = Path(os.environ.get("DOCFLEET_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
+PLUGINS = Path(__file__).parent / "plugins"
+"""Tools, connectors and tasks that the processes load: a folder for PYTHONPATH."""
 DOCFLEET = (sys.executable, "-P", "-m", "docfleet.cli.main")
 SECONDS = 180.0
 TABLE = "results"
@@ -70,7 +68,7 @@ class Fleet:
             "TOOL_REGISTRY_CONFIG_PATH": str(folder / "registry"),
             # Another tree of sources that this process was given comes first: its processes run that too.
             "PYTHONPATH": os.pathsep.join(
-                (*filter(None, [os.environ.get("PYTHONPATH")]), str(HERE), str(_plugin(folder / "plugins")))
+                (*filter(None, [os.environ.get("PYTHONPATH")]), str(PLUGINS), str(_plugin(folder / "plugins")))
             ),
             **(settings or {}),
         }
@@ -276,13 +274,6 @@ def fill(folder: Path, files: dict[str | bytes, str | bytes]) -> Path:
         with open(path, "wb") as stream:
             stream.write(content if isinstance(content, bytes) else content.encode())
     return folder
-
-
-def free_port() -> int:
-    """A TCP port of the loopback nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
-from fleet import Fleet
+from tests.acceptance.fleet import Fleet
 
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.management import ManagementClient

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import require
-from world import LEGS, World
+from tests.faults.world import LEGS, World
+from tests.servers import require
 
 HERE = Path(__file__).parent
 FULL = "DOCFLEET_FAULT_SUITE"

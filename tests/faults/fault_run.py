@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import sqlalchemy as sa
-from fleet import SETTINGS, until
-from published import BETTER, Published
+from tests.acceptance.fleet import SETTINGS, until
+from tests.acceptance.published import BETTER, Published
 
 from docfleet.core.status import ExecutionStatus
 
 if TYPE_CHECKING:
-    from world import World
+    from tests.faults.world import World
 
 TABLE = "results"
+MOVED = "changed after its end"
+"""What ``check_again`` says; ``mutations`` looks for it."""
 DEADLINE_SECONDS = (
     float(SETTINGS["LEASE_SECONDS"])
     + 2 * float(SETTINGS["SWEEP_INTERVAL_SECONDS"])
@@ -121,10 +123,28 @@ class FaultRun:
             found = connection.execute(sa.text(query), {"id": self.id, **values})
             return [dict(row._mapping) for row in found]
 
+    def fingerprint(self) -> list[Any]:
+        """The destination to the last bit, with the times of its files."""
+        assert self.source is not None
+        if self.destination == "files":
+            found = [path for path in self.source.with_suffix(".out").rglob("*") if path.is_file()]
+            return sorted((path.name, path.stat().st_ino, path.stat().st_mtime_ns) for path in found)
+        return sorted(repr(row) for row in self.all_columns())
+
+    def all_columns(self) -> list[tuple[Any, ...]]:
+        """The destination's table; with ``xmin`` in PostgreSQL, which changes with each write."""
+        assert self.source is not None
+        if self.destination == "sqlite":
+            with closing(sqlite3.connect(self.source.with_suffix(".db"))) as database:
+                return list(database.execute(f"SELECT * FROM {TABLE}"))
+        with psycopg.connect(self.world.postgres.url) as connection:
+            query = f"SELECT xmin, t.* FROM {TABLE}_{self.source.name} t"
+            return list(connection.execute(query))  # type: ignore[call-overload]
+
     # What has to be so
 
     def wait(self, seconds: float = DEADLINE_SECONDS + PATIENCE_SECONDS) -> FaultRun:
-        """I1: it ends within ``seconds`` from now."""
+        """It ends within ``seconds`` from now."""
         started = time.monotonic()
         until(self.is_final, seconds, what=f"execution {self.id} did not end: {self.statuses()}")
         print(f"execution {self.id} ended after {time.monotonic() - started:.1f} s")
@@ -136,8 +156,8 @@ class FaultRun:
         """All invariants. ``expected`` is each file's status by name: files are named differently here. ``has_usage``:
         its tool says what a file costs.
 
-        I1 it ends, I2 the counts are those of the rows, I3 each file is at its destination as often as its status
-        says, I4 it was finalized once, I5 nothing is open and (asked again later) nothing moves, I9 nothing is left.
+        It ends; the counts are those of the rows; each file is at its destination as often as its status says; it was
+        finalized once; nothing is open and nothing moves later; nothing is left behind.
         """
         self.wait(wait)
         files = self.files()
@@ -146,10 +166,10 @@ class FaultRun:
         assert len(files) == len(expected), "a file was registered twice"
         self._check_counts(files)
         done = {name for name, status in expected.items() if status == "COMPLETED"}
-        assert self.delivered() == Counter(done), "I3: each completed file has to be at its destination once"
+        assert self.delivered() == Counter(done), "each completed file has to be at its destination once"
         errors = self.error_rows()
         failed = {name for name, status in expected.items() if status == "ERROR"}
-        assert set(errors) <= failed and set(errors.values()) <= {1}, f"I3: error rows {errors}"
+        assert set(errors) <= failed and set(errors.values()) <= {1}, f"error rows {errors}"
         self._check_finalized_once(files, has_usage)
         self._check_nothing_is_left()
         self._check_verify(len(done), len(errors))
@@ -157,9 +177,9 @@ class FaultRun:
         return self
 
     def check_again(self) -> None:
-        """I5: what was terminal is as it was, and the destination too."""
+        """What was final is as it was, and the destination too."""
         if self.ended is not None:
-            assert self._fixed() == self.ended, f"I5: execution {self.id} changed after its end"
+            assert self._fixed() == self.ended, f"execution {self.id} {MOVED}"
 
     def _fixed(self) -> tuple[Any, ...]:
         row = self.execution()
@@ -173,15 +193,15 @@ class FaultRun:
             "ERROR": row["failed_files"],
             "STOPPED": row["stopped_files"],
         }
-        assert +Counter(said) == counted, f"I2: the execution says {said}, its rows {counted}"
-        assert row["total_files"] == len(files), "I2: not every file was counted"
+        assert +Counter(said) == counted, f"the execution says {said}, its rows {counted}"
+        assert row["total_files"] == len(files), "not every file was counted"
         best = "ERROR" if not counted["COMPLETED"] else "COMPLETED"
         assert row["status"] == ("STOPPED" if counted["STOPPED"] else best)
 
     def _check_finalized_once(self, files: list[dict[str, Any]], has_usage: bool) -> None:
         if self.pipeline is not None:
             runs = self._rows("SELECT run_count FROM pipelines WHERE pipeline_name = :name", name=self.pipeline)
-            assert runs == [{"run_count": 1}], f"I4: the pipeline counts {runs}"
+            assert runs == [{"run_count": 1}], f"the pipeline counts {runs}"
         used = Counter(
             row["run_id"]
             for row in self._rows(
@@ -192,25 +212,25 @@ class FaultRun:
         # One that failed after its tools has what they cost.
         doubled = {run_id for run_id, number in used.items() if number != 1}
         assert not doubled and done <= set(used), (
-            f"I4: each completed file has to have one usage record: {doubled} have more, {done - set(used)} have none"
+            f"each completed file has to have one usage record: {doubled} have more, {done - set(used)} have none"
         )
 
     def _check_nothing_is_left(self) -> None:
         now = time.time()
         held = [row["file_name"] for row in self.files() if row["owner"] and row["lease_until"] > now + 1]
-        assert not held, f"I5: leases of {held} still run"
+        assert not held, f"leases of {held} still run"
         storage = self.world.data / "storage"
         until(
             lambda: not [path for path in storage.rglob(f"*/{self.id}/*") if path.name != "uploads"],
             DEADLINE_SECONDS + 30,
-            what=f"I9: working files of {self.id} were left behind",
+            what=f"working files of {self.id} were left behind",
         )
         # A retry needs what did not succeed, for a time.
         kept = {row["file_hash"] for row in self.files() if row["status"] != "COMPLETED"}
         until(
             lambda: {path.name for path in storage.glob(f"*/*/{self.id}/uploads/*")} <= kept,
             DEADLINE_SECONDS + 30,
-            what=f"I9: uploads of {self.id} were left behind",
+            what=f"uploads of {self.id} were left behind",
         )
 
     def _check_verify(self, delivered: int, error_rows: int) -> None:
@@ -219,7 +239,7 @@ class FaultRun:
         address = ("--url", addresses.backend_url, "--key", addresses.key)
         command = [sys.executable, "-P", "-m", "docfleet.cli.main", "verify", self.id, "--json", *address]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert answer.returncode == 0, f"I3: not clean: {answer.stdout}{answer.stderr}"
+        assert answer.returncode == 0, f"not clean: {answer.stdout}{answer.stderr}"
         found = json.loads(answer.stdout)
         assert (found["delivered_once"], found["not_compared"]) == (delivered, 0), found
         assert found["error_rows"] == error_rows or self.destination == "api", found

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from world import World
+from tests.faults.world import World
 
 from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus

@@ -19,9 +19,9 @@ from typing import Any
 
 import redis
 import sqlalchemy as sa
-from fault_run import FaultRun
-from kills import Killer, Watch, percentile
-from world import LEASE_SECONDS, SWEEP_SECONDS, World
+from tests.faults.fault_run import FaultRun
+from tests.faults.kills import Killer, Watch, percentile
+from tests.faults.world import LEASE_SECONDS, SWEEP_SECONDS, World
 
 from docfleet.core.errors import BrokerUnavailable, DocfleetError
 from docfleet.core.names import WorkerType
@@ -89,7 +89,7 @@ class SoakRun(FaultRun):
 
     def _check_verify(self, delivered: int, error_rows: int) -> None:
         found = self.world.client.verify(self.id)
-        assert found["clean"], f"I3: not clean: {found}"
+        assert found["clean"], f"not clean: {found}"
         assert (found["delivered_once"], found["not_compared"]) == (delivered, 0), found
 
 

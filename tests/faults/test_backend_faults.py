@@ -1,4 +1,4 @@
-"""T18: the backend answers 500, not at all, late, or resets. T19: it does what it is asked to, and the answer is lost.
+"""The backend answers 500, not at all, late, or resets; it does what was requested, and the answer is lost.
 
 Workers reach it through a proxy. Each call may be repeated: what was done once is not done twice, and a call that is
 repeated is so a bounded number of times.
@@ -7,10 +7,10 @@ repeated is so a bounded number of times.
 from __future__ import annotations
 
 import pytest
-from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
-from fleet import Stage, until
-from proxy import Proxy
-from world import BATCHES, World
+from tests.acceptance.fleet import Stage, until
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
+from tests.faults.proxy import Proxy
+from tests.faults.world import BATCHES, World
 
 PROXIED = True
 TIMEOUT_SECONDS = 2.0
@@ -39,7 +39,7 @@ def proxy_of(world: World) -> Proxy:
         pytest.param("slow", TIMEOUT_SECONDS * 1.5, id="late"),
     ],
 )
-def test_t18_the_backend_is_in_trouble(world: World, action: str, seconds: float) -> None:
+def test_the_backend_is_in_trouble(world: World, action: str, seconds: float) -> None:
     """For longer than a lease, while files are in work; a call is repeated so often and no oftener."""
     proxy = proxy_of(world)
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
@@ -54,7 +54,7 @@ def test_t18_the_backend_is_in_trouble(world: World, action: str, seconds: float
 
 
 @pytest.mark.parametrize("action", ["error", "hang"])
-def test_t18_no_execution_is_dropped_while_the_breaker_is_open(world: World, action: str) -> None:
+def test_no_execution_is_dropped_while_the_breaker_is_open(world: World, action: str) -> None:
     """Six executions begin and would end while nobody answers: each of them waits."""
     proxy_of(world).disturb(EXECUTION, action, lasts=TROUBLE_SECONDS)
     runs = [world.begin({f"{number}.txt": f"document {number}" for number in range(3)}) for _ in range(6)]
@@ -64,7 +64,7 @@ def test_t18_no_execution_is_dropped_while_the_breaker_is_open(world: World, act
 
 @pytest.mark.parametrize("action", ["error", "reset"])
 @pytest.mark.parametrize("call", CALLS)
-def test_t18_one_call_fails_for_long(world: World, call: str, action: str) -> None:
+def test_one_call_fails_for_long(world: World, call: str, action: str) -> None:
     """Longer than its caller tries: the sweep has to have it done again."""
     trouble = proxy_of(world).disturb(call, action, lasts=4 * TIMEOUT_SECONDS + 4)
     run = world.begin(FILES)
@@ -72,7 +72,7 @@ def test_t18_one_call_fails_for_long(world: World, call: str, action: str) -> No
     assert trouble.met
 
 
-def test_t18_leases_cannot_be_renewed(world: World) -> None:
+def test_leases_cannot_be_renewed(world: World) -> None:
     """The file is handed to another one, and whoever held it does not deliver it."""
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
     run = world.begin({**FILES, "slow.txt": "wait"}, tool=stage.tool)
@@ -83,13 +83,13 @@ def test_t18_leases_cannot_be_renewed(world: World) -> None:
     run.check({**COMPLETED, "slow.txt": "COMPLETED"}, wait=25 + DEADLINE_SECONDS + PATIENCE_SECONDS)
 
 
-# T19
+# The answer is lost
 
 
 @pytest.mark.parametrize("destination", ["sqlite", "api"])
 @pytest.mark.parametrize("action", ["lose", "tear"])
 @pytest.mark.parametrize("call", [*CALLS, "/finalize/"])
-def test_t19_the_answer_is_lost(world: World, call: str, action: str, destination: str) -> None:
+def test_the_answer_is_lost(world: World, call: str, action: str, destination: str) -> None:
     """The repeated call gets the same answer: no lease has to run out, and no file is begun a second time."""
     trouble = proxy_of(world).disturb(call, action, times=3)
     run = world.begin(FILES, destination=destination)
@@ -99,7 +99,7 @@ def test_t19_the_answer_is_lost(world: World, call: str, action: str, destinatio
 
 
 @pytest.mark.short
-def test_t19_every_answer_is_lost_several_times(world: World) -> None:
+def test_every_answer_is_lost_several_times(world: World) -> None:
     """Of each call that this small execution makes."""
     with world.patient():
         troubles = [proxy_of(world).disturb(call, "lose", times=4) for call in (*CALLS, "/renew/", "/finalize/")]
@@ -110,7 +110,7 @@ def test_t19_every_answer_is_lost_several_times(world: World) -> None:
 
 
 @pytest.mark.parametrize("action", ["lose", "tear", "error"])
-def test_t19_what_is_said_of_a_dead_child_is_counted_once(world: World, action: str) -> None:
+def test_what_is_said_of_a_dead_child_is_counted_once(world: World, action: str) -> None:
     """The file that kills its process has as many attempts as ever, and no other file pays for it."""
     trouble = proxy_of(world).disturb("lost-process", action, times=3 if action == "error" else None)
     world.arm("tool.before(poison.txt)=kill")
@@ -122,7 +122,7 @@ def test_t19_what_is_said_of_a_dead_child_is_counted_once(world: World, action: 
         assert run.file("poison.txt")["strikes"] == len(world.met("tool.before")) == 3
 
 
-def test_t19_the_answer_to_a_sweep_is_lost(world: World) -> None:
+def test_the_answer_to_a_sweep_is_lost(world: World) -> None:
     trouble = proxy_of(world).disturb("/sweep/", "lose", times=4)
     world.arm("batch.claimed=kill_group@1")
     run = world.begin(FILES)
@@ -131,7 +131,7 @@ def test_t19_the_answer_to_a_sweep_is_lost(world: World) -> None:
     assert trouble.met
 
 
-def test_t19_the_end_of_an_empty_execution_is_heard_once(world: World) -> None:
+def test_the_end_of_an_empty_execution_is_heard_once(world: World) -> None:
     """Here finalizing is the orchestrator's own call."""
     trouble = proxy_of(world).disturb("/finalize/", "lose", times=3)
     run = world.begin({}).wait()

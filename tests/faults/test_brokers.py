@@ -1,7 +1,6 @@
-"""T09 to T14: the result backend, the broker, and the time-outs of both.
+"""The result backend, the broker, and the time-outs of both.
 
-T15 to T17, a worker that is told to end, are ``tests/acceptance/test_process_shutdown.py`` and
-``test_process_handback.py``, on both brokers.
+A worker that is told to end is in ``tests/acceptance/workers/``, on both brokers.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
-from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
-from fleet import Stage, until
-from world import BATCHES, World
+from tests.acceptance.fleet import Stage, until
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
+from tests.faults.world import BATCHES, World
 
 from docfleet.core.names import QueueName, WorkerType
 
@@ -33,11 +32,11 @@ def stage_of(world: World) -> Stage:
     return Stage(world.folder / f"stage-{len(world.runs)}")
 
 
-# T09
+# The result backend is away
 
 
 @pytest.mark.parametrize("seconds", [pytest.param(8, marks=pytest.mark.short), 60])
-def test_t09_the_result_backend_is_away_when_the_headers_end(world: World, seconds: float) -> None:
+def test_the_result_backend_is_away_when_the_headers_end(world: World, seconds: float) -> None:
     """The rows know that all is done: nobody waits for the chord. Afterwards the slots take work again."""
     stage = stage_of(world)
     run = world.begin(WITH_SLOW, tool=stage.tool)
@@ -52,7 +51,7 @@ def test_t09_the_result_backend_is_away_when_the_headers_end(world: World, secon
     world.begin(FILES).check(COMPLETED)
 
 
-def test_t09_the_result_backend_is_away_when_the_batches_are_sent(world: World) -> None:
+def test_the_result_backend_is_away_when_the_batches_are_sent(world: World) -> None:
     world.arm("orchestrate.started=hold@1")
     run = world.begin(FILES)
     world.await_met("orchestrate.started")
@@ -63,7 +62,7 @@ def test_t09_the_result_backend_is_away_when_the_batches_are_sent(world: World) 
     world.begin(FILES).check(COMPLETED)
 
 
-# T10
+# The broker restarts
 
 
 @contextmanager
@@ -89,7 +88,7 @@ HOW = ["restart", pytest.param("kill", marks=pytest.mark.short)]
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_t10_the_broker_restarts_in_the_middle_of_a_header(world: World, how: str) -> None:
+def test_the_broker_restarts_in_the_middle_of_a_header(world: World, how: str) -> None:
     """What comes twice finds its files held, or done."""
     stage = stage_of(world)
     with world.patient():
@@ -103,7 +102,7 @@ def test_t10_the_broker_restarts_in_the_middle_of_a_header(world: World, how: st
 
 
 @pytest.mark.parametrize("how", ["restart", "kill"])
-def test_t10_the_broker_restarts_while_batches_are_queued(world: World, how: str) -> None:
+def test_the_broker_restarts_while_batches_are_queued(world: World, how: str) -> None:
     world.rest("file_processing")
     world.clear(QueueName.FILE_PROCESSING)
     run = world.begin(FILES)
@@ -115,7 +114,7 @@ def test_t10_the_broker_restarts_while_batches_are_queued(world: World, how: str
 
 
 @pytest.mark.parametrize("how", ["restart", "kill"])
-def test_t10_the_broker_restarts_in_the_middle_of_the_callback(world: World, how: str) -> None:
+def test_the_broker_restarts_in_the_middle_of_the_callback(world: World, how: str) -> None:
     world.arm("callback.before=hold@1")
     run = world.begin(FILES)
     world.await_met("callback.before")
@@ -125,7 +124,7 @@ def test_t10_the_broker_restarts_in_the_middle_of_the_callback(world: World, how
     run.check(COMPLETED)
 
 
-def test_t10_the_broker_is_away_when_the_last_header_ends(world: World) -> None:
+def test_the_broker_is_away_when_the_last_header_ends(world: World) -> None:
     """Its acknowledgement and the callback are lost with it."""
     stage = stage_of(world)
     run = world.begin(WITH_SLOW, tool=stage.tool)
@@ -138,10 +137,10 @@ def test_t10_the_broker_is_away_when_the_last_header_ends(world: World) -> None:
     world.begin(FILES).check(COMPLETED)
 
 
-# T11
+# The broker is away
 
 
-def test_t11_the_broker_is_away_when_an_execution_is_accepted(world: World) -> None:
+def test_the_broker_is_away_when_an_execution_is_accepted(world: World) -> None:
     """The caller hears of it in time, and nothing is left that runs later, or never."""
     before = count_executions(world)
     with broker_away(world, "kill"):
@@ -157,7 +156,7 @@ def test_t11_the_broker_is_away_when_an_execution_is_accepted(world: World) -> N
 
 
 @pytest.mark.parametrize("point", ["orchestrate.listed", "orchestrate.started"])
-def test_t11_the_broker_is_away_when_the_batches_are_sent(world: World, point: str) -> None:
+def test_the_broker_is_away_when_the_batches_are_sent(world: World, point: str) -> None:
     world.arm(f"{point}=hold@1")
     run = world.begin(FILES)
     world.await_met(point)
@@ -167,7 +166,7 @@ def test_t11_the_broker_is_away_when_the_batches_are_sent(world: World, point: s
     run.check(COMPLETED)
 
 
-# T12
+# Publishers are blocked
 
 
 @contextmanager
@@ -183,7 +182,7 @@ def alarm(world: World) -> Iterator[None]:
 
 
 @pytest.mark.short
-def test_t12_the_publisher_is_blocked_when_an_execution_is_accepted(world: World) -> None:
+def test_the_publisher_is_blocked_when_an_execution_is_accepted(world: World) -> None:
     rabbitmq_only(world)
     before = count_executions(world)
     with alarm(world):
@@ -198,7 +197,7 @@ def test_t12_the_publisher_is_blocked_when_an_execution_is_accepted(world: World
 
 
 @pytest.mark.parametrize("point", ["orchestrate.started", "callback.before", "report.sent"])
-def test_t12_the_publisher_is_blocked_in_the_middle(world: World, point: str) -> None:
+def test_the_publisher_is_blocked_in_the_middle(world: World, point: str) -> None:
     rabbitmq_only(world)
     world.arm(f"{point}=hold@1")
     run = world.begin(FILES)
@@ -209,10 +208,10 @@ def test_t12_the_publisher_is_blocked_in_the_middle(world: World, point: str) ->
     run.check(COMPLETED)
 
 
-# T13
+# The consumer timeout of RabbitMQ
 
 
-def test_t13_rabbitmq_gives_a_consumer_up_in_the_middle_of_its_task(world: World) -> None:
+def test_rabbitmq_gives_a_consumer_up_in_the_middle_of_its_task(world: World) -> None:
     """``consumer_timeout`` was lowered behind our back: the message comes again, and finds the file held."""
     rabbitmq_only(world)
     stage = stage_of(world)
@@ -237,7 +236,7 @@ def test_t13_rabbitmq_gives_a_consumer_up_in_the_middle_of_its_task(world: World
 
 
 @pytest.mark.parametrize("limit", ["1800", "7200"])
-def test_t13_a_worker_whose_tasks_may_outlast_the_broker_refuses_to_start(world: World, limit: str) -> None:
+def test_a_worker_whose_tasks_may_outlast_the_broker_refuses_to_start(world: World, limit: str) -> None:
     """RabbitMQ gives a consumer up after half an hour: a worker that may take longer says so instead of starting."""
     rabbitmq_only(world)
     worker = world.add_worker(WorkerType.FILE_PROCESSING, wait=False, settings={"CELERY_TASK_TIME_LIMIT": limit})
@@ -249,10 +248,10 @@ def test_t13_a_worker_whose_tasks_may_outlast_the_broker_refuses_to_start(world:
         del world.members[worker.process.name]
 
 
-# T14
+# The visibility timeout of Redis
 
 
-def test_t14_redis_hands_a_message_out_again_while_it_is_worked_on(world: World) -> None:
+def test_redis_hands_a_message_out_again_while_it_is_worked_on(world: World) -> None:
     """The copies find their files held and end at once: no file is worked on twice, and no slot is lost to them."""
     if world.leg != "redis":
         pytest.skip("RabbitMQ has no visibility timeout")

@@ -1,11 +1,11 @@
-"""T01: a pool child is killed at each point of its work. T02: a file that kills its process each time."""
+"""A pool child is killed at each point of its work; a file that kills its process each time."""
 
 from __future__ import annotations
 
 import pytest
-from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
-from fleet import Stage
-from world import World
+from tests.acceptance.fleet import Stage
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
+from tests.faults.world import World
 
 from docfleet.core.names import WorkerType
 
@@ -28,7 +28,7 @@ POINTS = (
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_t01_a_child_dies(world: World, point: str) -> None:
+def test_a_child_dies(world: World, point: str) -> None:
     world.arm(f"{point}=kill@1")
     run = world.begin(FILES)
     world.await_met(point)
@@ -36,14 +36,14 @@ def test_t01_a_child_dies(world: World, point: str) -> None:
 
 
 @pytest.mark.parametrize("destination", ["postgres", "files", "api"])
-def test_t01_a_child_dies_between_delivery_and_report(world: World, destination: str) -> None:
+def test_a_child_dies_between_delivery_and_report(world: World, destination: str) -> None:
     world.arm("delivery.written=kill@3")
     run = world.begin(FILES, destination=destination)
     world.await_met("delivery.written")
     run.check(COMPLETED)
 
 
-def test_t01_a_child_dies_while_the_tool_runs(world: World) -> None:
+def test_a_child_dies_while_the_tool_runs(world: World) -> None:
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
     run = world.begin({**FILES, "slow.txt": "wait"}, tool=stage.tool)
     stage.await_starts(1)
@@ -54,7 +54,7 @@ def test_t01_a_child_dies_while_the_tool_runs(world: World) -> None:
 
 
 @pytest.mark.short
-def test_t02_a_file_that_kills_its_process_ends_alone(world: World) -> None:
+def test_a_file_that_kills_its_process_ends_alone(world: World) -> None:
     """Its neighbours are delivered, and none of them is blamed, though its process held several of them each time."""
     poison = "00-poison.txt"
     neighbours = {f"{number:02}.txt": f"document {number}" for number in range(1, 48)}
@@ -70,14 +70,14 @@ def test_t02_a_file_that_kills_its_process_ends_alone(world: World) -> None:
     assert "process" in run.file(poison)["error"]
 
 
-def test_t02_only_poison(world: World) -> None:
+def test_only_poison(world: World) -> None:
     world.arm("tool.before=kill")
     run = world.begin({"a.txt": "poison", "b.txt": "poison"})
     run.check(dict.fromkeys(("a.txt", "b.txt"), "ERROR"), wait=2 * ATTEMPTS * DEADLINE_SECONDS + PATIENCE_SECONDS)
     assert len(world.met("tool.before")) == 2 * ATTEMPTS
 
 
-def test_t02_a_lost_worker_is_not_the_files_fault(world: World) -> None:
+def test_a_lost_worker_is_not_the_files_fault(world: World) -> None:
     """More whole workers are lost over a file than processes it may kill."""
     world.arm(f"tool.before(unlucky.txt)=kill_group@1-{ATTEMPTS + 1}")
     run = world.begin({**FILES, "unlucky.txt": "innocent"})

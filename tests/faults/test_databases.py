@@ -1,4 +1,4 @@
-"""T22: late status writes. T31 and T32: PostgreSQL reaps connections, or is gone for a while. T33: no space is left.
+"""Late status writes; PostgreSQL closes connections, or is gone for a while; no space is left.
 
 On the ``redis`` leg the rows are in SQLite, and PostgreSQL is a destination only.
 """
@@ -24,9 +24,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import sqlalchemy as sa
-from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
-from fleet import until
-from world import World
+from tests.acceptance.fleet import until
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
+from tests.faults.world import World
 
 from docfleet.core.status import ExecutionStatus
 
@@ -35,7 +35,7 @@ COMPLETED = dict.fromkeys(FILES, "COMPLETED")
 FINAL = [status.value for status in ExecutionStatus if status.is_final]
 
 
-# T22
+# Late status writes
 
 RACES = 1000
 WRITERS = 4
@@ -44,7 +44,7 @@ STATUSES = ("PENDING", "EXECUTING", "EXECUTING", "COMPLETED", "ERROR", "STOPPED"
 
 @pytest.mark.short
 @pytest.mark.timeout(600)
-def test_t22_writers_of_one_status_race(world: World, rng: random.Random) -> None:
+def test_writers_of_one_status_race(world: World, rng: random.Random) -> None:
     """Four writers set random statuses of the same thousand executions and their files at once. The database itself
     notes each change: none leaves a final status, and exactly one writer is told that it ended each."""
     pairs = make_executions(world, RACES)
@@ -66,7 +66,7 @@ def test_t22_writers_of_one_status_race(world: World, rng: random.Random) -> Non
     assert set(codes) <= {200, 400, 422}, codes
     changes = noted_changes(world)
     left = [change for change in changes if change[1] in FINAL and change[2] != change[1]]
-    assert not left, f"I5: a final status was left: {left[:5]}"
+    assert not left, f"a final status was left: {left[:5]}"
     assert not [change for change in changes if change[2] == "PENDING" != change[1]], "something went back to PENDING"
     ended = Counter(change[0] for change in changes if change[2] in FINAL and change[1] not in FINAL)
     assert set(ended.values()) <= {1}
@@ -186,13 +186,13 @@ def post(connection: http.client.HTTPConnection, world: World, path: str, body: 
     return answer.status, found if isinstance(found, dict) else {}
 
 
-# T31
+# PostgreSQL closes connections
 
 REAPED = 10
 
 
 @pytest.mark.parametrize("states", [pytest.param("idle", marks=pytest.mark.short), "any"])
-def test_t31_postgresql_reaps_connections(world: World, states: str) -> None:
+def test_postgresql_reaps_connections(world: World, states: str) -> None:
     """Of the backend, of the results and of the destination, between two operations or within one: no file notices."""
     world.arm("delivery.before=sleep:0.6")
     files = {f"{number:02}.txt": f"document {number}" for number in range(24)}
@@ -218,14 +218,14 @@ def reap(world: World, states: str) -> int:
     return ended
 
 
-# T32
+# PostgreSQL is gone
 
 EXECUTIONS = 20
 AWAY_SECONDS = 8
 
 
 @pytest.mark.timeout(600)
-def test_t32_postgresql_is_gone_while_twenty_executions_run(world: World) -> None:
+def test_postgresql_is_gone_while_twenty_executions_run(world: World) -> None:
     """At once, for longer than a lease, and with all that is in flight: rows, results, deliveries."""
     world.arm("delivery.before=sleep:0.2")
     files = {f"{number}.txt": f"document {number}" for number in range(4)}
@@ -241,7 +241,7 @@ def test_t32_postgresql_is_gone_while_twenty_executions_run(world: World) -> Non
         run.check(dict.fromkeys(files, "COMPLETED"), wait=DEADLINE_SECONDS + 3 * PATIENCE_SECONDS)
 
 
-# T33
+# No space is left
 
 
 @contextmanager
@@ -261,7 +261,7 @@ TOO_LARGE = "x" * 3 * 1024**2
 
 
 @pytest.mark.short
-def test_t33_no_space_to_work_in(world: World) -> None:
+def test_no_space_to_work_in(world: World) -> None:
     """The file that does not fit fails with the cause; what fits is done, what was written is removed."""
     storage = world.data / "storage"
     with little_space(storage, "2M"):
@@ -274,7 +274,7 @@ def test_t33_no_space_to_work_in(world: World) -> None:
     world.begin(FILES).check(COMPLETED)
 
 
-def test_t33_no_space_at_the_destination(world: World) -> None:
+def test_no_space_at_the_destination(world: World) -> None:
     name = f"w{uuid.uuid4().hex[:12]}"
     out = world.folder / "sources" / f"{name}.out"
     out.mkdir(parents=True)

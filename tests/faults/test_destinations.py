@@ -1,7 +1,8 @@
-"""T21: results of a hundred megabytes. T23 to T26: who holds a file dies or sleeps, a delivery is not reported, the
-cache is away, files share a name.
+"""Results of a hundred megabytes, holders of a file that die or sleep, deliveries that are not reported, a cache that
+is away, files that share a name.
 
-T24's deaths of a child are in ``test_child_kill.py``; here whole workers are lost, and the tables are the customer's.
+Deaths of a child between delivery and report are in ``test_child_kill.py``; here whole workers are lost, and the tables
+are the customer's.
 """
 
 from __future__ import annotations
@@ -16,26 +17,25 @@ import uuid
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, TABLE, FaultRun
-from fleet import until
-from published import Published
-from world import BATCHES, World
+from tests.acceptance.fleet import until
+from tests.acceptance.published import Published
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, TABLE, FaultRun
+from tests.faults.world import BATCHES, World
 
 from docfleet.core.names import QueueName
 
 LEASE_SECONDS = 15.0
 SETTINGS = {"LEASE_SECONDS": str(LEASE_SECONDS)}
-"""Long enough for a holder of T23 on a machine that stalls."""
+"""Long enough for a holder of a file on a machine that stalls."""
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")
 KILOBYTE, MEGABYTE = 1024, 1024**2
 
 
-# T21
+# Big results
 
 BIG_FILES, BIG_BYTES = 2000, 50 * KILOBYTE
 MESSAGE_BYTES = 64 * KILOBYTE
@@ -44,7 +44,7 @@ GROWTH_BYTES = 16 * MEGABYTE
 
 
 @pytest.mark.timeout(900)
-def test_t21_big_results(world: World) -> None:
+def test_big_results(world: World) -> None:
     """They go to the destination and nowhere else: no message is large, no worker grows."""
     if world.leg == "rabbitmq":
         world.rabbitmq.control("eval", "application:set_env(rabbit, max_message_size, 1000000).")
@@ -93,11 +93,11 @@ def largest_messages(world: World) -> dict[str, int]:
     return found
 
 
-# T23
+# The holder of a file dies or sleeps
 
 
 @pytest.mark.parametrize("destination", [pytest.param("sqlite", marks=pytest.mark.short), "files"])
-def test_t23_the_holder_of_a_file_dies_while_others_wait_for_it(world: World, destination: str) -> None:
+def test_the_holder_of_a_file_dies_while_others_wait_for_it(world: World, destination: str) -> None:
     """Nobody takes a held file as done, nor touches it; when its holder is dead, one of them delivers it."""
     run, holder = hold_before_delivery(world, "03.txt", "hold", destination)
     until(lambda: sum(run.delivered().values()) == len(FILES) - 1, what="the other files are not delivered")
@@ -110,18 +110,18 @@ def test_t23_the_holder_of_a_file_dies_while_others_wait_for_it(world: World, de
 
 
 @pytest.mark.parametrize("destination", ["sqlite", "postgres", "files"])
-def test_t23_the_holder_of_a_file_sleeps_through_its_lease(world: World, destination: str) -> None:
+def test_the_holder_of_a_file_sleeps_through_its_lease(world: World, destination: str) -> None:
     """Its successor delivers. When it wakes up it writes nothing: not even the same again."""
     run, holder = hold_before_delivery(world, "03.txt", "stop", destination)
     try:
         run.check(COMPLETED, wait=LEASE_SECONDS + DEADLINE_SECONDS + PATIENCE_SECONDS)
-        delivered = fingerprint(run)
+        delivered = run.fingerprint()
         assert run.file("03.txt")["attempt"] == 2
         world.arm("batch.returned=mark")
     finally:
         os.kill(holder, signal.SIGCONT)
     until(lambda: holder in world.met("batch.returned"), 60, what="who slept did not go on")
-    assert fingerprint(run) == delivered, "who slept wrote to the destination"
+    assert run.fingerprint() == delivered, "who slept wrote to the destination"
     run.check_again()
 
 
@@ -139,33 +139,14 @@ def hold_before_delivery(world: World, name: str, action: str, destination: str)
     return run, holder
 
 
-def fingerprint(run: FaultRun) -> Any:
-    """The destination to the last bit, with the times of its files."""
-    assert run.source is not None
-    if run.destination == "files":
-        found = [path for path in run.source.with_suffix(".out").rglob("*") if path.is_file()]
-        return sorted((path.name, path.stat().st_ino, path.stat().st_mtime_ns) for path in found)
-    return sorted(repr(row) for row in rows(run))
-
-
-def rows(run: FaultRun) -> list[tuple[Any, ...]]:
-    """What is in the destination's table, all columns; with ``xmin`` in PostgreSQL, which changes with each write."""
-    assert run.source is not None
-    if run.destination == "sqlite":
-        with closing(sqlite3.connect(run.source.with_suffix(".db"))) as database:
-            return list(database.execute(f"SELECT * FROM {TABLE}"))
-    with psycopg.connect(run.world.postgres.url) as connection:
-        return list(connection.execute(f"SELECT xmin, t.* FROM {TABLE}_{run.source.name} t"))  # type: ignore[call-overload]
-
-
-# T24
+# A delivery is not reported
 
 EACH_ONCE = "; ".join(f"delivery.written({name})=kill@1" for name in FILES)
 
 
 @pytest.mark.parametrize("destination", ["sqlite", "postgres"])
 @pytest.mark.parametrize("fault", ["delivery.written=kill_group@2", EACH_ONCE], ids=["worker", "each"])
-def test_t24_a_delivery_into_a_customers_table_is_not_reported(world: World, destination: str, fault: str) -> None:
+def test_a_delivery_into_a_customers_table_is_not_reported(world: World, destination: str, fault: str) -> None:
     """It has no key of ours: the ledger beside it tells what is there."""
     name = f"w{uuid.uuid4().hex[:12]}"
     make_customers_table(world, destination, name)
@@ -177,7 +158,7 @@ def test_t24_a_delivery_into_a_customers_table_is_not_reported(world: World, des
 
 
 @pytest.mark.parametrize("destination", [pytest.param("files", marks=pytest.mark.short), "api", "sqlite"])
-def test_t24_a_worker_is_lost_between_delivery_and_report(world: World, destination: str) -> None:
+def test_a_worker_is_lost_between_delivery_and_report(world: World, destination: str) -> None:
     world.arm("delivery.written=kill_group@2-3")
     run = world.begin(FILES, destination=destination)
     world.await_met("delivery.written", 2)
@@ -185,7 +166,7 @@ def test_t24_a_worker_is_lost_between_delivery_and_report(world: World, destinat
 
 
 @pytest.mark.parametrize("destination", ["files", "api"])
-def test_t24_every_delivery_is_lost_once(world: World, destination: str) -> None:
+def test_every_delivery_is_lost_once(world: World, destination: str) -> None:
     """Each file's delivery is the last thing its process does: that is no reason to do it twice, or to give it up."""
     world.arm(EACH_ONCE)
     run = world.begin(FILES, destination=destination)
@@ -217,12 +198,12 @@ def ledger_entries(run: FaultRun) -> int:
         return int(found[0])
 
 
-# T25
+# The cache is away
 
 
 @pytest.mark.parametrize("how", [pytest.param("kill", marks=pytest.mark.short), "pause"])
 @pytest.mark.parametrize("destination", ["sqlite", "api"])
-def test_t25_the_cache_is_away_while_files_are_delivered(world: World, destination: str, how: str) -> None:
+def test_the_cache_is_away_while_files_are_delivered(world: World, destination: str, how: str) -> None:
     """No fact is in it. (On the redis leg the broker is away with it.)"""
     world.arm("delivery.before(03.txt)=hold@1; delivery.before(05.txt)=hold@1")
     run = world.begin(FILES, destination=destination)
@@ -238,7 +219,7 @@ def test_t25_the_cache_is_away_while_files_are_delivered(world: World, destinati
     run.check(COMPLETED)
 
 
-def test_t25_an_execution_begins_and_ends_without_the_cache(world: World) -> None:
+def test_an_execution_begins_and_ends_without_the_cache(world: World) -> None:
     if world.leg == "redis":
         pytest.skip("its broker is in the same server")
     world.valkey.kill()
@@ -250,7 +231,7 @@ def test_t25_an_execution_begins_and_ends_without_the_cache(world: World) -> Non
         run.check(COMPLETED)
 
 
-# T26
+# Files share a name
 
 SAME = {
     "a/inv.txt": "the first",
@@ -262,7 +243,7 @@ SAME = {
 
 @pytest.mark.parametrize("fault", ["", "delivery.written=kill_group@2"])
 @pytest.mark.parametrize("destination", [pytest.param("files", marks=pytest.mark.short), "sqlite", "postgres"])
-def test_t26_files_of_one_name_and_of_one_content(world: World, destination: str, fault: str) -> None:
+def test_files_of_one_name_and_of_one_content(world: World, destination: str, fault: str) -> None:
     world.arm(fault)
     run = world.begin(SAME, destination=destination).wait()
     assert Counter(row["status"] for row in run.files()) == {"COMPLETED": len(SAME)}
@@ -272,7 +253,7 @@ def test_t26_files_of_one_name_and_of_one_content(world: World, destination: str
     run.ended = run._fixed()
 
 
-def test_t26_uploads_of_one_name_and_of_one_content(world: World) -> None:
+def test_uploads_of_one_name_and_of_one_content(world: World) -> None:
     """Equal content is done once and answered for each; equal names are told apart by their content."""
     api = Published.publish(world, {"tool": "actor"})  # type: ignore[arg-type]
     world.arm("delivery.written=kill@1")
@@ -293,7 +274,7 @@ def texts(run: FaultRun) -> Counter[str]:
         return Counter(json.loads(path.read_text())["text"] for path in found)
     return Counter(
         text
-        for row in rows(run)
+        for row in run.all_columns()
         for text in set(SAME.values())
         if any(f'"{text}"' in str(cell).replace("'", '"') for cell in row)
     )

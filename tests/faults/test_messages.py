@@ -1,4 +1,4 @@
-"""T05 to T07: every message may come twice. T20: what cannot be read, or is not ours, costs nobody anything."""
+"""Every message may come twice; what cannot be read, or is not ours, costs nobody anything."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import until
-from world import BATCHES, World
+from tests.acceptance.fleet import until
+from tests.faults.nonsense import NONSENSE
+from tests.faults.world import BATCHES, World
+from tests.task_messages import EMBED, envelope
 
 from docfleet.core.names import QueueName, TaskName
 
@@ -20,7 +22,7 @@ COMPLETED = dict.fromkeys(FILES, "COMPLETED")
 
 
 @pytest.mark.short
-def test_t05_a_header_comes_twice(world: World) -> None:
+def test_a_header_comes_twice(world: World) -> None:
     """The copy is counted as nobody's: the execution does not end while a file is open, and no file is done twice."""
     world.rest("file_processing")
     world.clear(QueueName.FILE_PROCESSING)
@@ -40,7 +42,7 @@ def test_t05_a_header_comes_twice(world: World) -> None:
         run.check(COMPLETED)
 
 
-def test_t05_every_header_comes_three_times(world: World) -> None:
+def test_every_header_comes_three_times(world: World) -> None:
     world.rest("file_processing")
     world.clear(QueueName.FILE_PROCESSING)
     run = world.begin(FILES)
@@ -52,7 +54,7 @@ def test_t05_every_header_comes_three_times(world: World) -> None:
 
 
 @pytest.mark.short
-def test_t06_the_callback_comes_three_times(world: World) -> None:
+def test_the_callback_comes_three_times(world: World) -> None:
     world.rest("callback")
     run = world.begin(FILES)
     until(lambda: world.queued(QueueName.FILE_PROCESSING_CALLBACK) >= 1, what="there is no callback")
@@ -65,7 +67,7 @@ def test_t06_the_callback_comes_three_times(world: World) -> None:
 
 @pytest.mark.parametrize("action", ["kill", "kill_group", "raise"])
 @pytest.mark.parametrize("point", ["callback.before", "callback.finalized"])
-def test_t06_the_callback_dies(world: World, point: str, action: str) -> None:
+def test_the_callback_dies(world: World, point: str, action: str) -> None:
     world.arm(f"{point}={action}@1")
     run = world.begin(FILES)
     world.await_met(point)
@@ -73,7 +75,7 @@ def test_t06_the_callback_dies(world: World, point: str, action: str) -> None:
 
 
 @pytest.mark.short
-def test_t07_two_orchestrators_at_once(world: World) -> None:
+def test_two_orchestrators_at_once(world: World) -> None:
     """Three copies of ``async_execute_bin``; the first one has listed the source when the others start."""
     world.rest("general")
     world.clear(QueueName.GENERAL)
@@ -89,7 +91,7 @@ def test_t07_two_orchestrators_at_once(world: World) -> None:
     assert len(run.files()) == len(FILES)
 
 
-def test_t07_two_orchestrators_between_listing_and_start(world: World) -> None:
+def test_two_orchestrators_between_listing_and_start(world: World) -> None:
     world.rest("general")
     world.clear(QueueName.GENERAL)
     run = world.begin(FILES)
@@ -112,17 +114,6 @@ class Trap:
         return Path.touch, (self.path,)
 
 
-def envelope(task: str, **kwargs: Any) -> dict[str, Any]:
-    """Headers of a task message."""
-    task_id = str(uuid.uuid4())
-    headers = {"lang": "py", "task": task, "id": task_id, "root_id": task_id, "parent_id": None, "group": None}
-    return {"headers": {**headers, "argsrepr": "", "kwargsrepr": "", "retries": 0}, "correlation_id": task_id, **kwargs}
-
-
-EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-NONSENSE = json.dumps([[{"file_data": {"execution_id": "../../etc", "organization_id": "x"}}], {}, EMBED])
-
-
 def corrupt_messages(trap: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
     """Body and options of messages nobody should be able to hurt a worker with."""
     batch = TaskName.PROCESS_FILE_BATCH.value
@@ -141,7 +132,7 @@ def corrupt_messages(trap: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
 
 
 @pytest.mark.short
-def test_t20_messages_that_cannot_be_read(world: World) -> None:
+def test_messages_that_cannot_be_read(world: World) -> None:
     trap = world.folder / "trap"
     with world.channel() as channel:
         for body, options in corrupt_messages(trap).values():
@@ -154,7 +145,7 @@ def test_t20_messages_that_cannot_be_read(world: World) -> None:
     assert not trap.exists(), "a pickle was loaded"
 
 
-def test_t20_a_raw_line_in_the_queue(world: World) -> None:
+def test_a_raw_line_in_the_queue(world: World) -> None:
     """What no client of the broker would write: only a Redis list takes it."""
     if world.leg != "redis":
         pytest.skip("RabbitMQ has no raw lines")
@@ -165,7 +156,7 @@ def test_t20_a_raw_line_in_the_queue(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff{{", b"[[], {}, {}]"])
-def test_t20_a_header_is_corrupted_on_its_way(world: World, body: bytes) -> None:
+def test_a_header_is_corrupted_on_its_way(world: World, body: bytes) -> None:
     """The chord never completes: the sweep does."""
     world.rest("file_processing")
     world.clear(QueueName.FILE_PROCESSING)
@@ -176,7 +167,7 @@ def test_t20_a_header_is_corrupted_on_its_way(world: World, body: bytes) -> None
     run.check(COMPLETED)
 
 
-def test_t20_a_batch_of_another_organization(world: World) -> None:
+def test_a_batch_of_another_organization(world: World) -> None:
     """A message that names an execution under a foreign organization changes nothing of it."""
     world.rest("file_processing")
     world.clear(QueueName.FILE_PROCESSING)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet import fill, until
-from sinks import Sink
-from world import World
+from tests.acceptance.fleet import fill, until
+from tests.faults.world import World
+from tests.notification_targets import Sink
 
 from docfleet.core.errors import BackendUnavailable
 from docfleet.core.names import QueueName, WorkerType

@@ -1,5 +1,5 @@
-"""T27: a batch runs into its time limit. T28: nothing of one organization is seen by the next. T37: messages of another
-version. T40: memory. T41: components start in any order. T42: workers of one name.
+"""Operations: time limits of a batch, organizations kept apart, messages of another version, memory, components that
+start in any order, workers of one name.
 
 An execution is one batch here: its files are worked on one after another, by one process.
 """
@@ -18,12 +18,14 @@ from typing import Any
 
 import kombu
 import pytest
-from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
-from fleet import Stage, until
-from published import Published
-from servers import free_port
-from test_messages import NONSENSE, envelope
-from world import CHILDREN, World
+from tests.acceptance.fleet import Stage, until
+from tests.acceptance.published import Published
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
+from tests.faults.members import CHILDREN
+from tests.faults.nonsense import NONSENSE
+from tests.faults.world import World
+from tests.servers import free_port
+from tests.task_messages import envelope
 
 from docfleet.cli.management import ManagementClient
 from docfleet.core.names import QueueName, TaskName, WorkerType
@@ -32,7 +34,7 @@ SETTINGS = {
     "FILE_PROCESSING_CONCURRENCY": "1",
     "MAX_WORKER_LOSSES": "3",
     "LOG_FORMAT": "json",
-    # T27 waits for it.
+    # A test waits until a tool has run so long.
     "TOOL_TIMEOUT_SECONDS": "8",
 }
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
@@ -43,11 +45,11 @@ FIVE = {**THREE, "4.txt": "fourth", "5.txt": "fifth"}
 CHORD_UNLOCK = "celery.chord_unlock"
 
 
-# T27
+# Time limits of a batch
 
 
 @pytest.mark.short
-def test_t27_the_second_of_three_files_takes_too_long(world: World) -> None:
+def test_the_second_of_three_files_takes_too_long(world: World) -> None:
     """It alone fails, with that cause; its tool is ended."""
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
     with world.patient():
@@ -57,7 +59,7 @@ def test_t27_the_second_of_three_files_takes_too_long(world: World) -> None:
     assert_tools_ended(stage, 1)
 
 
-def test_t27_the_batch_runs_into_its_soft_limit(world: World) -> None:
+def test_the_batch_runs_into_its_soft_limit(world: World) -> None:
     """Long before the file's own limit. The others are handed to a batch of their own; the file is tried so often and
     no oftener."""
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
@@ -70,7 +72,7 @@ def test_t27_the_batch_runs_into_its_soft_limit(world: World) -> None:
     assert_tools_ended(stage, 3)
 
 
-def test_t27_the_batch_runs_into_its_hard_limit(world: World) -> None:
+def test_the_batch_runs_into_its_hard_limit(world: World) -> None:
     """A child that does not even hear of its soft limit is killed; the file at fault fails alone."""
     world.arm("tool.before(2.txt)=stop")
     limits = {"FILE_PROCESSING_TASK_SOFT_TIME_LIMIT": "3", "FILE_PROCESSING_TASK_TIME_LIMIT": "5"}
@@ -88,12 +90,12 @@ def assert_tools_ended(stage: Stage, most: int) -> None:
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), what="a tool runs on")
 
 
-# T28
+# Organizations are kept apart
 
 
 @pytest.mark.short
 @pytest.mark.parametrize("fault", ["batch.claimed=raise@1", "tool.before=raise@1", "delivery.before=sleep:6@1"])
-def test_t28_nothing_of_one_organization_is_seen_by_the_next(world: World, fault: str) -> None:
+def test_nothing_of_one_organization_is_seen_by_the_next(world: World, fault: str) -> None:
     """One child. A task of the first organization fails or runs into its time limit; what comes next, a task of nobody
     and one of another organization, has nothing of it in its log lines, and its work is its own."""
     limits = {"FILE_PROCESSING_TASK_SOFT_TIME_LIMIT": "4", "FILE_PROCESSING_TASK_TIME_LIMIT": "60"}
@@ -132,11 +134,11 @@ def call(world: World, api: Published, text: str) -> FaultRun:
     return world.remember(FaultRun(world, answer.body["message"]["execution_id"], "api", api=api))
 
 
-# T37
+# Messages of another version
 
 
 @pytest.mark.short
-def test_t37_messages_of_a_newer_version(world: World) -> None:
+def test_messages_of_a_newer_version(world: World) -> None:
     """Fields nobody here knows, in every message of an execution and at every depth, are passed over. Without the
     sweep, which would send again what was refused."""
     world.rest("scheduler", "general", "file_processing", "callback")
@@ -185,7 +187,7 @@ def extended(value: Any) -> Any:
     return [extended(part) for part in value] if isinstance(value, list) else value
 
 
-# T40
+# Memory
 
 ROUNDS, ROUND_FILES = 40, 50
 GROWTH = 1.2
@@ -193,7 +195,7 @@ KILOBYTE = 1024
 
 
 @pytest.mark.timeout(900)
-def test_t40_memory_of_one_child(world: World) -> None:
+def test_memory_of_one_child(world: World) -> None:
     """Two thousand files, one in ten of which fails with a megabyte of words: the child does not grow."""
     tool = {"tool": "actor", "settings": {"stage": str(world.folder)}}
     files = {f"{n:02}.txt": "fail" if n % 10 == 0 else f"document {n}" for n in range(ROUND_FILES)}
@@ -212,7 +214,7 @@ def test_t40_memory_of_one_child(world: World) -> None:
     assert late < GROWTH * early, f"it grew from {early} to {late} bytes"
 
 
-def test_t40_a_child_is_recycled_without_losing_work(world: World) -> None:
+def test_a_child_is_recycled_without_losing_work(world: World) -> None:
     with world.instead(slots=1, FILE_PROCESSING_MAX_TASKS_PER_CHILD="2") as worker:
         before = worker.children()
         for run in [world.begin(FILES) for _ in range(6)]:
@@ -228,11 +230,11 @@ def resident(pid: int) -> int:
     return int(line.split()[1]) * KILOBYTE
 
 
-# T41
+# Components start in any order
 
 
 @pytest.mark.parametrize("turn", range(3))
-def test_t41_everything_starts_in_any_order(world: World, rng: random.Random, turn: int) -> None:
+def test_everything_starts_in_any_order(world: World, rng: random.Random, turn: int) -> None:
     """Servers too. What was begun before all went down goes on; nobody has to be started twice by hand."""
     stage = Stage(world.folder / f"stage-{len(world.runs)}-{turn}")
     run = world.begin(THREE, tool=stage.tool)
@@ -257,7 +259,7 @@ def test_t41_everything_starts_in_any_order(world: World, rng: random.Random, tu
     world.begin(FILES).check(COMPLETED)
 
 
-def test_t41_two_backends_start_on_an_empty_database(world: World) -> None:
+def test_two_backends_start_on_an_empty_database(world: World) -> None:
     """At the same time, and one of them before its database server: both serve, on one schema."""
     url = f"sqlite:///{world.folder / 'empty.db'}" if world.leg == "redis" else world.new_database("empty")
     added = []
@@ -281,7 +283,7 @@ def test_t41_two_backends_start_on_an_empty_database(world: World) -> None:
 
 @pytest.mark.short
 @pytest.mark.parametrize("kind", [WorkerType.FILE_PROCESSING, WorkerType.SCHEDULER])
-def test_t41_a_worker_with_a_wrong_key_ends_with_one_clear_line(world: World, kind: WorkerType) -> None:
+def test_a_worker_with_a_wrong_key_ends_with_one_clear_line(world: World, kind: WorkerType) -> None:
     """Instead of taking messages it can do nothing with."""
     environment = {**world.environment, "INTERNAL_SERVICE_API_KEY": "wrong-" * 8, "LOG_FORMAT": "console"}
     command = [sys.executable, "-P", "-m", "docfleet.cli.main", "worker", kind.value]
@@ -294,11 +296,11 @@ def test_t41_a_worker_with_a_wrong_key_ends_with_one_clear_line(world: World, ki
     run.check(COMPLETED)
 
 
-# T42
+# Workers of one name
 
 
 @pytest.mark.short
-def test_t42_workers_of_one_name(world: World) -> None:
+def test_workers_of_one_name(world: World) -> None:
     """Same type, host and settings, started at once, and one of them again after a power cut: all of them work."""
     others = [world.add_worker(WorkerType.FILE_PROCESSING, wait=False) for _ in range(2)]
     try:

@@ -1,10 +1,10 @@
-"""T03: a whole worker, the backend or the runner is killed in the middle. T08: the orchestrator dies while it sends."""
+"""A whole worker, the backend or the runner is killed in the middle; the orchestrator dies while it sends."""
 
 from __future__ import annotations
 
 import pytest
-from fleet import Stage
-from world import BATCHES, World
+from tests.acceptance.fleet import Stage
+from tests.faults.world import BATCHES, World
 
 from docfleet.core.names import TaskName, WorkerType
 
@@ -21,14 +21,14 @@ ORCHESTRATOR_POINTS = ("orchestrate.listed", "orchestrate.registered", "orchestr
 
 
 @pytest.mark.parametrize("point", WORKER_POINTS)
-def test_t03_a_worker_is_lost(world: World, point: str) -> None:
+def test_a_worker_is_lost(world: World, point: str) -> None:
     world.arm(f"{point}=kill_group@1")
     run = world.begin(FILES)
     world.await_met(point)
     run.check(COMPLETED)
 
 
-def test_t03_a_worker_is_lost_and_another_one_takes_over(world: World) -> None:
+def test_a_worker_is_lost_and_another_one_takes_over(world: World) -> None:
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
     run = world.begin({**FILES, "slow.txt": "wait"}, tool=stage.tool)
     stage.await_starts(1)
@@ -41,7 +41,7 @@ def test_t03_a_worker_is_lost_and_another_one_takes_over(world: World) -> None:
 
 
 @pytest.mark.parametrize("member", ["backend", "runner", "callback"])
-def test_t03_a_server_is_lost_while_tools_run(world: World, member: str) -> None:
+def test_a_server_is_lost_while_tools_run(world: World, member: str) -> None:
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
     run = world.begin({**FILES, "slow.txt": "wait"}, tool=stage.tool)
     stage.await_starts(1)
@@ -51,7 +51,7 @@ def test_t03_a_server_is_lost_while_tools_run(world: World, member: str) -> None
 
 
 @pytest.mark.parametrize("point", ["report.before_commit", "finalize.before_commit"])
-def test_t03_the_backend_dies_before_it_commits(world: World, point: str) -> None:
+def test_the_backend_dies_before_it_commits(world: World, point: str) -> None:
     world.arm(f"{point}=kill@1")
     run = world.begin(FILES)
     world.await_met(point)
@@ -59,7 +59,7 @@ def test_t03_the_backend_dies_before_it_commits(world: World, point: str) -> Non
 
 
 @pytest.mark.parametrize("point", ORCHESTRATOR_POINTS)
-def test_t08_the_orchestrator_dies(world: World, point: str) -> None:
+def test_the_orchestrator_dies(world: World, point: str) -> None:
     world.arm(f"{point}=kill_group@1")
     run = world.begin(FILES)
     world.await_met(point)
@@ -67,7 +67,7 @@ def test_t08_the_orchestrator_dies(world: World, point: str) -> None:
 
 
 @pytest.mark.parametrize("sent", [0, 1, pytest.param(BATCHES // 2, marks=pytest.mark.short), BATCHES])
-def test_t08_the_orchestrator_dies_after_so_many_messages(world: World, sent: int) -> None:
+def test_the_orchestrator_dies_after_so_many_messages(world: World, sent: int) -> None:
     if sent < BATCHES:
         world.arm(f"message.publish({TaskName.PROCESS_FILE_BATCH.value})=kill_group@{sent + 1}")
         point = "message.publish"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fleet import fill, until
-from world import World
+from tests.acceptance.fleet import fill, until
+from tests.faults.world import World
 
 from docfleet.core.names import QueueName, WorkerType
 

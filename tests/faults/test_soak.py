@@ -1,4 +1,4 @@
-"""T04: a random ``kill -9`` every two to five seconds while executions run.
+"""A random ``kill -9`` every two to five seconds while executions run.
 
 ``make soak`` is the long one: 200 executions and five minutes of kills a leg. Elsewhere this is a small one.
 """
@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 
 import pytest
-from servers import require
-from soak import Soak
-from world import LEGS
+from tests.faults.soak import Soak
+from tests.faults.world import LEGS
+from tests.servers import require
 
 RUNS = int(os.environ.get("DOCFLEET_SOAK_RUNS") or 20)
 SECONDS = float(os.environ.get("DOCFLEET_SOAK_SECONDS") or 30)
@@ -19,7 +19,7 @@ SECONDS = float(os.environ.get("DOCFLEET_SOAK_SECONDS") or 30)
 
 @pytest.mark.timeout(SECONDS + 900)
 @pytest.mark.parametrize("leg", LEGS)
-def test_t04_random_kills(leg: str, seed: int, tmp_path: Path) -> None:
+def test_random_kills(leg: str, seed: int, tmp_path: Path) -> None:
     soak = require(lambda: Soak(leg, RUNS, SECONDS, seed, tmp_path))
     try:
         findings = soak.run()

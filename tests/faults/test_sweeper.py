@@ -1,6 +1,6 @@
-"""T34: who sweeps dies, sleeps, or is not alone. T35: a stop while a worker sleeps. T36: a long queue is no loss.
+"""Who sweeps dies, sleeps, or is not alone; a stop while a worker sleeps; a long queue is no loss.
 
-Stops of running executions in general are ``tests/acceptance/test_stop.py``.
+Stops of running executions in general are ``tests/acceptance/executions/test_stop.py``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
-from fleet import SETTINGS as FLEET_SETTINGS
-from fleet import Stage, until
-from published import Published
-from servers import free_port
-from test_destinations import fingerprint
-from world import BATCHES, LEASE_SECONDS, SWEEP_SECONDS, World
+from tests.acceptance.fleet import SETTINGS as FLEET_SETTINGS
+from tests.acceptance.fleet import Stage, until
+from tests.acceptance.published import Published
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
+from tests.faults.world import BATCHES, LEASE_SECONDS, SWEEP_SECONDS, World
+from tests.servers import free_port
 
 from docfleet.core.names import QueueName, WorkerType
 
@@ -69,11 +68,11 @@ def sweep(url: str, key: str) -> dict[str, int]:
         return found
 
 
-# T34
+# Who sweeps
 
 
 @pytest.mark.parametrize("hit", [1, 2])
-def test_t34_the_sweeper_is_killed_in_the_middle(world: World, hit: int) -> None:
+def test_the_sweeper_is_killed_in_the_middle(world: World, hit: int) -> None:
     """What it had begun, its successor does; it waits for the leader's lease, once."""
     with lost_batches(world):
         world.arm(f"sweep.middle=kill_group@{hit}")
@@ -83,7 +82,7 @@ def test_t34_the_sweeper_is_killed_in_the_middle(world: World, hit: int) -> None
 
 
 @pytest.mark.short
-def test_t34_the_scheduler_is_killed(world: World) -> None:
+def test_the_scheduler_is_killed(world: World) -> None:
     """Whoever ticks holds nothing: it starts again, and a lost worker is noticed as if it had never been away."""
     world.arm("delivery.written=kill_group@1")
     run = world.begin(FILES)
@@ -97,7 +96,7 @@ def test_t34_the_scheduler_is_killed(world: World) -> None:
 
 
 @pytest.mark.short
-def test_t34_two_sweepers_at_once(world: World) -> None:
+def test_two_sweepers_at_once(world: World) -> None:
     """The second one does nothing while the first is at it; each lost batch is sent once."""
     with lost_batches(world) as runs, ThreadPoolExecutor(4) as pool:
         world.arm("sweep.middle=hold@1")
@@ -110,7 +109,7 @@ def test_t34_two_sweepers_at_once(world: World) -> None:
         assert world.queued(QueueName.FILE_PROCESSING) == len(runs)
 
 
-def test_t34_the_leader_sleeps_past_its_lease(world: World) -> None:
+def test_the_leader_sleeps_past_its_lease(world: World) -> None:
     """Another backend takes over. When the leader wakes up it acts on nothing it saw before."""
     with lost_batches(world) as runs, second_backend(world) as url:
         world.arm("sweep.middle=stop@1")
@@ -132,7 +131,7 @@ def test_t34_the_leader_sleeps_past_its_lease(world: World) -> None:
         assert sent <= len(runs) + 1, f"{sent} messages: it sent again what its successor had sent"
 
 
-def test_t34_an_execution_that_somebody_has_locked_keeps_no_other_waiting(world: World) -> None:
+def test_an_execution_that_somebody_has_locked_keeps_no_other_waiting(world: World) -> None:
     """A backend that hangs in a transaction: the sweep goes on to the next one at once."""
     if world.leg == "redis":
         pytest.skip("SQLite has one lock for all rows")
@@ -156,11 +155,11 @@ def second_backend(world: World) -> Iterator[str]:
         world.remove("backend-2")
 
 
-# T35
+# A stop while a worker sleeps
 
 
 @pytest.mark.parametrize("destination", ["sqlite", "files"])
-def test_t35_a_worker_sleeps_through_the_stop(world: World, destination: str) -> None:
+def test_a_worker_sleeps_through_the_stop(world: World, destination: str) -> None:
     """It held a file when it fell asleep: the stop waits for its lease, then is final. Whoever wakes up late changes
     neither the rows nor the destination."""
     world.arm("delivery.before(03.txt)=stop@1")
@@ -170,16 +169,16 @@ def test_t35_a_worker_sleeps_through_the_stop(world: World, destination: str) ->
     try:
         world.client.stop_execution(run.id, wait=0)
         run.check({**COMPLETED, "03.txt": "STOPPED"}, wait=LEASE_SECONDS + DEADLINE_SECONDS + PATIENCE_SECONDS)
-        before = fingerprint(run)
+        before = run.fingerprint()
         world.arm("batch.returned=mark")
     finally:
         os.kill(holder, signal.SIGCONT)
     until(lambda: holder in world.met("batch.returned"), 60, what="who slept did not go on")
-    assert fingerprint(run) == before, "something was delivered after the stop"
+    assert run.fingerprint() == before, "something was delivered after the stop"
     run.check_again()
 
 
-def test_t35_what_is_reported_after_the_stop_changes_nothing(world: World) -> None:
+def test_what_is_reported_after_the_stop_changes_nothing(world: World) -> None:
     stage = Stage(world.folder / f"stage-{len(world.runs)}")
     run = world.begin({**FILES, "slow.txt": "wait"}, tool=stage.tool)
     stage.await_starts(1)
@@ -206,14 +205,14 @@ def internal(world: World, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return found
 
 
-# T36
+# A long queue
 
 BACKLOG = 500
 CALLERS = 4
 
 
 @pytest.mark.timeout(900)
-def test_t36_a_long_queue_is_no_loss(world: World) -> None:
+def test_a_long_queue_is_no_loss(world: World) -> None:
     """Five hundred executions wait while the sweep runs: none is sent twice or failed for it, and all of them end."""
     world.rest("api_deployment")
     api = Published.publish(world)  # type: ignore[arg-type]

@@ -12,36 +12,32 @@ from __future__ import annotations
 import base64
 import json
 import os
-import random
 import shutil
 import signal
-import sys
 import tempfile
-import threading
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import kombu
 import psycopg
-import redis
 import sqlalchemy as sa
-from fault_run import TABLE, FaultRun
-from fleet import HERE as ACCEPTANCE
-from fleet import SETTINGS, children, fill, plain_environment, until
-from proxy import Proxy
-from published import Published
-from servers import Postgres, Process, Rabbitmq, Server, Valkey, free_port
+from tests.acceptance.fleet import PLUGINS, SETTINGS, fill, plain_environment
+from tests.acceptance.published import Published
+from tests.faults.armed_faults import ArmedFaults
+from tests.faults.fault_run import TABLE, FaultRun
+from tests.faults.members import OPENER, Members
+from tests.faults.proxy import Proxy
+from tests.faults.queues import Queues
+from tests.servers import Postgres, Rabbitmq, Server, Valkey, free_port
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ManagementClient
-from docfleet.core.names import QueueName, WorkerType
-from docfleet.workers.shared.infrastructure.config.registry import WORKERS as SPECS
+from docfleet.core.names import WorkerType
 
 LEGS = ("redis", "rabbitmq")
 LEASE_SECONDS = float(SETTINGS["LEASE_SECONDS"])
@@ -53,45 +49,10 @@ WORKERS = {
     WorkerType.FILE_PROCESSING: 1,
     WorkerType.CALLBACK: 1,
 }
-CHILDREN = 2
-START_LIMIT = 3
 _BACKEND, _RESULTS = "docfleet_backend", "docfleet_results"
-_PERIOD = 0.05
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Member:
-    """One process of Docfleet, kept running while it is ``wanted``, as a pod is."""
-
-    def __init__(self, process: Process, ready: Callable[[], bool]) -> None:
-        self.process = process
-        self.ready = ready
-        self.wanted = False
-        self.lock = threading.RLock()
-
-    @property
-    def pid(self) -> int:
-        """Of its leader: a worker's main process."""
-        return self.process.pid
-
-    def keep(self) -> None:
-        """Start it again where it died."""
-        with self.lock:
-            if self.wanted and not self.process.runs:
-                self.process.start()
-
-    def stop(self, seconds: float = 0.0) -> None:
-        """End it for good: with SIGTERM and ``seconds`` to end in, else with SIGKILL of the group."""
-        with self.lock:
-            self.wanted = False
-            self.process.terminate(signal.SIGTERM if seconds else signal.SIGKILL, seconds or 10.0)
-
-    def children(self) -> list[int]:
-        """A worker's pool."""
-        return children(self.process.pid)
-
-
-class World:
+class World(Members, Queues, ArmedFaults):
     """A running Docfleet with the servers it needs; see the module."""
 
     def __init__(
@@ -105,17 +66,18 @@ class World:
     ) -> None:
         """``settings`` are environment variables beyond ``SETTINGS``; ``workers`` how many run of each type. With
         ``proxied`` workers reach the backend through ``proxy``."""
+        super().__init__()
         self.leg = leg
         self.folder = folder
         self.data = folder / "data"
         self.faults = folder / "faults"
         for path in (self.data / "storage", self.data / "logs", self.faults):
             path.mkdir(parents=True)
-        self._lifeline = Lifeline()
+        self.lifeline = Lifeline()
         # Not below pytest's folder, which is closed to the users that servers run as.
         self._servers_folder = Path(tempfile.mkdtemp(prefix="docfleet-world-"))
         self._servers_folder.chmod(0o755)
-        self.valkey = Valkey(self._servers_folder / "valkey", self._lifeline)
+        self.valkey = Valkey(self._servers_folder / "valkey", self.lifeline)
         self.servers: list[Server] = [self.valkey]
         self.proxy: Proxy | None = None
         try:
@@ -126,10 +88,10 @@ class World:
 
     def _start(self, settings: dict[str, str], workers: dict[WorkerType, int], proxied: bool) -> None:
         if self.leg == "rabbitmq":
-            self.rabbitmq = Rabbitmq(self._servers_folder / "rabbitmq", self._lifeline)
+            self.rabbitmq = Rabbitmq(self._servers_folder / "rabbitmq", self.lifeline)
             self.servers += [self.rabbitmq, self.postgres]
         else:
-            self.results = Valkey(self._servers_folder / "results", self._lifeline)
+            self.results = Valkey(self._servers_folder / "results", self.lifeline)
             self.servers.append(self.results)
         for server in self.servers:
             server.start()
@@ -138,17 +100,13 @@ class World:
         )
         self.proxy = Proxy(self.addresses.backend_url) if proxied else None
         self.environment = self._settings(settings)
-        self.members: dict[str, Member] = {}
         self.add("backend", ("backend",), self.url_answers(self.addresses.backend_url))
         self.add("runner", ("runner",), self.url_answers(self.addresses.runner_url))
         for kind, number in workers.items():
             for count in range(number):
                 self.add_worker(kind, wait=False, name=kind.value if number == 1 else f"{kind.value}-{count + 1}")
         self.add_worker(WorkerType.SCHEDULER, wait=False)
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._keep, daemon=True)]
-        for thread in self._threads:
-            thread.start()
+        self.keep_running()
         self.client = ManagementClient(self.addresses)
         self.await_ready()
         self.client.put_organization()
@@ -160,7 +118,7 @@ class World:
     @cached_property
     def postgres(self) -> Postgres:
         """On the ``redis`` leg it is only a destination, and started on first use."""
-        server = Postgres(self._servers_folder / "postgres", self._lifeline)
+        server = Postgres(self._servers_folder / "postgres", self.lifeline)
         if self.leg == "redis":
             server.start()
             self.servers.append(server)
@@ -231,7 +189,7 @@ class World:
             "FILE_PROCESSING_CONCURRENCY": str(BATCHES),
             "TOOL_REGISTRY_CONFIG_PATH": str(registry),
             # A changed copy of the tree (``mutations``) comes first.
-            "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ACCEPTANCE)))),
+            "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(PLUGINS)))),
             "DOCFLEET_FAULTS_FOLDER": str(self.faults),
             **settings,
         }
@@ -244,68 +202,6 @@ class World:
             connection.execute(sa.text(f"CREATE DATABASE {name}"))
         return url.set(database=name).render_as_string(hide_password=False)
 
-    def add(
-        self, name: str, arguments: tuple[str, ...], ready: Callable[[], bool], settings: dict[str, str] | None = None
-    ) -> Member:
-        """Start ``docfleet ARGUMENTS`` as a member of this name, and do not wait."""
-        command = [sys.executable, "-P", "-m", "docfleet.cli.main", *arguments]
-        environment = {**self.environment, **(settings or {})}
-        process = Process(name, command, environment, self.data / "logs", self._lifeline)
-        member = self.members[name] = Member(process, ready)
-        member.wanted = True
-        member.keep()
-        return member
-
-    def add_worker(
-        self,
-        kind: WorkerType,
-        *,
-        name: str = "",
-        wait: bool = True,
-        settings: dict[str, str] | None = None,
-        slots: int = CHILDREN,
-    ) -> Member:
-        """One more worker of this type, with so many pool children."""
-        name = name or (kind.value if kind.value not in self.members else f"{kind.value}-{uuid.uuid4().hex[:4]}")
-        ready = self.folder / f"{name}.ready"
-        arguments = ("worker", kind.value, *(("--concurrency", str(slots)) if SPECS[kind].concurrency != 1 else ()))
-        # The worker takes the file away when it starts.
-        member = self.add(name, arguments, ready.exists, {"WORKER_READY_FILE": str(ready), **(settings or {})})
-        if wait:
-            self.await_ready(name)
-        return member
-
-    def await_ready(self, *names: str, seconds: float = 60.0) -> None:
-        """Return when these members (default: all that are wanted) serve."""
-        members = [self.members[name] for name in names] or [each for each in self.members.values() if each.wanted]
-        for member in members:
-            starts = member.process.starts
-
-            def serves(member: Member = member, starts: int = starts) -> bool:
-                # One that dies again and again while nothing is done to it will never serve.
-                if member.process.starts > starts + START_LIMIT:
-                    raise RuntimeError(f"{member.process.name} does not start:\n{member.process.log_tail()}")
-                return member.process.runs and member.ready()
-
-            until(serves, seconds, what=f"{member.process.name} does not start:\n{member.process.log_tail()}")
-
-    def url_answers(self, url: str) -> Callable[[], bool]:
-        """Whether the server at ``url`` is ready."""
-
-        def answers() -> bool:
-            try:
-                with _OPENER.open(f"{url}/readyz", timeout=1.0) as answer:
-                    return bool(answer.status == 200)
-            except (OSError, ValueError):
-                return False
-
-        return answers
-
-    def _keep(self) -> None:
-        while not self._over.wait(_PERIOD):
-            for member in list(self.members.values()):
-                member.keep()
-
     def sweep(self) -> dict[str, Any]:
         """One sweep; what it did, ``{}`` when the backend is away."""
         request = urllib.request.Request(
@@ -314,7 +210,7 @@ class World:
             headers={"Authorization": f"Bearer {self.addresses.key}", "Content-Type": "application/json"},
         )
         try:
-            with _OPENER.open(request, timeout=30.0) as answer:
+            with OPENER.open(request, timeout=30.0) as answer:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except (OSError, ValueError):
@@ -322,11 +218,7 @@ class World:
 
     def stop(self) -> None:
         """End everything."""
-        self._over.set()
-        for thread in self._threads:
-            thread.join(40)
-        for member in self.members.values():
-            member.stop()
+        self.stop_members()
         for server in self.servers:
             server.resume()
             server.stop(5.0)
@@ -336,7 +228,7 @@ class World:
     def _close(self) -> None:
         if self.proxy is not None:
             self.proxy.close()
-        self._lifeline.close()
+        self.lifeline.close()
         shutil.rmtree(self._servers_folder, ignore_errors=True)
 
     def reset(self) -> None:
@@ -353,135 +245,7 @@ class World:
             member.process.signal(signal.SIGCONT)
         self.await_ready()
 
-    def remove(self, name: str) -> None:
-        """A worker that ``add_worker`` added is there no more."""
-        self.members.pop(name).stop()
-
-    @contextmanager
-    def instead(self, *, slots: int = CHILDREN, **settings: str) -> Iterator[Member]:
-        """One file-processing worker with so many children and these settings, and no other."""
-        self.rest(WorkerType.FILE_PROCESSING.value)
-        other = self.add_worker(WorkerType.FILE_PROCESSING, settings=settings, slots=slots)
-        try:
-            yield other
-        finally:
-            self.remove(other.process.name)
-            self.wake(WorkerType.FILE_PROCESSING.value)
-
-    @contextmanager
-    def patient(self) -> Iterator[Member]:
-        """One file-processing worker whose leases outlast a machine that stalls: a second attempt is a fault."""
-        with self.instead(LEASE_SECONDS="120") as other:
-            yield other
-
     # What happens to it
-
-    def arm(self, text: str) -> None:
-        """Arm faults in all processes, as ``docfleet.core.faults`` writes them; counts begin anew."""
-        draft = self.faults / f"draft-{uuid.uuid4().hex}"
-        draft.write_text(f"# {uuid.uuid4().hex}\n{text}\n")
-        draft.replace(self.faults / "armed")
-
-    def disarm(self) -> None:
-        """No fault meets from now on, and who is held goes on."""
-        (self.faults / "armed").unlink(missing_ok=True)
-        for marker in self.faults.glob("*.*.*"):
-            marker.unlink(missing_ok=True)
-
-    def met(self, point: str) -> list[int]:
-        """The process ids that a fault at this point has met since the last ``disarm``; a restarted counter is new."""
-        found = []
-        for marker in self.faults.glob(f"{point}.[0-9]*"):
-            pid, _, action = marker.read_text().partition(" ")
-            if pid and action.strip() not in ("", "-"):
-                found.append(int(pid))
-        return found
-
-    def await_met(self, point: str, times: int = 1, seconds: float = 60.0) -> list[int]:
-        """Return when a fault at this point has met so many times."""
-        until(lambda: len(self.met(point)) >= times, seconds, what=f"{point} was met {len(self.met(point))} times")
-        return self.met(point)
-
-    def kill(self, name: str, *, child: bool = False, rng: random.Random | None = None) -> int:
-        """SIGKILL: one process of a worker's pool, or the whole group of a member. Returns the process id."""
-        member = self.members[name]
-        if not child:
-            pid = member.pid
-            member.process.signal(signal.SIGKILL)
-            return pid
-        pool = until(member.children, 20, what=f"{name} has no pool")
-        victim = int((rng or random).choice(pool))
-        os.kill(victim, signal.SIGKILL)
-        return victim
-
-    @staticmethod
-    def kill_process(pid: int) -> None:
-        """SIGKILL of one process; harmless where it has ended."""
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-    def rest(self, *names: str, seconds: float = 0.0) -> None:
-        """These members end and are not started again until ``wake``."""
-        for name in names:
-            self.members[name].stop(seconds)
-
-    def clear(self, *queues: QueueName) -> None:
-        """No message is in these any more: what a killed worker held comes back, and a test that counts begins at 0."""
-        with self.channel() as channel:
-            for queue in queues:
-                channel.queue_purge(queue.value)
-
-    def wake(self, *names: str) -> None:
-        """Start members again, and wait for them."""
-        for name in names:
-            self.members[name].wanted = True
-            self.members[name].keep()
-        self.await_ready(*names)
-
-    @contextmanager
-    def channel(self) -> Iterator[Any]:
-        """A channel of the broker."""
-        with kombu.Connection(self.broker_url) as connection:
-            yield connection.default_channel
-
-    def queued(self, queue: QueueName) -> int:
-        """Messages in a queue that nobody has taken."""
-        if self.leg == "redis":
-            return int(self.command("LLEN", queue.value))
-        with self.channel() as channel:
-            return int(_queue(queue)(channel).queue_declare(passive=True).message_count)
-
-    def duplicate(self, queue: QueueName, copies: int = 1) -> None:
-        """The first message of a queue is there ``copies`` times more, with the same id, header and body."""
-        with self.channel() as channel:
-            message = _queue(queue)(channel).get()
-            assert message is not None, f"queue {queue.value} is empty"
-            for _ in range(copies):
-                self.publish(channel, queue, message.body, message)
-            message.requeue()
-
-    def replace(self, queue: QueueName, body: bytes) -> None:
-        """The first message of a queue has another body from now on."""
-        with self.channel() as channel:
-            message = _queue(queue)(channel).get()
-            assert message is not None, f"queue {queue.value} is empty"
-            self.publish(channel, queue, body, message)
-            message.ack()
-
-    def command(self, *words: str) -> Any:
-        """One command to the Redis of the broker."""
-        with redis.Redis(port=self.valkey.port) as client:
-            return client.execute_command(*words)
-
-    @staticmethod
-    def publish(channel: Any, queue: QueueName, body: Any, like: Any = None, **changed: Any) -> None:
-        """A raw message; ``like`` is one whose header and properties it gets."""
-        options: dict[str, Any] = {"content_type": "application/json", "content_encoding": "utf-8"}
-        if like is not None:
-            known = {key: like.properties[key] for key in ("correlation_id", "reply_to") if key in like.properties}
-            options |= {"content_type": like.content_type, "content_encoding": like.content_encoding}
-            options |= {"headers": like.headers, **known}
-        kombu.Producer(channel).publish(body, routing_key=queue.value, exchange=queue.value, **{**options, **changed})
 
     # What it does
 
@@ -518,7 +282,7 @@ class World:
         request = urllib.request.Request(
             self.client.absolute(applied.url or ""), data=b"", headers={"Authorization": f"Bearer {key}"}
         )
-        with _OPENER.open(request, timeout=30.0) as answer:
+        with OPENER.open(request, timeout=30.0) as answer:
             execution_id = str(json.load(answer)["execution_id"])
         return self.remember(FaultRun(self, execution_id, destination, source=source, pipeline=name))
 
@@ -546,7 +310,3 @@ class World:
                 return {"connector": "local", "settings": {"path": str(into)}, "outputFolder": "/"}
             case _:
                 raise ValueError(f"no such destination: {kind}")
-
-
-def _queue(queue: QueueName) -> kombu.Queue:
-    return kombu.Queue(queue.value, kombu.Exchange(queue.value), routing_key=queue.value)

@@ -1,0 +1,39 @@
+"""Each database connector, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.contract.connectors.databases.servers import Settings, sql_settings
+
+from docfleet.connectors.base import DatabaseConnector
+from docfleet.connectors.databases.sql import SqlDatabase
+from docfleet.connectors.memory import MemoryDatabase
+from docfleet.connectors.registry import open_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
+def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseConnector]:
+    if request.param == "memory":
+        yield MemoryDatabase()
+        return
+    with sql_settings(request.param, tmp_path) as settings:
+        connector = open_database(*settings)
+        yield connector
+        connector.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    with sql_settings(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[SqlDatabase]:
+    connector = open_database(*settings)
+    assert isinstance(connector, SqlDatabase)
+    yield connector
+    connector.close()

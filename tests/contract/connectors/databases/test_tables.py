@@ -1,0 +1,69 @@
+"""One contract, every database connector: tables of the customer, and types of their columns."""
+
+from __future__ import annotations
+
+import uuid
+
+from tests.contract.connectors.databases.servers import Settings, execute, row
+
+from docfleet.connectors.base import ColumnMode, DatabaseConnector, TableSettings
+from docfleet.connectors.databases.sql import SqlDatabase
+
+SINGLE = TableSettings()
+SPLIT = TableSettings(table="split_rows", column_mode=ColumnMode.SPLIT)
+
+
+def test_an_existing_table_of_the_customer_is_completed(settings: Settings, database: SqlDatabase) -> None:
+    serial = "INTEGER PRIMARY KEY" if settings[0] == "sqlite" else "SERIAL PRIMARY KEY"
+    execute(
+        settings,
+        f"CREATE TABLE theirs (id {serial}, Note VARCHAR(20), total NUMERIC, file_path VARCHAR(200))",
+        "INSERT INTO theirs (note, total) VALUES ('kept', 1)",
+    )
+    target = TableSettings(table="theirs", column_mode=ColumnMode.SPLIT)
+    assert database.deliver(target, row({"NOTE": "new", "total": 2.5})).outcome == "written"
+    assert database.deliver(target, row({"NOTE": "newer", "total": 2})).outcome == "replaced"
+    found = execute(settings, "SELECT id, note, total, file_path, status FROM theirs ORDER BY id")
+    assert found == [(1, "kept", 1, None, None), (found[1][0], "newer", 2, "f1.pdf", "SUCCESS")]
+
+
+def test_columns_of_other_types_take_what_the_database_takes(settings: Settings, database: SqlDatabase) -> None:
+    execute(
+        settings,
+        "CREATE TABLE typed (execution_id UUID, day DATE, at TIMESTAMP, price NUMERIC(10, 2), code CHAR(2), j JSON, "
+        "note TEXT NOT NULL DEFAULT 'default')",
+    )
+    target = TableSettings(table="typed", column_mode=ColumnMode.SPLIT)
+    execution = str(uuid.uuid4())
+    result = {"day": "2024-01-31", "at": "2024-01-31T10:00:00+00:00", "price": 12.5, "code": "DE", "j": 1, "x": None}
+    database.deliver(target, row(result, execution_id=execution))
+    database.deliver(target, row(result | {"price": 3, "j": None}, execution_id=execution))
+    (read,) = database.read_rows(target, 9, execution)
+    assert (read["day"], read["at"]) == ("2024-01-31", "2024-01-31T10:00:00+00:00")
+    assert (read["price"], read["code"]) == (3, "DE")
+    assert (read["j"], read["note"], read["execution_id"]) == (None, "default", execution)
+
+
+def test_an_odd_value_of_the_customer_can_be_read(settings: Settings, database: SqlDatabase) -> None:
+    database.deliver(SINGLE, row({"n": 1}))
+    if settings[0] == "sqlite":
+        execute(settings, "UPDATE docfleet_results SET data = 'not json', created_at = 'yesterday'")
+        (read,) = database.read_rows(SINGLE, 9)
+        assert (read["data"], read["created_at"]) == ("not json", "yesterday")
+    else:
+        execute(settings, "ALTER TABLE docfleet_results ADD COLUMN seen INTERVAL DEFAULT '1 day'")
+        assert database.read_rows(SINGLE, 9)[0]["seen"]
+
+
+def test_a_column_of_numbers_takes_fractions_and_keeps_whole_numbers(rows: DatabaseConnector) -> None:
+    values = [7, 2.5, 2**62 + 1, 0.1, 12345678.123456789, -(2**63)]
+    for number, value in enumerate(values):
+        rows.deliver(SPLIT, row({"amount": value}, file=f"f{number}"))
+    assert [read["amount"] for read in rows.read_rows(SPLIT, 9)] == values
+
+
+def test_a_table_dropped_meanwhile_is_made_again(settings: Settings, database: SqlDatabase) -> None:
+    database.deliver(SINGLE, row({"n": 1}))
+    execute(settings, "DROP TABLE docfleet_results")
+    assert database.deliver(SINGLE, row({"n": 2})).outcome == "written"
+    assert database.read_rows(SINGLE, 9)[0]["data"] == {"n": 2}

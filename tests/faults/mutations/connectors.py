@@ -1,0 +1,179 @@
+"""Guards of connectors and providers."""
+
+from __future__ import annotations
+
+from tests.faults.mutations.mutant import mutant
+
+MUTANTS = (
+    mutant(
+        "a repeated row is a no-op (SQLite)",
+        "tests/faults/test_child_kill.py::test_a_child_dies[redis-delivery.written]",
+        (
+            "connectors/src/docfleet/connectors/databases/sqlite.py",
+            "return insert(table).values(values).on_conflict_do_nothing(index_elements=key)",
+            "return insert(table).values(values)",
+        ),
+    ),
+    mutant(
+        "a sink: attempt fence of a row",
+        "tests/contract/connectors/databases/test_writers.py::test_an_attempt_that_wakes_up_late_changes_nothing[sqlite-True]",
+        (
+            "connectors/src/docfleet/connectors/databases/sql.py",
+            "if attempt_of(earlier[0]) > row.attempt:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a sink: attempt fence of the ledger",
+        "tests/contract/connectors/databases/test_writers.py::test_an_attempt_that_wakes_up_late_changes_nothing[sqlite-False]",
+        (
+            "connectors/src/docfleet/connectors/databases/sql.py",
+            ".where(where, ledger.c.attempt <= row.attempt)",
+            ".where(where)",
+        ),
+    ),
+    mutant(
+        "a sink: ledger",
+        "tests/contract/connectors/databases/test_ledger.py::test_a_table_without_the_key_is_written_once_through_the_ledger[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/sql.py",
+            "taken = layout.ledger is not None and not self._enter(connection, row, layout.ledger)",
+            "taken = False",
+        ),
+    ),
+    mutant(
+        "a sink: the ledger forgets",
+        "tests/contract/connectors/databases/test_ledger.py::test_the_ledger_forgets_what_nobody_repeats[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/schema.py",
+            "    connection.execute(sa.delete(ledger).where(ledger.c.delivered_at < oldest))\n",
+            "",
+        ),
+    ),
+    mutant(
+        "a sink: ledger in one transaction with the row",
+        "tests/contract/connectors/databases/test_ledger.py::test_a_row_that_is_refused_is_not_in_the_ledger[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/sql.py",
+            "            stored = None if taken else self._insert(connection, row)",
+            "            connection.commit(); connection.begin()\n"
+            "            stored = None if taken else self._insert(connection, row)",
+        ),
+    ),
+    mutant(
+        "a sink: unique key by conflict clause",
+        "tests/contract/connectors/databases/test_rows.py::test_the_delivery_key_makes_one_row[sqlite]",
+        ("connectors/src/docfleet/connectors/databases/sqlite.py", ".on_conflict_do_nothing(index_elements=key)", ""),
+    ),
+    mutant(
+        "a sink: numbers exact",
+        "tests/contract/connectors/databases/test_tables.py::test_a_column_of_numbers_takes_fractions_and_keeps_whole_numbers[postgresql]",
+        (
+            "connectors/src/docfleet/connectors/databases/schema.py",
+            "Decimal(repr(value)) if isinstance(value, float) else value",
+            "value",
+        ),
+    ),
+    mutant(
+        "a table without a key has a ledger",
+        "tests/faults/test_destinations.py::test_a_delivery_into_a_customers_table_is_not_reported[redis-worker-sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/sql.py",
+            "taken = layout.ledger is not None and not self._enter(connection, row, layout.ledger)",
+            "taken = False",
+        ),
+    ),
+    mutant(
+        "a connection that was reaped is replaced",
+        "tests/faults/test_databases.py::test_postgresql_reaps_connections[redis-idle]",
+        ("connectors/src/docfleet/connectors/databases/sql.py", "if last or not (lost and idle):", "if True:"),
+        (
+            "workers/src/docfleet/workers/shared/workflow/execution/file_run.py",
+            "DELIVERY_ATTEMPTS = 8\n",
+            "DELIVERY_ATTEMPTS = 1\n",
+        ),
+    ),
+    mutant(
+        "a sink: lease asked before a file gets its name",
+        "tests/integration/connectors/test_delivery.py::test_a_writer_without_a_lease_gives_nothing_a_name",
+        (
+            "connectors/src/docfleet/connectors/filesystems/local.py",
+            "    if fence is not None:\n        fence.require()\n    try:\n        os.replace",
+            "    try:\n        os.replace",
+        ),
+    ),
+    mutant(
+        "a sink: a successor removes what was begun",
+        "tests/integration/connectors/test_delivery.py::test_a_writer_that_stands_still_and_wakes_up_late_changes_nothing",
+        (
+            "connectors/src/docfleet/connectors/filesystems/local.py",
+            "    for attempt in range(1, fence.attempt + 1):\n        with suppress",
+            "    for attempt in ():\n        with suppress",
+        ),
+    ),
+    mutant(
+        "a sink: only what is still ours is withdrawn",
+        "tests/integration/connectors/test_delivery.py::test_what_somebody_changed_since_is_not_removed",
+        (
+            "connectors/src/docfleet/connectors/filesystems/local.py",
+            "if _digest(parent, parts[-1]) != digest:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a sink: abandoned parts",
+        "tests/integration/connectors/test_delivery.py::test_what_a_killed_writer_left_goes_with_the_next_delivery_once_it_is_old",
+        (
+            "connectors/src/docfleet/connectors/filesystems/local.py",
+            "                    _remove_abandoned(parent)",
+            "                    pass",
+        ),
+    ),
+    mutant(
+        "a sink: stale outputs are withdrawn",
+        "tests/integration/connectors/test_delivery.py::test_a_repeat_with_fewer_outputs_leaves_no_stale_one",
+        (
+            "connectors/src/docfleet/connectors/delivery.py",
+            "        _withdraw(connector, fence, notes, keep=set(targets.values()))",
+            "        pass",
+        ),
+    ),
+    mutant(
+        "a sink: the note is written before the files",
+        "tests/integration/connectors/test_delivery.py::test_a_file_that_fails_in_the_end_takes_back_what_an_attempt_delivered",
+        (
+            "connectors/src/docfleet/connectors/delivery.py",
+            "        _note(notes, fence, {target: digests[path] for path, target in targets.items()})\n"
+            "    locations = []",
+            "        pass\n    locations = []",
+        ),
+    ),
+    mutant(
+        "outputs of files of one name are told apart",
+        "tests/faults/test_destinations.py::test_files_of_one_name_and_of_one_content[redis-files-]",
+        ("connectors/src/docfleet/connectors/delivery.py", "    tag = _tag(key)\n", '    tag = _tag("")\n'),
+    ),
+    mutant(
+        "notifications: a target that drips has its seconds (SMTP)",
+        "tests/unit/providers/test_http.py::test_a_target_has_its_seconds_and_no_more[drip]",
+        (
+            "providers/src/docfleet/providers/email.py",
+            "        if self.file is None and self.sock is not None:",
+            "        if False:",
+        ),
+    ),
+    mutant(
+        "notifications: a refusal is final",
+        "tests/unit/providers/test_http.py::test_what_an_answer_means",
+        (
+            "providers/src/docfleet/providers/http.py",
+            "if 400 <= status < 500 and status not in ANSWERED:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "notifications: what Slack would obey is escaped",
+        "tests/unit/providers/test_chats.py::test_slack_gets_the_original_s_text_and_nothing_it_would_obey",
+        ("providers/src/docfleet/providers/envelope.py", '.replace("<", "&lt;")', ""),
+    ),
+)

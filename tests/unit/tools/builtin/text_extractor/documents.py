@@ -1,0 +1,54 @@
+"""Small documents of each kind, made in memory."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from email.message import EmailMessage
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+from reportlab.pdfgen.canvas import Canvas
+
+Extract = Callable[..., Any]
+
+
+def pdf(*pages: Sequence[tuple[float, float, str]], **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, **options)
+    for page in pages:
+        for x, y, text in page:
+            canvas.drawString(x, y, text)
+        canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def picture(text: str, kind: str = "PNG", mode: str = "RGB", **options: Any) -> bytes:
+    image = Image.new("RGB", (900, 160), "white")
+    ImageDraw.Draw(image).text((40, 50), text, fill="black", font=ImageFont.load_default(48))
+    buffer = io.BytesIO()
+    image.convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return buffer.getvalue()
+
+
+def saved(document: Any) -> bytes:
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def message(**options: Any) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Ä <a@example.org>", "b@example.org", "Prüfung"
+    mail.set_content(options.get("text", "plain body"))
+    return mail

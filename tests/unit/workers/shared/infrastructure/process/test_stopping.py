@@ -1,0 +1,36 @@
+"""A child learns of the stop of its own execution and of no other."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from typing import Any
+
+from docfleet.workers.shared.infrastructure.process import stopping
+
+
+def test_a_child_hears_of_its_own_stop_and_of_no_other(stop_command: Any) -> None:
+    mine, other = str(uuid.uuid4()), str(uuid.uuid4())
+    stop_command(mine)
+    seen = stopping.stops_told()
+    assert seen == 1 and not stopping.was_told(mine, since=seen)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads that other tests left
+        child = os.fork()
+    if child == 0:
+        stop_command(other)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert stopping.was_told(other, since=seen), "the memory is not shared"
+    assert not stopping.was_told(mine, since=seen) and stopping.was_told(mine, since=0)
+
+
+def test_who_looked_away_for_too_many_stops_asks_and_what_is_no_id_is_not_told(stop_command: Any) -> None:
+    for _ in range(stopping.SLOTS + 1):
+        stop_command(str(uuid.uuid4()))
+    assert stopping.was_told(str(uuid.uuid4()), since=0)
+    assert not stopping.was_told(str(uuid.uuid4()), since=1)
+    for nonsense in ("", "nonsense", None, 7, "x" * 100_000):
+        stop_command(nonsense)
+    assert stopping.stops_told() == stopping.SLOTS + 1

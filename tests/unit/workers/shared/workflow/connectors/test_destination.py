@@ -1,0 +1,78 @@
+"""Results of an API travel with the outcome of their file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from docfleet.core.errors import ToolOutputTooLarge
+from docfleet.core.execution import DestinationConfig
+from docfleet.core.files import FileHashData
+from docfleet.core.storage import INFILE, METADATA
+from docfleet.workers.shared.workflow.connectors import destination
+from docfleet.workers.shared.workflow.connectors.destination import ApiSink, Delivery, open_sink
+
+
+def delivery(folder: Path, infile: bytes, output_type: str, **changes: Any) -> Delivery:
+    folder.mkdir(exist_ok=True)
+    (folder / INFILE).write_bytes(infile)
+    (folder / METADATA).write_bytes(
+        msgspec.json.encode(
+            {"source_name": "a.pdf", "tool_metadata": [{"tool_name": "last", "output_type": output_type}]}
+        )
+    )
+    return Delivery(
+        **{
+            "execution_id": "e1",
+            "file_execution_id": "f1",
+            "attempt": 1,
+            "require": lambda: None,
+            "file": FileHashData(file_name="a.pdf", file_path="p"),
+            "folder": folder,
+            "metadata": {"source_name": "?", "tags": ["t"]},
+            **changes,
+        }
+    )
+
+
+def test_a_result_has_output_metadata_and_metrics(tmp_path: Path) -> None:
+    sink = open_sink(DestinationConfig(connection_type="API"))
+    assert isinstance(sink, ApiSink)
+    done = sink.deliver(delivery(tmp_path, b'{"total": 1.50}', "JSON", text="all of it", metrics={"steps": []}))
+    assert done.outputs == []
+    assert done.result is not None
+    assert msgspec.json.decode(done.result) == {
+        "output": {"total": 1.5},
+        "metadata": {"source_name": "a.pdf", "tools": ["last"], "extracted_text": "all of it"},
+        "metrics": {"steps": []},
+    }
+    assert done.metadata is not None
+    assert (done.metadata["source_name"], done.metadata["tags"]) == ("a.pdf", ["t"])
+
+
+def test_text_is_a_result_too_and_broken_bytes_are_replaced(tmp_path: Path) -> None:
+    done = ApiSink().deliver(delivery(tmp_path, b"caf\xe9", "TXT"))
+    assert done.result is not None
+    assert msgspec.json.decode(done.result)["output"] == "caf\ufffd"
+
+
+def test_a_failed_file_has_metadata_even_when_it_was_never_fetched(tmp_path: Path) -> None:
+    empty = tmp_path / "nowhere"
+    missing = msgspec.structs.replace(delivery(tmp_path, b"", "TXT", error="broken"), folder=empty)
+    done = ApiSink().deliver(missing)
+    assert done.result is None
+    assert done.metadata == {
+        "source_name": "?",
+        "tags": ["t"],
+        "error_occurred": True,
+        "workflow_execution_failed": True,
+    }
+
+
+def test_a_result_that_no_answer_could_carry_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(destination, "MAX_RESULT_BYTES", 1000)
+    with pytest.raises(ToolOutputTooLarge, match="use a workflow with a destination"):
+        ApiSink().deliver(delivery(tmp_path, b'"' + b"x" * 1000 + b'"', "JSON"))
