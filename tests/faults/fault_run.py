@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import sqlalchemy as sa
-from tests.acceptance.fleet import SETTINGS, until
+from tests.acceptance.fleet import SETTINGS
 from tests.acceptance.published import BETTER, Published
+from tests.waiting import until
 
 from docfleet.core.status import ExecutionStatus
 

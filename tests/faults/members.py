@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.acceptance.fleet import children, until
+from tests.acceptance.fleet import children
 from tests.servers import Process
+from tests.waiting import until
 
 from docfleet.cli.supervisor import Lifeline
 from docfleet.core.names import WorkerType

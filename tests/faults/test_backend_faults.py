@@ -7,10 +7,11 @@ repeated is so a bounded number of times.
 from __future__ import annotations
 
 import pytest
-from tests.acceptance.fleet import Stage, until
+from tests.acceptance.fleet import Stage
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
 from tests.faults.proxy import Proxy
 from tests.faults.world import BATCHES, World
+from tests.waiting import until
 
 PROXIED = True
 TIMEOUT_SECONDS = 2.0

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import Stage, until
+from tests.acceptance.fleet import Stage
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
 from tests.faults.world import BATCHES, World
+from tests.waiting import until
 
 from docfleet.core.names import QueueName, WorkerType
 

@@ -24,9 +24,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import until
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
 from tests.faults.world import World
+from tests.waiting import until
 
 from docfleet.core.status import ExecutionStatus
 

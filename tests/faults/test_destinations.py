@@ -20,10 +20,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.acceptance.fleet import until
 from tests.acceptance.published import Published
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, TABLE, FaultRun
 from tests.faults.world import BATCHES, World
+from tests.waiting import until
 
 from docfleet.core.names import QueueName
 

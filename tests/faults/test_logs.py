@@ -10,9 +10,9 @@ from typing import Any
 import kombu
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import until
 from tests.faults.fault_run import FaultRun
 from tests.faults.world import World
+from tests.waiting import until
 
 from docfleet.core.log_events import new_event_id
 from docfleet.core.names import QueueName, TaskName, WorkerType

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import until
 from tests.faults.nonsense import NONSENSE
 from tests.faults.world import BATCHES, World
 from tests.task_messages import EMBED, envelope
+from tests.waiting import until
 
 from docfleet.core.names import QueueName, TaskName
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import fill, until
+from tests.acceptance.fleet import fill
 from tests.faults.world import World
 from tests.notification_targets import Sink
+from tests.waiting import until
 
 from docfleet.core.errors import BackendUnavailable
 from docfleet.core.names import QueueName, WorkerType
@@ -30,13 +30,6 @@ SETTINGS = {
 }
 RUNS = 6
 PATIENCE_SECONDS = 120.0
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    made = Sink()
-    yield made
-    made.close()
 
 
 class Told:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import fill, until
+from tests.acceptance.fleet import fill
 from tests.faults.world import World
+from tests.waiting import until
 
 from docfleet.core.names import QueueName, WorkerType
 

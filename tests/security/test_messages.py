@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import redis
-from tests.acceptance.fleet import until
 from tests.security.worker import KEY, Worker
 from tests.task_messages import EMBED, envelope
+from tests.waiting import until
 
 from docfleet.core.names import QueueName, TaskName, WorkerType
 

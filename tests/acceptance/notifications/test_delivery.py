@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment, until
+from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment
 from tests.notification_targets import Mailbox, Sink
 from tests.servers import free_port
+from tests.waiting import until
 
 SECRET = "whsec_" + "Zm9yLXRoaXMtdGVzdC1vbmx5LTAxMjM0NTY3ODk="
 PATH = "/services/s3cret-of-the-channel"
@@ -38,13 +39,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     made = Fleet(folder, {**SETTINGS, "DOCFLEET_FAULTS_FOLDER": str(folder / "faults")})
     yield made
     made.stop()
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    made = Sink()
-    yield made
-    made.close()
 
 
 def docfleet(fleet: Fleet, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,10 +12,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from tests.acceptance.fleet import DOCFLEET, children, plain_environment, until
+from tests.acceptance.fleet import DOCFLEET, children, plain_environment
 from tests.servers import free_port
-
-from docfleet.cli.valkey import answers, valkey_command
+from tests.waiting import until
 
 PATHS = ("sweep", "schedules/tick", "notifications/dispatch")
 
@@ -49,27 +48,11 @@ def asked() -> Iterator[HTTPServer]:
     server.server_close()
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "rabbitmq":
-        yield request.getfixturevalue("rabbitmq_url")
-        return
-    path = tmp_path / "valkey.sock"
-    (tmp_path / "valkey").mkdir()
-    server = subprocess.Popen(valkey_command(path, tmp_path / "valkey"), stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: answers(path), what="no broker")
-        yield f"redis+socket://{path}?virtual_host=0"
-    finally:
-        server.kill()
-        server.wait()
-
-
 @pytest.fixture
-def scheduler(broker: str, asked: HTTPServer, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def scheduler(each_broker: str, asked: HTTPServer, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **plain_environment(),
-        "CELERY_BROKER_BASE_URL": broker,
+        "CELERY_BROKER_BASE_URL": each_broker,
         "CELERY_RESULT_BACKEND": f"db+sqlite:///{tmp_path / 'results.db'}",
         "REDIS_URL": "redis://127.0.0.1:1",
         "INTERNAL_API_BASE_URL": f"http://127.0.0.1:{asked.server_port}/internal",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.connectors.child_process import assert_refused_in_a_child
 
 from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.filesystems.local import LocalFileSystem
@@ -17,7 +17,6 @@ from docfleet.core.errors import (
     DestinationRejected,
     FileError,
     FileMissing,
-    ForkUnsafe,
     SourceNotFound,
     SourceUnreadable,
     UnsafePath,
@@ -133,15 +132,4 @@ def test_use_in_a_child_process_is_refused(files: FileSystemConnector) -> None:
         lambda: write(files, "b"),
         files.close,
     )
-    pid = os.fork()
-    if pid == 0:
-        refused = 0
-        for operation in operations:
-            try:
-                operation()
-            except ForkUnsafe as error:
-                refused += f"made in process {os.getppid()} and is used in process {os.getpid()}" in error.message
-            except BaseException:
-                break
-        os._exit(refused)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == len(operations)
+    assert_refused_in_a_child(operations)

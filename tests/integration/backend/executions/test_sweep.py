@@ -274,13 +274,18 @@ def test_one_execution_that_cannot_be_swept_stops_no_other(fresh_api: Any) -> No
     assert fresh_api.post(SWEEP)["failed"] == 1, "the lease of the sweep was kept"
 
 
+def three_runs(api: Any) -> list[Any]:
+    """Executions of one file each, of one workflow."""
+    workflow = api.workflow()
+    return [api.run(workflow, use_file_history=False).ready([{"file_name": n, "file_path": n}]) for n in "abc"]
+
+
 def test_what_cannot_be_recovered_yet_does_not_keep_a_sweep_from_what_can(
     fresh_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep looks at so many executions of a kind, those that were quiet for longest first."""
     monkeypatch.setattr(sweeping, "MOST_EXECUTIONS", 2)
-    workflow = fresh_api.workflow()
-    runs = [fresh_api.run(workflow, use_file_history=False).ready([{"file_name": n, "file_path": n}]) for n in "abc"]
+    runs = three_runs(fresh_api)
     for run in runs:
         run.take(1)
         run.expire_leases()
@@ -293,8 +298,7 @@ def test_stops_that_wait_for_their_workers_do_not_keep_a_sweep_from_ending_other
     fresh_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "MOST_EXECUTIONS", 2)
-    workflow = fresh_api.workflow()
-    runs = [fresh_api.run(workflow, use_file_history=False).ready([{"file_name": n, "file_path": n}]) for n in "abc"]
+    runs = three_runs(fresh_api)
     for run in runs:
         run.take(1)
         fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.workers.environment import ENVIRONMENT
+from tests.worker_environment import ENVIRONMENT
 
 from docfleet.core.names import WorkerType
 from docfleet.workers.log_consumer import delivery

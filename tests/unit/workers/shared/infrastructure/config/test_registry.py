@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.unit.workers.environment import ENVIRONMENT
+from tests.worker_environment import ENVIRONMENT
 
 from docfleet.core.names import QueueName, TaskName, WorkerType
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
