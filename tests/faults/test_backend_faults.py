@@ -111,7 +111,7 @@ def test_every_answer_is_lost_several_times(world: World) -> None:
 
 
 @pytest.mark.parametrize("action", ["lose", "tear", "error"])
-def test_what_is_said_of_a_dead_child_is_counted_once(world: World, action: str) -> None:
+def test_a_report_about_a_dead_child_is_counted_once(world: World, action: str) -> None:
     """The file that kills its process has as many attempts as ever, and no other file pays for it."""
     trouble = proxy_of(world).disturb("lost-process", action, times=3 if action == "error" else None)
     world.arm("tool.before(poison.txt)=kill")

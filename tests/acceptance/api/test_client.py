@@ -110,7 +110,7 @@ def limited(fleet: Fleet) -> Iterator[str]:
     yield name
 
 
-def test_too_many_at_once_are_told_when_to_come_again_and_then_let_in(
+def test_too_many_at_once_learn_when_to_come_again_and_are_then_let_in(
     fleet: Fleet, limited: str, documents: Path, tmp_path: Path
 ) -> None:
     stage = Stage(tmp_path / "stage")

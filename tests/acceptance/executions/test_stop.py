@@ -137,7 +137,7 @@ def prepared(fleet: Fleet, tmp_path: Path) -> tuple[Run, str]:
     return run, str(run.workflow.destination["settings"]["path"])
 
 
-def test_a_delivery_that_has_begun_is_waited_for_and_counts(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_delivery_that_has_started_is_waited_for_and_counts(fleet: Fleet, tmp_path: Path) -> None:
     first, path = prepared(fleet, tmp_path)
     with closing(locked(path)) as holder:
         run = fleet.begin(fill(tmp_path / "in", {"second.txt": "document"}), name=first.workflow.name)

@@ -99,7 +99,7 @@ def arm(fleet: Fleet, text: str) -> None:
     draft.replace(fleet.folder / "faults" / "armed")
 
 
-def test_all_kinds_of_targets_are_told_and_no_secret_is_written(fleet: Fleet, sink: Sink) -> None:
+def test_all_kinds_of_targets_are_notified_and_no_secret_is_written(fleet: Fleet, sink: Sink) -> None:
     box = Mailbox()
     mail = {"host": "127.0.0.1", "port": box.server_address[1], "security": "none"}
     name = pipeline(
@@ -256,7 +256,7 @@ def test_a_wrong_notification_is_named_with_its_line(fleet: Fleet, tmp_path: Pat
     assert answer.returncode == 1 and "line 9: notification ops: url has to begin" in answer.stderr, answer.stderr
 
 
-def test_what_the_file_no_longer_names_stays_and_is_told(fleet: Fleet) -> None:
+def test_what_the_file_no_longer_names_stays_and_is_reported(fleet: Fleet) -> None:
     ops, gone = {"name": "ops", "provider": "console", "events": ["failed"]}, {"name": "gone", "provider": "console"}
     name = pipeline(fleet, ops, gone)
     file = fleet.folder / f"{name}.yaml"

@@ -110,7 +110,7 @@ def test_the_original_s_message_runs_a_pipeline_once(fleet: Fleet, redis_broker:
     assert len(fleet.client.executions(status=None, limit=100)) == before["run_count"] + 1
 
 
-def test_a_pipeline_that_the_file_does_not_name_any_more_is_told_and_taken_away(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_pipeline_that_the_file_no_longer_names_is_reported_and_deleted(fleet: Fleet, tmp_path: Path) -> None:
     path = workflow_file(tmp_path)
     path.write_text(path.read_text().replace(f"pipeline:\n  name: {NAME}", "pipeline:\n  name: by night"))
     assert f"`docfleet pipelines delete {NAME}` takes it away" in docfleet(fleet, "apply", str(path))

@@ -79,7 +79,7 @@ def server(tmp_path: Path, redis_broker: str) -> Iterator[Server]:
         server.session.close()
 
 
-def test_a_whole_run_over_http_by_workers_in_parallel(server: Server, tmp_path: Path, redis_broker: str) -> None:
+def test_a_complete_run_over_http_by_workers_in_parallel(server: Server, tmp_path: Path, redis_broker: str) -> None:
     put = server.session.put
     assert put(f"{server.url}/api/v1/organizations/default", json={"name": "Default"}).ok
     spec = {

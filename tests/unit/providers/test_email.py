@@ -13,7 +13,7 @@ from docfleet.connectors.notifications.base import TargetRejected, TargetUnavail
 from docfleet.connectors.notifications.registry import open_provider
 
 
-def test_a_mail_says_what_happened_and_can_be_told_from_its_repeat(mailbox: Mailbox) -> None:
+def test_a_mail_says_what_happened_and_differs_from_its_repeat(mailbox: Mailbox) -> None:
     settings = {
         "host": "127.0.0.1",
         "port": mailbox.server_address[1],
@@ -38,7 +38,7 @@ def test_a_mail_says_what_happened_and_can_be_told_from_its_repeat(mailbox: Mail
         nobody.send(sent, LOOPBACK)
 
 
-def test_smtp_needs_the_encryption_that_was_asked_for(mailbox: Mailbox) -> None:
+def test_smtp_requires_the_configured_encryption(mailbox: Mailbox) -> None:
     settings = {"host": "127.0.0.1", "port": mailbox.server_address[1], "sender": "a@b.c", "recipients": ["a@b.c"]}
     with pytest.raises(TargetRejected, match="STARTTLS"):
         open_provider("email", settings).send(batch(), LOOPBACK)

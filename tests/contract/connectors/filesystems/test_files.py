@@ -110,7 +110,7 @@ def test_errors_are_the_same_everywhere(files: FileSystemConnector) -> None:
     assert [entry.path for entry in files.list_files(recursive=True)] == ["sub/a.txt"]
 
 
-def test_a_reader_sees_one_whole_version(files: FileSystemConnector) -> None:
+def test_a_reader_sees_one_complete_version(files: FileSystemConnector) -> None:
     versions = [bytes([65 + number]) * 300_000 for number in range(4)]
     write(files, "a", versions[0])
     writers = [threading.Thread(target=write, args=(files, "a", version)) for version in versions]

@@ -167,7 +167,7 @@ def test_a_deadline_waits_for_what_a_worker_is_at(fresh_api: Any) -> None:
     assert fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")["outcome"] == "already_ended"
 
 
-def test_a_stop_that_was_asked_for_stays_one_after_the_deadline(fresh_api: Any) -> None:
+def test_a_requested_stop_stays_one_after_the_deadline(fresh_api: Any) -> None:
     run = fresh_api.run().ready(1)
     (claim,) = run.take()
     fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")
@@ -177,7 +177,7 @@ def test_a_stop_that_was_asked_for_stays_one_after_the_deadline(fresh_api: Any) 
     assert run.status == "STOPPED"
 
 
-def test_who_is_told_to_stop_what_expires_hears_that_it_ended(fresh_api: Any) -> None:
+def test_workers_of_an_expired_execution_hear_that_it_ended(fresh_api: Any) -> None:
     run = fresh_api.run().ready(1)
     run.take()
     run.age(100_001)

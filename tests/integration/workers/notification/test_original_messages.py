@@ -32,7 +32,7 @@ def test_the_original_s_message_is_repeated_under_one_key(worker: None, sink: Si
     ("status", "retries", "requests", "error"),
     [(404, 4, 1, TargetRejected), (500, 1, 2, TargetUnavailable), (500, None, 1, TargetUnavailable)],
 )
-def test_the_original_s_message_fails_aloud_where_it_is_asked_to(
+def test_the_original_s_message_fails_loudly_where_it_is_meant_to(
     worker: None, sink: Sink, status: int, retries: int | None, requests: int, error: type[Exception]
 ) -> None:
     sink.answer = lambda handler: handler.reply(status)

@@ -12,7 +12,7 @@ from docfleet.workers.notification import sending
 from docfleet.workers.notification.host_breaker import FAILURES_TO_OPEN
 
 
-def test_a_provider_that_fails_in_an_unknown_way_tells_no_secret(
+def test_a_provider_that_fails_in_an_unknown_way_reveals_no_secret(
     worker: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from docfleet.connectors.notifications.webhook import Webhook

@@ -167,7 +167,7 @@ def first_claim(backend: Backend, leases: LeaseKeeper) -> tuple[ClaimResponse, f
     return backend.claim("e", claim_request(batch, leases, 2)), asked
 
 
-def test_told_to_leave_it_ends_after_the_file_it_is_at_and_gives_the_rest_back() -> None:
+def test_when_it_has_to_leave_it_ends_after_its_current_file_and_hands_the_rest_back() -> None:
     backend, files = Backend(), Files()
     run, leases = batch_run(backend, files, lambda: len(files.begun) >= 3)
     result = run.run(*first_claim(backend, leases))

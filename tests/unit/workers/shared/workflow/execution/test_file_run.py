@@ -89,7 +89,7 @@ def test_a_destination_that_was_waited_for_is_not_waited_for_again(monkeypatch: 
     assert sink.asked == 2, "the result, and once that it failed"
 
 
-def test_what_a_delivery_in_vain_has_begun_is_taken_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_a_failed_delivery_has_written_is_taken_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The disk of the destination is full after the first of two outputs: a file in ERROR leaves nothing there."""
     target, root = tmp_path / "target", tmp_path / "storage"
     config = DestinationConfig(

@@ -124,7 +124,7 @@ LONG = 3600.0
 """A lease whose own renewals never come in a test."""
 
 
-def test_a_told_batch_asks_at_once_and_kills_its_tool_again_and_again(stop_command: Any) -> None:
+def test_a_notified_batch_checks_at_once_and_kills_its_tool_again_and_again(stop_command: Any) -> None:
     backend, execution_id = StoppableBackend(), str(uuid.uuid4())
     killed = threading.Semaphore(0)
 
@@ -146,7 +146,7 @@ def test_a_told_batch_asks_at_once_and_kills_its_tool_again_and_again(stop_comma
         assert leases.stopped and backend.renewals == 2
 
 
-def test_a_hint_is_kept_until_there_is_a_file_to_ask_about(stop_command: Any) -> None:
+def test_a_hint_is_kept_until_there_is_a_file_to_check(stop_command: Any) -> None:
     backend, execution_id = StoppableBackend(), str(uuid.uuid4())
     backend.stopping = True
     with LeaseKeeper(backend, execution_id, "me", LONG) as leases:  # type: ignore[arg-type]
@@ -157,7 +157,7 @@ def test_a_hint_is_kept_until_there_is_a_file_to_ask_about(stop_command: Any) ->
         until(lambda: leases.stopped, 5)
 
 
-def test_no_delivery_begins_after_a_stop_and_a_begun_one_may_be_tried_again() -> None:
+def test_no_delivery_starts_after_a_stop_and_a_started_one_may_be_tried_again() -> None:
     leases = LeaseKeeper(StoppableBackend(), "e", "me", 60.0)  # type: ignore[arg-type]
     leases.add(claims("a", "late"), time.monotonic())
     leases.stop()
