@@ -1,9 +1,9 @@
-"""Servers for the tests that need them: PostgreSQL and RabbitMQ.
+"""Servers for the tests that need them: PostgreSQL, RabbitMQ, Valkey, and targets of notifications.
 
-Each is taken from the environment (``DOCFLEET_TEST_POSTGRES_URL``, ``DOCFLEET_TEST_RABBITMQ_URL``) or, where the
-programs are installed, started on a free port of the loopback in a temporary folder, at most once per session and only
-when a test requires it. Where there is neither, the test is skipped with the reason; with ``REQUIRE_SERVICES=1`` it
-fails.
+PostgreSQL and RabbitMQ are taken from the environment (``DOCFLEET_TEST_POSTGRES_URL``, ``DOCFLEET_TEST_RABBITMQ_URL``)
+or, where the programs are installed, started on a free port of the loopback in a temporary folder, at most once per
+session and only when a test requires them. Where there is neither, the test is skipped with the reason; with
+``REQUIRE_SERVICES=1`` it fails.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import hypothesis
 import pytest
-from tests.servers import NotInstalled, Postgres, Rabbitmq, skip_or_fail
+import redis
 
 from docfleet.cli.embedded.supervisor import Lifeline
+from tests.notification_targets import Mailbox, Sink
+from tests.servers import NotInstalled, Postgres, Rabbitmq, broker_at, skip_or_fail, valkey_socket
 
 POSTGRES_URL = "DOCFLEET_TEST_POSTGRES_URL"
 RABBITMQ_URL = "DOCFLEET_TEST_RABBITMQ_URL"
@@ -41,6 +43,55 @@ def postgres_url() -> str:
 def rabbitmq_url() -> str:
     """``amqp://USER:PASSWORD@HOST:PORT/VHOST`` of a broker; each test uses queues of its own names or vhost."""
     return server_url(RABBITMQ_URL)
+
+
+@pytest.fixture(scope="module")
+def redis_socket() -> Iterator[Path]:
+    """The socket of a Valkey of the module's own."""
+    with valkey_socket() as socket_path:
+        yield socket_path
+
+
+@pytest.fixture
+def redis_client(redis_socket: Path) -> Iterator[redis.Redis]:
+    """A client of the Valkey at ``redis_socket``, which holds nothing."""
+    with redis.Redis(unix_socket_path=str(redis_socket)) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="module")
+def redis_broker() -> Iterator[str]:
+    """The URL of a broker of the module's own."""
+    with valkey_socket() as socket_path:
+        yield broker_at(socket_path)
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def each_broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of each kind of broker; on Redis one that nobody else uses."""
+    if request.param == "rabbitmq":
+        yield request.getfixturevalue("rabbitmq_url")
+        return
+    with valkey_socket() as socket_path:
+        yield broker_at(socket_path)
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """A web server that notifications go to."""
+    made = Sink()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server that notifications go to."""
+    made = Mailbox()
+    yield made
+    made.shutdown()
+    made.server_close()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,8 +12,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +23,9 @@ import psycopg
 import pytest
 
 from docfleet.cli.embedded.supervisor import Lifeline
+from docfleet.cli.embedded.valkey import answers, valkey_command
+from docfleet.core.errors import ConfigurationError
+from tests.waiting import until
 
 START_SECONDS = 60.0
 
@@ -156,8 +161,6 @@ class Valkey(Server):
     """A Valkey server that keeps what it was told in its append-only file. Databases 0 to 15."""
 
     def __init__(self, folder: Path, lifeline: Lifeline) -> None:
-        from docfleet.cli.embedded.valkey import valkey_command
-
         folder.mkdir(parents=True)
         self.port = free_port()
         command = [*valkey_command(folder / "unused.sock", folder)]
@@ -292,6 +295,31 @@ class Rabbitmq(Server):
             connection.sendall(b"AMQP\x00\x00\x09\x01")
             if not connection.recv(1):
                 raise ConnectionError("it is starting")
+
+
+@contextmanager
+def valkey_socket() -> Iterator[Path]:
+    """The socket of a Valkey that nobody else uses."""
+    # Not below pytest's folder: the path of a socket has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="docfleet-") as name:
+        socket_path, data = Path(name) / "socket", Path(name) / "data"
+        data.mkdir()
+        try:
+            command = valkey_command(socket_path, data)
+        except ConfigurationError as error:
+            skip_or_fail(str(error))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            until(lambda: answers(socket_path), START_SECONDS, what="the Valkey server does not answer")
+            yield socket_path
+        finally:
+            process.kill()
+            process.wait()
+
+
+def broker_at(socket_path: Path) -> str:
+    """The URL of the Valkey there as Celery's broker."""
+    return f"redis+socket://{socket_path}?virtual_host=0"
 
 
 def free_port() -> int:

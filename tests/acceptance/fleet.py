@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,11 @@ from docfleet.cli.management import ExecutionState, FileOfExecution, ManagementC
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.summary import RunResult, as_json, show
 from docfleet.cli.workflow_file import Workflow
+from tests.waiting import SECONDS, until
 
 PLUGINS = Path(__file__).parent / "plugins"
 """Tools, connectors and tasks that the processes load: a folder for PYTHONPATH."""
 DOCFLEET = (sys.executable, "-P", "-m", "docfleet.cli.main")
-SECONDS = 180.0
 TABLE = "results"
 SETTINGS = {
     # A lost worker costs one lease and two sweeps.
@@ -254,15 +253,6 @@ class Stage:
     def open(self) -> None:
         """Let all of them go on, now and later."""
         (self.folder / "open").touch()
-
-
-def until(condition: Callable[[], Any], seconds: float = SECONDS, *, what: str = "it did not happen in time") -> Any:
-    """Wait for a true value and return it."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return value
 
 
 def fill(folder: Path, files: dict[str | bytes, str | bytes]) -> Path:

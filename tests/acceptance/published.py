@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
-from tests.acceptance.fleet import Fleet
-
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.management import ManagementClient
+from tests.acceptance.fleet import Fleet
 
 NO_OP = {"tool": "passthrough", "settings": {"copy": False}}
 BETTER = {"Accept": "application/vnd.docfleet+json"}

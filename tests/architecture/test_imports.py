@@ -37,7 +37,7 @@ def test_the_core_needs_msgspec_only() -> None:
     assert {name for name in modules if not name.startswith(("_", "__editable__"))} <= allowed
 
 
-def test_grpc_is_told_about_forks_before_anything_else_is_imported() -> None:
+def test_grpc_is_set_up_for_forks_before_anything_else_is_imported() -> None:
     code = (
         "import sys, os\n"
         "class Spy:\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.faults.mutations import MUTANTS
 from tests.faults.mutations.mutant import Mutant
 from tests.repository import REPOSITORY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from tests.acceptance.fleet import until
+from tests.waiting import until
 
 
 class ArmedFaults:

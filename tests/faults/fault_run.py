@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import sqlalchemy as sa
-from tests.acceptance.fleet import SETTINGS, until
-from tests.acceptance.published import BETTER, Published
 
 from docfleet.core.status import ExecutionStatus
+from tests.acceptance.fleet import SETTINGS
+from tests.acceptance.published import BETTER, Published
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.world import World

@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from tests.faults.world import World
 
 from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus
+from tests.faults.world import World
 
 TARGETS = ("child", "worker", "runner", "backend", "broker", "scheduler")
 PAUSE_SECONDS = (2.0, 5.0)

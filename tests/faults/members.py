@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.acceptance.fleet import children, until
-from tests.servers import Process
-
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core.names import WorkerType
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS as SPECS
+from tests.acceptance.fleet import children
+from tests.servers import Process
+from tests.waiting import until
 
 CHILDREN = 2
 """Of a worker's pool."""

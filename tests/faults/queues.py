@@ -8,9 +8,9 @@ from typing import Any
 
 import kombu
 import redis
-from tests.servers import Valkey
 
 from docfleet.core.names import QueueName
+from tests.servers import Valkey
 
 
 class Queues:

@@ -19,13 +19,13 @@ from typing import Any
 
 import redis
 import sqlalchemy as sa
-from tests.faults.fault_run import FaultRun
-from tests.faults.kills import Killer, Watch, percentile
-from tests.faults.world import LEASE_SECONDS, SWEEP_SECONDS, World
 
 from docfleet.core.errors import BrokerUnavailable, DocfleetError
 from docfleet.core.names import WorkerType
 from docfleet.core.storage import STEPS, UPLOADS
+from tests.faults.fault_run import FaultRun
+from tests.faults.kills import Killer, Watch, percentile
+from tests.faults.world import LEASE_SECONDS, SWEEP_SECONDS, World
 
 SETTINGS = {"API_CONCURRENT_LIMIT_ORG": "10000", "API_CONCURRENT_LIMIT_GLOBAL": "10000"}
 WORKERS = {

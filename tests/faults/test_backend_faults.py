@@ -7,10 +7,12 @@ repeated is so a bounded number of times.
 from __future__ import annotations
 
 import pytest
-from tests.acceptance.fleet import Stage, until
+
+from tests.acceptance.fleet import Stage
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
 from tests.faults.proxy import Proxy
 from tests.faults.world import BATCHES, World
+from tests.waiting import until
 
 PROXIED = True
 TIMEOUT_SECONDS = 2.0
@@ -110,7 +112,7 @@ def test_every_answer_is_lost_several_times(world: World) -> None:
 
 
 @pytest.mark.parametrize("action", ["lose", "tear", "error"])
-def test_what_is_said_of_a_dead_child_is_counted_once(world: World, action: str) -> None:
+def test_a_report_about_a_dead_child_is_counted_once(world: World, action: str) -> None:
     """The file that kills its process has as many attempts as ever, and no other file pays for it."""
     trouble = proxy_of(world).disturb("lost-process", action, times=3 if action == "error" else None)
     world.arm("tool.before(poison.txt)=kill")

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import Stage, until
-from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
-from tests.faults.world import BATCHES, World
 
 from docfleet.core.names import QueueName, WorkerType
+from tests.acceptance.fleet import Stage
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
+from tests.faults.world import BATCHES, World
+from tests.waiting import until
 
 SETTINGS = {"TOOL_TIMEOUT_SECONDS": "60"}
 """A tool waits for longer than RabbitMQ needs to start."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from docfleet.core.names import WorkerType
 from tests.acceptance.fleet import Stage
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
 from tests.faults.world import World
-
-from docfleet.core.names import WorkerType
 
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")

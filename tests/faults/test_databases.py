@@ -24,11 +24,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import until
-from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
-from tests.faults.world import World
 
 from docfleet.core.status import ExecutionStatus
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
+from tests.faults.world import World
+from tests.waiting import until
 
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.acceptance.fleet import until
+
+from docfleet.core.names import QueueName
 from tests.acceptance.published import Published
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, TABLE, FaultRun
 from tests.faults.world import BATCHES, World
-
-from docfleet.core.names import QueueName
+from tests.waiting import until
 
 LEASE_SECONDS = 15.0
 SETTINGS = {"LEASE_SECONDS": str(LEASE_SECONDS)}

@@ -10,12 +10,12 @@ from typing import Any
 import kombu
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import until
-from tests.faults.fault_run import FaultRun
-from tests.faults.world import World
 
 from docfleet.core.log_events import new_event_id
 from docfleet.core.names import QueueName, TaskName, WorkerType
+from tests.faults.fault_run import FaultRun
+from tests.faults.world import World
+from tests.waiting import until
 
 # What a killed worker held comes again on Redis after two of these limits, and after that is looked for.
 SETTINGS = {"LOG_CONSUMER_TASK_TIME_LIMIT": "4"}

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import until
+
+from docfleet.core.names import QueueName, TaskName
 from tests.faults.nonsense import NONSENSE
 from tests.faults.world import BATCHES, World
 from tests.task_messages import EMBED, envelope
-
-from docfleet.core.names import QueueName, TaskName
+from tests.waiting import until
 
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")

@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import fill, until
-from tests.faults.world import World
-from tests.notification_targets import Sink
 
 from docfleet.core.errors import BackendUnavailable
 from docfleet.core.names import QueueName, WorkerType
+from tests.acceptance.fleet import fill
+from tests.faults.world import World
+from tests.notification_targets import Sink
+from tests.waiting import until
 
 SETTINGS = {
     "NOTIFICATION_ALLOWED_NETWORKS": "127.0.0.0/8",
@@ -32,19 +32,12 @@ RUNS = 6
 PATIENCE_SECONDS = 120.0
 
 
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    made = Sink()
-    yield made
-    made.close()
-
-
-class Told:
-    """A pipeline over an empty folder and the target that is told of its runs."""
+class Subscriber:
+    """A pipeline over an empty folder and the target that is notified of its runs."""
 
     def __init__(self, world: World, sink: Sink) -> None:
         self.world, self.sink = world, sink
-        self.name = f"told-{uuid.uuid4().hex[:8]}"
+        self.name = f"notified-{uuid.uuid4().hex[:8]}"
         source = fill(world.folder / "sources" / self.name, {})
         world.client.put_workflow(
             {
@@ -66,7 +59,7 @@ class Told:
 
     @property
     def taken(self) -> Counter[str]:
-        """Executions a target that honours the key has been told of."""
+        """Executions a target that honours the key has been notified of."""
         keys = {
             headers["idempotency-key"]: [event["execution_id"] for event in json.loads(body)["events"]]
             for (_, headers, body), status in zip(list(self.sink.got), list(self.sink.statuses), strict=False)
@@ -78,7 +71,7 @@ class Told:
         def missing() -> set[str]:
             return set(self.runs) - set(self.taken)
 
-        until(lambda: not missing(), PATIENCE_SECONDS, what=f"{len(missing())} of {len(self.runs)} were not told")
+        until(lambda: not missing(), PATIENCE_SECONDS, what=f"{len(missing())} of {len(self.runs)} were not notified")
 
         def events() -> list[dict[str, Any]]:
             return [row for row in self.world.client.notification_events() if row["execution_id"] in self.runs]
@@ -92,10 +85,10 @@ class Told:
 
 
 @pytest.fixture
-def told(world: World, sink: Sink) -> Told:
+def subscriber(world: World, sink: Sink) -> Subscriber:
     if "notification" not in world.members:
         world.add_worker(WorkerType.NOTIFICATION)
-    return Told(world, sink)
+    return Subscriber(world, sink)
 
 
 def answers(world: World) -> bool:
@@ -106,23 +99,23 @@ def answers(world: World) -> bool:
     return True
 
 
-def test_workers_die_at_each_point_of_a_delivery(world: World, told: Told) -> None:
-    name = told.name
+def test_workers_die_at_each_point_of_a_delivery(world: World, subscriber: Subscriber) -> None:
+    name = subscriber.name
     world.arm(
         f"notification.claimed({name})=kill_group@1; notification.sent({name})=kill@2; "
         f"notification.sent({name})=kill_group@4; notification.before_report({name})=kill@5"
     )
     for _ in range(RUNS):
-        told.run()
-    told.check()
+        subscriber.run()
+    subscriber.check()
     for point, times in (("notification.claimed", 1), ("notification.sent", 2), ("notification.before_report", 1)):
         assert len(world.met(point)) == times, f"{point} was met {len(world.met(point))} times"
 
 
-def test_messages_broker_and_backend_are_lost(world: World, told: Told) -> None:
+def test_messages_broker_and_backend_are_lost(world: World, subscriber: Subscriber) -> None:
     world.rest("notification")
     for _ in range(RUNS // 2):
-        told.run()
+        subscriber.run()
     until(lambda: world.queued(QueueName.NOTIFICATIONS_WEBHOOK) > 0, what="no message was sent")
     with world.channel() as channel:
         channel.queue_purge(QueueName.NOTIFICATIONS_WEBHOOK.value)
@@ -133,17 +126,17 @@ def test_messages_broker_and_backend_are_lost(world: World, told: Told) -> None:
     world.wake("backend")
     world.await_ready()
     for _ in range(RUNS // 2):
-        told.run()
+        subscriber.run()
     world.rest("backend")
     world.wake("backend")
-    told.check()
+    subscriber.check()
 
 
-def test_a_backend_that_dies_as_a_run_ends_tells_of_it_once(world: World, told: Told) -> None:
+def test_a_backend_that_dies_as_a_run_ends_notifies_once(world: World, subscriber: Subscriber) -> None:
     world.rest("general")
-    told.run()
+    subscriber.run()
     world.arm("finalize.before_commit=kill_group@1")
     world.wake("general")
     world.await_met("finalize.before_commit")
     until(lambda: answers(world), what="the backend did not come back")
-    told.check()
+    subscriber.check()

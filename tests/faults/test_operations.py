@@ -18,7 +18,10 @@ from typing import Any
 
 import kombu
 import pytest
-from tests.acceptance.fleet import Stage, until
+
+from docfleet.cli.management import ManagementClient
+from docfleet.core.names import QueueName, TaskName, WorkerType
+from tests.acceptance.fleet import Stage
 from tests.acceptance.published import Published
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
 from tests.faults.members import CHILDREN
@@ -26,9 +29,7 @@ from tests.faults.nonsense import NONSENSE
 from tests.faults.world import World
 from tests.servers import free_port
 from tests.task_messages import envelope
-
-from docfleet.cli.management import ManagementClient
-from docfleet.core.names import QueueName, TaskName, WorkerType
+from tests.waiting import until
 
 SETTINGS = {
     "FILE_PROCESSING_CONCURRENCY": "1",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.acceptance.fleet import Stage
-from tests.faults.world import BATCHES, World
 
 from docfleet.core.names import TaskName, WorkerType
+from tests.acceptance.fleet import Stage
+from tests.faults.world import BATCHES, World
 
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.acceptance.fleet import fill, until
-from tests.faults.world import World
 
 from docfleet.core.names import QueueName, WorkerType
+from tests.acceptance.fleet import fill
+from tests.faults.world import World
+from tests.waiting import until
 
 MANY = 1000
 SOME = 120

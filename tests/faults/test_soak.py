@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.faults.soak import Soak
 from tests.faults.world import LEGS
 from tests.servers import require

@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
+from docfleet.core.names import QueueName, WorkerType
 from tests.acceptance.fleet import SETTINGS as FLEET_SETTINGS
 from tests.acceptance.fleet import Stage, until
 from tests.acceptance.published import Published
 from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
 from tests.faults.world import BATCHES, LEASE_SECONDS, SWEEP_SECONDS, World
 from tests.servers import free_port
-
-from docfleet.core.names import QueueName, WorkerType
 
 SETTINGS = {"API_CONCURRENT_LIMIT_ORG": "10000", "API_CONCURRENT_LIMIT_GLOBAL": "10000"}
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}

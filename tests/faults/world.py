@@ -25,6 +25,11 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+
+from docfleet.cli.embedded.supervisor import Lifeline
+from docfleet.cli.embedded.system import Addresses
+from docfleet.cli.management import ManagementClient
+from docfleet.core.names import WorkerType
 from tests.acceptance.fleet import PLUGINS, SETTINGS, fill, plain_environment
 from tests.acceptance.published import Published
 from tests.faults.armed_faults import ArmedFaults
@@ -33,11 +38,6 @@ from tests.faults.members import OPENER, Members
 from tests.faults.proxy import Proxy
 from tests.faults.queues import Queues
 from tests.servers import Postgres, Rabbitmq, Server, Valkey, free_port
-
-from docfleet.cli.embedded.supervisor import Lifeline
-from docfleet.cli.embedded.system import Addresses
-from docfleet.cli.management import ManagementClient
-from docfleet.core.names import WorkerType
 
 LEGS = ("redis", "rabbitmq")
 LEASE_SECONDS = float(SETTINGS["LEASE_SECONDS"])

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.security.worker import Worker, broker
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core.names import WorkerType
+from tests.security.worker import Worker, broker
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import Fleet, fill
 
 from docfleet.core.nesting import deeper
+from tests.acceptance.fleet import Fleet, fill
 
 pytestmark = pytest.mark.timeout(600)
 MIB = 1024 * 1024

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import redis
-from tests.acceptance.fleet import until
-from tests.security.worker import KEY, Worker
-from tests.task_messages import EMBED, envelope
 
 from docfleet.core.names import QueueName, TaskName, WorkerType
+from tests.security.worker import KEY, Worker
+from tests.task_messages import EMBED, envelope
+from tests.waiting import until
 
 Start = Callable[[WorkerType], Worker]
 QUEUE = QueueName.FILE_PROCESSING_CALLBACK
@@ -169,7 +169,7 @@ def test_ids_that_are_no_ids_reach_nobody(start_worker: Start) -> None:
     assert len(worker.backend.calls) == known + 1, worker.backend.calls[known:]
 
 
-def test_the_health_port_tells_no_secret_and_does_nothing(start_worker: Start) -> None:
+def test_the_health_port_reveals_no_secret_and_does_nothing(start_worker: Start) -> None:
     worker = start_worker(WorkerType.CALLBACK)
     seen = ""
     for method in ("GET", "POST", "DELETE"):

@@ -20,13 +20,14 @@ import pytest
 import redis
 import sqlalchemy as sa
 import structlog
-from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment, until
-from tests.acceptance.published import Published
-from tests.servers import Postgres, Rabbitmq, Valkey, require
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core import masking
 from docfleet.core.logs import configure_logging
+from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment
+from tests.acceptance.published import Published
+from tests.servers import Postgres, Rabbitmq, Valkey, require
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
 CANARY = "c4n4ry"

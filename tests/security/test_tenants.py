@@ -10,13 +10,12 @@ from typing import Any
 
 import kombu
 import pytest
-from tests.acceptance.fleet import Fleet, Stage, fill, until
-from tests.servers import Valkey
-from tests.task_messages import EMBED, envelope
 
-from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.cli.management import ManagementClient
 from docfleet.core.names import QueueName, TaskName
+from tests.acceptance.fleet import Fleet, Stage, fill
+from tests.task_messages import EMBED, envelope
+from tests.waiting import until
 
 STRANGER = "stranger"
 PATIENT = {"LEASE_SECONDS": "60", "TOOL_TIMEOUT_SECONDS": "60"}
@@ -24,18 +23,8 @@ PATIENT = {"LEASE_SECONDS": "60", "TOOL_TIMEOUT_SECONDS": "60"}
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    life = Lifeline()
-    valkey = Valkey(tmp_path_factory.mktemp("broker") / "valkey", life)
-    valkey.start()
-    yield valkey.url(0)
-    valkey.stop(5.0)
-    life.close()
-
-
-@pytest.fixture(scope="module")
-def fleet(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    settings = {"CELERY_BROKER_BASE_URL": broker, "LOG_FORMAT": "json", **PATIENT}
+def fleet(redis_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    settings = {"CELERY_BROKER_BASE_URL": redis_broker, "LOG_FORMAT": "json", **PATIENT}
     fleet = Fleet(tmp_path_factory.mktemp("tenants"), settings)
     yield fleet
     fleet.stop()
@@ -45,7 +34,7 @@ def _rows(run: Any) -> Any:
     return run.statuses, run.status, run.rows()
 
 
-def test_forged_messages_do_nothing(fleet: Fleet, broker: str, tmp_path: Path) -> None:
+def test_forged_messages_do_nothing(fleet: Fleet, redis_broker: str, tmp_path: Path) -> None:
     ManagementClient(fleet.addresses, STRANGER).put_organization()
     stage = Stage(tmp_path / "stage")
     run = fleet.begin(fill(tmp_path / "in", {"a.txt": "wait a", "b.txt": "words b"}), stage.tool)
@@ -73,7 +62,7 @@ def test_forged_messages_do_nothing(fleet: Fleet, broker: str, tmp_path: Path) -
     ]
     workers = {kind: fleet.worker(kind) for kind in ("general", "file_processing", "callback", "api_deployment")}
     tasks = []
-    with kombu.Connection(broker) as connection, kombu.Producer(connection) as producer:
+    with kombu.Connection(redis_broker) as connection, kombu.Producer(connection) as producer:
         for task, queue, arguments, keywords in forged:
             # A path for an organization or an execution is no more than an id nobody has.
             for change in ({}, {"organization_id": "../../etc"}, {"execution_id": "../../../etc"}):

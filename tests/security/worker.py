@@ -13,12 +13,13 @@ from threading import Thread
 from typing import Any
 
 import kombu
-from tests.acceptance.fleet import children, plain_environment, until
-from tests.servers import Process, Rabbitmq, Server, Valkey, free_port, require
-from tests.task_messages import EMBED, envelope
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core.names import QueueName, TaskName, WorkerType
+from tests.acceptance.fleet import children, plain_environment
+from tests.servers import Process, Rabbitmq, Server, Valkey, free_port, require
+from tests.task_messages import EMBED, envelope
+from tests.waiting import until
 
 KEY = "security-suite-internal-key-0123456789abcdef"
 

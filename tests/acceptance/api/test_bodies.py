@@ -12,11 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from bench.processes import peak_rss_mb, rss_mb
-from tests.acceptance.fleet import Fleet, until
-from tests.acceptance.published import Published
 
+from bench.processes import peak_rss_mb, rss_mb
 from docfleet.core.storage import STEPS
+from tests.acceptance.fleet import Fleet
+from tests.acceptance.published import Published
+from tests.waiting import until
 
 MEGABYTE = 1024**2
 BIG = 200 * MEGABYTE

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import Fleet, Stage, fill, until
-from tests.acceptance.published import NO_OP, Published
 from unstract.api_deployments.client import APIDeploymentsClient, PlatformClientError, PlatformKeyClient
 
 from docfleet.cli.management import ManagementClient
+from tests.acceptance.fleet import Fleet, Stage, fill
+from tests.acceptance.published import NO_OP, Published
+from tests.waiting import until
 
 # The client's, with the tenacity of today.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'initial' parameter is deprecated:DeprecationWarning")
@@ -109,7 +110,7 @@ def limited(fleet: Fleet) -> Iterator[str]:
     yield name
 
 
-def test_too_many_at_once_are_told_when_to_come_again_and_then_let_in(
+def test_too_many_at_once_learn_when_to_come_again_and_are_then_let_in(
     fleet: Fleet, limited: str, documents: Path, tmp_path: Path
 ) -> None:
     stage = Stage(tmp_path / "stage")

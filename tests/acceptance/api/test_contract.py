@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import Fleet, Stage, until
+
+from tests.acceptance.fleet import Fleet, Stage
 from tests.acceptance.published import BETTER, NO_OP, Published, request
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_a_synchronous_answer_is_the_first_read(api: Published) -> None:
     assert api.poll(answer.body["message"]["execution_id"]).status == 406
 
 
-def test_what_is_included_is_what_was_asked_for(fleet: Fleet) -> None:
+def test_what_is_included_is_what_was_requested(fleet: Fleet) -> None:
     api = Published.publish(fleet, {"tool": "text_extractor", "settings": {}})
     (plain,) = api.post(("a.txt", "some words"), timeout="60").body["message"]["result"]
     assert set(plain["result"]) == {"output"} and "extracted_text" not in plain
@@ -200,7 +202,7 @@ def test_a_pipeline_is_triggered_with_its_key_while_it_is_active(fleet: Fleet, t
     assert refusal(request(url, "POST", b"", authorized))[0] == 422
 
 
-def test_errors_are_problems_for_who_asks_for_better(api: Published) -> None:
+def test_errors_are_problems_for_who_wants_the_native_format(api: Published) -> None:
     answer = api.post(("a.txt", "a"), headers=BETTER, timeout="soon")
     assert answer.status == 400
     assert answer.headers["Content-Type"].startswith("application/problem+json")

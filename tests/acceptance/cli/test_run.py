@@ -9,13 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.waiting import until
 
 SECONDS = 90
 DOCFLEET = (sys.executable, "-P", "-m", "docfleet.cli.main")
@@ -110,14 +110,6 @@ def processes(folder: Path) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-    return value
-
-
 def test_1_every_file_succeeds(place: Place) -> None:
     (place.source / "one.txt").write_text("The first text.")
     (place.source / "zwei ü.txt").write_text("The second text.")
@@ -172,7 +164,7 @@ def running(place: Place) -> subprocess.Popen[str]:
         assert process.poll() is None, process.stderr and process.stderr.read()
         return sleepers(place)
 
-    until(a_tool_runs)
+    until(a_tool_runs, SECONDS)
     return process
 
 

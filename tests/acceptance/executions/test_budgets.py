@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from bench.calls import LARGE, SMALL, answers, growth
 from bench.fleet import Fleet
 from bench.processes import children

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from docfleet.core.errors import ReviewUnavailable
 from tests.acceptance.fleet import TABLE, Fleet, fill
 from tests.servers import free_port
 
-from docfleet.core.errors import ReviewUnavailable
-
 
 @pytest.mark.parametrize("review", [{"review_percentage": 10}, {"review_required": True}])
-def test_review_is_refused_when_the_run_is_asked_for(fleet: Fleet, tmp_path: Path, review: dict[str, Any]) -> None:
+def test_review_is_refused_when_the_run_is_requested(fleet: Fleet, tmp_path: Path, review: dict[str, Any]) -> None:
     source = fill(tmp_path / "in", {"a.txt": "document"})
     with pytest.raises(ReviewUnavailable, match="no review queue is configured"):
         fleet.begin(source, workflow={"manual_review": review})

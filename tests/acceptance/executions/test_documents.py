@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.acceptance.fleet import SETTINGS, Fleet, Stage, fill
 
 from docfleet.connectors.paths import encode_name
+from tests.acceptance.fleet import SETTINGS, Fleet, Stage, fill
 
 GOOD = {f"good-{number}.txt": f"document {number}" for number in range(6)}
 

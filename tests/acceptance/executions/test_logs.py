@@ -14,10 +14,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.fleet import DOCFLEET, Fleet, Run, Stage, fill, plain_environment, until
 from websockets.sync.client import connect
 
 from docfleet.core.log_events import LogLevel, new_event_id
+from tests.acceptance.fleet import DOCFLEET, Fleet, Run, Stage, fill, plain_environment
+from tests.waiting import until
 
 LEVEL = LogLevel.INFO
 
@@ -69,7 +70,7 @@ def metric(fleet: Fleet, name: str) -> float:
     return float(line.split()[1])
 
 
-def test_an_execution_tells_what_happened(embedded_fleet: Fleet, tmp_path: Path) -> None:
+def test_an_execution_logs_what_happened(embedded_fleet: Fleet, tmp_path: Path) -> None:
     source = fill(tmp_path / "in", {"good.txt": "text", "bad.txt": "crash"})
     run = embedded_fleet.run(source)
     found = told(run, "2 files found", "good.txt: begun", "good.txt: delivered", "bad.txt: the tool", "Execution ended")

@@ -10,7 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.acceptance.fleet import Fleet, Run, Stage, children, fill, until
+
+from tests.acceptance.fleet import Fleet, Run, Stage, children, fill
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+
 from tests.acceptance.fleet import DOCFLEET, plain_environment
 from tests.repository import DATA
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import DOCFLEET, PLUGINS, Fleet, Run, children, fill, plain_environment, until
+
+from tests.acceptance.fleet import DOCFLEET, PLUGINS, Fleet, Run, children, fill, plain_environment
 from tests.acceptance.published import BETTER, Published
+from tests.waiting import until
 
 
 class Counted:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.acceptance.fleet import Fleet, Run, Stage, children, fill, until
+
+from tests.acceptance.fleet import Fleet, Run, Stage, children, fill
+from tests.waiting import until
 
 ACTIONS = {"crash.txt": "crash", "leave.txt": "leave", "empty.txt": ""}
 TWENTY = {f"{folder}{number:02}.txt": f"document {number}" for folder in ("", "sub/") for number in range(9)}

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.fleet import Fleet, Stage, fill
 
 TEN = {f"{number:02}.txt": f"document {number}" for number in range(10)}
@@ -44,7 +45,7 @@ def test_a_source_that_vanishes_midway_is_an_error_and_delivers_nothing(fleet: F
     assert not Path(run.workflow.destination["settings"]["path"]).exists()
 
 
-def test_nothing_there_nothing_matched_and_all_filtered_are_told_apart(fleet: Fleet, tmp_path: Path) -> None:
+def test_nothing_there_nothing_matched_and_all_filtered_are_distinguished(fleet: Fleet, tmp_path: Path) -> None:
     empty = fleet.run(fill(tmp_path / "empty", {}))
     unmatched = fleet.run(fill(tmp_path / "in", TEN), fileExtensions=["pdf"])
     first = fleet.run(tmp_path / "in")

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import DOCFLEET, TABLE, Fleet, Run, Stage, fill, plain_environment, until
 
 from docfleet.cli.management import Stop
+from tests.acceptance.fleet import DOCFLEET, TABLE, Fleet, Run, Stage, fill, plain_environment
+from tests.waiting import until
 
 FILES = {f"{number:02}.txt": "wait here" for number in range(12)}
 
@@ -136,7 +137,7 @@ def prepared(fleet: Fleet, tmp_path: Path) -> tuple[Run, str]:
     return run, str(run.workflow.destination["settings"]["path"])
 
 
-def test_a_delivery_that_has_begun_is_waited_for_and_counts(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_delivery_that_has_started_is_waited_for_and_counts(fleet: Fleet, tmp_path: Path) -> None:
     first, path = prepared(fleet, tmp_path)
     with closing(locked(path)) as holder:
         run = fleet.begin(fill(tmp_path / "in", {"second.txt": "document"}), name=first.workflow.name)

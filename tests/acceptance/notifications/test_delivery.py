@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment, until
+
+from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment
 from tests.notification_targets import Mailbox, Sink
 from tests.servers import free_port
+from tests.waiting import until
 
 SECRET = "whsec_" + "Zm9yLXRoaXMtdGVzdC1vbmx5LTAxMjM0NTY3ODk="
 PATH = "/services/s3cret-of-the-channel"
@@ -38,13 +40,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     made = Fleet(folder, {**SETTINGS, "DOCFLEET_FAULTS_FOLDER": str(folder / "faults")})
     yield made
     made.stop()
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    made = Sink()
-    yield made
-    made.close()
 
 
 def docfleet(fleet: Fleet, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -105,7 +100,7 @@ def arm(fleet: Fleet, text: str) -> None:
     draft.replace(fleet.folder / "faults" / "armed")
 
 
-def test_all_kinds_of_targets_are_told_and_no_secret_is_written(fleet: Fleet, sink: Sink) -> None:
+def test_all_kinds_of_targets_are_notified_and_no_secret_is_written(fleet: Fleet, sink: Sink) -> None:
     box = Mailbox()
     mail = {"host": "127.0.0.1", "port": box.server_address[1], "security": "none"}
     name = pipeline(
@@ -262,7 +257,7 @@ def test_a_wrong_notification_is_named_with_its_line(fleet: Fleet, tmp_path: Pat
     assert answer.returncode == 1 and "line 9: notification ops: url has to begin" in answer.stderr, answer.stderr
 
 
-def test_what_the_file_no_longer_names_stays_and_is_told(fleet: Fleet) -> None:
+def test_what_the_file_no_longer_names_stays_and_is_reported(fleet: Fleet) -> None:
     ops, gone = {"name": "ops", "provider": "console", "events": ["failed"]}, {"name": "gone", "provider": "console"}
     name = pipeline(fleet, ops, gone)
     file = fleet.folder / f"{name}.yaml"

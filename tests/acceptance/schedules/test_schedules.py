@@ -15,27 +15,16 @@ from typing import Any
 import pytest
 import yaml
 from celery import Celery
-from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment, until
-from tests.servers import Valkey
 
-from docfleet.cli.embedded.supervisor import Lifeline
+from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment
+from tests.waiting import until
 
 NAME = "nightly"
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    life = Lifeline()
-    valkey = Valkey(tmp_path_factory.mktemp("broker") / "valkey", life)
-    valkey.start()
-    yield valkey.url(0)
-    valkey.stop(5.0)
-    life.close()
-
-
-@pytest.fixture(scope="module")
-def fleet(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    settings = {"CELERY_BROKER_BASE_URL": broker, "TICK_INTERVAL_SECONDS": "1"}
+def fleet(redis_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    settings = {"CELERY_BROKER_BASE_URL": redis_broker, "TICK_INTERVAL_SECONDS": "1"}
     fleet = Fleet(tmp_path_factory.mktemp("schedules"), settings)
     yield fleet
     fleet.stop()
@@ -99,30 +88,30 @@ def test_a_schedule_from_the_file_to_the_rows(fleet: Fleet, tmp_path: Path) -> N
         assert database.execute("SELECT count(*) FROM results").fetchone() == (1,)
 
 
-def test_a_paused_pipeline_is_refused_whoever_asks(fleet: Fleet, broker: str) -> None:
+def test_a_paused_pipeline_is_refused_whoever_asks(fleet: Fleet, redis_broker: str) -> None:
     row = fleet.client.pipeline(NAME)
     assert "is paused" in docfleet(fleet, "pipelines", "pause", NAME)
     assert "is paused: resume it first" in docfleet(fleet, "pipelines", "run", NAME, code=1)
-    asked = send(broker, "celery", row["pipeline_id"])
+    asked = send(redis_broker, "celery", row["pipeline_id"])
     until(lambda: "pipeline.refused" in worker_log(fleet, "general", asked), what="the message was not refused")
     assert fleet.client.pipeline(NAME)["run_count"] == row["run_count"]
     assert "next run" in docfleet(fleet, "pipelines", "resume", NAME)
 
 
 @pytest.mark.parametrize("queue", ["celery", "scheduler"])
-def test_the_original_s_message_runs_a_pipeline_once(fleet: Fleet, broker: str, queue: str) -> None:
+def test_the_original_s_message_runs_a_pipeline_once(fleet: Fleet, redis_broker: str, queue: str) -> None:
     before = fleet.client.pipeline(NAME)
-    task = send(broker, queue, before["pipeline_id"])
+    task = send(redis_broker, queue, before["pipeline_id"])
     until(lambda: fleet.client.pipeline(NAME)["run_count"] == before["run_count"] + 1, what="it did not run")
     kind = "general" if queue == "celery" else "scheduler"
     handled = worker_log(fleet, kind, task).count("task.finished")
-    send(broker, queue, before["pipeline_id"], task)  # a redelivery
+    send(redis_broker, queue, before["pipeline_id"], task)  # a redelivery
     until(lambda: worker_log(fleet, kind, task).count("task.finished") > handled, what="it was not taken again")
     assert fleet.client.pipeline(NAME)["run_count"] == before["run_count"] + 1
     assert len(fleet.client.executions(status=None, limit=100)) == before["run_count"] + 1
 
 
-def test_a_pipeline_that_the_file_does_not_name_any_more_is_told_and_taken_away(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_pipeline_that_the_file_no_longer_names_is_reported_and_deleted(fleet: Fleet, tmp_path: Path) -> None:
     path = workflow_file(tmp_path)
     path.write_text(path.read_text().replace(f"pipeline:\n  name: {NAME}", "pipeline:\n  name: by night"))
     assert f"`docfleet pipelines delete {NAME}` takes it away" in docfleet(fleet, "apply", str(path))

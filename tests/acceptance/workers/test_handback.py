@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.acceptance.fleet import Fleet, Stage, fill, until
+
+from tests.acceptance.fleet import Fleet, Stage, fill
+from tests.waiting import until
 
 FILES = {f"{number:02}.txt": "wait" for number in range(40)}
 

@@ -6,7 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from tests.acceptance.fleet import Fleet, Stage, fill, until
+from tests.acceptance.fleet import Fleet, Stage, fill
+from tests.waiting import until
 
 
 def test_a_tool_that_outlives_the_grace_period_is_ended_and_its_file_handed_back(fleet: Fleet, tmp_path: Path) -> None:

@@ -12,15 +12,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from tests.acceptance.fleet import DOCFLEET, children, plain_environment, until
-from tests.servers import free_port
 
-from docfleet.cli.embedded.valkey import answers, valkey_command
+from tests.acceptance.fleet import DOCFLEET, children, plain_environment
+from tests.servers import free_port
+from tests.waiting import until
 
 PATHS = ("sweep", "schedules/tick", "notifications/dispatch")
 
 
-class Asked(BaseHTTPRequestHandler):
+class Requested(BaseHTTPRequestHandler):
     """A backend that notes who asks for what."""
 
     paths: list[tuple[str, str]] = []
@@ -38,9 +38,9 @@ class Asked(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def asked() -> Iterator[HTTPServer]:
-    Asked.paths = []
-    server = HTTPServer(("127.0.0.1", free_port()), Asked)
+def requested() -> Iterator[HTTPServer]:
+    Requested.paths = []
+    server = HTTPServer(("127.0.0.1", free_port()), Requested)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield server
@@ -49,30 +49,14 @@ def asked() -> Iterator[HTTPServer]:
     server.server_close()
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "rabbitmq":
-        yield request.getfixturevalue("rabbitmq_url")
-        return
-    path = tmp_path / "valkey.sock"
-    (tmp_path / "valkey").mkdir()
-    server = subprocess.Popen(valkey_command(path, tmp_path / "valkey"), stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: answers(path), what="no broker")
-        yield f"redis+socket://{path}?virtual_host=0"
-    finally:
-        server.kill()
-        server.wait()
-
-
 @pytest.fixture
-def scheduler(broker: str, asked: HTTPServer, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def scheduler(each_broker: str, requested: HTTPServer, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **plain_environment(),
-        "CELERY_BROKER_BASE_URL": broker,
+        "CELERY_BROKER_BASE_URL": each_broker,
         "CELERY_RESULT_BACKEND": f"db+sqlite:///{tmp_path / 'results.db'}",
         "REDIS_URL": "redis://127.0.0.1:1",
-        "INTERNAL_API_BASE_URL": f"http://127.0.0.1:{asked.server_port}/internal",
+        "INTERNAL_API_BASE_URL": f"http://127.0.0.1:{requested.server_port}/internal",
         "INTERNAL_SERVICE_API_KEY": "k" * 40,
         "UNSTRACT_RUNNER_URL": "http://127.0.0.1:1",
         "RUNNER_API_KEY": "r" * 40,
@@ -94,7 +78,7 @@ def scheduler(broker: str, asked: HTTPServer, tmp_path: Path) -> Iterator[subpro
 def beat_of(worker: subprocess.Popen[bytes], tmp_path: Path) -> int:
     """Its process, once it ticks."""
     log = tmp_path / "scheduler.log"
-    until(lambda: len(Asked.paths) >= 2, what=log.read_text())
+    until(lambda: len(Requested.paths) >= 2, what=log.read_text())
     found = re.search(r"beat.started +pid=([0-9]+)", log.read_text())
     assert found and int(found[1]) in children(worker.pid)
     return int(found[1])
@@ -103,8 +87,8 @@ def beat_of(worker: subprocess.Popen[bytes], tmp_path: Path) -> int:
 def test_it_ticks_and_ends_on_sigterm(scheduler: subprocess.Popen[bytes], tmp_path: Path) -> None:
     beat_of(scheduler, tmp_path)
     expected = {(f"/internal/v1/{path}/", "Bearer " + "k" * 40) for path in PATHS}
-    until(lambda: set(Asked.paths) >= expected, what=f"it asks for {set(Asked.paths)}")
-    assert set(Asked.paths) == expected
+    until(lambda: set(Requested.paths) >= expected, what=f"it asks for {set(Requested.paths)}")
+    assert set(Requested.paths) == expected
     everyone = [scheduler.pid, *children(scheduler.pid)]
     assert len(everyone) == 4
     scheduler.send_signal(signal.SIGTERM)

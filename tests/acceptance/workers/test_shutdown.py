@@ -14,18 +14,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import VERSION, Celery
-from tests.acceptance.fleet import PLUGINS, children, plain_environment, until
-from tests.servers import Rabbitmq, free_port, require
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.workers.shared.infrastructure.process.heartbeat import is_needed
+from tests.acceptance.fleet import PLUGINS, children, plain_environment
+from tests.servers import Rabbitmq, free_port, require
+from tests.waiting import until
 
 QUEUE = "file_processing_callback"
 BROKERS = ("redis", "rabbitmq")
@@ -93,14 +93,14 @@ class Workers:
             worker.wait()
 
 
-@pytest.fixture(params=BROKERS)
-def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workers]:
-    with _broker(request, request.param, tmp_path) as url:
-        started = Workers(url, tmp_path)
-        try:
-            yield started
-        finally:
-            started.stop()
+@pytest.fixture
+def workers(each_broker: str, tmp_path: Path) -> Iterator[Workers]:
+    started = Workers(each_broker, tmp_path)
+    _purge(each_broker)
+    try:
+        yield started
+    finally:
+        started.stop()
 
 
 @pytest.fixture
@@ -111,24 +111,6 @@ def rabbitmq_workers(rabbitmq_url: str, tmp_path: Path) -> Iterator[Workers]:
         yield started
     finally:
         started.stop()
-
-
-@contextmanager
-def _broker(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
-    if kind == "rabbitmq":
-        url = request.getfixturevalue("rabbitmq_url")
-        _purge(url)
-        yield url
-        return
-    path = folder / "valkey.sock"
-    (folder / "valkey").mkdir()
-    server = subprocess.Popen(valkey_command(path, folder / "valkey"), stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: answers(path))
-        yield f"redis+socket://{path}?virtual_host=0"
-    finally:
-        server.kill()
-        server.wait()
 
 
 def _purge(url: str) -> None:

@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     mutant(
         "a stop: leases that run are waited for",
-        "tests/acceptance/executions/test_stop.py::test_a_delivery_that_has_begun_is_waited_for_and_counts",
+        "tests/acceptance/executions/test_stop.py::test_a_delivery_that_has_started_is_waited_for_and_counts",
         (
             "backend/src/docfleet/backend/executions/finalize.py",
             "free = [] if abandoned else [files.c.lease_until < db_now()]",
@@ -281,7 +281,7 @@ MUTANTS = (
     ),
     mutant(
         "who is told to end costs no file a loss",
-        "tests/integration/backend/executions/test_lost.py::test_a_process_that_was_told_to_end_costs_its_files_nothing[sqlite]",
+        "tests/integration/backend/executions/test_lost.py::test_a_process_that_had_to_end_costs_its_files_nothing[sqlite]",
         ("backend/src/docfleet/backend/executions/lost.py", " and not lost.told_to_end", ""),
     ),
 )

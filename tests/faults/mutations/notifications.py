@@ -66,7 +66,7 @@ MUTANTS = (
     ),
     mutant(
         "notifications: only failures where that is asked for",
-        "tests/integration/backend/notifications/test_outbox.py::test_the_end_of_a_run_is_told",
+        "tests/integration/backend/notifications/test_outbox.py::test_the_end_of_a_run_is_notified",
         (
             "backend/src/docfleet/backend/notifications/outbox.py",
             "        if data.is_failure or not row.notify_on_failures:\n",

@@ -34,7 +34,7 @@ MUTANTS = (
     ),
     mutant(
         "a stop: no delivery begins after it",
-        "tests/unit/workers/shared/workflow/execution/test_lease.py::test_no_delivery_begins_after_a_stop_and_a_begun_one_may_be_tried_again",
+        "tests/unit/workers/shared/workflow/execution/test_lease.py::test_no_delivery_starts_after_a_stop_and_a_started_one_may_be_tried_again",
         (
             "workers/src/docfleet/workers/shared/workflow/execution/lease.py",
             "if self.stopped and not begun:",
@@ -238,7 +238,7 @@ MUTANTS = (
     ),
     mutant(
         "what a delivery in vain has begun is taken back",
-        "tests/unit/workers/shared/workflow/execution/test_file_run.py::test_what_a_delivery_in_vain_has_begun_is_taken_back",
+        "tests/unit/workers/shared/workflow/execution/test_file_run.py::test_what_a_failed_delivery_has_written_is_taken_back",
         (
             "workers/src/docfleet/workers/shared/workflow/execution/file_run.py",
             "        in_vain = outcome.error_code == DestinationUnavailable.code\n",

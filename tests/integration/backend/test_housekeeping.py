@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.integration.backend.sweeps import SWEEP, sweep
 
 from docfleet.backend import housekeeping
 from docfleet.backend.executions import sweep as sweeping
 from docfleet.backend.executions.sweep import Sweep
+from tests.integration.backend.sweeps import SWEEP, sweep
 
 
 def test_a_paused_leader_acts_on_what_is_true_when_it_wakes(fresh_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,12 @@ from urllib.request import urlopen
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
-from tests.servers import free_port
 
 from docfleet.backend.migrations.upgrade import upgrade
 from docfleet.backend.platform.db import normalise_url
 from docfleet.backend.startup import listen, prepare_database
 from docfleet.core.errors import DependencyError
+from tests.servers import free_port
 
 type Call = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.integration.backend.schedules.scheduled import TICK, Scheduled, tick
 
 from docfleet.backend import ticking
+from tests.integration.backend.schedules.scheduled import TICK, Scheduled, tick
 
 
 def test_a_due_pipeline_runs_once_and_is_sent(fresh_api: Any) -> None:

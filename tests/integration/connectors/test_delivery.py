@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.killed_process import in_a_process_that
 
 from docfleet.connectors.base import WriteFence
 from docfleet.connectors.delivery import DeliveredFiles, deliver_files, withdraw_files
 from docfleet.connectors.filesystems import local as local_module
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.core.errors import Fenced, FileMissing
+from tests.integration.killed_process import in_a_process_that
 
 Outputs = dict[str, str]
 

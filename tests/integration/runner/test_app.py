@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import requests
+
 from tests.integration.runner.process import KEY, Runner, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine is tested on Linux")

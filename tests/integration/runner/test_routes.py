@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
-from tests.integration.walk import filled, routes
 
 from docfleet.runner.app import create_app
 from docfleet.runner.settings import RunnerSettings
+from tests.integration.walk import filled, routes
 
 KEY = "runner-key-of-forty-characters-0123456789"
 WRONG = ("", "Bearer", "Bearer ", "Bearer wrong", "Basic eDp5", "Bearer " + "x" * 100_000)

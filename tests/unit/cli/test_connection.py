@@ -24,7 +24,7 @@ def test_options_go_before_the_environment_and_it_before_a_running_system(
     assert (client.absolute("/x"), client.organization_id) == ("http://option:2/x", "ours")
 
 
-def test_without_an_address_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_address_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DOCFLEET_URL", "DOCFLEET_KEY", "DOCFLEET_ORGANIZATION"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="start `docfleet dev`"):
@@ -36,7 +36,9 @@ def test_without_an_address_the_remedy_is_said(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (200, b"\xff"), (404, b"Not Found"), (404, b"[]")])
-def test_another_server_is_told_from_a_backend(status: int, body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_server_is_not_taken_for_a_backend(
+    status: int, body: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Stranger(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)

@@ -84,7 +84,7 @@ def test_version_names_what_it_runs_on() -> None:
     assert "celery" in answer.stdout
 
 
-def test_an_invalid_workflow_file_is_exit_1_and_json_when_asked(tmp_path: object) -> None:
+def test_an_invalid_workflow_file_is_exit_1_and_json_on_request(tmp_path: object) -> None:
     answer = docfleet("run", f"{tmp_path}/absent.yaml", "--json", "--data", f"{tmp_path}/d")
     assert answer.returncode == 1
     assert "absent.yaml: cannot be read" in json.loads(answer.stdout)["error"]

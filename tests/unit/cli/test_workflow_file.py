@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.repository import REPOSITORY
 
 from docfleet.cli.main import cli
 from docfleet.cli.workflow_file import WorkflowFileInvalid, read_workflow
+from tests.repository import REPOSITORY
 
 GOOD = """\
 workflow: {name: invoices, description: d, use_file_history: false}

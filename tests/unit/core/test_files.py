@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.core.wire_examples import file_hash_data, name, worker_file_data
 
 from docfleet.core.errors import InvalidInput
 from docfleet.core.files import FileBatchData, FileHashData, FileProcessingUtils, Tag, WorkerFileData
+from tests.unit.core.wire_examples import file_hash_data, name, worker_file_data
 
 
 def through_json(value: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.workers.log_lines import ORIGINAL, line
 
 from docfleet.core.log_events import LARGEST_DATA, LogLevel, read_event
+from tests.unit.workers.log_lines import ORIGINAL, line
 
 
 def test_the_original_s_payloads_are_understood() -> None:

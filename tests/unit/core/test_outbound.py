@@ -7,13 +7,13 @@ import time
 from typing import Any
 
 import pytest
-from tests.notification_targets import Sink
-from tests.unit.providers.messages import batch
 
 from docfleet.core.outbound import ForbiddenAddress, Outbound
 from docfleet.providers.base import TargetRejected, TargetUnavailable
 from docfleet.providers.http import post
 from docfleet.providers.registry import open_provider
+from tests.notification_targets import Sink
+from tests.unit.providers.messages import batch
 
 
 @pytest.mark.parametrize(

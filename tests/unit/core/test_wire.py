@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.core.wire_examples import file_hash_data, json_values, name, text
 
 from docfleet.core import execution, files, results
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
+from tests.unit.core.wire_examples import file_hash_data, json_values, name, text
 
 WIRE_TYPES = [
     value

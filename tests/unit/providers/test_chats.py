@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-from tests.notification_targets import Sink
-from tests.unit.providers.messages import AT, FAILED, LOOPBACK, batch, event
-
 from docfleet.providers.envelope import readable, slack_text
 from docfleet.providers.registry import open_provider
+from tests.notification_targets import Sink
+from tests.unit.providers.messages import AT, FAILED, LOOPBACK, batch, event
 
 
 def test_slack_gets_the_original_s_text_and_nothing_it_would_obey(sink: Sink) -> None:

@@ -6,14 +6,14 @@ import smtplib
 from email import message_from_bytes, policy
 
 import pytest
-from tests.notification_targets import Mailbox
-from tests.unit.providers.messages import LOOPBACK, batch, event
 
 from docfleet.providers.base import TargetRejected, TargetUnavailable
 from docfleet.providers.registry import open_provider
+from tests.notification_targets import Mailbox
+from tests.unit.providers.messages import LOOPBACK, batch, event
 
 
-def test_a_mail_says_what_happened_and_can_be_told_from_its_repeat(mailbox: Mailbox) -> None:
+def test_a_mail_says_what_happened_and_differs_from_its_repeat(mailbox: Mailbox) -> None:
     settings = {
         "host": "127.0.0.1",
         "port": mailbox.server_address[1],
@@ -38,7 +38,7 @@ def test_a_mail_says_what_happened_and_can_be_told_from_its_repeat(mailbox: Mail
         nobody.send(sent, LOOPBACK)
 
 
-def test_smtp_needs_the_encryption_that_was_asked_for(mailbox: Mailbox) -> None:
+def test_smtp_requires_the_configured_encryption(mailbox: Mailbox) -> None:
     settings = {"host": "127.0.0.1", "port": mailbox.server_address[1], "sender": "a@b.c", "recipients": ["a@b.c"]}
     with pytest.raises(TargetRejected, match="STARTTLS"):
         open_provider("email", settings).send(batch(), LOOPBACK)

@@ -7,13 +7,13 @@ import threading
 import time
 
 import pytest
-from tests.notification_targets import Sink
-from tests.unit.providers.messages import LOOPBACK, batch
 
 from docfleet.core.outbound import Outbound
 from docfleet.providers.base import TargetRejected, TargetUnavailable
 from docfleet.providers.http import parse_retry_after, post
 from docfleet.providers.registry import open_provider
+from tests.notification_targets import Sink
+from tests.unit.providers.messages import LOOPBACK, batch
 
 
 @pytest.mark.parametrize(

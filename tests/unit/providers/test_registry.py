@@ -41,7 +41,7 @@ def test_wrong_settings_are_named(provider: str, settings: dict[str, Any], words
         open_provider(provider, settings)
 
 
-def test_a_secret_in_the_place_of_another_setting_is_not_told() -> None:
+def test_a_secret_in_the_place_of_another_setting_is_not_shown() -> None:
     settings = {"url": "https://x/", "auth_type": "s3cret - at `$.url`", "auth_key": "BEARER"}
     with pytest.raises(ConfigurationError) as refused:
         open_provider("webhook", settings)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
-from tests.notification_targets import Sink
-from tests.unit.providers.messages import FAILED, LOOPBACK, batch, event
 
 from docfleet.providers.envelope import envelope
 from docfleet.providers.registry import open_provider
+from tests.notification_targets import Sink
+from tests.unit.providers.messages import FAILED, LOOPBACK, batch, event
 
 
 @pytest.mark.parametrize(

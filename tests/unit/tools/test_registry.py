@@ -93,6 +93,6 @@ def test_a_bad_descriptor_names_its_file_or_fault(tmp_path: Path, content: str, 
         ToolRegistry.load(tmp_path)
 
 
-def test_a_registry_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_registry_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="not a folder"):
         ToolRegistry.load(tmp_path / "nowhere")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.contract.connectors.databases.servers import Settings, sql_settings
 
 from docfleet.connectors.base import DatabaseConnector
 from docfleet.connectors.databases.sql import SqlDatabase
 from docfleet.connectors.memory import MemoryDatabase
 from docfleet.connectors.registry import open_database
+from tests.contract.connectors.databases.servers import Settings, sql_settings
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "memory"])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.connectors.databases.servers import Settings, execute, row
 
 from docfleet.connectors.base import ColumnMode, TableSettings
 from docfleet.connectors.databases.sql import SqlDatabase
 from docfleet.core.errors import DestinationRejected
+from tests.contract.connectors.databases.servers import Settings, execute, row
 
 THEIRS = "CREATE TABLE theirs (execution_id TEXT, file_execution_id TEXT, n BIGINT)"
 THEIR_TABLE = TableSettings(table="theirs", column_mode=ColumnMode.SPLIT)

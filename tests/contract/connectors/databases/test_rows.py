@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import uuid
 
 import pytest
 import sqlalchemy as sa
-from tests.contract.connectors.databases.servers import Settings, execute, row
 
 from docfleet.connectors.base import ColumnMode, DatabaseConnector, TableSettings
 from docfleet.connectors.databases.sql import SqlDatabase
-from docfleet.core.errors import DestinationRejected, ForkUnsafe
+from docfleet.core.errors import DestinationRejected
+from tests.contract.connectors.child_process import assert_refused_in_a_child
+from tests.contract.connectors.databases.servers import Settings, execute, row
 
 SINGLE = TableSettings()
 SPLIT = TableSettings(table="split_rows", column_mode=ColumnMode.SPLIT)
@@ -141,18 +141,7 @@ def test_use_in_a_child_process_is_refused(rows: DatabaseConnector) -> None:
         lambda: rows.read_rows(SINGLE, 1),
         rows.close,
     )
-    pid = os.fork()
-    if pid == 0:
-        refused = 0
-        for operation in operations:
-            try:
-                operation()
-            except ForkUnsafe as error:
-                refused += f"made in process {os.getppid()} and is used in process {os.getpid()}" in error.message
-            except BaseException:
-                break
-        os._exit(refused)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == len(operations)
+    assert_refused_in_a_child(operations)
     rows.deliver(SINGLE, row({"n": 2}))
     assert rows.read_rows(SINGLE, 9)[0]["data"] == {"n": 2}
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from tests.contract.connectors.databases.servers import Settings, execute, row
-
 from docfleet.connectors.base import ColumnMode, DatabaseConnector, TableSettings
 from docfleet.connectors.databases.sql import SqlDatabase
+from tests.contract.connectors.databases.servers import Settings, execute, row
 
 SINGLE = TableSettings()
 SPLIT = TableSettings(table="split_rows", column_mode=ColumnMode.SPLIT)

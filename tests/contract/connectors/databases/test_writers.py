@@ -8,12 +8,12 @@ import signal
 from typing import Any
 
 import pytest
-from tests.contract.connectors.databases.servers import Settings, execute, row
 
 from docfleet.connectors.base import ColumnMode, TableSettings
 from docfleet.connectors.databases.sql import SqlDatabase
 from docfleet.connectors.registry import open_database
 from docfleet.core.errors import Fenced
+from tests.contract.connectors.databases.servers import Settings, execute, row
 
 SINGLE = TableSettings()
 SPLIT = TableSettings(table="split_rows", column_mode=ColumnMode.SPLIT)

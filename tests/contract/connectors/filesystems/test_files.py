@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +16,11 @@ from docfleet.core.errors import (
     DestinationRejected,
     FileError,
     FileMissing,
-    ForkUnsafe,
     SourceNotFound,
     SourceUnreadable,
     UnsafePath,
 )
+from tests.contract.connectors.child_process import assert_refused_in_a_child
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -111,7 +110,7 @@ def test_errors_are_the_same_everywhere(files: FileSystemConnector) -> None:
     assert [entry.path for entry in files.list_files(recursive=True)] == ["sub/a.txt"]
 
 
-def test_a_reader_sees_one_whole_version(files: FileSystemConnector) -> None:
+def test_a_reader_sees_one_complete_version(files: FileSystemConnector) -> None:
     versions = [bytes([65 + number]) * 300_000 for number in range(4)]
     write(files, "a", versions[0])
     writers = [threading.Thread(target=write, args=(files, "a", version)) for version in versions]
@@ -133,15 +132,4 @@ def test_use_in_a_child_process_is_refused(files: FileSystemConnector) -> None:
         lambda: write(files, "b"),
         files.close,
     )
-    pid = os.fork()
-    if pid == 0:
-        refused = 0
-        for operation in operations:
-            try:
-                operation()
-            except ForkUnsafe as error:
-                refused += f"made in process {os.getppid()} and is used in process {os.getpid()}" in error.message
-            except BaseException:
-                break
-        os._exit(refused)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == len(operations)
+    assert_refused_in_a_child(operations)

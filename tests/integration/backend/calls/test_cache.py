@@ -18,7 +18,7 @@ class _Execution:
         self.workflow_id, self.id = "w", f"e{number}"
 
 
-def test_results_are_kept_for_a_while_and_by_what_was_asked_for(
+def test_results_are_kept_for_a_while_and_by_what_was_requested(
     redis_at_socket: str, redis_client: redis.Redis
 ) -> None:
     cache: Any = ResultCache(redis_at_socket)

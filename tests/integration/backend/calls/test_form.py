@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.integration.backend.calls.uploads import left_behind
 
 from docfleet.backend.calls import form
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.platform.refusals import Refused
+from tests.integration.backend.calls.uploads import left_behind
 
 PART = b'--xx\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n'
 END = b"--xx--\r\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def test_results_are_read_once_unless_the_caller_asks_for_better(api: Any) -> None:
+def test_results_are_read_once_unless_the_caller_wants_the_native_format(api: Any) -> None:
     invoices = api.publish()
     run = invoices.call(("a.txt", b"one"))
     assert invoices.get(run, compat="false", status=202)["message"] is None
@@ -21,7 +21,7 @@ def test_results_are_read_once_unless_the_caller_asks_for_better(api: Any) -> No
     assert api.write("DELETE FROM file_results WHERE execution_id = :e", e=run.id) == 0
 
 
-def test_what_is_included_is_what_was_asked_for(api: Any) -> None:
+def test_what_is_included_is_what_was_requested(api: Any) -> None:
     invoices = api.publish()
     run = invoices.call(("a.txt", b"one"), custom_data='{"a": 1}', tags="june")
     assert api.recorder.sent[-1][2]["custom_data"] == {"a": 1}

@@ -148,7 +148,7 @@ def test_without_history_a_success_elsewhere_does_not_count(api: Any) -> None:
     assert names(again(run)) == ["f1.pdf"]
 
 
-def test_how_often_a_file_failed_does_not_matter_to_who_asks_for_it(api: Any) -> None:
+def test_a_retry_does_not_depend_on_how_often_a_file_failed(api: Any) -> None:
     workflow = api.workflow()
     run = ended(api, "ERROR", workflow=workflow)
     for _ in range(4):
@@ -176,7 +176,7 @@ def test_another_organization_finds_nothing(api: Any) -> None:
     assert run.state()["retries"] == []
 
 
-def test_what_was_not_listed_is_said(api: Any) -> None:
+def test_what_was_not_listed_is_reported(api: Any) -> None:
     run = api.run()
     run.register(api.documents(2))
     api.post(f"/api/v1/executions/{run.id}/stop?abandoned=true")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.integration.backend.calls.uploads import left_behind
 
 

@@ -70,7 +70,7 @@ def test_giving_back_costs_no_attempt_and_fences_the_giver(api: Any) -> None:
     assert run.report([held], owner="w6")["refused"][0]["reason"] == "fenced"
 
 
-def test_renewing_keeps_a_lease_and_tells_what_is_lost(api: Any) -> None:
+def test_renewing_keeps_a_lease_and_names_what_is_lost(api: Any) -> None:
     run = api.run().ready(2)
     leases = [{k: claim[k] for k in ("file_execution_id", "attempt")} for claim in run.take(2)]
     api.write("UPDATE file_executions SET lease_until = 1 WHERE file_number = 2 AND execution_id = :e", e=run.id)

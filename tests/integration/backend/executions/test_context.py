@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def test_a_claim_brings_the_context_when_it_is_asked_for(api: Any) -> None:
+def test_a_claim_brings_the_context_when_it_is_requested(api: Any) -> None:
     run = api.run().ready(2)
     assert "context" not in run.claim(limit=1)
     claimed = run.claim(limit=1, with_context=True)

@@ -148,7 +148,7 @@ def test_another_organization_cannot_free_a_lease(fresh_api: Any) -> None:
     assert run.report(held)["written"] == 1
 
 
-def test_a_process_that_was_told_to_end_costs_its_files_nothing(fresh_api: Any) -> None:
+def test_a_process_that_had_to_end_costs_its_files_nothing(fresh_api: Any) -> None:
     run = fresh_api.run().ready(2)
     run.take(2)
     assert lose(run, told_to_end=True) == {"freed": 2}

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.integration.backend.sweeps import sweep
 
 from docfleet.core.names import QueueName
+from tests.integration.backend.sweeps import sweep
 
 
 def age(api: Any, seconds: float) -> None:
@@ -34,7 +34,7 @@ def test_five_hundred_queued_executions_are_neither_copied_nor_failed(fresh_api:
     assert {run.status for run in runs[::50]} == {"PENDING"}
 
 
-def test_a_broker_that_lost_a_whole_queue_gets_it_again(fresh_api: Any) -> None:
+def test_a_broker_that_lost_an_entire_queue_gets_it_again(fresh_api: Any) -> None:
     workflow = fresh_api.workflow()
     runs = {fresh_api.run(workflow).id for _ in range(250)}
     age(fresh_api, 61)

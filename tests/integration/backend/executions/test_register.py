@@ -11,7 +11,7 @@ def register(run: Any, files: list[Any], **more: Any) -> Any:
     return run.api.post(f"{run.path}/files/register/", {"page": 1, "files": files, "start": START, **more})
 
 
-def test_a_page_that_is_the_whole_listing_starts_the_execution(api: Any) -> None:
+def test_a_page_that_is_the_complete_listing_starts_the_execution(api: Any) -> None:
     run = api.run()
     files = api.documents(2)
     assert register(run, files)["started"] == {"status": "started", "total_files": 2}
@@ -115,7 +115,7 @@ def test_a_page_after_the_start_is_not_taken(api: Any) -> None:
     assert len(run.files()) == 2
 
 
-def test_explicit_files_are_told_apart(api: Any) -> None:
+def test_explicit_files_are_distinguished(api: Any) -> None:
     run = api.run().ready(3)
     first, second = run.take(2)
     run.report([first])

@@ -168,7 +168,7 @@ def test_whoever_would_end_it_otherwise_waits_for_the_same_leases(api: Any, late
     assert run.status == "STOPPED" and sorted(statuses(run)) == ["COMPLETED", "STOPPED"]
 
 
-def test_a_worker_of_the_original_asks_for_the_same_stop(api: Any) -> None:
+def test_a_worker_of_the_original_requests_the_same_stop(api: Any) -> None:
     run = api.run().ready(2)
     held = run.take(1)
     answer = api.post(f"{run.path}/update_status/", {"status": "STOPPED"})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.integration.backend.sweeps import SWEEP, sweep
 
 from docfleet.backend.executions import sweep as sweeping
 from docfleet.core.names import STOP_EXECUTION, QueueName
+from tests.integration.backend.sweeps import SWEEP, sweep
 
 NOTHING = {
     "redispatched_files": 0,
@@ -167,7 +167,7 @@ def test_a_deadline_waits_for_what_a_worker_is_at(fresh_api: Any) -> None:
     assert fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")["outcome"] == "already_ended"
 
 
-def test_a_stop_that_was_asked_for_stays_one_after_the_deadline(fresh_api: Any) -> None:
+def test_a_requested_stop_stays_one_after_the_deadline(fresh_api: Any) -> None:
     run = fresh_api.run().ready(1)
     (claim,) = run.take()
     fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")
@@ -177,7 +177,7 @@ def test_a_stop_that_was_asked_for_stays_one_after_the_deadline(fresh_api: Any) 
     assert run.status == "STOPPED"
 
 
-def test_who_is_told_to_stop_what_expires_hears_that_it_ended(fresh_api: Any) -> None:
+def test_workers_of_an_expired_execution_hear_that_it_ended(fresh_api: Any) -> None:
     run = fresh_api.run().ready(1)
     run.take()
     run.age(100_001)
@@ -274,13 +274,18 @@ def test_one_execution_that_cannot_be_swept_stops_no_other(fresh_api: Any) -> No
     assert fresh_api.post(SWEEP)["failed"] == 1, "the lease of the sweep was kept"
 
 
+def three_runs(api: Any) -> list[Any]:
+    """Executions of one file each, of one workflow."""
+    workflow = api.workflow()
+    return [api.run(workflow, use_file_history=False).ready([{"file_name": n, "file_path": n}]) for n in "abc"]
+
+
 def test_what_cannot_be_recovered_yet_does_not_keep_a_sweep_from_what_can(
     fresh_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep looks at so many executions of a kind, those that were quiet for longest first."""
     monkeypatch.setattr(sweeping, "MOST_EXECUTIONS", 2)
-    workflow = fresh_api.workflow()
-    runs = [fresh_api.run(workflow, use_file_history=False).ready([{"file_name": n, "file_path": n}]) for n in "abc"]
+    runs = three_runs(fresh_api)
     for run in runs:
         run.take(1)
         run.expire_leases()
@@ -293,8 +298,7 @@ def test_stops_that_wait_for_their_workers_do_not_keep_a_sweep_from_ending_other
     fresh_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "MOST_EXECUTIONS", 2)
-    workflow = fresh_api.workflow()
-    runs = [fresh_api.run(workflow, use_file_history=False).ready([{"file_name": n, "file_path": n}]) for n in "abc"]
+    runs = three_runs(fresh_api)
     for run in runs:
         run.take(1)
         fresh_api.post(f"/api/v1/executions/{run.id}/stop?wait=0")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.integration.walk import filled, routes
 
 from docfleet.backend.tables.schema import metadata
+from tests.integration.walk import filled, routes
 
 
 def test_a_key_that_is_rotated_out_still_opens(api: Any) -> None:

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+
 from tests.integration.backend.keys_of_callers import call_with_key
 
 

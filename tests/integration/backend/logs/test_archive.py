@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.integration.backend.logs.lines import age, ended, event, headers, rows, send, storage, texts
 
 from docfleet.backend.logs import archive
 from docfleet.backend.tables.logs import log_channels
+from tests.integration.backend.logs.lines import age, ended, event, headers, rows, send, storage, texts
 
 
 def test_an_archived_log_is_read_as_before(api: Any, tmp_path: Any) -> None:

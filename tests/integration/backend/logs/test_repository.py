@@ -6,10 +6,9 @@ import json
 import threading
 from typing import Any
 
-from tests.integration.backend.logs.lines import event, headers, send, texts
-
 from docfleet.backend.logs import repository
 from docfleet.core.log_events import LogEvent
+from tests.integration.backend.logs.lines import event, headers, send, texts
 
 
 def test_a_line_is_written_once_however_often_it_comes(api: Any) -> None:

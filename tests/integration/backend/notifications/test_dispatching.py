@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from sqlalchemy import text
+
 from tests.integration.backend.notifications.subscriber import Subscriber, hook
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.integration.backend.notifications.subscriber import Subscriber, hook
 
 
@@ -16,7 +17,7 @@ from tests.integration.backend.notifications.subscriber import Subscriber, hook
         (["ERROR"], "failed", "ERROR", True),
     ],
 )
-def test_the_end_of_a_run_is_told(api: Any, statuses: list[str], event: str, word: str, failure: bool) -> None:
+def test_the_end_of_a_run_is_notified(api: Any, statuses: list[str], event: str, word: str, failure: bool) -> None:
     subscriber = Subscriber(api)
     only_failures = subscriber.add("failures", notify_on_failures=True)
     run = subscriber.end(*statuses)
@@ -36,7 +37,7 @@ def test_the_end_of_a_run_is_told(api: Any, statuses: list[str], event: str, wor
     assert data["total_files"] == len(statuses) and data.get("failed_files", 0) == statuses.count("ERROR")
 
 
-def test_every_other_way_a_run_ends_is_told(api: Any) -> None:
+def test_every_other_way_a_run_ends_is_notified(api: Any) -> None:
     subscriber = Subscriber(api, events=["started", "completed", "failed", "stopped"])
     stopped = subscriber.run()
     assert [event["event"] for event in subscriber.events()] == ["started"]
@@ -52,7 +53,7 @@ def test_every_other_way_a_run_ends_is_told(api: Any) -> None:
     assert found == ends | {(run, "started") for run, _ in ends}
 
 
-def test_an_api_is_told_of_with_the_original_s_word(api: Any) -> None:
+def test_an_api_is_notified_with_the_original_s_word(api: Any) -> None:
     invoices = api.publish()
     body = {"name": "ops", "api": "invoices", **hook("api.example.org")}
     subscriber = Subscriber(api)
@@ -63,7 +64,7 @@ def test_an_api_is_told_of_with_the_original_s_word(api: Any) -> None:
     assert (data["type"], data["status"], data["pipeline_name"]) == ("API", "COMPLETED", "invoices")
 
 
-def test_a_transaction_that_is_undone_tells_nothing(api: Any) -> None:
+def test_a_transaction_that_is_rolled_back_notifies_nobody(api: Any) -> None:
     subscriber = Subscriber(api)
     run = subscriber.run().ready(1)
     claims = run.take()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import select
-from tests.integration.backend.notifications.subscriber import Subscriber
 
 from docfleet.backend.tables.notifications import notification_batches, notification_events, notifications
+from tests.integration.backend.notifications.subscriber import Subscriber
 
 
 def test_what_is_deleted_takes_its_notifications_along_and_old_ones_end(fresh_api: Any) -> None:

@@ -8,26 +8,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from kombu import Connection
 
 from docfleet.backend.platform import dispatch
 from docfleet.backend.platform.dispatch import CeleryDispatcher
-from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.names import QueueName, TaskName
+from tests.waiting import until
 
 
-def test_a_message_reaches_the_broker(broker_url: str) -> None:
+def test_a_message_reaches_the_broker(redis_broker: str) -> None:
     import redis
 
-    dispatcher = CeleryDispatcher(broker_url)
+    dispatcher = CeleryDispatcher(redis_broker)
     dispatcher.send(TaskName.PROCESS_FILE_BATCH, [{"a": "ü"}], {}, QueueName.FILE_PROCESSING)
     dispatcher.close()
-    with redis.Redis(unix_socket_path=broker_url.removeprefix("redis+socket://").partition("?")[0]) as client:
+    with redis.Redis(unix_socket_path=redis_broker.removeprefix("redis+socket://").partition("?")[0]) as client:
         message = json.loads(client.lindex("file_processing", -1))
     assert message["headers"]["task"] == "process_file_batch" and message["content-type"] == "application/json"
 
@@ -41,19 +39,19 @@ print([name for name in sys.modules if name.startswith(("sqlalchemy.orm", "celer
 """
 
 
-def test_the_workers_result_backend_is_not_loaded_by_a_dispatch(broker_url: str) -> None:
+def test_the_workers_result_backend_is_not_loaded_by_a_dispatch(redis_broker: str) -> None:
     """It would be loaded in the middle of a request, while others beside it use SQLAlchemy."""
     environment = {**os.environ, "CELERY_RESULT_BACKEND": "db+postgresql://127.0.0.1:1/results"}
-    command = [sys.executable, "-c", LOADED, broker_url]
+    command = [sys.executable, "-c", LOADED, redis_broker]
     loaded = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     assert loaded.splitlines()[-1] == "[]"
 
 
-def test_connections_are_used_again_and_replaced_when_they_broke(broker_url: str) -> None:
+def test_connections_are_used_again_and_replaced_when_they_broke(redis_broker: str) -> None:
     import redis
 
-    dispatcher = CeleryDispatcher(broker_url)
-    with redis.Redis(unix_socket_path=broker_url.removeprefix("redis+socket://").partition("?")[0]) as client:
+    dispatcher = CeleryDispatcher(redis_broker)
+    with redis.Redis(unix_socket_path=redis_broker.removeprefix("redis+socket://").partition("?")[0]) as client:
         for number in range(3):
             dispatcher.send(TaskName.SWEEP, [number], {}, QueueName.SCHEDULER)
         clients = [one for one in client.client_list() if one["cmd"] == "lpush"]
@@ -97,36 +95,13 @@ QUEUE = QueueName.NOTIFICATIONS_PRIORITY
 """Nobody consumes it here."""
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@pytest.fixture(params=["redis", "rabbitmq"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "rabbitmq":
-        yield request.getfixturevalue("rabbitmq_url")
-        return
-    path = tmp_path / "valkey.sock"
-    (tmp_path / "valkey").mkdir()
-    server = subprocess.Popen(valkey_command(path, tmp_path / "valkey"), stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: answers(path))
-        yield f"redis+socket://{path}?virtual_host=0"
-    finally:
-        server.kill()
-        server.wait()
-
-
-def test_what_lies_in_a_queue_is_counted(url: str) -> None:
-    dispatcher = CeleryDispatcher(url)
+def test_what_lies_in_a_queue_is_counted(each_broker: str) -> None:
+    dispatcher = CeleryDispatcher(each_broker)
     assert dispatcher.waiting(QUEUE) == 0, "a queue nobody has declared is empty"
-    with Connection(url) as connection, connection.SimpleQueue(QUEUE.value) as taken:
+    with Connection(each_broker) as connection, connection.SimpleQueue(QUEUE.value) as taken:
         for number in range(3):
             dispatcher.send(TaskName.SWEEP, [number], {}, QUEUE)
-        until(lambda: dispatcher.waiting(QUEUE) == 3)
+        until(lambda: dispatcher.waiting(QUEUE) == 3, 15)
         for number in range(3):
             message = taken.get(timeout=10)
             assert message.payload[0] == [number]

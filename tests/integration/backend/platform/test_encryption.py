@@ -9,7 +9,7 @@ from docfleet.backend.platform.encryption import Cipher
 from docfleet.core.errors import ConfigurationError
 
 
-def test_a_cipher_seals_and_tells_a_wrong_key() -> None:
+def test_a_cipher_seals_and_detects_a_wrong_key() -> None:
     one, two = Cipher(Fernet.generate_key().decode()), Cipher(Fernet.generate_key().decode())
     sealed = one.seal({"password": "hunter2"})
     assert "hunter2" not in sealed and one.open(sealed) == {"password": "hunter2"}

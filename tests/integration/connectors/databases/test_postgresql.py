@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.contract.connectors.databases.servers import Settings, execute, row, sql_settings
 
 from docfleet.connectors.base import ColumnMode, TableSettings
 from docfleet.connectors.databases.postgresql import PostgresqlDatabase
 from docfleet.core.errors import DestinationRejected, DestinationUnavailable
+from tests.contract.connectors.databases.servers import Settings, execute, row, sql_settings
 
 SINGLE = TableSettings()
 SPLIT = TableSettings(table="split_rows", column_mode=ColumnMode.SPLIT)

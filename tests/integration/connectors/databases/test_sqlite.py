@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.contract.connectors.databases.servers import row
 
 from docfleet.connectors.base import TableSettings
 from docfleet.connectors.databases.sqlite import SqliteDatabase
 from docfleet.core.errors import DestinationRejected, DestinationUnavailable
+from tests.contract.connectors.databases.servers import row
 
 SINGLE = TableSettings()
 

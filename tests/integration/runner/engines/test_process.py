@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from tests.integration.runner.process import KEY, MEGABYTE, Runner, eventually, is_alive, tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine is tested on Linux")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.runner.process import Runner, eventually, is_alive, tree
 
 from docfleet.runner.run_marks import MOST_DEATHS
+from tests.integration.runner.process import Runner, eventually, is_alive, tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine is tested on Linux")
 

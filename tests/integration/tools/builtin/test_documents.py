@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.repository import DATA, REPOSITORY
 
 from docfleet.tools import protocol
 from docfleet.tools.protocol import LogMessage
 from docfleet.tools.registry import ToolRegistry, load_tool
 from docfleet.tools.sdk import run_tool
+from tests.repository import DATA, REPOSITORY
 
 real = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real documents at {DATA} (DOCFLEET_TEST_DATA)")
 ENCRYPTED = {"libreoffice-writer-password.pdf", "password_protected.xlsx", "fake-encrypted.eml"}

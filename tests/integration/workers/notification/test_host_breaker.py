@@ -12,8 +12,8 @@ from docfleet.workers.notification.host_breaker import FAILURES_TO_OPEN, HostBre
 HOST = "hooks.example.org:443"
 
 
-def test_the_breaker_is_one_for_all_workers_and_lets_one_probe(server: redis.Redis) -> None:
-    one, other = (HostBreaker(server, 0.3, 5.0) for _ in range(2))
+def test_the_breaker_is_one_for_all_workers_and_lets_one_probe(redis_client: redis.Redis) -> None:
+    one, other = (HostBreaker(redis_client, 0.3, 5.0) for _ in range(2))
     for breaker in (one, other, one):
         assert breaker.wait(HOST) is None
         breaker.note(HOST, alive=False)
@@ -34,8 +34,8 @@ def test_the_breaker_is_one_for_all_workers_and_lets_one_probe(server: redis.Red
     assert one.wait(HOST) is None, "a success forgets the failures before it"
 
 
-def test_a_probe_nobody_heard_of_is_given_up(server: redis.Redis) -> None:
-    breaker = HostBreaker(server, 0.05, 0.2)
+def test_a_probe_nobody_heard_of_is_given_up(redis_client: redis.Redis) -> None:
+    breaker = HostBreaker(redis_client, 0.05, 0.2)
     for _ in range(FAILURES_TO_OPEN):
         breaker.note(HOST, alive=False)
     time.sleep(0.1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.notification_targets import Sink
 
 from docfleet.providers.base import TargetRejected, TargetUnavailable
 from docfleet.workers.notification import sending, tasks
+from tests.notification_targets import Sink
 
 
 def test_the_original_s_message_is_sent_as_it_is(worker: None, sink: Sink) -> None:
@@ -32,7 +32,7 @@ def test_the_original_s_message_is_repeated_under_one_key(worker: None, sink: Si
     ("status", "retries", "requests", "error"),
     [(404, 4, 1, TargetRejected), (500, 1, 2, TargetUnavailable), (500, None, 1, TargetUnavailable)],
 )
-def test_the_original_s_message_fails_aloud_where_it_is_asked_to(
+def test_the_original_s_message_fails_loudly_where_it_is_meant_to(
     worker: None, sink: Sink, status: int, retries: int | None, requests: int, error: type[Exception]
 ) -> None:
     sink.answer = lambda handler: handler.reply(status)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.notification_targets import Sink
 
 from docfleet.core.notify import BatchClaim, EventData, NotificationEvent
 from docfleet.workers.notification import sending
 from docfleet.workers.notification.host_breaker import FAILURES_TO_OPEN
+from tests.notification_targets import Sink
 
 
-def test_a_provider_that_fails_in_an_unknown_way_tells_no_secret(
+def test_a_provider_that_fails_in_an_unknown_way_reveals_no_secret(
     worker: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from docfleet.providers.webhook import Webhook

@@ -8,6 +8,10 @@ from itertools import islice
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from docfleet.backend.schedules.decision import come_due, decide, due_at, next_after
+from docfleet.backend.schedules.timetable import Timetable
+from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
 from tests.unit.backend.schedules.cron_walk import (
     AUTUMN,
     DAY,
@@ -19,10 +23,6 @@ from tests.unit.backend.schedules.cron_walk import (
     windows,
     zones,
 )
-
-from docfleet.backend.schedules.decision import come_due, decide, due_at, next_after
-from docfleet.backend.schedules.timetable import Timetable
-from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
 
 
 @settings(max_examples=80, deadline=None)

@@ -7,6 +7,9 @@ from itertools import takewhile
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from docfleet.backend.schedules.timetable import Timetable
+from docfleet.core.errors import InvalidInput
 from tests.unit.backend.schedules.cron_walk import (
     AUTUMN,
     DAY,
@@ -18,9 +21,6 @@ from tests.unit.backend.schedules.cron_walk import (
     expressions,
     windows,
 )
-
-from docfleet.backend.schedules.timetable import Timetable
-from docfleet.core.errors import InvalidInput
 
 
 @settings(max_examples=120, deadline=None)

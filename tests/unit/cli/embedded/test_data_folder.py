@@ -28,7 +28,7 @@ def test_a_running_system_announces_itself_privately_until_it_ends(tmp_path: Pat
     assert announced(tmp_path / "data") is None
 
 
-def test_a_second_opener_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_a_second_opener_learns_who_holds_the_folder(tmp_path: Path) -> None:
     first = DataFolder.open(tmp_path / "d", "docfleet dev")
     try:
         with pytest.raises(Conflict, match=rf"in use by process {os.getpid()} \(docfleet dev, since "):

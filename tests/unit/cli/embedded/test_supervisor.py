@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from docfleet.cli.embedded import supervisor as module
 from docfleet.cli.embedded.supervisor import ChildFailed, ChildSpec, Interrupted, Supervisor
 from docfleet.core.errors import ConfigurationError
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -42,13 +42,6 @@ def alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def sleeper(marker: Path) -> str:
@@ -91,7 +84,7 @@ def test_one_that_ignores_sigterm_is_killed_with_its_group(fleet: Supervisor, tm
     fleet.wait_ready(["deaf"], 10, lambda: False)
     grandchild = int((tmp_path / "pid").read_text())
     fleet.stop()
-    until(lambda: not alive(grandchild))
+    until(lambda: not alive(grandchild), 10)
 
 
 def test_a_dead_child_is_started_again(fleet: Supervisor, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +97,7 @@ def test_a_dead_child_is_started_again(fleet: Supervisor, lines: list[str], monk
         fleet.check()
         return fleet.pids().get("worker", first) != first
 
-    until(again)
+    until(again, 10)
     assert len(lines) == 1
     assert "worker died (SIGKILL); starting it again" in lines[0]
 
@@ -136,7 +129,7 @@ def test_a_crash_loop_ends_with_the_last_log_lines(
         return False
 
     with pytest.raises(ChildFailed, match=r"worker died 5 times in 60 s \(last: exit code 1\)(.|\n)*the disk is full"):
-        until(crash)
+        until(crash, 10)
 
 
 def test_refused_settings_are_not_tried_again(fleet: Supervisor) -> None:
@@ -194,7 +187,7 @@ def test_nothing_survives_a_killed_supervisor(tmp_path: Path, gentle: bool) -> N
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         group = int(process.stdout.readline())
-        until(lambda: len(members(group)) == 2)
+        until(lambda: len(members(group)) == 2, 10)
         process.kill()
     until(lambda: not members(group), 30)
     assert (tmp_path / "tidy").exists() is gentle

@@ -21,7 +21,7 @@ def test_where_there_is_no_server_one_line_says_what_to_set(tmp_path: Path, monk
     assert "\n" not in caught.value.message
 
 
-def test_it_listens_on_its_private_socket_only_and_keeps_what_it_was_told(tmp_path: Path) -> None:
+def test_it_listens_on_its_private_socket_only_and_keeps_its_data(tmp_path: Path) -> None:
     redis = pytest.importorskip("redis")
     socket = Path("/tmp") / f"docfleet-test-{time.monotonic_ns()}.sock"
     command = valkey_command(socket, tmp_path)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery.exceptions import Reject
-from tests.unit.workers.log_lines import line
 
 from docfleet.core.errors import BackendUnavailable, NotFound
 from docfleet.core.log_events import LogEvent, LogsWritten
 from docfleet.workers.log_consumer import delivery
+from tests.unit.workers.log_lines import line
 
 
 class Backend:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from litestar.exceptions import WebSocketDisconnect
-from tests.integration.backend.logs.lines import age, ended, event, headers, send, storage
 
 from docfleet.backend.http.management import live_logs
 from docfleet.backend.logs import archive
 from docfleet.backend.logs.history import LARGEST_LOOK, History
+from tests.integration.backend.logs.lines import age, ended, event, headers, send, storage
 
 KEY = "test-key-of-forty-characters-0123456789ab"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.integration.backend.notifications.subscriber import URL, Subscriber, hook
 
 from docfleet.backend.tables.notifications import notifications
+from tests.integration.backend.notifications.subscriber import URL, Subscriber, hook
 
 
 def test_secrets_are_sealed_and_never_shown(api: Any) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.tools.builtin.invoice import INVOICE
 
 from docfleet.tools.builtin.classifier.tool import tool as classifier
+from tests.unit.tools.builtin.invoice import INVOICE
 
 Run = Callable[..., Any]
 BINS = [

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.tools.builtin.invoice import INVOICE
 
 from docfleet.tools.builtin.field_extractor.presets import apply_preset
 from docfleet.tools.builtin.field_extractor.rules import Rule, find
 from docfleet.tools.builtin.field_extractor.values import Locale, parse_integer
+from tests.unit.tools.builtin.invoice import INVOICE
 
 AUTO = Locale()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.tools.builtin.invoice import INVOICE
 
 from docfleet.tools.builtin.field_extractor.tool import tool as field_extractor
+from tests.unit.tools.builtin.invoice import INVOICE
 
 Run = Callable[..., Any]
 TEMPLATE: dict[str, Any] = {

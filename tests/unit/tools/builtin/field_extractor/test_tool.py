@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.unit.tools.builtin.invoice import INVOICE
 
 from docfleet.tools.builtin.field_extractor.tool import tool as field_extractor
+from tests.unit.tools.builtin.invoice import INVOICE
 
 Run = Callable[..., Any]
 

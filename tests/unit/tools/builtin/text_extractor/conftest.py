@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.tools.builtin.text_extractor.documents import Extract
 
 from docfleet.tools import protocol
 from docfleet.tools.builtin.text_extractor.tool import tool
 from docfleet.tools.protocol import LogMessage
 from docfleet.tools.sdk import run_tool
+from tests.unit.tools.builtin.text_extractor.documents import Extract
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf
-
 from docfleet.tools.builtin.text_extractor.layout import Word, arrange
+from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf
 
 
 def test_columns_stay_on_one_line_and_apart(extract: Extract) -> None:

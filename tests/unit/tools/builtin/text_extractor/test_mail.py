@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.unit.tools.builtin.text_extractor.documents import Extract, message
 
 
@@ -24,6 +25,6 @@ def test_mail_with_alternatives_and_attachments(extract: Extract) -> None:
         b'From: a@example.org\nMIME-Version: 1.0\nContent-Type: multipart/encrypted; boundary="b"\n\n--b\n\nx\n--b--\n',
     ],
 )
-def test_an_encrypted_message_is_said_to_be_one(extract: Extract, content: bytes) -> None:
+def test_an_encrypted_message_is_reported_as_one(extract: Extract, content: bytes) -> None:
     error = extract(content, "m.eml", fails=True)
     assert error.error_code == "password_required" and "encrypted message" in error.log

@@ -7,6 +7,7 @@ import io
 
 import pytest
 from PIL import Image
+
 from tests.unit.tools.builtin.text_extractor.documents import Extract, picture
 
 

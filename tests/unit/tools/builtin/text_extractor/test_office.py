@@ -5,6 +5,7 @@ from __future__ import annotations
 import docx
 import openpyxl
 import pptx
+
 from tests.unit.tools.builtin.text_extractor.documents import Extract, saved
 
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
-from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture
 
 from docfleet.tools import protocol
+from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture
 
 
 @pytest.mark.parametrize("pdf_text", ["columns", "reading", "layout"])
@@ -39,7 +39,7 @@ def test_a_letterhead_that_is_a_picture_is_read_on_request(extract: Extract) -> 
     assert text.startswith("a line of text\n") and "Harbour 4711" in text
 
 
-def test_an_encrypted_pdf_asks_for_its_password(extract: Extract) -> None:
+def test_an_encrypted_pdf_requires_its_password(extract: Extract) -> None:
     error = extract(pdf([(50, 700, "secret")], encrypt="pw"), fails=True)
     assert error.error_code == "password_required" and "password required" in error.log
 

@@ -15,10 +15,10 @@ import openpyxl
 import pytest
 from odf.opendocument import OpenDocumentText
 from odf.text import P as Paragraph
-from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture, saved, zipped
 
 from docfleet.tools.builtin.text_extractor.tool import tool
 from docfleet.tools.sdk import run_tool
+from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture, saved, zipped
 
 
 def _png_header(width: int, height: int) -> bytes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,8 @@ from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.names import QueueName, TaskName, WorkerType
 from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
+from tests.waiting import until
+from tests.worker_environment import ENVIRONMENT
 
 AWAY_SECONDS = 2.0
 """Celery's own patience ends after 0.6 s."""
@@ -30,7 +30,7 @@ class Broker:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        until(lambda: answers(self.path))
+        until(lambda: answers(self.path), 15)
 
     def kill(self) -> None:
         self._process.kill()
@@ -41,26 +41,15 @@ class Broker:
             return int(client.llen(queue.value))
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("used_before", [True, False])
 def test_a_broker_that_restarts_is_waited_for(tmp_path: Path, used_before: bool) -> None:
     broker = Broker(tmp_path)
     url = f"redis+socket://{broker.path}"
     environment = {
+        **ENVIRONMENT,
         "CELERY_BROKER_BASE_URL": f"{url}?virtual_host=0",
         "CELERY_RESULT_BACKEND": f"{url}?virtual_host=1",
         "REDIS_URL": f"{url}?virtual_host=2",
-        "INTERNAL_API_BASE_URL": "http://localhost:8000/internal",
-        "INTERNAL_SERVICE_API_KEY": "k" * 40,
-        "UNSTRACT_RUNNER_URL": "http://localhost:5002",
-        "RUNNER_API_KEY": "r" * 40,
-        "EXECUTION_STORAGE_ROOT": str(tmp_path),
     }
     kind = WorkerType.GENERAL
     app = WorkerBuilder.build_celery_app(kind, worker_settings(kind, environment))

@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.killed_process import in_a_process_that
 
 from docfleet.core.errors import Fenced
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, Sink, open_sink
+from tests.integration.killed_process import in_a_process_that
 
 
 def delivery(folder: Path, attempt: int, result: dict[str, Any], error: str | None = None) -> Delivery:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.workers.environment import ENVIRONMENT
 
 from docfleet.core.names import WorkerType
 from docfleet.workers.log_consumer import delivery
 from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder, celery_config
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
+from tests.worker_environment import ENVIRONMENT
 
 
 def test_the_limits_let_the_consumer_wait_for_the_backend() -> None:

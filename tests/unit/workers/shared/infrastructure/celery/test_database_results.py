@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker_environment import ENVIRONMENT
+
 WORKER = """
 import json, sys
 from celery.result import AsyncResult
@@ -52,14 +54,9 @@ class Canary:
 def test_a_pickled_row_is_refused_and_never_loaded(tmp_path: Path, protocol: int) -> None:
     database, canary = tmp_path / "results.db", tmp_path / "loaded"
     environment = {
+        **ENVIRONMENT,
         "CELERY_BROKER_BASE_URL": "memory://",
         "CELERY_RESULT_BACKEND": f"db+sqlite:///{database}",
-        "REDIS_URL": "redis://localhost:6379/2",
-        "INTERNAL_API_BASE_URL": "http://localhost:8000/internal",
-        "INTERNAL_SERVICE_API_KEY": "k" * 40,
-        "UNSTRACT_RUNNER_URL": "http://localhost:5002",
-        "RUNNER_API_KEY": "r" * 40,
-        "EXECUTION_STORAGE_ROOT": "/data",
     }
     command = [sys.executable, "-c", WORKER, json.dumps(environment)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
-from tests.servers import free_port
-from tests.unit.workers.log_lines import ORIGINAL
 
 from docfleet.workers.shared.infrastructure.celery import intake
 from docfleet.workers.shared.infrastructure.celery.intake import Refused, accept_original, check
+from tests.servers import free_port
+from tests.unit.workers.log_lines import ORIGINAL
 
 
 def message(body: Any, headers: Any) -> Any:

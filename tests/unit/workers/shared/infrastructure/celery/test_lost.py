@@ -80,7 +80,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Backend]]:
 LOST = LostProcess(owner="n/1", execution_id="e", file_execution_id="f")
 
 
-def test_a_lost_child_is_told_to_the_backend(backend: type[Backend]) -> None:
+def test_a_lost_child_is_reported_to_the_backend(backend: type[Backend]) -> None:
     lost.tell("o", LOST)
     body = {"owner": "n/1", "execution_id": "e", "file_execution_id": "f"}
     assert backend.told == [("/internal/v1/workers/lost-process/", "o", body)]

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.unit.workers.environment import ENVIRONMENT
 
 from docfleet.core.names import QueueName, TaskName, WorkerType
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
+from tests.worker_environment import ENVIRONMENT
 
 
 def test_every_worker_type_queue_and_task_has_its_row() -> None:

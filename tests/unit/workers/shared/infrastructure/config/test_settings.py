@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.workers.environment import ENVIRONMENT
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import WorkerType
 from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
+from tests.worker_environment import ENVIRONMENT as REDIS
 
-REDIS = {
-    "CELERY_BROKER_BASE_URL": "redis://localhost:6379/0",
-    "CELERY_RESULT_BACKEND": "redis://localhost:6379/1",
-    "REDIS_URL": "redis://localhost:6379/2",
-    "INTERNAL_API_BASE_URL": "http://localhost:8000/internal",
-    "INTERNAL_SERVICE_API_KEY": "k" * 40,
-    "UNSTRACT_RUNNER_URL": "http://localhost:5002",
-    "RUNNER_API_KEY": "r" * 40,
-    "EXECUTION_STORAGE_ROOT": "/data",
-}
 RABBITMQ = {**REDIS, "CELERY_BROKER_BASE_URL": "amqp://localhost//"}
 FILES = WorkerType.FILE_PROCESSING
 
@@ -89,7 +79,7 @@ def test_the_health_port_is_the_types_the_common_one_or_the_tables() -> None:
 
 
 def test_a_types_own_variable_wins() -> None:
-    environment = {**ENVIRONMENT, "CELERY_CONCURRENCY": "3", "FILE_PROCESSING_CONCURRENCY": "7"}
+    environment = {**REDIS, "CELERY_CONCURRENCY": "3", "FILE_PROCESSING_CONCURRENCY": "7"}
     files = worker_settings(WorkerType.FILE_PROCESSING, environment)
     general = worker_settings(WorkerType.GENERAL, environment)
     assert files.concurrency(WORKERS[WorkerType.FILE_PROCESSING]) == 7
@@ -116,12 +106,12 @@ def test_a_types_own_variable_wins() -> None:
 )
 def test_a_wrong_setting_is_named(change: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
-        worker_settings(WorkerType.GENERAL, {**ENVIRONMENT, **change})
+        worker_settings(WorkerType.GENERAL, {**REDIS, **change})
 
 
 def test_broker_credentials_given_apart_are_quoted_into_the_url() -> None:
     environment = {
-        **ENVIRONMENT,
+        **REDIS,
         "CELERY_BROKER_BASE_URL": "amqp://rabbit:5672//",
         "CELERY_BROKER_USER": "user",
         "CELERY_BROKER_PASS": "p@ss/word",

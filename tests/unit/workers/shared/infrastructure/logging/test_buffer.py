@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.workers.log_lines import line
 
 from docfleet.core.log_events import LogEvent, LogLevel
 from docfleet.workers.shared.infrastructure.logging.buffer import LogBuffer
+from tests.unit.workers.log_lines import line
 
 
 def test_a_full_buffer_drops_info_before_warn_before_error_and_counts() -> None:

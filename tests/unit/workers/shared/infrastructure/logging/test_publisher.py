@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from tests.unit.workers.log_lines import line
 
 from docfleet.core.log_events import LogEvent, LogLevel
 from docfleet.workers.shared.infrastructure.logging import publisher
 from docfleet.workers.shared.infrastructure.logging.buffer import LogBuffer
 from docfleet.workers.shared.infrastructure.logging.publisher import LogPublisher
+from tests.unit.workers.log_lines import line
+from tests.waiting import until
 
 SECONDS = 20.0
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 class Broker:
@@ -52,12 +44,12 @@ def test_lines_go_by_fifties_and_soon() -> None:
     publisher = LogPublisher(broker)
     for number in range(120):
         publisher.put(line(str(number)))
-    until(lambda: len(broker.texts) == 120)
+    until(lambda: len(broker.texts) == 120, SECONDS)
     assert broker.texts == [str(number) for number in range(120)]
     assert max(map(len, broker.messages)) == 50
     began = time.monotonic()
     publisher.put(line("alone"))
-    until(lambda: "alone" in broker.texts)
+    until(lambda: "alone" in broker.texts, SECONDS)
     assert time.monotonic() - began < 15
     assert publisher.close(SECONDS)
 
@@ -78,10 +70,10 @@ def test_a_broker_that_hangs_or_is_away_holds_up_nobody(monkeypatch: pytest.Monk
     broker.hangs.set()
     for number in range(300):
         carrier.put(line(str(number), LogLevel.ERROR if number == 30 else LogLevel.INFO))
-    until(lambda: broker.tries > 3)
+    until(lambda: broker.tries > 3, SECONDS)
     assert broker.messages == []
     broker.away = False
-    until(lambda: any("missing" in text for text in broker.texts))
+    until(lambda: any("missing" in text for text in broker.texts), SECONDS)
     (told,) = (event for message in broker.messages for event in message if "missing" in event.log)
     assert told.level is LogLevel.WARN and told.execution_id == "e"
     kept = [text for text in broker.texts if text.isdigit()]

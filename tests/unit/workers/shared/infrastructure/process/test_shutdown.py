@@ -11,7 +11,7 @@ from celery import signals
 from docfleet.workers.shared.infrastructure.process import shutdown
 
 
-def test_a_child_learns_that_its_parent_was_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_learns_that_its_parent_has_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutdown, "_told", None)
     assert not shutdown.shutting_down()
     shutdown.watch_shutdown()

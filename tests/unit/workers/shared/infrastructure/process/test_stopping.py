@@ -26,7 +26,7 @@ def test_a_child_hears_of_its_own_stop_and_of_no_other(stop_command: Any) -> Non
     assert not stopping.was_told(mine, since=seen) and stopping.was_told(mine, since=0)
 
 
-def test_who_looked_away_for_too_many_stops_asks_and_what_is_no_id_is_not_told(stop_command: Any) -> None:
+def test_a_child_that_missed_too_many_stops_checks_and_what_is_no_id_is_ignored(stop_command: Any) -> None:
     for _ in range(stopping.SLOTS + 1):
         stop_command(str(uuid.uuid4()))
     assert stopping.was_told(str(uuid.uuid4()), since=0)

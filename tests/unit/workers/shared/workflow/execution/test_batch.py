@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
-from tests.unit.workers.shared.workflow.execution.doubles import StoppableBackend, claims
 
 from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, ReportRequest, ReportResponse
 from docfleet.core.errors import BackendUnavailable, RunnerUnavailable
@@ -17,6 +16,7 @@ from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_request
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from tests.unit.workers.shared.workflow.execution.doubles import StoppableBackend, claims
 
 
 class Claims:
@@ -167,7 +167,7 @@ def first_claim(backend: Backend, leases: LeaseKeeper) -> tuple[ClaimResponse, f
     return backend.claim("e", claim_request(batch, leases, 2)), asked
 
 
-def test_told_to_leave_it_ends_after_the_file_it_is_at_and_gives_the_rest_back() -> None:
+def test_when_it_has_to_leave_it_ends_after_its_current_file_and_hands_the_rest_back() -> None:
     backend, files = Backend(), Files()
     run, leases = batch_run(backend, files, lambda: len(files.begun) >= 3)
     result = run.run(*first_claim(backend, leases))

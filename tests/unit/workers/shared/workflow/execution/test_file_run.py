@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.workers.shared.workflow.execution.doubles import CONTEXT, StoppableBackend, claims
 
 from docfleet.core.batch_calls import FileClaim
 from docfleet.core.errors import DestinationUnavailable, Fenced
@@ -19,6 +18,7 @@ from docfleet.workers.shared.workflow.connectors.destination import Delivered, D
 from docfleet.workers.shared.workflow.execution import file_run
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from tests.unit.workers.shared.workflow.execution.doubles import CONTEXT, StoppableBackend, claims
 
 
 class LostAnswer:
@@ -90,7 +90,7 @@ def test_a_destination_that_was_waited_for_is_not_waited_for_again(monkeypatch: 
     assert sink.asked == 2, "the result, and once that it failed"
 
 
-def test_what_a_delivery_in_vain_has_begun_is_taken_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_a_failed_delivery_has_written_is_taken_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The disk of the destination is full after the first of two outputs: a file in ERROR leaves nothing there."""
     target, root = tmp_path / "target", tmp_path / "storage"
     config = DestinationConfig(

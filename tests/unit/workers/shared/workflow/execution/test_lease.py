@@ -8,12 +8,13 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.unit.workers.shared.workflow.execution.doubles import StoppableBackend, claims
 
 from docfleet.core.batch_calls import FileClaim, Lease, RenewRequest, RenewResponse
 from docfleet.core.errors import BackendUnavailable, Fenced, NotFound
 from docfleet.core.files import FileHashData
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from tests.unit.workers.shared.workflow.execution.doubles import StoppableBackend, claims
+from tests.waiting import until
 
 
 class Renewals:
@@ -35,18 +36,11 @@ def file_claim(number: int) -> FileClaim:
     return FileClaim(file_execution_id=f"f{number}", attempt=1, file=FileHashData(file_name="a", file_path="a"))
 
 
-def wait_for(condition: Any, seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.01)
-
-
 def test_a_renewed_lease_outlives_its_length() -> None:
     client: Any = Renewals()
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
         leases.add([file_claim(1)], time.monotonic())
-        wait_for(lambda: len(client.requests) >= 5)
+        until(lambda: len(client.requests) >= 5, 5)
         leases.require("f1")
 
 
@@ -54,8 +48,8 @@ def test_a_lost_lease_fences_the_file_and_only_it() -> None:
     client: Any = Renewals(RenewResponse(lost=["f1"]))
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
         leases.add([file_claim(1), file_claim(2)], time.monotonic())
-        wait_for(lambda: client.requests)
-        wait_for(lambda: len(leases.held()) == 1)
+        until(lambda: client.requests, 5)
+        until(lambda: len(leases.held()) == 1, 5)
         with pytest.raises(Fenced):
             leases.require("f1")
         leases.require("f2")
@@ -66,7 +60,7 @@ def test_a_lease_that_could_not_be_renewed_counts_as_lost() -> None:
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
         leases.add([file_claim(1)], time.monotonic())
         leases.require("f1")
-        wait_for(lambda: len(client.requests) >= 4)
+        until(lambda: len(client.requests) >= 4, 5)
         with pytest.raises(Fenced):
             leases.require("f1")
 
@@ -88,7 +82,7 @@ def test_a_stopped_execution_fences_everything() -> None:
     client: Any = Renewals(RenewResponse(stop=True))
     with LeaseKeeper(client, "e", "me", 0.3) as leases:
         leases.add([file_claim(1)], time.monotonic())
-        wait_for(lambda: leases.stopped)
+        until(lambda: leases.stopped, 5)
         with pytest.raises(Fenced):
             leases.require("f1")
 
@@ -130,14 +124,7 @@ LONG = 3600.0
 """A lease whose own renewals never come in a test."""
 
 
-def until(condition: Any, seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def test_a_told_batch_asks_at_once_and_kills_its_tool_again_and_again(stop_command: Any) -> None:
+def test_a_notified_batch_checks_at_once_and_kills_its_tool_again_and_again(stop_command: Any) -> None:
     backend, execution_id = StoppableBackend(), str(uuid.uuid4())
     killed = threading.Semaphore(0)
 
@@ -150,7 +137,7 @@ def test_a_told_batch_asks_at_once_and_kills_its_tool_again_and_again(stop_comma
         with leases.interrupting("a", kill):
             stop_command(str(uuid.uuid4()))
             stop_command(execution_id)
-            until(lambda: backend.renewals == 1)
+            until(lambda: backend.renewals == 1, 5)
             assert not leases.stopped and not killed.acquire(blocking=False), "the backend alone knows"
             backend.stopping = True
             stop_command(execution_id)
@@ -159,7 +146,7 @@ def test_a_told_batch_asks_at_once_and_kills_its_tool_again_and_again(stop_comma
         assert leases.stopped and backend.renewals == 2
 
 
-def test_a_hint_is_kept_until_there_is_a_file_to_ask_about(stop_command: Any) -> None:
+def test_a_hint_is_kept_until_there_is_a_file_to_check(stop_command: Any) -> None:
     backend, execution_id = StoppableBackend(), str(uuid.uuid4())
     backend.stopping = True
     with LeaseKeeper(backend, execution_id, "me", LONG) as leases:  # type: ignore[arg-type]
@@ -167,10 +154,10 @@ def test_a_hint_is_kept_until_there_is_a_file_to_ask_about(stop_command: Any) ->
         time.sleep(0.3)
         assert backend.renewals == 0
         leases.add(claims("a"), time.monotonic())
-        until(lambda: leases.stopped)
+        until(lambda: leases.stopped, 5)
 
 
-def test_no_delivery_begins_after_a_stop_and_a_begun_one_may_be_tried_again() -> None:
+def test_no_delivery_starts_after_a_stop_and_a_started_one_may_be_tried_again() -> None:
     leases = LeaseKeeper(StoppableBackend(), "e", "me", 60.0)  # type: ignore[arg-type]
     leases.add(claims("a", "late"), time.monotonic())
     leases.stop()

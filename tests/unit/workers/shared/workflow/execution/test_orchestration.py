@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
-from tests.unit.workers.shared.workflow.execution.doubles import CONTEXT
 
 from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse, StartRequest, StartResponse
 from docfleet.core.files import FileHashData, WorkerFileData
@@ -16,6 +15,7 @@ from docfleet.core.names import TaskName
 from docfleet.core.runs import RunLine
 from docfleet.core.status import ExecutionStatus
 from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES, Orchestrator
+from tests.unit.workers.shared.workflow.execution.doubles import CONTEXT
 
 said: list[RunLine] = []
 

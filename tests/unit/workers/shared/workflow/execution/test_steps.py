@@ -186,13 +186,13 @@ def test_only_the_delivery_is_repeated(bench: Bench) -> None:
     assert bench.sink.delivered[0]["text"] == "document one two" and bench.sink.delivered[0]["steps"] == 2
 
 
-def test_a_delivery_nobody_was_told_of_keeps_the_steps(bench: Bench) -> None:
+def test_an_unreported_delivery_keeps_the_steps(bench: Bench) -> None:
     bench.process(report=False)
     bench.process(attempt=2)
     assert bench.ran() == ["one", "two"] and len(bench.sink.delivered) == 2 and bench.kept() == []
 
 
-def test_the_cost_of_a_step_is_told_once(bench: Bench) -> None:
+def test_the_cost_of_a_step_is_reported_once(bench: Bench) -> None:
     bench.tools.failing = {"two"}
     assert bench.process().usage == {"one": 1}
     bench.tools.failing = set()
