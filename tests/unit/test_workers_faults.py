@@ -24,7 +24,7 @@ from docfleet.core.execution import (
     WorkflowDefinition,
 )
 from docfleet.core.files import FileHashData, WorkerFileData
-from docfleet.core.names import TaskName
+from docfleet.core.names import TaskName, execution_queues
 from docfleet.core.runs import RunLine, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import COPY_TO_FOLDER
@@ -34,7 +34,7 @@ from docfleet.workers.shared.workflow.connectors.destination import FileSystemSi
 from docfleet.workers.shared.workflow.execution import file_run
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
-from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES, Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import Orchestrator
 
 REQUEST = RunRequest(tool_id="t", folder="o/w/e/f", step=1)
 SHUT_DOWN = RunState(run_id="r", phase="FAILED", error="the runner is shutting down", error_code="runner_unavailable")
@@ -134,7 +134,7 @@ def test_a_connector_with_a_bug_ends_the_execution_at_once_with_the_cause(fault:
     app: Any = None
     source: Any = Source(fault)
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    answer = Orchestrator(app, api, CONTEXT, execution_queues(is_api=False)).run(source, data, None)
     assert answer.status == "error"
     assert [(request.error_code, said in str(request.error)) for request in api.finalized] == [("source_error", True)]
     assert answer.final
@@ -147,7 +147,7 @@ def test_a_second_orchestrator_knows_that_it_ended_nothing(files: list[Exception
     app: Any = None
     source: Any = Source(files[0]) if files else Empty()
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    answer = Orchestrator(app, api, CONTEXT, execution_queues(is_api=False)).run(source, data, None)
     assert len(api.finalized) == 1 and not answer.final
 
 
@@ -172,7 +172,7 @@ def test_files_that_were_registered_are_sent_though_they_are_gone_since() -> Non
     app: Any = SimpleNamespace(send_task=lambda name, **_: sent.append(name))
     source: Any = Empty()
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    answer = Orchestrator(app, api, CONTEXT, execution_queues(is_api=False)).run(source, data, None)
     assert sent == [TaskName.PROCESS_FILE_BATCH.value]
     assert (answer.status, answer.total_files, answer.final) == ("orchestrated", 2, False)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from docfleet.core.files import Tag
+from docfleet.core.files import Tag, WorkerFileData
+from docfleet.core.names import ExecutionQueues, execution_queues
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import EmptyReason, ExecutionStatus
 from docfleet.core.wire import Wire
@@ -121,3 +122,21 @@ class ExecutionContext(Wire):
     manual_review: ManualReviewConfig = msgspec.field(default_factory=ManualReviewConfig)
     use_file_history: bool = True
     options: ExecutionOptions = msgspec.field(default_factory=ExecutionOptions)
+
+    @property
+    def queues(self) -> ExecutionQueues:
+        """The queues its messages go to."""
+        return execution_queues(is_api=self.source_config.is_api)
+
+    def file_data(self, *, scheduled: bool = False, pipeline_id: str | None = None) -> WorkerFileData:
+        """What the batches of this execution share. ``pipeline_id`` is needed where the execution's row has none."""
+        return WorkerFileData.of(
+            self.execution,
+            organization_id=self.organization_context.organization_id,
+            pipeline_id=pipeline_id,
+            scheduled=scheduled,
+            use_file_history=self.use_file_history,
+            manual_review_config=self.manual_review,
+            tags=self.execution.tags,
+            **msgspec.structs.asdict(self.options),
+        )

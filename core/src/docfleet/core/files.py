@@ -154,6 +154,21 @@ class WorkerFileData(Wire):
                 raise ValueError(f"{name} must not be empty")
 
     @classmethod
+    def of(cls, execution: Any, *, organization_id: str, pipeline_id: str | None = None, **options: Any) -> Self:
+        """The data of an execution's batches.
+
+        ``execution`` is its row, in the backend or as ``ExecutionInfo``. ``pipeline_id`` is needed where the row has
+        none. ``options`` are further fields of this type.
+        """
+        return cls(
+            workflow_id=execution.workflow_id,
+            execution_id=execution.id,
+            organization_id=organization_id,
+            pipeline_id=pipeline_id or execution.pipeline_id,
+            **options,
+        )
+
+    @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """As ``Wire.from_dict``; also takes the original's spellings (``pipeline_id: "None"`` or ``""``,
         ``execution_mode`` as a list, tags as plain strings)."""

@@ -119,7 +119,7 @@ _API_QUEUES = ExecutionQueues(
     QueueName.API_FILE_PROCESSING_CALLBACK,
     TaskName.PROCESS_BATCH_CALLBACK_API,
 )
-_RUN_QUEUES = ExecutionQueues(
+_PIPELINE_QUEUES = ExecutionQueues(
     QueueName.GENERAL,
     QueueName.FILE_PROCESSING,
     QueueName.FILE_PROCESSING_CALLBACK,
@@ -129,4 +129,22 @@ _RUN_QUEUES = ExecutionQueues(
 
 def execution_queues(*, is_api: bool) -> ExecutionQueues:
     """The queues of an API's executions, or those of every other execution."""
-    return _API_QUEUES if is_api else _RUN_QUEUES
+    return _API_QUEUES if is_api else _PIPELINE_QUEUES
+
+
+WORKER_QUEUES: dict[WorkerType, tuple[QueueName, ...]] = {
+    WorkerType.API_DEPLOYMENT: (_API_QUEUES.orchestration,),
+    WorkerType.GENERAL: (_PIPELINE_QUEUES.orchestration,),
+    WorkerType.FILE_PROCESSING: (_PIPELINE_QUEUES.batches, _API_QUEUES.batches),
+    WorkerType.CALLBACK: (_PIPELINE_QUEUES.callback, _API_QUEUES.callback),
+    WorkerType.LOG_CONSUMER: (QueueName.LOGS,),
+    WorkerType.NOTIFICATION: (
+        QueueName.NOTIFICATIONS,
+        QueueName.NOTIFICATIONS_WEBHOOK,
+        QueueName.NOTIFICATIONS_EMAIL,
+        QueueName.NOTIFICATIONS_SMS,
+        QueueName.NOTIFICATIONS_PRIORITY,
+    ),
+    WorkerType.SCHEDULER: (QueueName.SCHEDULER,),
+}
+"""The queues that each type of worker consumes. A task whose sender names no queue goes to the first one."""

@@ -14,7 +14,7 @@ from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
-from docfleet.core.names import TaskName
+from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.process.shutdown import shutting_down
@@ -22,7 +22,6 @@ from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_req
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
-from docfleet.workers.shared.workflow.execution.orchestration import Queues, queues_of
 
 log = structlog.get_logger()
 
@@ -73,20 +72,19 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
             result = run.run(claimed, asked)
         finally:
             file_run.close()
-    queues = queues_of(context)
     if run.unfinished and not leases.stopped:
-        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=queues.files.value)
+        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=context.queues.batches.value)
     if in_chord:
         return result
     if run.ended:
         # What the callback would do is done but for this: the report itself ended the execution.
         WorkerExecutionContext.delete_files(api, data.organization_id, context.execution.workflow_id, data.execution_id)
     else:
-        _send_callback(app, batch, queues)
+        _send_callback(app, batch, context.queues)
     return result
 
 
-def _send_callback(app: Celery, batch: FileBatchData, queues: Queues) -> None:
+def _send_callback(app: Celery, batch: FileBatchData, queues: ExecutionQueues) -> None:
     """The chord's callback may have come and gone before these files were handed out again, and working files of
     whoever died over them are still there."""
     data = batch.file_data

@@ -9,9 +9,10 @@ from celery import current_app
 
 from docfleet.core.errors import DocfleetError
 from docfleet.core.files import WorkerFileData
+from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
-from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES, Orchestrated, Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import Orchestrated, Orchestrator
 
 
 def orchestrate(
@@ -19,17 +20,8 @@ def orchestrate(
 ) -> dict[str, Any]:
     """List the source and send the batches; the ``Orchestrated`` as a dict."""
     context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id)
-    file_data = WorkerFileData(
-        workflow_id=context.execution.workflow_id,
-        execution_id=execution_id,
-        organization_id=organization_id,
-        pipeline_id=pipeline_id or context.execution.pipeline_id,
-        scheduled=scheduled,
-        use_file_history=context.use_file_history,
-        manual_review_config=context.manual_review,
-        tags=context.execution.tags,
-    )
-    orchestrator = Orchestrator(current_app, api, context, ETL_QUEUES)
+    file_data = context.file_data(scheduled=scheduled, pipeline_id=pipeline_id)
+    orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=False))
     built: dict[str, Any] = msgspec.to_builtins(_run(orchestrator, context.source_config, file_data))
     return built
 

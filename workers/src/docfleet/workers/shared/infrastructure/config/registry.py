@@ -1,10 +1,10 @@
-"""The table of worker types: the only source for queues, routes, limits, ports and commands."""
+"""The table of worker types: the only source for tasks, limits, ports and commands. Queues: ``core.names``."""
 
 from __future__ import annotations
 
 import msgspec
 
-from docfleet.core.names import QueueName, TaskName, WorkerType
+from docfleet.core.names import WORKER_QUEUES, QueueName, TaskName, WorkerType
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +17,6 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     type: WorkerType
-    queues: tuple[QueueName, ...]
     tasks: tuple[TaskName, ...]
     health_port: int
     concurrency: int = 2
@@ -31,6 +30,11 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     max_tasks_per_child: int = 1000
 
     @property
+    def queues(self) -> tuple[QueueName, ...]:
+        """The queues it consumes; a task of this type whose sender names no queue goes to the first one."""
+        return WORKER_QUEUES[self.type]
+
+    @property
     def tasks_module(self) -> str:
         """The module that registers the tasks."""
         return f"docfleet.workers.{self.type.value}.tasks"
@@ -41,13 +45,11 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
     for spec in (
         WorkerSpec(
             type=WorkerType.API_DEPLOYMENT,
-            queues=(QueueName.API_DEPLOYMENTS,),
             tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API),
             health_port=8080,
         ),
         WorkerSpec(
             type=WorkerType.GENERAL,
-            queues=(QueueName.GENERAL,),
             # Celery beat of the original sends its schedules here; the row of the scheduler has the task, too.
             tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL, TaskName.EXECUTE_PIPELINE_TASK),
             health_port=8081,
@@ -55,7 +57,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.FILE_PROCESSING,
-            queues=(QueueName.FILE_PROCESSING, QueueName.API_FILE_PROCESSING),
             tasks=(TaskName.PROCESS_FILE_BATCH,),
             health_port=8082,
             concurrency=0,
@@ -65,7 +66,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.CALLBACK,
-            queues=(QueueName.FILE_PROCESSING_CALLBACK, QueueName.API_FILE_PROCESSING_CALLBACK),
             tasks=(
                 TaskName.PROCESS_BATCH_CALLBACK,
                 TaskName.PROCESS_BATCH_CALLBACK_API,
@@ -75,13 +75,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.NOTIFICATION,
-            queues=(
-                QueueName.NOTIFICATIONS,
-                QueueName.NOTIFICATIONS_WEBHOOK,
-                QueueName.NOTIFICATIONS_EMAIL,
-                QueueName.NOTIFICATIONS_SMS,
-                QueueName.NOTIFICATIONS_PRIORITY,
-            ),
             tasks=(
                 TaskName.SEND_WEBHOOK_NOTIFICATION,
                 TaskName.PROCESS_NOTIFICATION,
@@ -97,7 +90,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.LOG_CONSUMER,
-            queues=(QueueName.LOGS,),
             tasks=(TaskName.LOGS_CONSUMER,),
             health_port=8086,
             # One slot: the lines of an execution are written in the order in which they were sent. A message that a
@@ -113,7 +105,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.SCHEDULER,
-            queues=(QueueName.SCHEDULER,),
             tasks=(
                 TaskName.SWEEP,
                 TaskName.TICK_SCHEDULES,

@@ -15,6 +15,7 @@ from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolResultInvalid
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
+from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.core.nesting import deeper
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
@@ -167,13 +168,13 @@ class ApiSink:
 def open_sink(config: DestinationConfig, origin: str = "") -> Sink:
     """The sink of a workflow's destination. ``origin`` tells its documents from those of one path that come from
     elsewhere. Raises ``ConfigurationError``: a result never goes nowhere."""
+    if config.connection_type in API_CONNECTION_TYPES:
+        return ApiSink()
     match config.connection_type:
         case "DATABASE":
             return DatabaseSink(config)
         case "FILESYSTEM":
             return FileSystemSink(config, origin)
-        case "API":
-            return ApiSink()
         case other:
             raise ConfigurationError(f"destination type {other!r} is not supported: use DATABASE, FILESYSTEM or API")
 

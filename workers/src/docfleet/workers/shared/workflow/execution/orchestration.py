@@ -23,7 +23,7 @@ from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.log_events import LogStage
-from docfleet.core.names import QueueName, TaskName
+from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import CallbackTaskData
 from docfleet.core.review import plan_review
 from docfleet.core.status import EmptyReason
@@ -40,25 +40,6 @@ REGISTER_PAGE = 500
 MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
 
 _ENDED = ("already_final", "nothing_open")
-
-
-class Queues(msgspec.Struct, frozen=True):
-    """Queues and callback of one kind of execution."""
-
-    files: QueueName
-    callback: QueueName
-    callback_task: TaskName
-
-
-ETL_QUEUES = Queues(QueueName.FILE_PROCESSING, QueueName.FILE_PROCESSING_CALLBACK, TaskName.PROCESS_BATCH_CALLBACK)
-API_QUEUES = Queues(
-    QueueName.API_FILE_PROCESSING, QueueName.API_FILE_PROCESSING_CALLBACK, TaskName.PROCESS_BATCH_CALLBACK_API
-)
-
-
-def queues_of(context: ExecutionContext) -> Queues:
-    """The queues an execution's batches and callback go to."""
-    return API_QUEUES if context.source_config.is_api else ETL_QUEUES
 
 
 class Orchestrated(msgspec.Struct, kw_only=True):
@@ -105,7 +86,7 @@ class WorkflowOrchestrationUtils:
 class Orchestrator:
     """Carries one execution from its source to its batches."""
 
-    def __init__(self, app: Celery, api: InternalApi, context: ExecutionContext, queues: Queues) -> None:
+    def __init__(self, app: Celery, api: InternalApi, context: ExecutionContext, queues: ExecutionQueues) -> None:
         self._app = app
         self._api = api
         self._context = context
@@ -209,7 +190,7 @@ class Orchestrator:
         return self._result("orchestrated", total=total, batches=plan.batch_count)
 
     def _dispatch(self, batches: list[FileBatchData], file_data: WorkerFileData) -> None:
-        queue = self._queues.files.value
+        queue = self._queues.batches.value
         if len(batches) == 1:
             # Nothing to wait for: a batch outside a chord calls the callback itself, and needs no result kept.
             self._app.send_task(
