@@ -277,8 +277,8 @@ MUTANTS = (
         "a stop: the running tool is killed",
         "tests/acceptance/test_stop.py::test_running_tools_die_and_queued_files_end_while_the_caller_waits[redis]",
         (
-            WORKERS + "shared/workflow/execution/file_run.py",
-            "lambda: self._tools.kill(run_id)",
+            WORKERS + "shared/workflow/execution/attempt.py",
+            "lambda: tools.kill(run_id)",
             "lambda: None",
         ),
     ),
@@ -827,8 +827,9 @@ MUTANTS = (
         "tests/unit/test_workers_faults.py::test_what_a_delivery_in_vain_has_begun_is_taken_back",
         (
             WORKERS + "shared/workflow/execution/file_run.py",
-            "        in_vain = outcome.error_code == DestinationUnavailable.code\n",
-            "        if in_vain := outcome.error_code == DestinationUnavailable.code:\n            return True\n",
+            "        in_vain = attempt.outcome.error_code == DestinationUnavailable.code\n",
+            "        in_vain = attempt.outcome.error_code == DestinationUnavailable.code\n"
+            "        if in_vain:\n            return True\n",
         ),
     ),
     mutant(
@@ -1072,7 +1073,7 @@ MUTANTS = (
         "a run without history takes no step of another",
         "tests/unit/test_resume_steps.py::"
         "test_a_run_without_history_takes_nothing_from_runs_before_but_goes_on_after_a_crash",
-        (EXECUTION + "file_run.py", "        if anew:\n", "        if anew and claim.attempt == 1:\n"),
+        (EXECUTION + "attempt.py", "        if anew:\n", "        if anew and self.claim.attempt == 1:\n"),
     ),
     mutant(
         "documents of one path from two places do not meet",
