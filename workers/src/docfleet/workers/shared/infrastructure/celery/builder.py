@@ -10,7 +10,7 @@ from kombu.entity import Exchange, Queue
 from docfleet.core.names import QueueName, TaskName, WorkerType
 from docfleet.workers.shared.infrastructure.celery.results import JsonLoader
 from docfleet.workers.shared.infrastructure.celery.task import ContextTask
-from docfleet.workers.shared.infrastructure.config.limits import on_redis, time_limits
+from docfleet.workers.shared.infrastructure.config.limits import on_redis
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 
@@ -32,7 +32,7 @@ class WorkerBuilder:
 
 def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
     """The whole Celery configuration of a worker type."""
-    limits = time_limits(spec, settings)
+    limits = settings.time_limits(spec)
     return {
         "broker_url": settings.broker_url,
         "result_backend": settings.celery_result_backend,

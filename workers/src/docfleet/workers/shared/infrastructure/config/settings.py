@@ -8,6 +8,7 @@ table of worker types); the port of the health endpoints likewise as ``<WORKER_T
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +21,7 @@ from docfleet.core.names import WorkerType
 from docfleet.core.outbound import Outbound, parse_networks
 from docfleet.core.runs import RunLimits
 from docfleet.core.settings import check_key, environment, read_settings, variables
-from docfleet.workers.shared.infrastructure.config.limits import refuse_other_serializers, time_limits
+from docfleet.workers.shared.infrastructure.config.limits import StatedLimits, TimeLimits, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -40,6 +41,7 @@ PREFIXES = (
     *(f"{kind.value.upper()}_" for kind in WorkerType),
 )
 HEALTH_PORT = "HEALTH_PORT"
+_SERIALIZER = re.compile(r"(^|_)(SERIALIZER|ACCEPT_CONTENT)$")
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
@@ -142,6 +144,18 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
         """Where a worker of this type answers about its health; 0 is nowhere."""
         return spec.health_port if self.worker_health_port is None else self.worker_health_port
 
+    def time_limits(self, spec: WorkerSpec) -> TimeLimits:
+        """The time limits of a worker of this type. Raises ``ConfigurationError`` where they do not fit together."""
+        stated = StatedLimits(
+            soft=self.celery_task_soft_time_limit,
+            hard=self.celery_task_time_limit,
+            visibility=self.celery_visibility_timeout,
+            consumer_timeout=self.broker_consumer_timeout_seconds,
+            prefetch=self.celery_prefetch_multiplier,
+            allow_unsafe=self.worker_allow_unsafe_timeouts,
+        )
+        return time_limits(spec, self.broker_url, stated)
+
     def concurrency(self, spec: WorkerSpec) -> int:
         """Pool size of a worker of this type."""
         return self.celery_concurrency or spec.concurrency or processors()
@@ -155,7 +169,7 @@ def processors() -> int:
 def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = None) -> WorkerSettings:
     """Read the settings of a worker of ``worker_type``. Raises ``ConfigurationError`` naming the variable."""
     merged = dict(environment() if source is None else source)
-    refuse_other_serializers(merged)
+    _refuse_other_serializers(merged)
     tunable = {name.removeprefix("CELERY_"): name for name in variables(WorkerSettings) if name.startswith("CELERY_")}
     tunable[HEALTH_PORT] = f"WORKER_{HEALTH_PORT}"
     known = [f"{kind.value.upper()}_{name}" for kind in WORKERS for name in tunable]
@@ -167,5 +181,15 @@ def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = 
         settings = read_settings(WorkerSettings, merged, prefixes=PREFIXES, known=tuple(known))
     except msgspec.ValidationError as error:
         raise ConfigurationError(str(error)) from error
-    time_limits(WORKERS[worker_type], settings)
+    settings.time_limits(WORKERS[worker_type])
     return settings
+
+
+def _refuse_other_serializers(source: Mapping[str, str]) -> None:
+    """Messages and results are JSON. A variable that asks for more than that raises ``ConfigurationError``."""
+    for name, value in source.items():
+        if _SERIALIZER.search(name) and re.search(r"pickle|yaml", value, re.IGNORECASE):
+            raise ConfigurationError(
+                f"{name}={value}: Docfleet speaks JSON only, because whoever writes a pickled message runs code in the "
+                f"worker that reads it; remove {name}"
+            )
