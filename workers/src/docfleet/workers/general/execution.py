@@ -8,25 +8,25 @@ import msgspec
 from celery import current_app
 
 from docfleet.core.errors import DocfleetError
+from docfleet.core.execution import SourceConfig
 from docfleet.core.files import WorkerFileData
 from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
+from docfleet.workers.shared.workflow.execution.message import ExecutionMessage
 from docfleet.workers.shared.workflow.execution.orchestration import Orchestrated, Orchestrator
 
 
-def orchestrate(
-    organization_id: str, workflow_id: str, execution_id: str, *, scheduled: bool, pipeline_id: str | None
-) -> dict[str, Any]:
+def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
     """List the source and send the batches; the ``Orchestrated`` as a dict."""
-    context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id)
-    file_data = context.file_data(scheduled=scheduled, pipeline_id=pipeline_id)
+    context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
+    file_data = context.file_data(scheduled=message.scheduled, pipeline_id=message.pipeline_id)
     orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=False))
     built: dict[str, Any] = msgspec.to_builtins(_run(orchestrator, context.source_config, file_data))
     return built
 
 
-def _run(orchestrator: Orchestrator, source_config: Any, file_data: WorkerFileData) -> Orchestrated:
+def _run(orchestrator: Orchestrator, source_config: SourceConfig, file_data: WorkerFileData) -> Orchestrated:
     try:
         source = ConnectorSource(source_config)
     except DocfleetError as error:

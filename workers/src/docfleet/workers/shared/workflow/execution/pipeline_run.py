@@ -1,4 +1,4 @@
-"""A run of a pipeline that a message asks for: somebody else's schedule, as the original's Celery beat keeps them."""
+"""Runs of pipelines that a message requests: schedules that Celery beat of the original keeps."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 30
 MOST_RETRIES = 120
-"""A backend that stays away for an hour loses the run."""
+"""A backend that is away for more than an hour loses the run."""
 
 
 def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str, Any]:
-    """Ask the backend to run it, once for this Celery ``task``, however often its message comes.
+    """Have the backend run it, once per Celery ``task``, however often its message comes.
 
     What the backend refuses (a paused or unknown pipeline) is logged and not tried again. Raises ``InvalidInput`` for
     what are no ids, and Celery's ``Retry`` while the backend is away.
@@ -38,5 +38,20 @@ def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str,
         log.warning("pipeline.refused", code=error.code, error=error.message)
         return {"status": "refused", "code": error.code, "error": error.message}
     log.info("pipeline.started", execution_id=run.execution_id)
-    found: dict[str, Any] = msgspec.to_builtins(run)
-    return found
+    started: dict[str, Any] = msgspec.to_builtins(run)
+    return started
+
+
+def run_scheduled_pipeline(
+    task: Any,
+    workflow_id: str,
+    org_schema: str,
+    execution_action: str | None = None,
+    execution_id: str | None = None,
+    pipepline_id: str = "",
+    with_logs: bool = False,
+    name: str = "",
+) -> dict[str, Any]:
+    """``run_pipeline`` with the arguments of the original's ``execute_pipeline_task``, the misspelt one included.
+    Organization and pipeline are all that is needed of them."""
+    return run_pipeline(task, org_schema, pipepline_id)
