@@ -134,7 +134,7 @@ MUTANTS = (
         CHILD + "test_t02_a_file_that_kills_its_process_ends_alone[redis]",
         (
             WORKERS + "shared/infrastructure/celery/lost.py",
-            "            self.tell_lost(str(error))\n",
+            "            self.report_lost(str(error))\n",
             "            pass\n",
         ),
     ),
@@ -285,12 +285,12 @@ MUTANTS = (
     mutant(
         "a stop: no delivery begins after it",
         "tests/unit/test_stop_workers.py::test_no_delivery_begins_after_a_stop_and_a_begun_one_may_be_tried_again",
-        (WORKERS + "shared/workflow/execution/lease.py", "if self.stopped and not begun:", "if False:"),
+        (WORKERS + "shared/workflow/execution/lease.py", "if self.stopped and not started:", "if False:"),
     ),
     mutant(
         "a stop: a begun delivery is carried to its end",
         "tests/unit/test_stop_workers.py::test_a_delivery_whose_answer_was_lost_is_tried_again_in_spite_of_a_stop",
-        (WORKERS + "shared/workflow/execution/file_run.py", "            begun = True\n", ""),
+        (WORKERS + "shared/workflow/execution/file_run.py", "            started = True\n", ""),
     ),
     mutant(
         "a stop: the rest of a batch is given back",
@@ -645,7 +645,7 @@ MUTANTS = (
             "                if lease.file_execution_id in gone:\n",
             "                if False:\n",
         ),
-        (EXECUTION + "lease.py", "        if self.stopped and not begun:\n", "        if False:\n"),
+        (EXECUTION + "lease.py", "        if self.stopped and not started:\n", "        if False:\n"),
         (CONNECTORS + "databases/sql.py", "if attempt_of(earlier[0]) > row.attempt:", "if False:"),
     ),
     mutant(
@@ -730,7 +730,7 @@ MUTANTS = (
             "                if lease.file_execution_id in gone:\n",
             "                if False:\n",
         ),
-        (EXECUTION + "lease.py", "        if self.stopped and not begun:\n", "        if False:\n"),
+        (EXECUTION + "lease.py", "        if self.stopped and not started:\n", "        if False:\n"),
     ),
     mutant(
         "a lease that could not be renewed counts as lost",
@@ -810,7 +810,7 @@ MUTANTS = (
     mutant(
         "a health process that dies is followed by another",
         "tests/acceptance/test_process_shutdown.py::test_a_health_process_that_dies_is_followed_by_another[redis]",
-        (WORKERS + "launch.py", "    keep_health(app, health)\n", ""),
+        (WORKERS + "launch.py", "    watch_health(app, health)\n", ""),
     ),
     mutant(
         "a deadline waits for what a worker is at",

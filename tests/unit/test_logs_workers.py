@@ -27,7 +27,7 @@ from docfleet.core.log_events import (
 )
 from docfleet.workers.log_consumer import delivery
 from docfleet.workers.shared.infrastructure.celery.builder import celery_config
-from docfleet.workers.shared.infrastructure.celery.intake import Refused, accept_original, check
+from docfleet.workers.shared.infrastructure.celery.intake import MessageRejected, accept_original, check
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
 from docfleet.workers.shared.infrastructure.context.state_store import EXECUTION_ID, ORGANIZATION_ID, StateStore
@@ -181,7 +181,7 @@ def test_the_end_of_a_process_sends_what_is_left() -> None:
 def test_a_line_has_the_task_s_execution_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     put: list[LogEvent] = []
     monkeypatch.setattr(workflow_log, "_publisher", lambda: SimpleNamespace(put=put.append))
-    monkeypatch.setattr(workflow_log, "_wanted", lambda: True)
+    monkeypatch.setattr(workflow_log, "_is_enabled", lambda: True)
     workflow_log.WorkflowLogger.info(workflow_log.LogStage.RUN, "about nothing")
     with StateStore.scope():
         StateStore.set(EXECUTION_ID, "e")
@@ -300,7 +300,7 @@ def test_only_a_log_line_may_come_in_the_original_s_form() -> None:
     ):
         accept_original(wrong)
         wrong.payload = wrong._decoded_cache
-        with pytest.raises(Refused):
+        with pytest.raises(MessageRejected):
             check(wrong)
 
 

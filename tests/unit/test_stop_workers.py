@@ -51,7 +51,7 @@ class Backend:
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The command as the worker's mailbox calls it."""
-    monkeypatch.setattr(stopping, "_told", None)
+    monkeypatch.setattr(stopping, "_stops", None)
     stopping.watch_stops()
     yield lambda execution_id: Panel.data[STOP_EXECUTION](None, execution_id=execution_id)
 
@@ -70,8 +70,8 @@ def until(condition: Any, seconds: float = 5.0) -> None:
 def test_a_child_hears_of_its_own_stop_and_of_no_other(worker: Any) -> None:
     mine, other = str(uuid.uuid4()), str(uuid.uuid4())
     worker(mine)
-    seen = stopping.stops_told()
-    assert seen == 1 and not stopping.was_told(mine, since=seen)
+    seen = stopping.stop_count()
+    assert seen == 1 and not stopping.may_be_stopped(mine, since=seen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads that other tests left
         child = os.fork()
@@ -79,18 +79,18 @@ def test_a_child_hears_of_its_own_stop_and_of_no_other(worker: Any) -> None:
         worker(other)
         os._exit(0)
     os.waitpid(child, 0)
-    assert stopping.was_told(other, since=seen), "the memory is not shared"
-    assert not stopping.was_told(mine, since=seen) and stopping.was_told(mine, since=0)
+    assert stopping.may_be_stopped(other, since=seen), "the memory is not shared"
+    assert not stopping.may_be_stopped(mine, since=seen) and stopping.may_be_stopped(mine, since=0)
 
 
 def test_who_looked_away_for_too_many_stops_asks_and_what_is_no_id_is_not_told(worker: Any) -> None:
     for _ in range(stopping.SLOTS + 1):
         worker(str(uuid.uuid4()))
-    assert stopping.was_told(str(uuid.uuid4()), since=0)
-    assert not stopping.was_told(str(uuid.uuid4()), since=1)
+    assert stopping.may_be_stopped(str(uuid.uuid4()), since=0)
+    assert not stopping.may_be_stopped(str(uuid.uuid4()), since=1)
     for nonsense in ("", "nonsense", None, 7, "x" * 100_000):
         worker(nonsense)
-    assert stopping.stops_told() == stopping.SLOTS + 1
+    assert stopping.stop_count() == stopping.SLOTS + 1
 
 
 def test_a_told_batch_asks_at_once_and_kills_its_tool_again_and_again(worker: Any) -> None:
@@ -132,10 +132,10 @@ def test_no_delivery_begins_after_a_stop_and_a_begun_one_may_be_tried_again() ->
     leases.stop()
     with pytest.raises(Fenced, match="stopped"):
         leases.require("a")
-    leases.require("a", begun=True)
+    leases.require("a", started=True)
     leases.add(claims("late"), time.monotonic() - 61)
     with pytest.raises(Fenced, match="lost"):
-        leases.require("late", begun=True)
+        leases.require("late", started=True)
 
 
 class Files:

@@ -107,7 +107,7 @@ def test_the_soft_time_limit_costs_the_slow_file_alone() -> None:
 
 
 def test_a_child_learns_that_its_parent_was_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutdown, "_told", None)
+    monkeypatch.setattr(shutdown, "_phase", None)
     assert not shutdown.shutting_down()
     shutdown.watch_shutdown()
     there, back = os.pipe()
@@ -123,4 +123,4 @@ def test_a_child_learns_that_its_parent_was_told_to_end(monkeypatch: pytest.Monk
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     os.close(there)
     os.close(back)
-    signals.worker_shutting_down.disconnect(shutdown._tell)
+    signals.worker_shutting_down.disconnect(shutdown._note_shutdown)

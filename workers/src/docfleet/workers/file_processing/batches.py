@@ -29,9 +29,9 @@ MARGIN_SECONDS = 60.0
 
 
 def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bool) -> BatchExecutionResult:
-    """Process the batch. What goes wrong with the batch as a whole is in the result's ``errors``; the rows and
-    their leases see to it that its files are handed out again. A batch outside a chord does the callback's part: it
-    cleans up after the report that ended the execution, and calls the callback where it saw no end."""
+    """Process the batch. A failure of the batch itself is in the result's ``errors``; its files are handed out again
+    when their leases end. A batch outside a chord does the callback's part: it cleans up after the report that ended
+    the execution, and else calls the callback."""
     try:
         result = _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
         point("batch.returned")
@@ -53,9 +53,9 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
     files, limit = api.files(data.organization_id), api.settings.claim_limit
     with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
         point("batch.claim.before")
-        asked = time.monotonic()
+        sent_at = time.monotonic()
         claimed = files.claim(data.execution_id, claim_request(batch, leases, limit, with_context=True))
-        # A backend of the version before knows no contexts in claims.
+        # A backend of the previous version returns no context with a claim.
         context = claimed.context or api.executions(data.organization_id).context(data.execution_id)
         WorkerExecutionContext.remember(context)
         file_run = FileRun(context, api.settings, api.tools, leases)
@@ -69,7 +69,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
             has_to_leave=lambda: shutting_down() or time.monotonic() >= deadline,
         )
         try:
-            result = run.run(claimed, asked)
+            result = run.run(claimed, sent_at)
         finally:
             file_run.close()
     if run.unfinished and not leases.stopped:
@@ -77,7 +77,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
     if in_chord:
         return result
     if run.ended:
-        # What the callback would do is done but for this: the report itself ended the execution.
+        # The report itself ended the execution: of the callback's work only this is left.
         WorkerExecutionContext.delete_files(api, data.organization_id, context.execution.workflow_id, data.execution_id)
     else:
         _send_callback(app, batch, context.queues)
@@ -85,8 +85,8 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
 
 
 def _send_callback(app: Celery, batch: FileBatchData, queues: ExecutionQueues) -> None:
-    """The chord's callback may have come and gone before these files were handed out again, and working files of
-    whoever died over them are still there."""
+    """The chord's callback may have run before these files were handed out again, and the working files of a dead
+    worker are still there."""
     data = batch.file_data
     callback = CallbackTaskData(
         execution_id=data.execution_id, organization_id=data.organization_id, pipeline_id=data.pipeline_id

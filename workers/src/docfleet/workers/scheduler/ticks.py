@@ -30,7 +30,7 @@ def _backend() -> HttpTransport:
 def tick_backend(path: str) -> None:
     """One tick: POST to ``path``. The next tick repeats a call that was not answered."""
     try:
-        # Around the breaker: recovery is never put off.
+        # Not through the breaker: recovery is never delayed.
         _backend().request("POST", path, body={}, final=True)
     except DependencyError as error:
         log.warning("tick.not_answered", path=path, error=error.message)

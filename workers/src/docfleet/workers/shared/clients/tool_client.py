@@ -69,8 +69,8 @@ class ToolClient:
         raise _tool_error(state)
 
     def kill(self, run_id: str) -> RunState:
-        """Stop the run and everything it started; whoever waits for it is answered at once. May be called from
-        another thread than the one that waits, so it does not queue at the breaker behind that call."""
+        """Stop the run and everything it started; a call that waits for the run returns at once. May be called from
+        another thread than the waiting one, so it does not queue at the breaker behind that call."""
         raw = self._transport.request("DELETE", f"v1/runs/{run_id}", timeout=KILL_SECONDS, final=True)
         return msgspec.json.decode(raw, type=RunState)
 

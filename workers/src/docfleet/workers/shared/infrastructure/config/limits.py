@@ -1,6 +1,6 @@
-"""Time limits that fit together: a task must end before its broker takes the message for lost.
+"""Time limits that fit together: a task must end before its broker considers the message lost.
 
-Redis hands a message out again after its visibility timeout; RabbitMQ closes the channel of a consumer that has not
+Redis redelivers a message after its visibility timeout; RabbitMQ closes the channel of a consumer that has not
 acknowledged within ``consumer_timeout``, which ends the worker. Settings under which that may happen are refused.
 """
 
@@ -17,13 +17,13 @@ from docfleet.workers.shared.infrastructure.config.registry import WorkerSpec
 log = structlog.get_logger()
 
 CONSUMER_TIMEOUT_SECONDS = 1800
-"""What RabbitMQ waits for an acknowledgement unless it is configured otherwise."""
+"""How long RabbitMQ waits for an acknowledgement unless it is configured otherwise."""
 CONSUMER_MARGIN_SECONDS = 60
-"""RabbitMQ looks at its consumers once a minute."""
+"""RabbitMQ checks its consumers once a minute."""
 
 
 class TimeLimits(msgspec.Struct, frozen=True):
-    """Seconds: a task is asked to end at ``soft``, killed at ``hard``; Redis repeats a message after ``visibility``."""
+    """Seconds: a task is interrupted at ``soft``, killed at ``hard``; Redis redelivers after ``visibility``."""
 
     soft: int
     hard: int

@@ -8,12 +8,13 @@ from docfleet.core.names import WORKER_QUEUES, QueueName, TaskName, WorkerType
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker type. Limits are in seconds; ``concurrency`` 0 means one slot a processor.
+    """One worker type. Limits are in seconds; ``concurrency`` 0 means one slot per processor.
 
     ``preload`` names connectors whose modules the parent imports before it forks: their pages are shared, while a
     child's own import is private to it.
-    ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than others', so on Redis it keeps
-    a list of its own of what it took and has not done (``builder``). ``prefetch``: messages a slot reserves at least.
+    ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than those of other types, so on
+    Redis it keeps a list of its own of unacknowledged messages (``builder``). ``prefetch``: the least number of
+    messages that a slot reserves.
     """
 
     type: WorkerType
@@ -82,7 +83,7 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
                 TaskName.PRIORITY_NOTIFICATION,
             ),
             health_port=8085,
-            # They wait for targets most of the time; each attempt has its own limit, far below these.
+            # Its tasks wait for targets most of the time; each attempt has its own limit, far below these.
             concurrency=4,
             time_limit=300,
             soft_time_limit=270,
@@ -92,15 +93,15 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             type=WorkerType.LOG_CONSUMER,
             tasks=(TaskName.LOGS_CONSUMER,),
             health_port=8086,
-            # One slot: the lines of an execution are written in the order in which they were sent. A message that a
-            # killed worker held comes again on Redis after two of these limits.
+            # One slot: the lines of an execution are written in the order in which they were sent. On Redis, a message
+            # of a killed worker is redelivered after twice this limit.
             concurrency=1,
             time_limit=60,
             soft_time_limit=50,
             own_unacked=True,
-            # They are short: the next one is there when one is done.
+            # The tasks are short: the next message is there when one is done.
             prefetch=4,
-            # A new child keeps the only slot waiting for a second, and lines with it.
+            # A new child blocks the only slot for a second.
             max_tasks_per_child=100_000,
         ),
         WorkerSpec(

@@ -2,7 +2,7 @@
 
 A Celery setting ``NAME`` is looked up as ``<WORKER_TYPE>_NAME``, then ``CELERY_NAME``, then its default (the
 table of worker types); the port of the health endpoints likewise as ``<WORKER_TYPE>_HEALTH_PORT``, then
-``WORKER_HEALTH_PORT``. A variable that begins with one of our prefixes and means nothing is refused.
+``WORKER_HEALTH_PORT``. An unknown variable with one of our prefixes is refused.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     @property
     def parallel_batches(self) -> int:
-        """How many batches a run is split into when its organization does not say: the file-processing slots."""
+        """How many batches a run is split into unless its organization sets it: the file-processing slots."""
         return self.file_processing_concurrency or processors()
 
     @property
@@ -141,7 +141,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
         return Outbound(self.notification_timeout_seconds, networks, self.notification_ca_file)
 
     def health_port(self, spec: WorkerSpec) -> int:
-        """Where a worker of this type answers about its health; 0 is nowhere."""
+        """The port of this type's health endpoints; 0 switches them off."""
         return spec.health_port if self.worker_health_port is None else self.worker_health_port
 
     def time_limits(self, spec: WorkerSpec) -> TimeLimits:
@@ -186,7 +186,7 @@ def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = 
 
 
 def _refuse_other_serializers(source: Mapping[str, str]) -> None:
-    """Messages and results are JSON. A variable that asks for more than that raises ``ConfigurationError``."""
+    """Messages and results are JSON. A variable for another serializer raises ``ConfigurationError``."""
     for name, value in source.items():
         if _SERIALIZER.search(name) and re.search(r"pickle|yaml", value, re.IGNORECASE):
             raise ConfigurationError(

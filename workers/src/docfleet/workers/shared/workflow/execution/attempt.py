@@ -110,7 +110,7 @@ class Attempt:
             execution_id=self._context.execution.id,
             file_execution_id=file_execution_id,
             attempt=self.claim.attempt,
-            require=lambda: self._leases.require(file_execution_id, begun=True),
+            require=lambda: self._leases.require(file_execution_id, started=True),
             file=self.claim.file,
             folder=self.folder,
             error=self.outcome.error,
@@ -142,8 +142,8 @@ class Attempt:
         self.step_places = results.places
         anew = not self._context.use_file_history and self._context.execution.retry_of is None
         if anew:
-            # Whoever wants nothing of the past gets none of its steps; only its own, after a crash. (An attempt that
-            # is not the first says nothing: a claim may be lost or given back before the file was started.)
+            # A run without history takes no steps of earlier runs, only its own, after a crash. (The number of the
+            # attempt does not tell them apart: a claim may be lost or given back before the file was started.)
             results.forget_others()
         return results
 
@@ -200,11 +200,11 @@ class Attempt:
 
 
 def _metadata(claim: FileClaim, context: ExecutionContext) -> dict[str, Any]:
-    """METADATA.json before the first step: what the tools are told about the file."""
+    """METADATA.json before the first step: what the tools know about the file."""
     options = {name: value for name, value in msgspec.to_builtins(context.options).items() if value}
     return {
         "source_name": claim.file.file_name,
-        # Where an upload is staged is nobody's business outside.
+        # The place where an upload is staged is internal.
         "source_path": claim.file.file_name if context.source_config.is_api else claim.file.file_path,
         "source_hash": claim.file.file_hash,
         "organization_id": context.organization_context.organization_id,

@@ -23,7 +23,7 @@ class FileLines:
         self._line(
             LogLevel.INFO,
             LogStage.PROCESSING,
-            f"{self._name}: begun{again}",
+            f"{self._name}: started{again}",
             iteration=self._number,
             iteration_total=total or None,
         )

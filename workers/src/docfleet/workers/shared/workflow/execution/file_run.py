@@ -37,12 +37,12 @@ log = structlog.get_logger()
 DELIVERY_ATTEMPTS = 8
 """With the waits between them (0.1 s, doubled each time) enough for a database to restart: 13 seconds at least."""
 DELIVERY_ATTEMPTS_AFTER = 5
-"""Once a file has waited so in vain, those after it need not."""
+"""After a file whose delivery failed for that long, the next files wait less."""
 DELIVERY_SECONDS = 60.0
 
 
 class FileRun:
-    """Processes the files of one batch. Source and sink are opened on first use, in this process."""
+    """Processes the files of one batch. Source and sink are made on first use, in this process."""
 
     def __init__(
         self, context: ExecutionContext, settings: WorkerSettings, tools: ToolClient, leases: LeaseKeeper
@@ -57,7 +57,7 @@ class FileRun:
         self._step_places: dict[str, list[str]] = {}
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
-        """The outcome to report, or ``None`` when the file is not ours any more. Never raises for a reason that
+        """The outcome to report, or ``None`` when the lease is lost. Never raises for a reason that
         lies in the file, its tools or its destination. Raises ``DependencyError`` when the runner stays away."""
         attempt = self._attempt(claim)
         with structlog.contextvars.bound_contextvars(file_execution_id=claim.file_execution_id):
@@ -105,7 +105,7 @@ class FileRun:
     def _run(self, attempt: Attempt) -> None:
         # A worker that was away for long may have lost the rest of its page: no tool runs for those.
         attempt.require_lease()
-        attempt.fetch(self._open_source())
+        attempt.fetch(self._source_connector())
         attempt.run_tools(self._tools)
         try:
             attempt.delivered(self._deliver(attempt.delivery()))
@@ -113,7 +113,7 @@ class FileRun:
             attempt.forget_last_step()
             raise
 
-    def _open_source(self) -> Source:
+    def _source_connector(self) -> Source:
         if not self._context.tool_instances:
             raise ConfigurationError("the workflow has no tools: add one under `tools`")
         if self._source is None:
@@ -121,23 +121,23 @@ class FileRun:
         return self._source
 
     def _deliver(self, delivery: Delivery, *, in_vain: bool = False) -> Delivered:
-        """``in_vain``: the result could not be delivered, and nobody knows how much of it is there."""
+        """``in_vain``: an earlier delivery failed, and part of it may be at the destination."""
         if self._sink is None:
             self._sink = open_sink(self._context.destination_config, _origin(self._context))
         sink = self._sink
-        begun = in_vain
+        started = in_vain
 
         def once() -> Delivered:
-            nonlocal begun
+            nonlocal started
             point("delivery.before", delivery.file.file_name)
-            self._leases.require(delivery.file_execution_id, begun=begun)
-            begun = True
+            self._leases.require(delivery.file_execution_id, started=started)
+            started = True
             delivered = sink.deliver(delivery)
             point("delivery.written", delivery.file.file_name)
             return delivered
 
         attempts = min(DELIVERY_ATTEMPTS, DELIVERY_ATTEMPTS_AFTER) if self._sink_is_away else DELIVERY_ATTEMPTS
-        attempts = 1 if in_vain else attempts  # it has been waited for already
+        attempts = 1 if in_vain else attempts  # the destination was waited for already
         try:
             delivered = retrying(once, attempts=attempts, seconds=DELIVERY_SECONDS)
         except DestinationUnavailable:
@@ -147,8 +147,7 @@ class FileRun:
         return delivered
 
     def _deliver_error(self, attempt: Attempt) -> bool:
-        """Have the destination keep the error, or take back what it has of the file. False when the file is not
-        ours."""
+        """Have the destination keep the error, or remove what it has of the file. False when the lease is lost."""
         in_vain = attempt.outcome.error_code == DestinationUnavailable.code
         try:
             attempt.delivered(self._deliver(attempt.delivery(), in_vain=in_vain))

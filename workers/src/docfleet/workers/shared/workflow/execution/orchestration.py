@@ -35,7 +35,7 @@ from docfleet.workers.shared.workflow.execution.batching import batch_count, cre
 log = structlog.get_logger()
 
 REGISTER_PAGE = 500
-"""Files a registration call carries: 1,000 files are two calls, and a page stays below a megabyte."""
+"""Files per registration call: 1,000 files are two calls, and a page stays below a megabyte."""
 
 MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
 
@@ -43,8 +43,8 @@ _ENDED = ("already_final", "nothing_open")
 
 
 class Orchestrated(msgspec.Struct, kw_only=True):
-    """What became of an orchestration. ``status`` is orchestrated, completed, skipped or error; ``final`` when the
-    execution has ended, so that nobody else will call its callback."""
+    """The result of an orchestration. ``status`` is orchestrated, completed, skipped or error; ``final`` when the
+    execution has ended, so that no batch will call its callback."""
 
     status: str
     execution_id: str
@@ -97,9 +97,9 @@ class Orchestrator:
         self._skipped: dict[str, int] = {}
 
     def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> Orchestrated:
-        """List, register, start, send. A source that cannot be listed ends the execution with its reason.
+        """List, register, start, send. A source that cannot be listed ends the execution in ERROR with its reason.
 
-        Raises ``DependencyError`` when the backend stays away; a later delivery of the task goes on from there.
+        Raises ``DependencyError`` when the backend stays away; a later delivery of the task continues from there.
         """
         try:
             if self._context.execution.retry_of is not None:
@@ -134,7 +134,7 @@ class Orchestrator:
         for number, page in enumerate(itertools.batched(_listing(source), REGISTER_PAGE), start=1):
             listed += len(page)
             point("orchestrate.listed")
-            # A first page that is not full is the whole listing: it starts the execution in the same call.
+            # A first page that is not full is the complete listing: it starts the execution in the same call.
             start = self._plan(len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
             answer = self._executions.register(
                 self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files, start=start)
@@ -157,14 +157,14 @@ class Orchestrator:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
         after = self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
         if after.total_files and not after.status.is_final:
-            # Another orchestrator, which died, had found files: they are rows, and somebody has to send them.
+            # Another orchestrator, which died, had registered files: they are rows, and still have to be sent.
             return self._send(file_data, after.total_files, None)
         log.info("execution.empty", reason=reason.value)
         return self._result("completed", final=after.status.is_final)
 
     def _plan(self, total: int) -> StartRequest:
-        """How ``total`` files are carried out. Planned once, for the whole run, before there are batches; a batch only
-        looks its files up."""
+        """How ``total`` files are processed. Planned once per run, before there are batches; a batch only looks its
+        files up."""
         return StartRequest(
             batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
             q_file_no_list=plan_review(self._execution_id, total, self._context.manual_review.review_percentage),
@@ -237,7 +237,7 @@ def _listed(listed: int, registered: int, skipped: dict[str, int]) -> str:
 
 
 def _listing(source: Source) -> Iterator[FileHashData]:
-    """The source's files. A fault of the connector is the execution's error at once, not a task tried for a day."""
+    """The source's files. A fault of the connector ends the execution at once; the task is not retried for a day."""
     try:
         yield from source.files()
     except DocfleetError:

@@ -16,7 +16,7 @@ from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZAT
 log = structlog.get_logger()
 
 RETRY_SECONDS = 30
-MOST_RETRIES = 120
+MAX_RETRIES = 120
 """A backend that is away for more than an hour loses the run."""
 
 
@@ -24,7 +24,7 @@ def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str,
     """Have the backend run it, once per Celery ``task``, however often its message comes.
 
     What the backend refuses (a paused or unknown pipeline) is logged and not tried again. Raises ``InvalidInput`` for
-    what are no ids, and Celery's ``Retry`` while the backend is away.
+    malformed ids, and Celery's ``Retry`` while the backend is away.
     """
     pipeline_id = parse_id(str(pipeline_id), "the pipeline")  # some of the original's messages carry a UUID
     safe_segment(organization_id)
@@ -33,7 +33,7 @@ def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str,
     try:
         run = internal_api().pipelines(organization_id).run(pipeline_id, key=f"task:{task.request.id}")
     except DependencyError as error:
-        raise task.retry(exc=error, countdown=RETRY_SECONDS, max_retries=MOST_RETRIES) from error
+        raise task.retry(exc=error, countdown=RETRY_SECONDS, max_retries=MAX_RETRIES) from error
     except DocfleetError as error:
         log.warning("pipeline.refused", code=error.code, error=error.message)
         return {"status": "refused", "code": error.code, "error": error.message}
