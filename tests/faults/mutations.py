@@ -1057,7 +1057,7 @@ MUTANTS = (
     mutant(
         "a run that runners die over ends",
         RUNS + "test_a_run_that_runners_die_over_is_alone_and_fails_in_the_end",
-        (RUNNER + "runs.py", "if deaths >= MOST_DEATHS:", "if False:"),
+        (RUNNER + "runs.py", "if deaths >= MAX_DEATHS:", "if False:"),
     ),
     mutant(
         "a run that a runner died over is alone",

@@ -1,4 +1,4 @@
-"""What a tool knows of its run, and how it speaks to whoever watches."""
+"""What a tool knows about its run, and the lines it writes for users."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from docfleet.core.storage import COPY_TO_FOLDER, INFILE, SOURCE
 from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     CostMessage,
-    LogLevel,
     LogMessage,
-    Message,
     RunMetadata,
     SingleStepMessage,
+    ToolLogLevel,
+    ToolMessage,
     UpdateMessage,
 )
 
 NAME_BYTES = 255
 
 
-def emit(message: Message) -> None:
+def emit(message: ToolMessage) -> None:
     """Print one protocol line at once (a killed tool must not keep its last words in a buffer)."""
     sys.stdout.buffer.write(protocol.encode_line(message))
     sys.stdout.buffer.flush()
@@ -46,7 +46,7 @@ def safe_name(name: str) -> str:
 class RunContext:
     """One run: its folder, the document's name, earlier results, and the lines to print."""
 
-    def __init__(self, folder: Path, metadata: RunMetadata, log_level: LogLevel = LogLevel.INFO) -> None:
+    def __init__(self, folder: Path, metadata: RunMetadata, log_level: ToolLogLevel = ToolLogLevel.INFO) -> None:
         self.folder = folder
         self.metadata = metadata
         self._log_level = log_level
@@ -74,7 +74,7 @@ class RunContext:
 
     @cached_property
     def source_mime(self) -> str:
-        """MIME type of the document, by content first and by name where content does not tell."""
+        """MIME type of the document, by content first, by name where the content is ambiguous."""
         from docfleet.tools.sdk.media import detect
 
         return detect(self.source_path, self.source_name)
@@ -92,8 +92,8 @@ class RunContext:
         target.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(self.source_path, target / safe_name(self.source_name)))
 
-    def log(self, text: str, level: LogLevel = LogLevel.INFO) -> None:
-        """A line for the log, when ``level`` is at least the level asked for."""
+    def log(self, text: str, level: ToolLogLevel = ToolLogLevel.INFO) -> None:
+        """A line for the log, when ``level`` is at least the requested level."""
         if level.rank >= self._log_level.rank:
             emit(LogMessage(log=text, level=level))
 

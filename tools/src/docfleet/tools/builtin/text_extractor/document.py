@@ -45,7 +45,7 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The whole text; pages are parted by a form feed, as text tools expect."""
+        """The complete text; pages are separated by a form feed, as text tools expect."""
         return "\f".join(page.strip("\n") + "\n" for page in self.pages)
 
 
