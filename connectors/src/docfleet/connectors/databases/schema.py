@@ -19,7 +19,7 @@ from docfleet.connectors.base import FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableS
 from docfleet.connectors.rows import ColumnKind, check_growth, column_kind, fixed_columns
 
 LEDGER_DAYS = 90
-"""How long the ledger keeps a delivery: nobody repeats one of an execution that is as old as that."""
+"""How long the ledger keeps a delivery: a delivery of an older execution is not repeated."""
 
 
 class _ExactNumber(sa.types.TypeDecorator[Any]):
@@ -91,17 +91,17 @@ def prepare(
         layout = reflect(connection, schema, name)
     if _has_unique(connection, layout.table, {layout.names[column.casefold()] for column in key}):
         return layout
-    # Building an index is the customer's decision: it locks the table, and may fail on what is in it.
+    # Building an index is the customer's decision: it locks the table, and may fail on its contents.
     return replace(layout, ledger=_prepare_ledger(connection, schema))
 
 
 def _prepare_ledger(connection: sa.Connection, schema: str | None) -> sa.Table:
-    """The ledger, made where there is none, without what is too old to be of use."""
+    """The ledger, created if it is missing, without deliveries that are too old to be repeated."""
     ledger = ledger_table(schema)
     connection.execute(CreateTable(ledger, if_not_exists=True))
     now = sa.func.current_timestamp()
     layout = reflect(connection, schema, LEDGER_TABLE)
-    if ledger.c.delivered_at.name not in layout.names:  # an earlier version made it
+    if ledger.c.delivered_at.name not in layout.names:  # created by an earlier version
         _add_columns(connection, layout, {ledger.c.delivered_at.name: ColumnKind.TIMESTAMP})
         connection.execute(sa.update(ledger).values(delivered_at=now))
     for index in ledger.indexes:
