@@ -23,7 +23,7 @@ NAME_BYTES = 255
 
 
 def emit(message: ToolMessage) -> None:
-    """Print one protocol line at once (a killed tool must not keep its last words in a buffer)."""
+    """Print one protocol line at once (a killed tool must not lose its last lines in a buffer)."""
     sys.stdout.buffer.write(protocol.encode_line(message))
     sys.stdout.buffer.flush()
 
@@ -98,13 +98,13 @@ class RunContext:
             emit(LogMessage(log=text, level=level))
 
     def update(self, state: str, message: str = "") -> None:
-        """Tell what changed: INPUT_UPDATE, OUTPUT_UPDATE, ..."""
+        """Report a change: INPUT_UPDATE, OUTPUT_UPDATE, ..."""
         emit(UpdateMessage(state=state, message=message))
 
     def cost(self, cost: float, cost_units: str) -> None:
-        """Tell what the run cost so far."""
+        """Report the cost of the run so far."""
         emit(CostMessage(cost=cost, cost_units=cost_units))
 
     def single_step(self, message: str) -> None:
-        """Tell a person who steps through the workflow."""
+        """Report to a user who steps through the workflow."""
         emit(SingleStepMessage(message=message))

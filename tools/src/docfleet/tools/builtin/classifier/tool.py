@@ -49,7 +49,7 @@ def reason(rule: dict[str, Any], facts: Facts) -> str | None:
     for bound, sign in (("min", 1), ("max", -1)):
         if bound in rule:
             if not isinstance(value, int):
-                raise ToolSettingsInvalid(f"{bound} cannot be asked of {field}: use it with size or pages")
+                raise ToolSettingsInvalid(f"{bound} cannot be used with {field}: use it with size or pages")
             if (value - rule[bound]) * sign < 0:
                 return None
             reasons.append(f"is at {'least' if sign > 0 else 'most'} {rule[bound]}")

@@ -1,4 +1,4 @@
-"""Plain rules: a field is what stands after (or below) a label, or what a regular expression finds."""
+"""Plain rules: a field is the text after (or below) a label, or the match of a regular expression."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _beside(line: str, label: re.Match[str]) -> str:
-    """What stands after the label."""
+    """The text after the label."""
     return line[label.end() :].lstrip(_AFTER_LABEL)[:_BESIDE_CHARACTERS]
 
 

@@ -35,7 +35,7 @@ class Locale:
         choice = {"yes": True, "no": False, "auto": None}
         order = choice[day_first]
         if order is None:
-            # A state and a five-digit ZIP code make it American; nearly everybody else writes the day first.
+            # A state and a five-digit ZIP code make it American; nearly all other countries write the day first.
             order = re.search(r"\b[A-Z]{2}\s\d{5}(?:-\d{4})?\b", text) is None
         return cls(choice[decimal_comma], order)
 

@@ -78,7 +78,7 @@ class Reading:
 
 
 def check_archive(path: Path, reading: Reading) -> None:
-    """Refuse a zip-based document that would unpack to far more than it is.
+    """Refuse a zip-based document that would unpack to far more bytes than it has.
 
     Raises ``FileTooLarge``, or ``CorruptFile`` when it is no sound archive.
     """

@@ -90,7 +90,7 @@ def _cell(value: object) -> str:
 
 
 def read_pptx(path: Path, reading: Reading) -> Document:
-    """One page a slide: shapes from top to bottom, tables, then the speaker's notes."""
+    """One page per slide: shapes from top to bottom, tables, then the speaker's notes."""
     check_archive(path, reading)
     import pptx
     from pptx.exc import PythonPptxError

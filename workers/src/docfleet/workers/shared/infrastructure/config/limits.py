@@ -61,7 +61,7 @@ def time_limits(spec: WorkerSpec, broker_url: str, stated: StatedLimits) -> Time
     if soft >= hard:
         raise ConfigurationError(
             f"CELERY_TASK_SOFT_TIME_LIMIT ({soft} s) must be less than CELERY_TASK_TIME_LIMIT ({hard} s): a task is "
-            "asked to end before it is killed; lower the first or raise the second"
+            "interrupted before it is killed; lower the first or raise the second"
         )
     visibility = stated.visibility or 2 * hard
     if not rabbitmq and visibility < 2 * hard:

@@ -190,6 +190,6 @@ def _refuse_other_serializers(source: Mapping[str, str]) -> None:
     for name, value in source.items():
         if _SERIALIZER.search(name) and re.search(r"pickle|yaml", value, re.IGNORECASE):
             raise ConfigurationError(
-                f"{name}={value}: Docfleet speaks JSON only, because whoever writes a pickled message runs code in the "
+                f"{name}={value}: Docfleet speaks JSON only, because the sender of a pickled message runs code in the "
                 f"worker that reads it; remove {name}"
             )

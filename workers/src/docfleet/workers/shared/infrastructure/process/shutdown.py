@@ -8,8 +8,8 @@ The parent alone gets the signal (children ignore SIGTERM, see ``fork``). Then, 
 * when ``LEAVE_SECONDS`` are left, the children that still work are killed, their files released and their messages put
   back, so that another worker takes them up at once.
 
-Celery's own soft shutdown is not used: it sleeps the whole time even when all is done, and then ends tasks with the
-SIGTERM that children ignore. SIGQUIT starts with the second step.
+Celery's own soft shutdown is not used: it sleeps for the entire period even when all is done, and then ends tasks with
+the SIGTERM that children ignore. SIGQUIT starts with the second step.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class GracefulShutdown:
 
     def _leave(self) -> None:
         """Exit although tasks are active; does not return. The broker redelivers messages that are not put back now."""
-        state.should_terminate = True  # nobody is to blame
+        state.should_terminate = True  # the losses count against no file
         try:
             for process in self._children():
                 os.kill(process.pid, signal.SIGKILL)

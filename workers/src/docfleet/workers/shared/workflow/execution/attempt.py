@@ -143,7 +143,7 @@ class Attempt:
         anew = not self._context.use_file_history and self._context.execution.retry_of is None
         if anew:
             # A run without history takes no steps of earlier runs, only its own, after a crash. (The number of the
-            # attempt does not tell them apart: a claim may be lost or given back before the file was started.)
+            # attempt does not distinguish them: a claim may be lost or given back before the file was started.)
             results.forget_others()
         return results
 
