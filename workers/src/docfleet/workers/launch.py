@@ -27,7 +27,7 @@ from docfleet.workers.shared.infrastructure.config.registry import WORKERS, Work
 from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.logging import workflow_log
-from docfleet.workers.shared.infrastructure.process.beat import keep_beat
+from docfleet.workers.shared.infrastructure.process.beat import watch_beat
 from docfleet.workers.shared.infrastructure.process.file_in_work import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
 from docfleet.workers.shared.infrastructure.process.health import HealthLimits, HealthProcess, watch_health
@@ -60,7 +60,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     health = _health(app, spec, settings, slots)
     app.steps["worker"].add(HeartbeatKeeper)
     if spec.beat:
-        keep_beat(app)
+        watch_beat(app)
     install_signals()
     workflow_log.install()
     watch_shutdown()

@@ -115,9 +115,9 @@ def reflect(connection: sa.Connection, schema: str | None, name: str) -> Layout:
     """The table's columns as the database has them."""
     columns = []
     kinds = {}
-    for found in sa.inspect(connection).get_columns(name, schema=schema):
-        column_type, kinds[found["name"]] = _usable(found["type"], connection.dialect.name)
-        columns.append(sa.Column(found["name"], column_type))
+    for reflected in sa.inspect(connection).get_columns(name, schema=schema):
+        column_type, kinds[reflected["name"]] = _usable(reflected["type"], connection.dialect.name)
+        columns.append(sa.Column(reflected["name"], column_type))
     table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
     return Layout(table, kinds, {column.casefold(): column for column in kinds})
 
@@ -188,11 +188,13 @@ def _has_unique(connection: sa.Connection, table: sa.Table, key: set[str]) -> bo
     """Whether the database itself refuses a second row of one delivery."""
     inspector = sa.inspect(connection)
     unique = [inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]]
-    unique += [found["column_names"] for found in inspector.get_unique_constraints(table.name, schema=table.schema)]
-    for found in inspector.get_indexes(table.name, schema=table.schema):
-        options = found.get("dialect_options", {})
-        if found["unique"] and not any(option.endswith("_where") for option in options):
-            unique.append([column or "" for column in found["column_names"]])
+    unique += [
+        constraint["column_names"] for constraint in inspector.get_unique_constraints(table.name, schema=table.schema)
+    ]
+    for index in inspector.get_indexes(table.name, schema=table.schema):
+        options = index.get("dialect_options", {})
+        if index["unique"] and not any(option.endswith("_where") for option in options):
+            unique.append([column or "" for column in index["column_names"]])
     return any(set(columns) == key for columns in unique)
 
 

@@ -26,10 +26,10 @@ log = structlog.get_logger()
 BATCH_EVENTS = 50
 BATCH_SECONDS = 0.25
 """A message is sent when there are so many events, or when the oldest has waited so long."""
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 10.0
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.5, 10.0
 _CONNECT_SECONDS = 3.0
 SEND_SECONDS = 10.0
-LONGEST_IDLE_SECONDS = 20.0
+MAX_IDLE_SECONDS = 20.0
 """A connection that is idle for longer may be closed by the broker, which misses heartbeats: a new one is made."""
 
 type Send = Callable[[list[LogEvent]], None]
@@ -105,7 +105,7 @@ class LogPublisher:
                 self._buffer.put_back(events)
                 log.warning("workflow_log.not_sent", waiting=len(self._buffer), error=str(error)[:200])
                 time.sleep(wait)
-                return min(2 * wait, LONGEST_WAIT_SECONDS)
+                return min(2 * wait, MAX_WAIT_SECONDS)
             wait = FIRST_WAIT_SECONDS
             self._report_dropped()
         return wait
@@ -142,7 +142,7 @@ class BrokerSender:
 
     def __call__(self, events: list[LogEvent]) -> None:
         """One message."""
-        if time.monotonic() - self._used > LONGEST_IDLE_SECONDS:
+        if time.monotonic() - self._used > MAX_IDLE_SECONDS:
             self._drop()
         try:
             producer = self._producer or self._connect()

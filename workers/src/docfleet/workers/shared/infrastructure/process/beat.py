@@ -26,7 +26,7 @@ class BeatWatch(bootsteps.StartStopStep):  # type: ignore[misc]
         parent.timer.call_repeatedly(CHECK_SECONDS, check_beat, (parent.controller,))
 
 
-def keep_beat(app: Celery) -> None:
+def watch_beat(app: Celery) -> None:
     """Called in the parent before beat is forked."""
     app.steps["consumer"].add(BeatWatch)
     signals.beat_embedded_init.connect(_die_with_parent, weak=False)

@@ -26,7 +26,7 @@ DEEPEST_RESULT = 200
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One file to deliver: its result lies in ``folder``, or ``error`` says why there is none.
+    """One file to deliver: its result is in ``folder``, or ``error`` is the reason why there is none.
 
     ``attempt`` is the fencing token, and ``require`` raises ``Fenced`` when the lease is lost.
     ``metadata`` is what is known about the file without its folder. ``text`` is what a step read from the document,
@@ -167,7 +167,7 @@ class ApiSink:
 
 def open_sink(config: DestinationConfig, origin: str = "") -> Sink:
     """The sink of a workflow's destination. ``origin`` distinguishes its documents from documents of the same path
-    from another source. Raises ``ConfigurationError``: a result never goes nowhere."""
+    from another source. Raises ``ConfigurationError`` for an unknown type."""
     if config.connection_type in API_CONNECTION_TYPES:
         return ApiSink()
     match config.connection_type:

@@ -28,7 +28,7 @@ from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from docfleet.workers.shared.workflow.execution.steps import StepResults
 
 TEXT_BYTES = 1024 * 1024
-"""How much of a document's text is kept for a caller who asks for the extracted text."""
+"""How much of a document's text is kept for a caller who requests the extracted text."""
 
 
 class Attempt:

@@ -1,4 +1,4 @@
-"""Batches: which file goes into which, and how many there are."""
+"""Batches: their number, and the assignment of files to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a batch, one after another: fetch, run the tools, deliver. What goes wrong with a file stays with it."""
+"""The files of a batch, one after another: fetch, run the tools, deliver. A failure of one file spares the others."""
 
 from __future__ import annotations
 
