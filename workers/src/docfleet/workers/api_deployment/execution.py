@@ -13,8 +13,7 @@ from docfleet.core.files import FileProcessingUtils
 from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import UploadSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
-from docfleet.workers.shared.workflow.execution.message import ExecutionMessage
-from docfleet.workers.shared.workflow.execution.orchestration import Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage, Orchestrator
 
 
 def orchestrate(message: ExecutionMessage) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from docfleet.core.files import WorkerFileData
 from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
-from docfleet.workers.shared.workflow.execution.message import ExecutionMessage
-from docfleet.workers.shared.workflow.execution.orchestration import Orchestrated, Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage, Orchestrated, Orchestrator
 
 
 def orchestrate(message: ExecutionMessage) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from docfleet.workers.shared.workflow.execution.message import ExecutionMessage
+from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage
 
 
 def test_it_takes_the_arguments_of_the_original() -> None:
