@@ -3,7 +3,7 @@
     python -m bench [--only NAME]... [--short]
 
 NAME is a family: startup, throughput, calls, api, stop, logs, documents, memory. ``--short`` takes fewer and smaller
-runs and says so in the results. The exit code is 0 when everything was measured, whatever the figures say.
+runs and records it in the results. The exit code is 0 when everything was measured, whatever the figures say.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> int:
-    """Measure what was asked for and show it."""
+    """Measure the requested families and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Docfleet on this machine.")
     parser.add_argument("--only", action="append", choices=list(FAMILIES), help="this family; may be repeated")
     parser.add_argument("--short", action="store_true", help="fewer and smaller runs")
@@ -82,7 +82,7 @@ def _table(figures: list[Figure]) -> Table:
 
 
 def _write(figures: list[Figure], *, short: bool) -> None:
-    """Flat keys; families that were not measured this time keep what an earlier run of the same kind found."""
+    """Flat keys; families that were not measured this time keep the figures of an earlier run of the same kind."""
     try:
         results = json.loads(RESULTS.read_text("utf-8"))
     except (FileNotFoundError, ValueError):

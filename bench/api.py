@@ -48,7 +48,7 @@ def measure(*, short: bool) -> Report:
         f"bare chord of one task between them: p50 {floor:.0f} ms",
         f"{len(after)} answers after the end was written: p50 {1000 * median(after):.0f}, "
         f"p95 {_p95_ms(after):.0f}, slowest {1000 * max(after):.0f} ms",
-        *(f"{callers:2} callers: {found}" for callers, found in loads.items()),
+        *(f"{callers:2} callers: {load}" for callers, load in loads.items()),
         *(f"{path}: {number}" for path, number in sorted(counted.items())),
     ]
     few, many = loads[10].per_second, loads[50].per_second
@@ -154,36 +154,36 @@ class Load:
 
     def __str__(self) -> str:
         p50 = 1000 * median(self.latencies)
-        return f"{self.per_second:.1f} calls/s, p50 {p50:.0f} ms, {self.throttled} told to wait (429), no other error"
+        return f"{self.per_second:.1f} calls/s, p50 {p50:.0f} ms, {self.throttled} throttled (429), no other error"
 
 
 def load(api: Api, callers: int, seconds: float) -> Load:
     """So many callers at once, each calling again as soon as it is answered. Raises ``RuntimeError`` on an error."""
-    found = Load(seconds)
+    load = Load(seconds)
     started = time.monotonic()
     end = started + seconds
-    threads = [threading.Thread(target=_calls, args=(api, found, end)) for _ in range(callers)]
+    threads = [threading.Thread(target=_calls, args=(api, load, end)) for _ in range(callers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if found.errors:
-        raise RuntimeError(f"{len(found.errors)} calls of {callers} callers failed, the first with {found.errors[0]}")
+    if load.errors:
+        raise RuntimeError(f"{len(load.errors)} calls of {callers} callers failed, the first with {load.errors[0]}")
     # Answers that came after the end count, and so does the time they took.
-    found.seconds = time.monotonic() - started
-    return found
+    load.seconds = time.monotonic() - started
+    return load
 
 
-def _calls(api: Api, found: Load, end: float) -> None:
+def _calls(api: Api, load: Load, end: float) -> None:
     with Caller(api) as caller:
         while (left := end - time.monotonic()) > 0:
             try:
-                found.latencies.append(caller.call())
+                load.latencies.append(caller.call())
             except Throttled as wait:
-                found.throttled += 1
+                load.throttled += 1
                 time.sleep(min(wait.args[0], left))
             except (RuntimeError, OSError, http.client.HTTPException) as error:
-                found.errors.append(f"{type(error).__name__}: {error}")
+                load.errors.append(f"{type(error).__name__}: {error}")
                 return
 
 
@@ -205,15 +205,15 @@ def _after_the_end(fleet: Fleet, api: Api, calls: int) -> list[float]:
 
     The end is stamped within the transaction that writes it: its commit is counted, and so is the call's way back.
     """
-    found = []
+    delays = []
     with Caller(api) as caller:
         for _ in range(calls):
             caller.call()
             answered = time.time()
             row = fleet.client.execution(caller.execution_id).execution
             ended = datetime.fromisoformat(row.created_at).timestamp() + row.execution_time
-            found.append(answered - ended)
-    return found
+            delays.append(answered - ended)
+    return delays
 
 
 def _p95_ms(seconds: list[float]) -> float:

@@ -77,8 +77,8 @@ class BareWorker:
         cpu, started = cpu_seconds([self._process.pid]), time.monotonic()
         header = [self._app.signature(NOTHING, args=[number], app=self._app) for number in range(files)]
         done: Any = chord(header, app=self._app)(self._app.signature(COUNT, app=self._app))
-        found = done.get(timeout=CHORD_SECONDS, interval=0.02)
+        counted = done.get(timeout=CHORD_SECONDS, interval=0.02)
         wall = time.monotonic() - started
-        if found != files:
-            raise RuntimeError(f"the chord counted {found} of {files} tasks")
+        if counted != files:
+            raise RuntimeError(f"the chord counted {counted} of {files} tasks")
         return wall, cpu_seconds([self._process.pid]) - cpu

@@ -47,5 +47,5 @@ def answers(fleet: Fleet, files: int) -> dict[str, list[int]]:
 
 
 def growth(small: dict[str, list[int]], large: dict[str, list[int]]) -> dict[str, int]:
-    """By how many bytes the largest answer of each call is larger; a call the small execution lacks counts whole."""
+    """By how many bytes the largest answer of each call grew; a call that the small execution lacks counts in full."""
     return {path: max(sizes) - max(small.get(path, [0])) for path, sizes in large.items()}

@@ -90,5 +90,5 @@ def _pool(source: Path) -> dict[str, float]:
     )
     if done.returncode:
         raise RuntimeError(f"the plain pool failed: {done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures

@@ -1,4 +1,4 @@
-"""The whole system in a temporary folder, as ``docfleet run`` starts it, and executions in it."""
+"""The complete system in a temporary folder, as ``docfleet run`` starts it, and executions in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from docfleet.core.names import WorkerType
 NO_OP: list[dict[str, Any]] = [{"tool": "passthrough", "settings": {"copy": False}}]
 EXECUTION_SECONDS = 1800.0
 _POLL_SECONDS = 0.25
-"""As often as ``docfleet run`` asks, so that its share of the cost is in the figures."""
+"""The interval of ``docfleet run``, so that the figures contain its share of the cost."""
 
 
 class System(EmbeddedSystem):
@@ -100,7 +100,7 @@ class Fleet:
         """The environment of the processes."""
         return self.system.shared
 
-    def begin(self, source: Path, tools: list[dict[str, Any]]) -> str:
+    def start(self, source: Path, tools: list[dict[str, Any]]) -> str:
         """Start an execution over ``source`` into a new SQLite file; its id."""
         return self.client.create_execution(self._workflow(source, tools), use_file_history=False)
 
@@ -150,19 +150,19 @@ class Fleet:
         raise RuntimeError(f"execution {execution_id} did not end in {EXECUTION_SECONDS:.0f} s")
 
     def processes(self) -> dict[int, str]:
-        """The pids by what they are: ``backend``, ``general``, ``general child``, ``zygote passthrough``, …"""
-        found: dict[int, str] = {}
+        """The names of the processes by pid: ``backend``, ``general``, ``general child``, ``zygote passthrough``, …"""
+        names: dict[int, str] = {}
         for name, pid in self.system.pids().items():
-            found[pid] = name
+            names[pid] = name
             for child in children(pid):
                 words = command_line(child).split()
                 if "docfleet.runner.engines.zygote" in words:
-                    found[child] = f"zygote {words[-1]}".removesuffix(".tool:tool").replace(
+                    names[child] = f"zygote {words[-1]}".removesuffix(".tool:tool").replace(
                         "docfleet.tools.builtin.", ""
                     )
                 elif words:
-                    found[child] = f"{name} child"
-        return found
+                    names[child] = f"{name} child"
+        return names
 
 
 def small_files(folder: Path, count: int) -> Path:

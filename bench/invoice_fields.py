@@ -39,8 +39,8 @@ def run_both(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         if run_tool(text_extractor, TEXT_SETTINGS, folder) or run_tool(field_extractor, settings, folder):
             lines.seek(0)
             return {"error": lines.read()}
-        found: dict[str, Any] = json.loads((folder / "INFILE").read_text("utf-8"))
-        return found
+        fields: dict[str, Any] = json.loads((folder / "INFILE").read_text("utf-8"))
+        return fields
 
 
 def row(name: str, field: str, expected: object, found: object) -> None:
@@ -56,13 +56,13 @@ def invoices(data: Path) -> None:
         if path.suffix == ".png":
             continue
         truth = json.loads((data / "truth" / "invoices" / f"{path.stem}.json").read_text("utf-8"))[0]
-        found = run_both(path, {"preset": "invoice"})
+        fields = run_both(path, {"preset": "invoice"})
         good = True
         for field in INVOICE_FIELDS:
             if field in truth:
-                same = truth[field] == found.get(field)
+                same = truth[field] == fields.get(field)
                 good &= same
-                row(path.stem, field, truth[field], found.get(field))
+                row(path.stem, field, truth[field], fields.get(field))
         matched += good
         total += 1
     print(f"matched {matched} of {total}\n")
@@ -75,15 +75,15 @@ def receipts(data: Path) -> None:
     names = sorted((data / "receipts").iterdir())
     for path in names:
         truth = json.loads((data / "truth" / "receipts" / f"{path.stem}.json").read_text("utf-8"))
-        found = run_both(path, {"preset": "receipt"})
+        fields = run_both(path, {"preset": "receipt"})
         expected = {
             "date": parse_date(truth.get("date", ""), Locale(day_first=True)),
             "total": parse_amount(truth.get("total", "").replace("$", "").removeprefix("RM "), Locale()),
         }
         for field, value in expected.items():
-            same = value == found.get(field)
+            same = value == fields.get(field)
             counts[field] += same
-            row(path.stem, field, value, found.get(field))
+            row(path.stem, field, value, fields.get(field))
     print(f"date {counts['date']} of {len(names)}, total {counts['total']} of {len(names)}")
 
 

@@ -1,5 +1,5 @@
-"""Lines of executions' logs: how many a second are written while the queue does not grow, and how long one takes from
-whoever publishes it to whoever follows the log over a WebSocket."""
+"""Lines of executions' logs: how many per second are written while the queue does not grow, and how long one takes from
+its publisher to a reader of the log over a WebSocket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from docfleet.core.names import QueueName, WorkerType
 from docfleet.workers.shared.infrastructure.logging.publisher import BrokerSender, LogPublisher
 
 RATE = 2200
-"""Lines offered a second: a tenth more than what is asked for."""
+"""Lines offered per second: a tenth more than the target."""
 WANTED = 2000
 SECONDS, SHORT_SECONDS = 30.0, 5.0
 PUBLISHERS = 4
@@ -42,7 +42,7 @@ class Follower(threading.Thread):
         self.over = False
 
     def run(self) -> None:
-        """Until told to end."""
+        """Read until ``over`` is set."""
         url, headers = self._address
         with connect(url, additional_headers=headers, max_size=2**26, proxy=None) as socket:
             self.connected.set()
@@ -63,17 +63,17 @@ def measure(*, short: bool) -> Report:
     seconds = SHORT_SECONDS if short else SECONDS
     # No other worker: the execution stays open, and the machine is the log's.
     with Fleet(workers=(WorkerType.LOG_CONSUMER,)) as fleet:
-        execution_id = fleet.begin(small_files(fleet.folder / "in", 1), NO_OP)
+        execution_id = fleet.start(small_files(fleet.folder / "in", 1), NO_OP)
         follower = Follower(fleet, execution_id)
         follower.start()
         if not follower.connected.wait(20):
             raise RuntimeError("the log cannot be followed")
-        sent, depths, began = _publish(fleet, execution_id, seconds)
-        published = time.monotonic() - began
+        sent, depths, started = _publish(fleet, execution_id, seconds)
+        published = time.monotonic() - started
         deadline = time.monotonic() + END_SECONDS
         while len(follower.millis) < sent and time.monotonic() < deadline:
             time.sleep(0.02)
-        took = time.monotonic() - began
+        took = time.monotonic() - started
         follower.over = True
         if len(follower.millis) != sent:
             raise RuntimeError(f"{len(follower.millis)} of {sent} lines arrived")
@@ -99,10 +99,10 @@ def _publish(fleet: Fleet, execution_id: str, seconds: float) -> tuple[int, list
     app.conf.task_queues = [Queue(queue, Exchange(queue), routing_key=queue)]
     carriers = [LogPublisher(BrokerSender(app)) for _ in range(PUBLISHERS)]
     depths: list[int] = []
-    sent, began, looked = 0, time.monotonic(), 0.0
+    sent, started, looked = 0, time.monotonic(), 0.0
     with app.connection_for_read() as connection:
         channel = connection.default_channel
-        while (now := time.monotonic() - began) < seconds:
+        while (now := time.monotonic() - started) < seconds:
             while sent < now * RATE:
                 carriers[sent % PUBLISHERS].put(_line(fleet, execution_id))
                 sent += 1
@@ -113,7 +113,7 @@ def _publish(fleet: Fleet, execution_id: str, seconds: float) -> tuple[int, list
     for carrier in carriers:
         if not carrier.close(END_SECONDS):
             raise RuntimeError("lines were left at the publisher")
-    return sent, depths, began
+    return sent, depths, started
 
 
 def _line(fleet: Fleet, execution_id: str) -> LogEvent:

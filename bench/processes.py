@@ -13,23 +13,23 @@ _UTIME = 11
 
 def children(pid: int) -> list[int]:
     """Direct children, those that wait to be reaped included; none when ``pid`` is gone."""
-    found: list[int] = []
+    pids: list[int] = []
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
+            pids += map(int, (task / "children").read_text().split())
     except (FileNotFoundError, ProcessLookupError):
         pass
-    return found
+    return pids
 
 
 def tree(roots: Iterable[int]) -> list[int]:
     """The roots and everything below them."""
-    pending, found = list(roots), []
+    pending, pids = list(roots), []
     while pending:
         pid = pending.pop()
-        found.append(pid)
+        pids.append(pid)
         pending += children(pid)
-    return found
+    return pids
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:

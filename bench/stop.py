@@ -46,15 +46,15 @@ def measure(*, short: bool) -> Report:
 def _stop(fleet: Fleet, source: Path, stage: Path, files: int) -> float:
     """Milliseconds of one stop. Raises ``RuntimeError`` when it was none."""
     stage.mkdir()
-    execution_id = fleet.begin(source, [{"tool": "sleeper", "settings": {"stage": str(stage)}}])
+    execution_id = fleet.start(source, [{"tool": "sleeper", "settings": {"stage": str(stage)}}])
     deadline = time.monotonic() + START_SECONDS
     while len(list(stage.iterdir())) < SLOTS:
         if time.monotonic() > deadline:
             raise RuntimeError(f"only {len(list(stage.iterdir()))} of {SLOTS} tools started")
         time.sleep(0.02)
-    began = time.monotonic()
+    started = time.monotonic()
     stop = fleet.client.stop_execution(execution_id, wait=10)
-    millis = 1000 * (time.monotonic() - began)
+    millis = 1000 * (time.monotonic() - started)
     if stop.outcome != "stopped" or stop.counts.get("STOPPED") != files:
         raise RuntimeError(f"{stop.outcome}: {json.dumps(stop.counts)} of {files} files")
     return millis

@@ -1,4 +1,4 @@
-"""CPU time of the whole stack and files a second with a tool that does nothing, beside a bare Celery chord."""
+"""CPU time of the complete stack and files per second with a tool that does nothing, beside a bare Celery chord."""
 
 from __future__ import annotations
 

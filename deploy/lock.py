@@ -1,4 +1,4 @@
-"""Pins the whole closure without naming an index: ``make lock``.
+"""Pins the complete closure without naming an index: ``make lock``.
 
 Writes ``[tool.uv] constraint-dependencies`` of the root ``pyproject.toml`` (what ``uv sync`` follows in a checkout)
 and ``deploy/requirements.txt`` (with hashes, what images install). ``uv.lock`` names the index it was made with, so

@@ -73,7 +73,9 @@ def metric(fleet: Fleet, name: str) -> float:
 def test_an_execution_logs_what_happened(embedded_fleet: Fleet, tmp_path: Path) -> None:
     source = fill(tmp_path / "in", {"good.txt": "text", "bad.txt": "crash"})
     run = embedded_fleet.run(source)
-    found = told(run, "2 files found", "good.txt: begun", "good.txt: delivered", "bad.txt: the tool", "Execution ended")
+    found = told(
+        run, "2 files found", "good.txt: started", "good.txt: delivered", "bad.txt: the tool", "Execution ended"
+    )
     assert len(set(found)) == len(found), "a line is there twice"
     (bad,) = (file for file in run.files if file.name == "bad.txt")
     errors = list(embedded_fleet.client.logs(run.id, LogLevel.ERROR))
@@ -96,7 +98,7 @@ def test_a_log_is_followed_while_it_happens(embedded_fleet: Fleet, tmp_path: Pat
         reader.start()
         try:
             stage.await_starts(1)
-            until(lambda: any("first.txt: begun" in line["log"] for line in seen), what="nothing is seen live")
+            until(lambda: any("first.txt: started" in line["log"] for line in seen), what="nothing is seen live")
             assert not any("first.txt: delivered" in line["log"] for line in seen) and process.poll() is None
             stage.open()
             run.wait()

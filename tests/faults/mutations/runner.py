@@ -18,7 +18,7 @@ MUTANTS = (
     mutant(
         "a run that runners die over ends",
         "tests/integration/runner/engines/test_zygote.py::test_a_run_that_runners_die_over_is_alone_and_fails_in_the_end",
-        ("runner/src/docfleet/runner/runs.py", "if deaths >= MOST_DEATHS:", "if False:"),
+        ("runner/src/docfleet/runner/runs.py", "if deaths >= MAX_DEATHS:", "if False:"),
     ),
     mutant(
         "a run that a runner died over is alone",

@@ -10,7 +10,7 @@ MUTANTS = (
         "tests/faults/test_child_kill.py::test_a_file_that_kills_its_process_ends_alone[redis]",
         (
             "workers/src/docfleet/workers/shared/infrastructure/celery/lost.py",
-            "            self.tell_lost(str(error))\n",
+            "            self.report_lost(str(error))\n",
             "            pass\n",
         ),
     ),
@@ -27,8 +27,8 @@ MUTANTS = (
         "a stop: the running tool is killed",
         "tests/acceptance/executions/test_stop.py::test_running_tools_die_and_queued_files_end_while_the_caller_waits[redis]",
         (
-            "workers/src/docfleet/workers/shared/workflow/execution/file_run.py",
-            "lambda: self._tools.kill(run_id)",
+            "workers/src/docfleet/workers/shared/workflow/execution/attempt.py",
+            "lambda: tools.kill(run_id)",
             "lambda: None",
         ),
     ),
@@ -37,14 +37,14 @@ MUTANTS = (
         "tests/unit/workers/shared/workflow/execution/test_lease.py::test_no_delivery_starts_after_a_stop_and_a_started_one_may_be_tried_again",
         (
             "workers/src/docfleet/workers/shared/workflow/execution/lease.py",
-            "if self.stopped and not begun:",
+            "if self.stopped and not started:",
             "if False:",
         ),
     ),
     mutant(
         "a stop: a begun delivery is carried to its end",
         "tests/unit/workers/shared/workflow/execution/test_file_run.py::test_a_delivery_whose_answer_was_lost_is_tried_again_in_spite_of_a_stop",
-        ("workers/src/docfleet/workers/shared/workflow/execution/file_run.py", "            begun = True\n", ""),
+        ("workers/src/docfleet/workers/shared/workflow/execution/file_run.py", "            started = True\n", ""),
     ),
     mutant(
         "a stop: the rest of a batch is given back",
@@ -139,7 +139,7 @@ MUTANTS = (
         ),
         (
             "workers/src/docfleet/workers/shared/workflow/execution/lease.py",
-            "        if self.stopped and not begun:\n",
+            "        if self.stopped and not started:\n",
             "        if False:\n",
         ),
         (
@@ -187,7 +187,7 @@ MUTANTS = (
         ),
         (
             "workers/src/docfleet/workers/shared/workflow/execution/lease.py",
-            "        if self.stopped and not begun:\n",
+            "        if self.stopped and not started:\n",
             "        if False:\n",
         ),
     ),
@@ -241,8 +241,9 @@ MUTANTS = (
         "tests/unit/workers/shared/workflow/execution/test_file_run.py::test_what_a_failed_delivery_has_written_is_taken_back",
         (
             "workers/src/docfleet/workers/shared/workflow/execution/file_run.py",
-            "        in_vain = outcome.error_code == DestinationUnavailable.code\n",
-            "        if in_vain := outcome.error_code == DestinationUnavailable.code:\n            return True\n",
+            "        in_vain = attempt.outcome.error_code == DestinationUnavailable.code\n",
+            "        in_vain = attempt.outcome.error_code == DestinationUnavailable.code\n"
+            "        if in_vain:\n            return True\n",
         ),
     ),
     mutant(
@@ -258,9 +259,9 @@ MUTANTS = (
         "a run without history takes no step of another",
         "tests/unit/workers/shared/workflow/execution/test_steps.py::test_a_run_without_history_takes_nothing_from_runs_before_but_goes_on_after_a_crash",
         (
-            "workers/src/docfleet/workers/shared/workflow/execution/file_run.py",
+            "workers/src/docfleet/workers/shared/workflow/execution/attempt.py",
             "        if anew:\n",
-            "        if anew and claim.attempt == 1:\n",
+            "        if anew and self.claim.attempt == 1:\n",
         ),
     ),
     mutant(
@@ -344,7 +345,7 @@ MUTANTS = (
     mutant(
         "a health process that dies is followed by another",
         "tests/acceptance/workers/test_shutdown.py::test_a_health_process_that_dies_is_followed_by_another[redis]",
-        ("workers/src/docfleet/workers/launch.py", "    keep_health(app, health)\n", ""),
+        ("workers/src/docfleet/workers/launch.py", "    watch_health(app, health)\n", ""),
     ),
     mutant(
         "notifications: one worker probes a host",

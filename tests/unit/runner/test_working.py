@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docfleet.core.errors import FileMissing, ToolResultInvalid
-from docfleet.runner.working import Execution, Working
+from docfleet.runner.working import ExecutionFolder, WorkingFolder
 
 ENTRY = {"tool_name": "t", "elapsed_time": 0.5, "output_type": "TXT"}
 
@@ -23,8 +23,8 @@ def execution_folder(root: Path) -> Path:
     return folder
 
 
-def finished_run(execution: Execution, root: Path) -> Working:
-    working = Working(root)
+def finished_run(execution: ExecutionFolder, root: Path) -> WorkingFolder:
+    working = WorkingFolder(root)
     execution.copy_in(working)
     (working.data / "INFILE").write_bytes(b"new")
     (working.data / "COPY_TO_FOLDER" / "bin").mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def test_a_publication_is_all_or_nothing_wherever_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
 ) -> None:
     folder = execution_folder(tmp_path)
-    execution = Execution(folder)
+    execution = ExecutionFolder(folder)
     working = finished_run(execution, tmp_path / "run")
     done = 0
     rename = Path.rename
@@ -67,11 +67,11 @@ def test_a_publication_is_all_or_nothing_wherever_it_is_cut(
         # Who reads the new metadata without asking the runner must find the new INFILE.
         assert published(folder) in {(0, b"old"), (0, b"new")}
     monkeypatch.undo()
-    steps = len(Execution(folder).steps)
+    steps = len(ExecutionFolder(folder).steps)
     assert published(folder) == ((1, b"new") if steps else (0, b"old"))
     assert steps == (1 if moves >= 3 else 0)
     if not steps:
-        again = Execution(folder)
+        again = ExecutionFolder(folder)
         again.publish(finished_run(again, tmp_path / "again"), 1)
         assert published(folder) == (1, b"new")
     assert sorted(path.name for path in folder.iterdir()) == ["COPY_TO_FOLDER", "INFILE", "METADATA.json", "SOURCE"]
@@ -83,7 +83,7 @@ def test_a_result_moves_between_file_systems(tmp_path: Path) -> None:
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system here")
     folder = execution_folder(tmp_path)
-    execution = Execution(folder)
+    execution = ExecutionFolder(folder)
     working = finished_run(execution, memory / f"docfleet-test-{os.getpid()}")
     try:
         execution.publish(working, 1)
@@ -98,7 +98,7 @@ def test_only_what_the_tool_changed_is_copied_back(tmp_path: Path) -> None:
     (folder / "COPY_TO_FOLDER").mkdir()
     (folder / "COPY_TO_FOLDER" / "earlier").write_bytes(b"earlier")
     before = (folder / "COPY_TO_FOLDER" / "earlier").stat().st_ino
-    execution = Execution(folder)
+    execution = ExecutionFolder(folder)
     execution.publish(finished_run(execution, tmp_path / "run"), 1)
     assert (folder / "COPY_TO_FOLDER" / "earlier").stat().st_ino == before
     assert (folder / "COPY_TO_FOLDER" / "bin" / "a").exists()
@@ -106,7 +106,7 @@ def test_only_what_the_tool_changed_is_copied_back(tmp_path: Path) -> None:
 
 def test_special_files_are_refused(tmp_path: Path) -> None:
     folder = execution_folder(tmp_path)
-    execution = Execution(folder)
+    execution = ExecutionFolder(folder)
     working = finished_run(execution, tmp_path / "run")
     os.mkfifo(working.data / "COPY_TO_FOLDER" / "pipe")
     with pytest.raises(ToolResultInvalid, match="no file"):
@@ -123,7 +123,7 @@ def test_a_document_that_is_gone_is_named(tmp_path: Path) -> None:
     folder = execution_folder(tmp_path)
     (folder / "INFILE").unlink()
     with pytest.raises(FileMissing):
-        Execution(folder).copy_in(Working(tmp_path / "run"))
+        ExecutionFolder(folder).copy_in(WorkingFolder(tmp_path / "run"))
 
 
 def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
         try:
             if os.getuid() == 0:
                 os.setuid(65534)
-            working = Working(tmp_path / "run")
+            working = WorkingFolder(tmp_path / "run")
             deep = working.data / "deep" / "deeper"
             deep.mkdir(parents=True)
             (deep / "file").touch()

@@ -10,13 +10,13 @@ import pytest
 
 from docfleet.core.errors import ToolResultInvalid
 from docfleet.tools import protocol
-from docfleet.tools.protocol import LogLevel, LogMessage, OutputType, ResultMessage, SpecMessage, UpdateMessage
+from docfleet.tools.protocol import LogMessage, OutputType, ResultMessage, SpecMessage, ToolLogLevel, UpdateMessage
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        LogMessage(log="räksmörgås", level=LogLevel.ERROR, error_code="password_required"),
+        LogMessage(log="räksmörgås", level=ToolLogLevel.ERROR, error_code="password_required"),
         SpecMessage(spec='{"type": "object"}'),
         UpdateMessage(state="INPUT_UPDATE", message="x"),
         ResultMessage(result={"elapsed_time": 1.5}),
@@ -48,7 +48,7 @@ def test_what_is_no_message_is_ignored(line: bytes) -> None:
 
 def test_unknown_keys_of_a_message_are_ignored() -> None:
     message = protocol.parse_line(b'{"type":"LOG","log":"x","later":1}')
-    assert isinstance(message, LogMessage) and message.level is LogLevel.INFO
+    assert isinstance(message, LogMessage) and message.level is ToolLogLevel.INFO
 
 
 def _folder(tmp_path: Path, *entries: dict[str, Any], infile: bytes | None = b"{}") -> Path:

@@ -1,4 +1,4 @@
-"""What a connector is: its description, the two protocols and the values that cross them.
+"""The definition of a connector: its description, the two protocols and their values.
 
 A connector is made, used and closed inside one task of one process. ``ForkGuard`` refuses anything else,
 because a socket or a file handle shared with a parent process corrupts both sides silently.
@@ -17,14 +17,14 @@ import msgspec
 from docfleet.core.errors import ConfigurationError, ForkUnsafe
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-"""What may name a table or a column. 63 bytes is PostgreSQL's limit; one rule for every database."""
+"""The pattern of names of tables and columns. 63 bytes is PostgreSQL's limit; one rule for every database."""
 
 OnSkip = Callable[[str, str], None]
-"""Called with (path, reason) for everything a listing leaves out on purpose."""
+"""Called with (path, reason) for each entry that a listing leaves out on purpose."""
 
 
 class ConnectorMode(StrEnum):
-    """What a connector speaks."""
+    """The kind of a connector."""
 
     FILESYSTEM = "FILESYSTEM"
     DATABASE = "DATABASE"
@@ -99,7 +99,7 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One file of a source.
 
     ``path`` is POSIX, relative to the connector's root, without a leading slash and always valid Unicode
-    (``paths.encode_name`` says how other bytes are written). ``size`` is in bytes, ``modified_at`` in seconds
+    (``paths.encode_name`` encodes other bytes). ``size`` is in bytes, ``modified_at`` in seconds
     since the epoch. ``fs_metadata`` holds JSON-safe values only.
     """
 
@@ -112,11 +112,11 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WriteFence(msgspec.Struct, frozen=True):
-    """Who writes a file: the attempt at a file execution, and whether it still may.
+    """The writer of a file: an attempt at a file execution, which has to hold its lease.
 
-    ``require`` raises ``Fenced`` when the lease is lost. A file system cannot compare attempts, so a connector asks it
-    at the last moment before a file gets its name, and an attempt first removes what earlier ones have begun: whoever
-    stood still in between has nothing left to give a name to.
+    ``require`` raises ``Fenced`` when the lease is lost. A file system cannot compare attempts. So a connector calls
+    it at the last moment before a file gets its name, and an attempt first removes the temporary files of earlier ones:
+    a writer that was suspended in between has nothing left to rename.
     """
 
     file_execution_id: str
@@ -151,19 +151,19 @@ class FileSystemConnector(Protocol):
         """
 
     def withdraw_file(self, path: str, digest: str, fence: WriteFence) -> bool:
-        """Remove the file of this path when its content has this SHA-256 (hex), and in any case what earlier attempts
-        have begun of it; whether a file was removed. Raises as ``write_file``."""
+        """Remove the file of this path when its content has this SHA-256 (hex), and in any case the temporary
+        files of earlier attempts; whether a file was removed. Raises as ``write_file``."""
 
     def path_of(self, location: str) -> str:
         """The path below the root of a location that ``write_file`` gave. Raises ``FileMissing`` when it is not
         below the root (any more)."""
 
     def close(self) -> None:
-        """Give back what the connector holds."""
+        """Release what the connector holds."""
 
 
 class ColumnMode(StrEnum):
-    """How a result becomes columns."""
+    """How a result is written into columns."""
 
     SINGLE = "WRITE_JSON_TO_A_SINGLE_COLUMN"
     SPLIT = "SPLIT_JSON_INTO_COLUMNS"
@@ -171,7 +171,7 @@ class ColumnMode(StrEnum):
 
 FILE_EXECUTION_COLUMN = "file_execution_id"
 LEDGER_TABLE = "docfleet_deliveries"
-"""Keeps the delivery keys of tables that have no unique key for them: tables that Docfleet did not make."""
+"""Keeps the delivery keys of tables that have no unique key for them: tables that Docfleet did not create."""
 
 
 class TableSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=False):
@@ -253,7 +253,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryReceipt(msgspec.Struct, frozen=True):
-    """What became of a row: ``written`` the first time, ``replaced`` when its key was there already. ``digest`` is
+    """The result of a delivery: ``written`` the first time, ``replaced`` when its key was there already. ``digest`` is
     the SHA-256 of the row's content as the database took it (``rows.content_digest``)."""
 
     outcome: Literal["written", "replaced"]
@@ -263,7 +263,7 @@ class DeliveryReceipt(msgspec.Struct, frozen=True):
 
 
 class StoredRow(msgspec.Struct, frozen=True):
-    """A delivered row as it is now; ``digest`` equals its receipt's unless somebody changed it."""
+    """A delivered row as it is now; ``digest`` equals its receipt's unless the row was changed."""
 
     file_execution_id: str
     status: str
@@ -271,7 +271,7 @@ class StoredRow(msgspec.Struct, frozen=True):
 
 
 class DatabaseConnector(Protocol):
-    """Writes one row a file; a repeat of the same key leaves one row."""
+    """Writes one row per file; a repeat of the same key leaves one row."""
 
     def check(self) -> None:
         """Raise ``DestinationUnavailable`` or ``DestinationRejected`` when the database cannot be used."""
@@ -290,4 +290,4 @@ class DatabaseConnector(Protocol):
         """Every row of an execution, in any order, a few in memory at a time; no table, no rows."""
 
     def close(self) -> None:
-        """Give back the connection."""
+        """Close the connection."""

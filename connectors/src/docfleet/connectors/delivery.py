@@ -1,12 +1,12 @@
 """Copying the files a tool wrote to a file system destination.
 
 The name of a delivered file is a function of the source file and the output alone, so a repeated delivery lands
-on the same name, and two source files never share one, whoever runs at the same time:
+on the same name, and two source files never share one, even at the same time:
 
 * an output named like its source keeps its folders: ``invoice.json`` of ``invoice.pdf`` becomes
   ``invoice-<tag>.json``, and ``paid/invoice.pdf`` becomes ``paid/invoice-<tag>.pdf``;
 * every other output becomes ``invoice-<tag>/<its path>``. So does one in a folder that ends like a tag: the
-  first part of a path then tells the two forms apart, and two sources never meet.
+  first part of a path then distinguishes the two forms, and two sources never collide.
 
 ``<tag>`` is 12 base32 characters (60 bits) of the SHA-256 of the caller's ``key``. It is always there; "only when
 the name is taken" would depend on who comes first. Distinct keys are the caller's promise: with a key of the file
@@ -14,7 +14,7 @@ execution every execution has its own outputs, with a key of the source path a l
 
 Several files cannot be written in one step. Each attempt therefore notes, in a folder that the attempts share, which
 files it is about to write and what will be in them; a later attempt removes those that it does not write itself, if
-they are still what the note says. Nothing else in the destination is ever removed.
+their content is still the noted one. Nothing else in the destination is ever removed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from docfleet.connectors.paths import (
 from docfleet.core.errors import FileMissing, SourceNotFound, ToolResultInvalid
 
 _TAGGED = re.compile(r".*-[a-z2-7]{12}", re.DOTALL)
-# An extension holds no "-": the text after the last "-" is the tag, so two tags never look alike.
+# An extension holds no "-": the text after the last "-" is the tag, so tags are unambiguous.
 _EXTENSION = re.compile(r"[A-Za-z0-9_]{1,16}")
 _MAX_DEPTH = 64
 _CHUNK_BYTES = 1 << 20
@@ -99,10 +99,10 @@ def withdraw_files(connector: FileSystemConnector, fence: WriteFence, notes: Pat
 
 def content_digest(content: BinaryIO) -> str:
     """SHA-256 (hex) of the rest of a file."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     while chunk := content.read(_CHUNK_BYTES):
-        found.update(chunk)
-    return found.hexdigest()
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def combined_digest(digests: Iterable[str]) -> str:
@@ -133,7 +133,7 @@ def _note_path(notes: Path, fence: WriteFence, attempt: int) -> Path:
 
 
 def output_path(path: str, key: str, source_name: str | None = None) -> str:
-    """Where the output ``path`` (relative, encoded) goes, relative to the output folder."""
+    """The target of the output ``path`` (relative, encoded), relative to the output folder."""
     *folders, name = path_parts(path)
     tag = _tag(key)
     stem, suffix = _split(name)
@@ -159,7 +159,7 @@ def _digest(text: str, length: int) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """``invoice.pdf`` as ``invoice`` and ``.pdf``; an odd "extension" is part of the name."""
+    """``invoice.pdf`` as ``invoice`` and ``.pdf``; an unusual "extension" is part of the name."""
     stem, dot, extension = name.rpartition(".")
     if not stem or not _EXTENSION.fullmatch(extension):
         return name, ""

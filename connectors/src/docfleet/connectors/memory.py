@@ -114,13 +114,13 @@ class MemoryFileSystem(ForkGuard):
         self._guard()
         parts = path_parts(path)
         with self._lock:
-            found = self._files.get(parts)
+            entry = self._files.get(parts)
             folder = any(known[: len(parts)] == parts for known in self._files)
-        if found is None and folder:
+        if entry is None and folder:
             raise FileError(f"{path} cannot be read: it is not a regular file")
-        if found is None:
+        if entry is None:
             raise FileMissing(f"file {path} is no longer there: it was moved or deleted; send it again")
-        return io.BytesIO(found[0])
+        return io.BytesIO(entry[0])
 
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``."""
@@ -144,8 +144,8 @@ class MemoryFileSystem(ForkGuard):
         parts = path_parts(path)
         with self._lock:
             self._check(parts, fence)
-            found = self._files.get(parts)
-            if found is None or hashlib.sha256(found[0]).hexdigest() != digest:
+            entry = self._files.get(parts)
+            if entry is None or hashlib.sha256(entry[0]).hexdigest() != digest:
                 return False
             del self._files[parts]
         return True

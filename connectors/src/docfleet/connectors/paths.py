@@ -1,4 +1,4 @@
-r"""Names and paths below a root: the one home of path safety.
+r"""Names and paths below a root: the one module of path safety.
 
 A POSIX file name is bytes. Python shows undecodable bytes as lone surrogates, which neither JSON nor a database
 takes. ``encode_name`` writes such a byte as ``\xNN`` (two lower-case hex digits), and the backslash of a name
@@ -20,14 +20,14 @@ _UNESCAPE = re.compile(r"\\x(5c|[89a-f][0-9a-f])")
 
 def encode_name(name: str) -> str:
     """An operating-system name (or path) as valid Unicode."""
-    return _ESCAPE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", name)
+    return _ESCAPE.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", name)
 
 
 def decode_name(name: str) -> str:
     """The operating-system name ``encode_name`` was given."""
 
-    def restore(found: re.Match[str]) -> str:
-        byte = int(found[1], 16)
+    def restore(match: re.Match[str]) -> str:
+        byte = int(match[1], 16)
         return "\\" if byte == 0x5C else chr(0xDC00 | byte)
 
     return _UNESCAPE.sub(restore, name)

@@ -1,7 +1,7 @@
-"""The connectors that are installed, found through the entry points of ``docfleet.connectors``.
+"""The installed connectors: entry points of ``docfleet.connectors``.
 
 A distribution plugs in a connector with one line in its ``pyproject.toml``; the class is imported only when that
-connector is asked for.
+connector is used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from docfleet.connectors.base import ConnectorInfo, ConnectorMode, DatabaseConne
 from docfleet.core.errors import ConfigurationError
 
 GROUP = "docfleet.connectors"
-_ALIASES = {"localstorage": "local"}  # the original's id says localstorage, people say local
+_ALIASES = {"localstorage": "local"}  # the original's id says localstorage, people write local
 
 
 @cache
@@ -40,11 +40,11 @@ def connector_class(connector_id: str) -> type[Any]:
     """
     name = connector_id.partition("|")[0]
     point = _installed().get(_ALIASES.get(name, name))
-    found = cast("type[Any]", point.load()) if point else None
-    if found is None or ("|" in connector_id and found.info.connector_id != connector_id):
+    loaded = cast("type[Any]", point.load()) if point else None
+    if loaded is None or ("|" in connector_id and loaded.info.connector_id != connector_id):
         known = ", ".join(connector_names())
         raise ConfigurationError(f"unknown connector {connector_id!r}; installed are {known}")
-    return found
+    return loaded
 
 
 def connector_info(connector_id: str) -> ConnectorInfo:

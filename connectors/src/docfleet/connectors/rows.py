@@ -31,20 +31,20 @@ SPLIT_COLUMNS_KEY = "split_columns"
 """In split mode the ``metadata`` of a row lists its data columns, so that replacing the row clears those the new
 result does not have and leaves the customer's own columns alone."""
 ATTEMPT_KEY = "attempt"
-"""The ``metadata`` of a row keeps the attempt that wrote it: an older attempt that wakes up late is refused."""
+"""The ``metadata`` of a row keeps the attempt that wrote it: a late older attempt is refused."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)
 
 
 class ColumnKind(StrEnum):
-    """What a column holds, whatever the database calls its type."""
+    """What a column holds, independent of the type names of the database."""
 
     TEXT = "text"
     INTEGER = "integer"
     FLOAT = "float"
     NUMBER = "number"
-    """Whole numbers and fractions, each exact."""
+    """Integers and fractions, each exact."""
     BOOLEAN = "boolean"
     JSON = "json"
     TIMESTAMP = "timestamp"
@@ -73,7 +73,7 @@ def fixed_columns(target: TableSettings) -> dict[str, ColumnKind]:
 
 
 def check_growth(target: TableSettings, present: Collection[str], missing: Collection[str]) -> None:
-    """Raise ``DestinationRejected`` when results with ever new keys would widen the table without end."""
+    """Raise ``DestinationRejected`` when results with ever new keys would widen the table without bound."""
     fixed = fixed_columns(target)
     if all(name in fixed for name in missing):
         return
@@ -120,7 +120,7 @@ def shape_row(target: TableSettings, row: DeliveryRow) -> dict[str, Any]:
 
 
 def split_columns(target: TableSettings, result: Mapping[str, Any]) -> dict[str, Any]:
-    """One column a top-level key.
+    """One column per top-level key.
 
     A key that is an identifier keeps its name; in any other key each run of other characters becomes ``_`` (a
     leading digit gets a ``_`` before it, an empty one becomes ``field_n``). A name of ours gets ``_field`` after
@@ -175,7 +175,7 @@ def clean(value: Any) -> Any:
 
 
 def kind_of(value: Any) -> ColumnKind | None:
-    """The kind of column made for a value; ``None`` for null, which tells nothing."""
+    """The kind of column made for a value; ``None`` for null, which has no type."""
     match value:
         case None:
             return None
@@ -193,7 +193,7 @@ def kind_of(value: Any) -> ColumnKind | None:
 
 
 def column_kind(value: Any) -> ColumnKind | None:
-    """The kind of data column to make for a value: the next file may have a fraction where this one has none."""
+    """The kind of data column to make for a value: the next file may have a fraction where this one has an integer."""
     kind = kind_of(value)
     return ColumnKind.NUMBER if kind in (ColumnKind.INTEGER, ColumnKind.FLOAT) else kind
 
@@ -243,19 +243,19 @@ def content_digest(target: TableSettings, stored: Mapping[str, Any]) -> str:
     values["metadata"] = metadata
     data = metadata.get(SPLIT_COLUMNS_KEY) if target.column_mode is ColumnMode.SPLIT else [target.single_column_name]
     names = [target.file_path, "status", "error_message", "metadata", *(data if isinstance(data, list) else [])]
-    content = {str(name): _whole(values.get(str(name).casefold())) for name in names}
+    content = {str(name): _integral(values.get(str(name).casefold())) for name in names}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def attempt_of(metadata: Any) -> int:
-    """The attempt that wrote a row, from its ``metadata``; 0 when it does not say."""
+    """The attempt that wrote a row, from its ``metadata``; 0 when it is missing."""
     attempt = json_object(metadata).get(ATTEMPT_KEY)
     return attempt if isinstance(attempt, int) else 0
 
 
 def json_object(value: Any) -> dict[str, Any]:
-    """A JSON object, or the text of one; ``{}`` for anything else, as a customer may have put there."""
+    """A JSON object, or the text of one; ``{}`` for anything else, which a customer may have written."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -264,7 +264,7 @@ def json_object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _whole(value: Any) -> Any:
+def _integral(value: Any) -> Any:
     # Databases differ in whether 4.0 comes back as 4.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -279,7 +279,7 @@ def _text(value: Any) -> str:
 
 
 def readable(value: Any) -> Any:
-    """A value read from a database as JSON-safe: times in ISO 8601 (UTC), everything unknown as text."""
+    """A value read from a database as JSON-safe: times in ISO 8601 (UTC), unknown types as text."""
     match value:
         case None | bool() | int() | float() | str():
             return value

@@ -1,4 +1,4 @@
-"""Batch calls: what workers and backend say to each other about the files of an execution.
+"""Batch calls: the requests and answers between workers and backend about the files of an execution.
 
 Register and start come from the orchestrator; claim, renew and report from a batch; finalize from the callback. The
 original has no counterpart. All times are seconds. No answer grows with the number of files of the execution.
@@ -16,14 +16,14 @@ from docfleet.core.wire import Wire
 
 
 class StartRequest(Wire):
-    """The source is listed to its end: ``batch_count`` batches are about to be sent."""
+    """The source is listed completely: ``batch_count`` batches are about to be sent."""
 
     batch_count: int
     q_file_no_list: list[int] = []
 
 
 class StartResponse(Wire):
-    """``status`` is "started", or "skipped" with a ``reason``: then nothing is to be sent.
+    """``status`` is "started", or "skipped" with a ``reason``: then no batch is to be sent.
 
     Reasons: ``already_started``, ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from
     the start, so that this call ended the execution.
@@ -38,7 +38,7 @@ class RegisterRequest(Wire):
     """One page of listed files, in listing order; ``page`` counts from 1. Repeating a page is harmless.
 
     ``limit`` is ``maxFiles``: how many files the execution may have in all. ``start`` comes with a page that is the
-    whole listing, and counts only when every file of it was registered: it was planned for that many.
+    complete listing, and counts only when every file of it was registered: it was planned for that number.
     """
 
     page: int
@@ -60,10 +60,10 @@ class RegisterResponse(Wire):
 
 
 class ClaimRequest(Wire):
-    """Ask for up to ``limit`` files, each under a lease of ``lease_seconds``.
+    """Claim up to ``limit`` files, each under a lease of ``lease_seconds``.
 
-    A slice (``batch_index`` of ``batch_count``) takes its own files first, then files of its siblings that
-    nobody works on. With ``file_execution_ids`` only those are considered. ``with_context`` asks for the execution's
+    A slice (``batch_index`` of ``batch_count``) takes its own files first, then files of its siblings
+    without a lease. With ``file_execution_ids`` only those are considered. ``with_context`` requests the execution's
     context in the same answer. A request that is repeated with its ``request_id`` gets the same files again under
     the same attempts, as long as the owner holds them.
     """
@@ -89,7 +89,7 @@ class FileClaim(Wire):
 class ClaimResponse(Wire):
     """``claims`` to work on now. ``already_done`` and ``active_elsewhere`` count the explicitly named files
     that are not: finished, or under another worker's lease. ``stop``: the execution is final. ``context``: when it
-    was asked for; it holds credentials."""
+    was requested; it holds credentials."""
 
     claims: list[FileClaim] = []
     already_done: int = 0
@@ -114,7 +114,7 @@ class RenewRequest(Wire):
 
 
 class RenewResponse(Wire):
-    """``lost``: ids whose lease somebody else holds. ``stop``: the execution is final."""
+    """``lost``: ids whose lease another worker holds. ``stop``: the execution is final."""
 
     lost: list[str] = []
     stop: bool = False
@@ -139,7 +139,7 @@ class RefusedOutcome(Wire):
 
 
 class ReportResponse(Wire):
-    """What became of the report. ``open_files`` is what remains to be done in the execution."""
+    """The result of the report. ``open_files`` is the number of files of the execution that are not final."""
 
     written: int = 0
     refused: list[RefusedOutcome] = []
@@ -151,14 +151,14 @@ class ReportResponse(Wire):
 
 class LostProcess(Wire):
     """A pool child died while its worker lived. ``owner`` held leases of the execution; ``file_execution_id`` is the
-    one file it was at, None when it was at none; ``orchestration`` when it was listing and registering."""
+    file in work, None without one; ``orchestration`` when it was listing and registering."""
 
     owner: str
     execution_id: str
     orchestration: bool = False
     file_execution_id: str | None = None
     told_to_end: bool = False
-    """It ended with its worker, as it was told to: that costs its files nothing."""
+    """It was shut down together with its worker: that costs its files nothing."""
 
 
 class LostProcessResponse(Wire):
@@ -169,9 +169,9 @@ class LostProcessResponse(Wire):
 
 
 class FinalizeRequest(Wire):
-    """Ask for the final status. ``error`` says why the source could not be listed: it ends the execution, with
-    the files that are registered, unless its batches are on their way. ``empty_reason`` says why there is nothing to
-    do."""
+    """Request the final status. ``error`` is the reason why the source could not be listed: it ends the execution,
+    with the files that are registered, unless its batches are sent. ``empty_reason`` is the reason why there is
+    nothing to do."""
 
     error: str | None = None
     error_code: str | None = None

@@ -1,9 +1,8 @@
-"""What backend, workers and runner say to each other about an execution: one definition for both sides.
+"""The context of an execution: all that a worker has to know about it, in one answer of the backend.
 
-``ExecutionContext`` keeps the keys of Unstract's ``GET v1/workflow-execution/{id}/`` (at 6b916eac)
-and adds what an orchestrator or a batch would otherwise ask for one by one.
-The batch operations (register, claim, renew, report, finalize) have no counterpart there.
-All times are seconds. Answers never grow with the number of files of an execution.
+``ExecutionContext`` keeps the keys of Unstract's ``GET v1/workflow-execution/{id}/`` (at 6b916eac) and adds what an
+orchestrator or a batch would otherwise request one by one. All times are seconds. The answer does not grow with the
+number of files of the execution.
 """
 
 from __future__ import annotations
@@ -12,15 +11,16 @@ from typing import Any
 
 import msgspec
 
-from docfleet.core.files import Tag
+from docfleet.core.files import Tag, WorkerFileData
+from docfleet.core.names import ExecutionQueues, execution_queues
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import EmptyReason, ExecutionStatus
 from docfleet.core.wire import Wire
 
 
 class ExecutionInfo(Wire):
-    """The execution's row. Times are ISO 8601 in UTC. ``retry_of`` is the ended execution whose files it takes up
-    again: they are registered already."""
+    """The execution's row. Times are ISO 8601 in UTC. ``retry_of`` is the ended execution whose files it repeats;
+    they are registered already."""
 
     id: str
     workflow_id: str
@@ -93,7 +93,7 @@ class ToolInstance(Wire):
 
 
 class OrganizationContext(Wire):
-    """Who it is for. ``settings`` are the organization's overrides, by configuration key."""
+    """The organization of the execution. ``settings`` are the organization's overrides, by configuration key."""
 
     organization_id: str
     organization_name: str = ""
@@ -101,7 +101,7 @@ class OrganizationContext(Wire):
 
 
 class ExecutionOptions(Wire):
-    """What the caller of an API asked for, as far as it concerns tools and review."""
+    """The options of an API call that concern tools and review."""
 
     llm_profile_id: str | None = None
     custom_data: dict[str, Any] | None = None
@@ -110,7 +110,7 @@ class ExecutionOptions(Wire):
 
 
 class ExecutionContext(Wire):
-    """Everything a worker needs to know about an execution, in one answer."""
+    """All that a worker has to know about an execution."""
 
     execution: ExecutionInfo
     workflow_definition: WorkflowDefinition
@@ -121,3 +121,21 @@ class ExecutionContext(Wire):
     manual_review: ManualReviewConfig = msgspec.field(default_factory=ManualReviewConfig)
     use_file_history: bool = True
     options: ExecutionOptions = msgspec.field(default_factory=ExecutionOptions)
+
+    @property
+    def queues(self) -> ExecutionQueues:
+        """The queues its messages go to."""
+        return execution_queues(is_api=self.source_config.is_api)
+
+    def file_data(self, *, scheduled: bool = False, pipeline_id: str | None = None) -> WorkerFileData:
+        """What the batches of this execution share. ``pipeline_id`` is needed where the execution's row has none."""
+        return WorkerFileData.of(
+            self.execution,
+            organization_id=self.organization_context.organization_id,
+            pipeline_id=pipeline_id,
+            scheduled=scheduled,
+            use_file_history=self.use_file_history,
+            manual_review_config=self.manual_review,
+            tags=self.execution.tags,
+            **msgspec.structs.asdict(self.options),
+        )

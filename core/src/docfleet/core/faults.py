@@ -5,11 +5,11 @@
 or task; with ``@N`` only the N-th time, with ``@N-M`` from the N-th to the M-th, counted over all processes; without
 it each time.
 
-``DOCFLEET_FAULTS_FOLDER`` is where processes count together: a file each hit, which holds the process id and the
-action (``-`` where it was not its turn yet). When it is set, the file ``armed`` in it, if there, is read again at
+In ``DOCFLEET_FAULTS_FOLDER`` processes count together: one file per hit, which holds the process id and the action
+(``-`` where it was not its turn yet). When it is set, the file ``armed`` in it, if there, is read again at
 each point and takes the place of ``DOCFLEET_FAULTS``, so that running processes can be armed and disarmed.
 
-Actions: ``kill`` (SIGKILL of itself), ``kill_group`` (of the process group: a whole worker), ``stop`` (SIGSTOP),
+Actions: ``kill`` (SIGKILL of itself), ``kill_group`` (of the process group: a complete worker), ``stop`` (SIGSTOP),
 ``exit`` (at once, code 70), ``raise`` (``InjectedFault``), ``sleep:SECONDS``, ``hold`` (wait until what is armed
 changes, at most a minute), ``mark`` (only count).
 """
@@ -40,7 +40,7 @@ _FAULT = re.compile(
 
 
 class InjectedFault(RuntimeError):
-    """What the action ``raise`` raises: an error nobody expects."""
+    """The error of the action ``raise``, which no code handles specifically."""
 
 
 class FaultSettings(msgspec.Struct, frozen=True, rename="upper"):
@@ -72,9 +72,9 @@ def point(name: str, subject: str = "") -> None:
 
 
 def parse(text: str) -> list[Fault]:
-    """The faults of ``text``; lines that begin with ``#`` are comments. Raises ``ConfigurationError``."""
+    """The faults of ``text``; lines that start with ``#`` are comments. Raises ``ConfigurationError``."""
     lines = (line for line in text.splitlines() if not line.startswith("#"))
-    found = []
+    faults = []
     for part in filter(None, (part.strip() for line in lines for part in line.split(";"))):
         match = _FAULT.match(part)
         if match is None or match["action"] not in ACTIONS:
@@ -83,7 +83,7 @@ def parse(text: str) -> list[Fault]:
             )
         first = int(match["first"] or 1)
         last = int(match["last"] or first) if match["first"] else None
-        found.append(
+        faults.append(
             Fault(
                 point=match["point"],
                 subject=match["subject"],
@@ -93,7 +93,7 @@ def parse(text: str) -> list[Fault]:
                 last=last,
             )
         )
-    return found
+    return faults
 
 
 class ArmedFaults:
@@ -126,13 +126,13 @@ class ArmedFaults:
             self._text, self._faults = text, parse(text)
 
     def _is_turn(self, number: int, fault: Fault) -> bool:
-        # A count begins anew when what is armed changes; a comment with a random word makes it change.
+        # A count starts anew when the armed faults change; a comment with a random word changes them.
         generation = hashlib.sha256((self._text or "").encode()).hexdigest()[:12]
         key = f"{fault.point}.{number}.{generation}"
         hit = self._counts.get(key, 0) + 1
         if self._folder is not None:
             while not self._take(self._folder / f"{key}.{hit}", fault, hit):
-                hit += 1  # somebody else's
+                hit += 1  # taken by another process
         self._counts[key] = hit
         return fault.meets(hit)
 

@@ -1,10 +1,10 @@
-"""Files on the wire: ``FileHashData`` (one input file), ``WorkerFileData`` (what a batch is about),
+"""Files on the wire: ``FileHashData`` (one input file), ``WorkerFileData`` (the data of a batch),
 ``FileBatchData`` (the single argument of ``process_file_batch``).
 
 Keys are those of the original (Unstract at 6b916eac). Two of its keys are left out on purpose:
 ``connector_metadata``, which carries credentials (they never travel in a message), and ``source_config`` /
 ``destination_config``, which are always empty there. Unknown keys are ignored, absent and ``null`` mean the
-default, so an older or newer sender is understood.
+default, so messages of older and newer senders are readable.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Tag(Wire):
 
 
 class WorkerFileData(Wire):
-    """What every file of a batch shares. No secret, no state: ids and options only."""
+    """The data that all files of a batch share: ids and options, no secrets, no state."""
 
     workflow_id: str
     execution_id: str
@@ -152,6 +152,21 @@ class WorkerFileData(Wire):
         for name in ("workflow_id", "execution_id", "organization_id"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
+
+    @classmethod
+    def of(cls, execution: Any, *, organization_id: str, pipeline_id: str | None = None, **options: Any) -> Self:
+        """The data of an execution's batches.
+
+        ``execution`` is its row, in the backend or as ``ExecutionInfo``. ``pipeline_id`` is needed where the row has
+        none. ``options`` are further fields of this type.
+        """
+        return cls(
+            workflow_id=execution.workflow_id,
+            execution_id=execution.id,
+            organization_id=organization_id,
+            pipeline_id=pipeline_id or execution.pipeline_id,
+            **options,
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

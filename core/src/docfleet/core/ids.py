@@ -1,6 +1,6 @@
 """Identifiers, and the stable key of a file.
 
-Ids are UUID strings. A file's key says "the same bytes at the same place as last time" without reading it.
+Ids are UUID strings. A file's key identifies "the same bytes at the same place as last time" without reading it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import uuid
 from docfleet.core.errors import InvalidInput
 
 ORGANIZATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
-"""What an organization may be called. It goes into headers and paths as it is."""
+"""The pattern of an organization's id. It goes into headers and paths unchanged."""
 
 
 def new_id() -> str:

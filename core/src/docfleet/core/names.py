@@ -1,7 +1,6 @@
-"""Names on the wire: worker types, queues, tasks; and what a name that a person gives may be.
+"""Names on the wire: worker types, queues, tasks; and the rules for names that people give.
 
-They are a contract with every sender (the registry of Unstract at 6b916eac);
-nothing else in the project spells them out.
+They are a contract with every sender (the registry of Unstract at 6b916eac). No other module spells them out.
 """
 
 from __future__ import annotations
@@ -14,21 +13,21 @@ import msgspec
 _GIVEN = r"^\S(.*\S)?$(?!\s)"
 _API = r"^[A-Za-z0-9_-]{1,100}$(?!\s)"
 GivenName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_GIVEN)]
-"""The name of a workflow, pipeline, notification or key: blanks around it would be seen by nobody."""
+"""The name of a workflow, pipeline, notification or key: no blanks around it, because they would be invisible."""
 ApiName = Annotated[str, msgspec.Meta(pattern=_API)]
 """The name of a deployment, part of its URL."""
 _IN_WORDS = {_GIVEN: "one line, without blanks around it", _API: "1 to 100 letters, digits, '-' and '_'"}
 
 
 def in_words(fault: str) -> str:
-    """A fault that msgspec found, for people: what a name may be instead of its regular expression."""
+    """The text of a msgspec error, for people: the rule for a name instead of its regular expression."""
     for pattern, words in _IN_WORDS.items():
         fault = fault.replace(f"`str` matching regex {pattern!r}", words)
     return fault
 
 
 class WorkflowType(StrEnum):
-    """What a workflow carries documents for: ``workflow_type`` on the wire, ``deployment_type`` in the database."""
+    """The kind of a workflow: ``workflow_type`` on the wire, ``deployment_type`` in the database."""
 
     ETL = "ETL"
     TASK = "TASK"
@@ -42,10 +41,10 @@ class WorkflowType(StrEnum):
 
 
 API_CONNECTOR = "api"
-"""The connector of an endpoint that is a call: the files of a source come with it, results are answered."""
+"""The connector of an API endpoint: files arrive with a call, results leave with its answer."""
 
 API_CONNECTION_TYPES = frozenset({"API", "APPDEPLOYMENT"})
-"""Connection types of such an endpoint."""
+"""Connection types of an API endpoint."""
 
 
 class WorkerType(StrEnum):
@@ -101,7 +100,7 @@ class TaskName(StrEnum):
 
 
 STOP_EXECUTION = "stop_execution"
-"""The remote-control command that tells every worker at once of an execution that is to stop."""
+"""The remote-control command that announces to all workers an execution that is to stop."""
 
 
 class ExecutionQueues(NamedTuple):
@@ -119,7 +118,7 @@ _API_QUEUES = ExecutionQueues(
     QueueName.API_FILE_PROCESSING_CALLBACK,
     TaskName.PROCESS_BATCH_CALLBACK_API,
 )
-_RUN_QUEUES = ExecutionQueues(
+_PIPELINE_QUEUES = ExecutionQueues(
     QueueName.GENERAL,
     QueueName.FILE_PROCESSING,
     QueueName.FILE_PROCESSING_CALLBACK,
@@ -129,4 +128,22 @@ _RUN_QUEUES = ExecutionQueues(
 
 def execution_queues(*, is_api: bool) -> ExecutionQueues:
     """The queues of an API's executions, or those of every other execution."""
-    return _API_QUEUES if is_api else _RUN_QUEUES
+    return _API_QUEUES if is_api else _PIPELINE_QUEUES
+
+
+WORKER_QUEUES: dict[WorkerType, tuple[QueueName, ...]] = {
+    WorkerType.API_DEPLOYMENT: (_API_QUEUES.orchestration,),
+    WorkerType.GENERAL: (_PIPELINE_QUEUES.orchestration,),
+    WorkerType.FILE_PROCESSING: (_PIPELINE_QUEUES.batches, _API_QUEUES.batches),
+    WorkerType.CALLBACK: (_PIPELINE_QUEUES.callback, _API_QUEUES.callback),
+    WorkerType.LOG_CONSUMER: (QueueName.LOGS,),
+    WorkerType.NOTIFICATION: (
+        QueueName.NOTIFICATIONS,
+        QueueName.NOTIFICATIONS_WEBHOOK,
+        QueueName.NOTIFICATIONS_EMAIL,
+        QueueName.NOTIFICATIONS_SMS,
+        QueueName.NOTIFICATIONS_PRIORITY,
+    ),
+    WorkerType.SCHEDULER: (QueueName.SCHEDULER,),
+}
+"""The queues that each type of worker consumes. A task whose sender names no queue goes to the first one."""

@@ -1,4 +1,4 @@
-"""Results on the wire: of one file, of one batch, and what the callback is told."""
+"""Results on the wire: of one file, of one batch, and the arguments of the callback."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from docfleet.core.status import ExecutionStatus
 from docfleet.core.wire import Wire
 
 MAX_RESULTS_IN_RECEIPT = 20
-"""Failed files a batch names in its result. The rows hold all of them; a chord result must stay small,
-because a broker drops an aggregate above its message limit without a word."""
+"""How many failed files a batch names in its result. The rows hold all of them; a chord result must stay small,
+because a broker silently drops an aggregate above its message limit."""
 
 
 class FileExecutionResult(Wire):
@@ -30,7 +30,7 @@ class FileExecutionResult(Wire):
 
 
 class FileOutcome(Wire):
-    """What a worker reports about one file it held a lease on.
+    """The report of a worker about one file under its lease.
 
     ``attempt`` is the fencing token. ``execution_time`` is in seconds. ``outputs`` are places a person can
     open (a path, or ``table:row``). ``status`` is COMPLETED, ERROR or STOPPED. ``result`` and ``metadata`` are
@@ -96,7 +96,7 @@ class CallbackTaskData(Wire):
 
 
 class AggregatedResult(Wire):
-    """What the callback learns from its batches, for its log line; the numbers that count are the rows'."""
+    """The sums over the batches, for the log line of the callback; the rows hold the numbers that count."""
 
     batches_processed: int = 0
     total_files: int = 0

@@ -1,4 +1,4 @@
-"""Manual review: which files a run sends to a person, drawn once for the whole run.
+"""Manual review: the files of a run that a person reviews, drawn once per run.
 
 The selection depends on the execution id, the number of files and the percentage only, so it is the same for
 any number of batches and workers, and the same again after a crash.
@@ -13,7 +13,7 @@ import msgspec
 
 
 class ManualReviewConfig(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What a workflow says about review. ``review_percentage`` is 0…100; ``rule_logic`` is AND or OR."""
+    """The review settings of a workflow. ``review_percentage`` is 0…100; ``rule_logic`` is AND or OR."""
 
     review_required: bool = False
     review_percentage: int = 0
@@ -37,6 +37,6 @@ def plan_review(execution_id: str, total_files: int, percentage: int) -> list[in
 
 
 def file_decisions(file_numbers: list[int], q_file_no_list: list[int]) -> list[bool]:
-    """For each global number of a batch: is it selected? A batch looks up, it never draws."""
+    """For each global number of a batch: whether it is selected. A batch looks its files up and never draws."""
     selected = frozenset(q_file_no_list)
     return [number in selected for number in file_numbers]

@@ -1,4 +1,4 @@
-"""Runs: what workers and runner say to each other about one run of a tool. All times are seconds."""
+"""Runs: the requests and answers between workers and runner about one run of a tool. All times are seconds."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class RunRequest(Wire):
 
 
 class RunLine(Wire):
-    """What a tool told its users: a LOG line, or an UPDATE with ``state``. ``level`` is the tool's word; ``timestamp``
-    is in seconds since the epoch."""
+    """A line of a tool for its users: a LOG line, or an UPDATE with ``state``. ``level`` is that of the tool;
+    ``timestamp`` is in seconds since the epoch."""
 
     timestamp: float
     text: str
@@ -46,7 +46,7 @@ class RunLine(Wire):
 class RunState(Wire):
     """Answer of PUT, GET and DELETE. ``phase`` is RUNNING, SUCCEEDED, FAILED or STOPPED; a failed run has
     ``error`` (for people) and ``error_code`` (a code of ``errors``). Times are epoch seconds.
-    ``lines`` are the first ones of what the tool told so far."""
+    ``lines`` are the first lines of the tool so far."""
 
     run_id: str
     phase: Literal["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"]

@@ -1,18 +1,18 @@
-"""Where the files of an execution lie on the storage shared by backend, workers and runner.
+"""The layout of the storage that backend, workers and runner share.
 
 ::
 
     {root}/{organization}/{workflow}/{execution}/{file_execution}/
         SOURCE  INFILE  METADATA.json  COPY_TO_FOLDER/
     {root}/{organization}/{workflow}/{execution}/uploads/
-        one file a content, named by its SHA-256; it may outlive the execution, for a retry
+        one file per content, named by its SHA-256; it may outlive the execution, for a retry
     {root}/.steps/{organization}/{workflow}/{key}/
         what a finished step of a file left, until the file is done
     {root}/.logs/{organization}/{first two characters of the execution}/{execution}.jsonl.gz
         the archived log of an execution
 
 The layout and the names are the original's (Unstract at 6b916eac). Folder names are ids, never
-names from outside, so nothing a document is called can leave its folder.
+names from outside, so no name of a document can leave its folder.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ def resolve_folder(root: Path, folder: str) -> Path:
 
 
 def remove_work(folder: Path) -> bool:
-    """Delete what is in an execution's ``folder`` but for its uploads, and the folder when that leaves nothing; whether
-    there was something. Harmless when it is gone."""
+    """Delete the contents of an execution's ``folder`` except its uploads, and the folder if it is empty then. True
+    when there was something to delete. Harmless when the folder is gone."""
     try:
-        found = [path for path in folder.iterdir() if path.name != UPLOADS]
+        paths = [path for path in folder.iterdir() if path.name != UPLOADS]
     except FileNotFoundError:
         return False
-    for path in found:
+    for path in paths:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -84,7 +84,7 @@ def remove_work(folder: Path) -> bool:
     try:
         folder.rmdir()
     except OSError:
-        return bool(found)  # the uploads are in it
+        return bool(paths)  # the uploads are in it
     return True
 
 

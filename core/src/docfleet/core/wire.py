@@ -11,7 +11,7 @@ from docfleet.core.errors import InvalidInput
 
 
 def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
-    # The original's backend sends explicit nulls where a default is meant.
+    # The original's backend sends explicit nulls in place of defaults.
     return {key: value for key, value in data.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""The HTTP service. Every path but ``/livez`` and ``/readyz`` wants ``Authorization: Bearer RUNNER_API_KEY``."""
+"""The HTTP service. All but ``/livez`` and ``/readyz`` require ``Authorization: Bearer RUNNER_API_KEY``."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _home(work_dir: Path) -> Any:
 
 
 def create_app(settings: RunnerSettings, *, owns_process: bool = False) -> Litestar:
-    """The application. ``owns_process``: it may treat every child process it does not know as left behind.
+    """The application. ``owns_process``: it may treat every unknown child process as left behind.
 
     Raises ``ConfigurationError`` when the tool registry cannot be read.
     """
@@ -218,9 +218,9 @@ class _Server(uvicorn.Server):
         if self._draining is not None or self._loop is None:
             self.should_exit = True
             return
-        self._loop.call_soon_threadsafe(self._begin_drain, signal.Signals(sig).name)
+        self._loop.call_soon_threadsafe(self._start_drain, signal.Signals(sig).name)
 
-    def _begin_drain(self, name: str) -> None:
+    def _start_drain(self, name: str) -> None:
         if self._draining is None:
             log.info("runner.stopping", signal=name)
             self._draining = asyncio.ensure_future(self._drain())

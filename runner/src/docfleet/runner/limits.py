@@ -25,7 +25,7 @@ from docfleet.runner.engines.wire import Breach
 from docfleet.runner.processes import children, descendants, group_of
 
 WATCH_SECONDS = 0.2
-"""How often a run is looked at, and how old it is when that begins: short runs cost nothing."""
+"""How often a run is checked, and its age at the first check: short runs cost nothing."""
 
 MAX_FILES = 20_000
 """Entries a run's folder may hold; more is output too large, whatever their size."""
@@ -51,7 +51,7 @@ def _set(kind: int, soft: int, hard: int) -> None:
 
 @dataclass(slots=True)
 class Watch:
-    """What is known of one running group. ``leader`` is its first process; times are monotonic seconds."""
+    """What is known about one running group. ``leader`` is its first process; times are monotonic seconds."""
 
     leader: int
     root: str
@@ -95,7 +95,7 @@ class Watch:
                 pids.update(descendants(pid))
         memory = sum(map(_resident_bytes, pids))
         if memory > self.limits.memory_bytes:
-            # Pages that several processes share were counted in each. The exact sum is dear: only in doubt.
+            # Pages that several processes share were counted in each. The exact sum is expensive: only when in doubt.
             memory = sum(map(_proportional_bytes, pids))
         return len(pids), memory
 
@@ -145,5 +145,5 @@ def folder_size(root: str, enough: int) -> FolderSize:
                     if total > enough or entries > MAX_FILES:
                         return FolderSize(enough + 1, largest)
         except OSError:
-            continue  # the tool removes files while we look
+            continue  # the tool removes files meanwhile
     return FolderSize(total, largest)

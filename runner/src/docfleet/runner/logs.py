@@ -8,20 +8,20 @@ from collections import deque
 import structlog
 
 from docfleet.core.runs import RunLine
-from docfleet.tools.protocol import LogLevel, LogMessage, SingleStepMessage, UpdateMessage, parse_line
+from docfleet.tools.protocol import LogMessage, SingleStepMessage, ToolLogLevel, UpdateMessage, parse_line
 
 KEPT_BYTES = 1024**2
 """What is kept of one run's output; the rest is counted."""
 
 TAIL_BYTES = 64 * 1024
-"""Of the rest, the end is kept as well: a tool's last words are the ones that matter."""
+"""Of the rest, the end is kept as well: the last lines of a tool matter most."""
 
 _FORWARDED_LINES = 500
-TOLD_LINES = 100
-TOLD_BYTES = 16 * 1024
-"""Of one run's lines, so many go to its users with the answer; then one says that there were more."""
+PUBLISHED_LINES = 100
+PUBLISHED_BYTES = 16 * 1024
+"""The limit of the lines that a run publishes to its users; one more line then reports that there were more."""
 
-_MORE = "the tool said more; only the log of the runner has it"
+_MORE = "the tool wrote more lines; only the log of the runner has them"
 
 log = structlog.get_logger("docfleet.runner")
 
@@ -43,8 +43,8 @@ class Output:
         self._last_text = ""
         self.total_bytes = 0
         self.lines: list[RunLine] = []
-        """What users are told."""
-        self._told = 0
+        """The lines that users see."""
+        self._published_bytes = 0
 
     def feed(self, data: bytes) -> None:
         """Take what was read from the pipe."""
@@ -81,29 +81,29 @@ class Output:
         if message is None:
             self._last_text = line[:2000].decode("utf-8", "replace").strip()
         elif isinstance(message, LogMessage):
-            if message.level.rank >= LogLevel.ERROR.rank:
+            if message.level.rank >= ToolLogLevel.ERROR.rank:
                 self._last_error = message
             self._forward(message)
-            if message.level.rank >= LogLevel.INFO.rank:
-                self._tell(message.log, level=message.level.value)
+            if message.level.rank >= ToolLogLevel.INFO.rank:
+                self._publish(message.log, level=message.level.value)
         elif isinstance(message, UpdateMessage):
-            self._tell(message.message, state=message.state)
+            self._publish(message.message, state=message.state)
         elif isinstance(message, SingleStepMessage):
-            self._tell(message.message)
+            self._publish(message.message)
 
     def _forward(self, message: LogMessage) -> None:
         self._forwarded += 1
         if self._forwarded <= _FORWARDED_LINES:
-            forward = log.debug if message.level.rank < LogLevel.WARN.rank else log.info
+            forward = log.debug if message.level.rank < ToolLogLevel.WARN.rank else log.info
             forward("tool.log", **self._context, tool_level=message.level.value, text=message.log[:2000])
 
-    def _tell(self, text: str, **more: str) -> None:
+    def _publish(self, text: str, **more: str) -> None:
         text = text[:2000]
-        self._told += len(text)
-        if len(self.lines) < TOLD_LINES and self._told <= TOLD_BYTES:
+        self._published_bytes += len(text)
+        if len(self.lines) < PUBLISHED_LINES and self._published_bytes <= PUBLISHED_BYTES:
             self.lines.append(RunLine(timestamp=time.time(), text=text, **more))
         elif not self.lines or self.lines[-1].text != _MORE:
-            self.lines.append(RunLine(timestamp=time.time(), text=_MORE, level=LogLevel.WARN.value))
+            self.lines.append(RunLine(timestamp=time.time(), text=_MORE, level=ToolLogLevel.WARN.value))
 
     @property
     def error(self) -> LogMessage | None:

@@ -1,4 +1,4 @@
-"""Processes as Linux shows them: who descends from whom, and how to end them all.
+"""Processes as Linux shows them: their descendants, and how to end them all.
 
 Elsewhere the functions do what they can: without ``/proc`` there are no descendants to see, without ``prctl``
 nothing is inherited or signalled.
@@ -52,14 +52,14 @@ def hide_memory() -> None:
 
 def children(pid: int) -> list[int]:
     """Direct children of ``pid``, zombies included; empty when it is gone."""
-    found: list[int] = []
+    pids: list[int] = []
     try:
         for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208  called five times a second
             with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as stream:  # noqa: PTH123
-                found.extend(map(int, stream.read(1 << 20).split()))
+                pids.extend(map(int, stream.read(1 << 20).split()))
     except (FileNotFoundError, ProcessLookupError):
         pass
-    return found
+    return pids
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -88,8 +88,8 @@ def kill_group(group: int) -> None:
 def kill_strays(keep: Collection[int], within_seconds: float = 5.0) -> int:
     """Kill and reap children of this process that are not in ``keep`` nor in a process group led by one of them.
 
-    They are what an ended run left behind: it had its children, they came to us when it ended. Killing one may
-    bring us its own children, so this repeats until none is left or the time is up. Returns how many there were.
+    They are what an ended run left behind: its children became ours when it ended. Killing one may make its children
+    ours as well, so this repeats until none is left or the time is up. Returns how many there were.
     """
     own, own_group = os.getpid(), os.getpgrp()
     seen: set[int] = set()

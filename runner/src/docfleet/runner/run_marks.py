@@ -1,8 +1,8 @@
-"""Marks of runs that were begun and have not ended.
+"""Marks of runs that were started and have not ended.
 
-They lie on the storage and so outlive a runner that goes down with a run, as when the kernel ends a whole container
-for the memory of one tool. Nobody can say which of its runs did that; a run that was in it is therefore carried out
-alone the next time, so that the next death has one cause only.
+They are on the storage and so outlive a runner that dies with a run, as when the kernel kills a container for the
+memory of one tool. Which of its runs did that is unknown. Each of them therefore runs alone the next time, so that the
+next death has one cause only.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pathlib import Path
 from docfleet.core.runs import RunRequest
 from docfleet.core.storage import safe_segment
 
-MOST_DEATHS = 3
-"""So many runners may die over a run before it fails, and in all but the first it was alone."""
+MAX_DEATHS = 3
+"""So many runners may die over a run before it fails. In all but the first, the run was alone."""
 
 
-class Begun:
-    """The mark of one step of one file, whichever attempt it is. Raises ``UnsafePath``."""
+class RunMark:
+    """The mark of one step of one file; all attempts share it. Raises ``UnsafePath``."""
 
     def __init__(self, folder: Path, request: RunRequest) -> None:
-        """``folder`` is the attempt's: the mark is beside it, and goes with the execution at the latest."""
+        """``folder`` is that of the attempt. The mark is beside it and is removed with the execution at the latest."""
         name = safe_segment(request.file_execution_id or folder.name)
         self._path = folder.parent / f".begun-{name}.{request.step}"
 
@@ -28,13 +28,13 @@ class Begun:
         """How many runners have died over it."""
         try:
             return int(self._path.read_text())
-        except (FileNotFoundError, ValueError):  # an empty one was not even begun
+        except (FileNotFoundError, ValueError):  # an empty mark: the run was not started
             return 0
 
     def note(self, deaths: int) -> None:
-        """It begins, after so many deaths. Should this runner die, there is one more."""
+        """The run starts, after so many deaths. If this runner dies, there is one more."""
         self._path.write_text(str(deaths + 1))
 
     def clear(self) -> None:
-        """It ended, and its runner with it or not at all."""
+        """The run ended and its runner lives."""
         self._path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The table of runs: who runs, who waits, what became of whom."""
+"""The table of runs: running, waiting and ended ones."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.limits import folder_size
 from docfleet.runner.logs import Output, log
-from docfleet.runner.run_marks import MOST_DEATHS, Begun
+from docfleet.runner.run_marks import MAX_DEATHS, RunMark
 from docfleet.runner.settings import RunnerSettings
 from docfleet.runner.verdict import failure
-from docfleet.runner.working import Execution, Working
+from docfleet.runner.working import ExecutionFolder, WorkingFolder
 from docfleet.tools.registry import ToolDescriptor, ToolRegistry
 
 _ERROR_LENGTH = 2000
 
 
 class _Run:
-    """One run. ``stop`` is why it is to end early, when it is."""
+    """One run. ``stop`` is the reason to end it early, if there is one."""
 
     def __init__(self, run_id: str, digest: bytes, state: RunState) -> None:
         self.run_id = run_id
@@ -68,7 +68,7 @@ class RunTable:
         self._home = home
         self._concurrency = settings.runner_concurrency
         self._slots = asyncio.Semaphore(settings.runner_concurrency)
-        self._whole = asyncio.Lock()
+        self._all_slots = asyncio.Lock()
         self._folders: dict[Path, tuple[asyncio.Lock, int]] = {}
         self._open: dict[str, _Run] = {}
         self._final: OrderedDict[str, _Run] = OrderedDict()
@@ -86,7 +86,7 @@ class RunTable:
         digest = _digest(request)
         run, alone = self._find(run_id), False
         if run is not None and run.state.error_code == RunnerUnavailable.code and run.state.is_final:
-            # It ended without a verdict: the same request may try once more, where it takes no other run along.
+            # It ended without a verdict: the same request may try once more, in a process of its own.
             del self._final[run_id]
             run, alone = None, True
         if run is None:
@@ -154,10 +154,10 @@ class RunTable:
         descriptor = self._registry.get(request.tool_id)
         folder = resolve_folder(self._storage, request.folder)
         published = None
-        if folder not in self._folders:  # somebody works on it: wait for its lock and look then
-            published = await asyncio.to_thread(lambda: Execution(folder).published(request.step))
-        if (found := self._find(run_id)) is not None:
-            return found
+        if folder not in self._folders:  # otherwise another run works on it: wait for its lock
+            published = await asyncio.to_thread(lambda: ExecutionFolder(folder).published(request.step))
+        if (existing := self._find(run_id)) is not None:
+            return existing
         run = _Run(run_id, digest, RunState(run_id=run_id, phase="RUNNING"))
         run.alone = alone
         if published is not None:
@@ -188,11 +188,11 @@ class RunTable:
     async def _drive(self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path) -> None:
         bound = log.bind(run_id=run.run_id, tool_id=request.tool_id, execution_id=request.execution_id)
         try:
-            begun = Begun(folder, request)
-            async with self._alone(folder), self._place(deaths := await asyncio.to_thread(begun.deaths)):
+            mark = RunMark(folder, request)
+            async with self._folder_lock(folder), self._slot(deaths := await asyncio.to_thread(mark.deaths)):
                 run.executing = True
-                _refuse_deadly(deaths)
-                state = await self._execute(run, request, descriptor, folder, begun, deaths)
+                _refuse_after_deaths(deaths)
+                state = await self._execute(run, request, descriptor, folder, mark, deaths)
         except asyncio.CancelledError:
             state = _failed(run, run.stop or ToolStopped())
         except DocfleetError as error:
@@ -204,8 +204,8 @@ class RunTable:
         bound.debug("run.finished", phase=state.phase, error_code=state.error_code, cpu_seconds=state.cpu_seconds)
 
     @contextlib.asynccontextmanager
-    async def _alone(self, folder: Path) -> AsyncIterator[None]:
-        # One run at a time in a folder: what a second one reads is what the first one published.
+    async def _folder_lock(self, folder: Path) -> AsyncIterator[None]:
+        # One run per folder at a time: a second one reads what the first one published.
         lock, users = self._folders.get(folder, (asyncio.Lock(), 0))
         self._folders[folder] = lock, users + 1
         try:
@@ -219,17 +219,17 @@ class RunTable:
                 self._folders[folder] = lock, users - 1
 
     @contextlib.asynccontextmanager
-    async def _place(self, deaths: int) -> AsyncIterator[None]:
-        """A slot; all of them for a run that a runner has died over."""
+    async def _slot(self, deaths: int) -> AsyncIterator[None]:
+        """A slot; all of them for a run over which a runner has died."""
         async with contextlib.AsyncExitStack() as held:
             if deaths:
-                await held.enter_async_context(self._whole)  # two that collect slots would wait for each other
+                await held.enter_async_context(self._all_slots)  # two runs that collect slots would wait for each other
             for _ in range(self._concurrency if deaths else 1):
                 await held.enter_async_context(self._slots)
             yield
 
     async def _execute(
-        self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path, begun: Begun, deaths: int
+        self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path, mark: RunMark, deaths: int
     ) -> RunState:
         self._count += 1
         root = self._home / f"run-{self._count}"
@@ -237,7 +237,7 @@ class RunTable:
         if working is None:
             return _succeeded(run, execution.published(request.step) or {})
         try:
-            await asyncio.to_thread(begun.note, deaths)
+            await asyncio.to_thread(mark.note, deaths)
             if run.stop is not None:
                 raise run.stop
             output = Output(
@@ -247,7 +247,7 @@ class RunTable:
                 file_execution_id=request.file_execution_id,
             )
             run.state.started_at = time.time()
-            run.state.lines = output.lines  # the list that grows: whoever asks meanwhile is told so far
+            run.state.lines = output.lines  # the list that grows: a request meanwhile gets the lines so far
             job = Job(run.run_id, descriptor, working, request.limits, self._log_level, run.alone)
             ended = await self._engine.execute(job, output)
             _measure(run.state, ended)
@@ -257,24 +257,24 @@ class RunTable:
             await asyncio.to_thread(working.remove)
             raise
         finally:
-            await asyncio.to_thread(begun.clear)
+            await asyncio.to_thread(mark.clear)
         return _succeeded(run, await asyncio.to_thread(_conclude, execution, working, request, ended, output))
 
 
-def _refuse_deadly(deaths: int) -> None:
-    if deaths >= MOST_DEATHS:
+def _refuse_after_deaths(deaths: int) -> None:
+    if deaths >= MAX_DEATHS:
         raise ToolCrashed(
             f"the runner died {deaths} times while it ran this tool on this document; look for what ends it "
             "(the memory limit of its container or machine), then run the file again"
         )
 
 
-def _prepare(folder: Path, request: RunRequest, root: Path) -> tuple[Execution, Working | None]:
-    # No working folder when somebody has published the step meanwhile.
-    execution = Execution(folder)
+def _prepare(folder: Path, request: RunRequest, root: Path) -> tuple[ExecutionFolder, WorkingFolder | None]:
+    # No working folder when another run has published the step meanwhile.
+    execution = ExecutionFolder(folder)
     if execution.published(request.step) is not None:
         return execution, None
-    working = Working(root)
+    working = WorkingFolder(root)
     try:
         execution.copy_in(working)
         working.put_settings(request.settings)
@@ -285,7 +285,7 @@ def _prepare(folder: Path, request: RunRequest, root: Path) -> tuple[Execution, 
 
 
 def _conclude(
-    execution: Execution, working: Working, request: RunRequest, ended: RunEnded, output: Output
+    execution: ExecutionFolder, working: WorkingFolder, request: RunRequest, ended: RunEnded, output: Output
 ) -> dict[str, Any]:
     try:
         allowed = working.input_bytes + request.limits.file_size_bytes
@@ -310,7 +310,7 @@ def _succeeded(run: _Run, tool_metadata: dict[str, Any]) -> RunState:
 
 def _failed(run: _Run, error: DocfleetError) -> RunState:
     phase = "STOPPED" if isinstance(error, ToolStopped) else "FAILED"
-    # What a tool says ends up in rows and messages: a NUL is refused by databases, a novel by people.
-    words = error.message.replace("\0", "")[:_ERROR_LENGTH]
-    state: RunState = msgspec.structs.replace(run.state, phase=phase, error=words, error_code=error.code)
+    # The text ends up in rows and messages: databases refuse a NUL, and people do not read thousands of characters.
+    text = error.message.replace("\0", "")[:_ERROR_LENGTH]
+    state: RunState = msgspec.structs.replace(run.state, phase=phase, error=text, error_code=error.code)
     return state

@@ -1,4 +1,4 @@
-"""Why a run failed, in words for a person and as one code."""
+"""Why a run failed: a message for people and one code."""
 
 from __future__ import annotations
 
@@ -78,17 +78,17 @@ def _exit(ended: RunEnded, output: Output, limits: RunLimits, size: FolderSize) 
     line = output.error
     if line is not None and line.error_code not in (None, ToolFailed.code):
         error = error_from_code(line.error_code or "", line.log)
-        # A tool speaks of its document and of itself. An error of ours in its mouth (the runner is away, the run was
-        # stopped, the lease is lost) would be acted on: the file be tried for ever, and those behind it wait.
+        # A tool may report errors of its document and its own. A code of the fleet (the runner is away, the run was
+        # stopped, the lease is lost) would be acted on: the file would be tried forever, and others would wait.
         return error if isinstance(error, _OF_A_TOOL) and not isinstance(error, ToolStopped) else ToolFailed(line.log)
-    if size.largest >= limits.file_size_bytes:  # a program that ignores SIGXFSZ is only told EFBIG
+    if size.largest >= limits.file_size_bytes:  # a program that ignores SIGXFSZ only gets EFBIG
         return _output(limits)
     if line is not None:
         return ToolFailed(line.log)
     if output.last_text.startswith("MemoryError") or _near_memory_limit(ended, limits):
         return _memory(limits)
-    said = f": {output.last_text[:500]}" if output.last_text else ""
-    return ToolFailed(f"the tool failed with exit code {ended.exit_code}{said}")
+    detail = f": {output.last_text[:500]}" if output.last_text else ""
+    return ToolFailed(f"the tool failed with exit code {ended.exit_code}{detail}")
 
 
 def _near_memory_limit(ended: RunEnded, limits: RunLimits) -> bool:

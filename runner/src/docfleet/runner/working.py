@@ -1,20 +1,20 @@
-"""The private folder of one run, and the way in from and back out to the execution folder.
+"""The private folder of one run, and the copies from and to the execution folder.
 
 ::
 
     root/               HOME and TMPDIR of the tool
-        settings.json   what the tool is asked, gone once the tool has it
+        settings.json   the tool's settings, removed once the tool has read them
         data/           EXECUTION_DATA_DIR: INFILE SOURCE METADATA.json COPY_TO_FOLDER/
 
-A result goes back so that no crash leaves half of it::
+A result is published so that no crash leaves half of it::
 
     COPY_TO_FOLDER/*      each renamed into place; a repeated run would write the same ones
     .INFILE.<step>        the new INFILE, beside the old one
     .METADATA.<step>      its appearance is the commit
     INFILE                <- .INFILE.<step>
-    METADATA.json         <- .METADATA.<step>; last: who sees it sees everything
+    METADATA.json         <- .METADATA.<step>; last: once it is there, everything is
 
-Whoever opens an execution folder finishes a committed publication first.
+Opening an execution folder first finishes a committed publication.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _Mark = tuple[int, int, int]
 
 
 @dataclass(slots=True)
-class Working:
-    """The private folder. ``marks`` remembers what was copied in, so that only changes go back."""
+class WorkingFolder:
+    """The private folder. ``marks`` lists the files that were copied in, so that only changes are published."""
 
     root: Path
     input_bytes: int = 0
@@ -78,7 +78,7 @@ class Working:
             shutil.rmtree(self.root, ignore_errors=True)
 
 
-class Execution:
+class ExecutionFolder:
     """The execution folder of one file. Raises ``NotFound`` when there is none, ``Conflict`` without metadata."""
 
     def __init__(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ class Execution:
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """What the finished tools said, in order."""
+        """The entries of the finished tools, in order."""
         entries = self.metadata.get("tool_metadata") or []
         return entries if isinstance(entries, list) else []
 
@@ -107,7 +107,7 @@ class Execution:
         return metadata
 
     def published(self, step: int) -> dict[str, Any] | None:
-        """What the tool of ``step`` said when its result is here already. Raises ``Conflict`` for a step too far."""
+        """The entry of ``step`` if it is published already. Raises ``Conflict`` when an earlier one is missing."""
         done = len(self.steps)
         if done >= step:
             return self.steps[step - 1]
@@ -115,7 +115,7 @@ class Execution:
             raise Conflict(f"step {step} cannot run: the execution folder holds the results of {done} steps")
         return None
 
-    def copy_in(self, working: Working) -> None:
+    def copy_in(self, working: WorkingFolder) -> None:
         """Make the private folder, with copies of all a tool may read. Raises ``FileMissing`` without INFILE."""
         working.root.mkdir(mode=0o700)
         working.data.mkdir(mode=0o700)
@@ -133,8 +133,8 @@ class Execution:
                 working.marks[relative] = _mark(status)
                 working.input_bytes += status.st_size
 
-    def publish(self, working: Working, step: int) -> dict[str, Any]:
-        """Bring the result of a tool that ended with 0 back and return what the tool said of it.
+    def publish(self, working: WorkingFolder, step: int) -> dict[str, Any]:
+        """Publish the result of a tool that ended with 0 and return the tool's entry about it.
 
         Raises ``ToolResultInvalid``: then nothing has changed here.
         """
@@ -142,7 +142,7 @@ class Execution:
         verdict: ToolMetadata = read_verdict(working.data, step - 1)
         entry: dict[str, Any] = msgspec.to_builtins(verdict)
         copied = [name for name, status in _files(working.data) if working.marks.get(name) != _mark(status)]
-        # The tool's own entry is taken, all else stays as it was: a tool cannot rewrite whose file this is.
+        # Only the tool's own entry is taken: a tool cannot rewrite the other metadata of the file.
         metadata = dict(self.metadata)
         metadata["tool_metadata"] = [*self.steps, entry]
         elapsed = metadata.get("total_elapsed_time") or 0
@@ -168,7 +168,7 @@ class Execution:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            # Another file system: copy to a name nobody looks at, on the right one.
+            # Another file system: copy to a temporary name on the right one first.
             partial = self.folder / f".partial-{secrets.token_hex(6)}"
             shutil.copyfile(source, partial)
             partial.chmod(mode)
@@ -178,7 +178,7 @@ class Execution:
         committed = self.folder / f".{METADATA}.{step}"
         if not committed.exists():
             return False
-        with contextlib.suppress(FileNotFoundError):  # an earlier attempt came that far
+        with contextlib.suppress(FileNotFoundError):  # an earlier attempt did this
             (self.folder / f".{INFILE}.{step}").rename(self.folder / INFILE)
         committed.rename(self.folder / METADATA)
         return True
@@ -188,7 +188,7 @@ def _check_metadata_file(path: Path) -> None:
     try:
         status = path.lstat()
     except FileNotFoundError:
-        return  # the verdict says it better
+        return  # ``read_verdict`` has the better message
     if not stat.S_ISREG(status.st_mode):
         raise ToolResultInvalid(f"{METADATA} of the tool is not a regular file")
     if status.st_size > MAX_METADATA_BYTES:
@@ -201,7 +201,7 @@ def _mark(status: os.stat_result) -> _Mark:
 
 def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
     # Relative names of the files below COPY_TO_FOLDER. Anything but files and folders is refused.
-    found: list[tuple[str, os.stat_result]] = []
+    files: list[tuple[str, os.stat_result]] = []
     pending = [COPY_TO_FOLDER]
     while pending:
         relative = pending.pop()
@@ -215,8 +215,8 @@ def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(name)
                 elif entry.is_file(follow_symlinks=False):
-                    found.append((name, entry.stat(follow_symlinks=False)))
+                    files.append((name, entry.stat(follow_symlinks=False)))
                 else:
                     kind = "a symbolic link" if entry.is_symlink() else "something that is no file"
                     raise ToolResultInvalid(f"the tool left {kind} in its result: {name!r:.200}")
-    return found
+    return files

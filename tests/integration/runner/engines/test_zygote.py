@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docfleet.runner.run_marks import MOST_DEATHS
+from docfleet.runner.run_marks import MAX_DEATHS
 from tests.integration.runner.process import Runner, eventually, is_alive, tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine is tested on Linux")
@@ -87,7 +87,7 @@ def test_a_run_that_runners_die_over_is_alone_and_fails_in_the_end(own_runner: C
     def begun() -> list[Path]:
         return list(runner.work.glob("*/run-*/data/HANGS"))
 
-    for death in range(MOST_DEATHS):
+    for death in range(MAX_DEATHS):
         folder = f"{first.rpartition('/')[0]}/attempt-{death}"
         shutil.copytree(runner.storage / first, runner.storage / folder)
         runner.put("deadly", folder, wait=0, **hanging)
@@ -103,7 +103,7 @@ def test_a_run_that_runners_die_over_is_alone_and_fails_in_the_end(own_runner: C
         runner.start()
     state = runner.put("deadly", first, **hanging).json()
     assert (state["phase"], state["error_code"]) == ("FAILED", "tool_crashed")
-    assert f"died {MOST_DEATHS} times" in state["error"]
+    assert f"died {MAX_DEATHS} times" in state["error"]
     assert runner.run("ok")["phase"] == "SUCCEEDED"
 
 

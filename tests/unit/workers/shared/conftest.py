@@ -15,6 +15,6 @@ from docfleet.workers.shared.infrastructure.process import stopping
 @pytest.fixture
 def stop_command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The command as the worker's mailbox calls it."""
-    monkeypatch.setattr(stopping, "_told", None)
+    monkeypatch.setattr(stopping, "_stops", None)
     stopping.watch_stops()
     yield lambda execution_id: Panel.data[STOP_EXECUTION](None, execution_id=execution_id)

@@ -1,10 +1,10 @@
-"""The tool protocol: what a tool is asked, what it prints, what it leaves in its folder.
+"""The tool protocol: the commands of a tool, the lines it prints, the files it leaves in its folder.
 
 A tool is any executable that understands::
 
     TOOL --command SPEC|PROPERTIES|ICON|VARIABLES|RUN [--settings JSON] [--log-level LEVEL]
 
-Its standard output is one JSON object a line, each with ``type`` and ``emitted_at`` (UTC, ISO 8601). The lines are
+Its standard output is one JSON object per line, each with ``type`` and ``emitted_at`` (UTC, ISO 8601). The lines are
 telemetry. The verdict of a RUN is the exit code together with what the tool left in its folder, which the runner
 names in ``EXECUTION_DATA_DIR``: see ``read_verdict``.
 """
@@ -27,7 +27,7 @@ TOOL_RUN_STAGE = "TOOL_RUN"
 
 
 class Command(enum.StrEnum):
-    """What a tool can be asked."""
+    """The commands of a tool."""
 
     SPEC = "SPEC"
     PROPERTIES = "PROPERTIES"
@@ -43,7 +43,7 @@ class OutputType(enum.StrEnum):
     TXT = "TXT"
 
 
-class LogLevel(enum.StrEnum):
+class ToolLogLevel(enum.StrEnum):
     """How serious a LOG line is, in rising order."""
 
     DEBUG = "DEBUG"
@@ -55,7 +55,7 @@ class LogLevel(enum.StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order above; 0 is the least serious."""
-        return list(LogLevel).index(self)
+        return list(ToolLogLevel).index(self)
 
 
 def utc_now() -> str:
@@ -63,66 +63,66 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-class Message(msgspec.Struct, tag_field="type", kw_only=True, omit_defaults=True):
+class ToolMessage(msgspec.Struct, tag_field="type", kw_only=True, omit_defaults=True):
     """One line of a tool's standard output."""
 
     emitted_at: str = ""
 
 
-class SpecMessage(Message, tag="SPEC"):
+class SpecMessage(ToolMessage, tag="SPEC"):
     """The JSON schema of the settings, as a JSON string."""
 
     spec: str
 
 
-class PropertiesMessage(Message, tag="PROPERTIES"):
+class PropertiesMessage(ToolMessage, tag="PROPERTIES"):
     """The properties (name, version, restrictions, ...), as a JSON string."""
 
     properties: str
 
 
-class VariablesMessage(Message, tag="VARIABLES"):
+class VariablesMessage(ToolMessage, tag="VARIABLES"):
     """The environment variables a tool reads, as a JSON string."""
 
     variables: str
 
 
-class IconMessage(Message, tag="ICON"):
+class IconMessage(ToolMessage, tag="ICON"):
     """The icon, as SVG text."""
 
     icon: str
 
 
-class LogMessage(Message, tag="LOG"):
+class LogMessage(ToolMessage, tag="LOG"):
     """A line for the log. The ERROR line of a failed run carries ``error_code`` (``docfleet.core.errors``)."""
 
     log: str
-    level: LogLevel = LogLevel.INFO
+    level: ToolLogLevel = ToolLogLevel.INFO
     stage: str = TOOL_RUN_STAGE
     error_code: str | None = None
 
 
-class UpdateMessage(Message, tag="UPDATE"):
+class UpdateMessage(ToolMessage, tag="UPDATE"):
     """A change a user may want to see: ``state`` is INPUT_UPDATE, OUTPUT_UPDATE, ..."""
 
     state: str
     message: str = ""
 
 
-class CostMessage(Message, tag="COST"):
+class CostMessage(ToolMessage, tag="COST"):
     """What the run cost."""
 
     cost: float
     cost_units: str
 
 
-class SingleStepMessage(Message, tag="SINGLE_STEP_MESSAGE"):
+class SingleStepMessage(ToolMessage, tag="SINGLE_STEP_MESSAGE"):
     """Text for a person who runs the workflow step by step."""
 
     message: str
 
 
-class ResultMessage(Message, tag="RESULT"):
+class ResultMessage(ToolMessage, tag="RESULT"):
     """Printed after the result is on disk: ``workflow_id``, ``elapsed_time`` and ``output_type``; never the content."""
 
     result: dict[str, Any]
@@ -153,7 +153,7 @@ def parse_line(line: bytes) -> AnyMessage | None:
         return None
 
 
-def encode_line(message: Message) -> bytes:
+def encode_line(message: ToolMessage) -> bytes:
     """The message as one line, stamped with the present moment when it has no stamp."""
     if not message.emitted_at:
         message.emitted_at = utc_now()
@@ -161,7 +161,7 @@ def encode_line(message: Message) -> bytes:
 
 
 class ToolMetadata(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What one finished tool says of itself; ``elapsed_time`` in seconds, ``pages`` read, ``usage`` free counters."""
+    """The entry of one finished tool; ``elapsed_time`` in seconds, ``pages`` read, ``usage`` free counters."""
 
     tool_name: str
     elapsed_time: float
@@ -173,7 +173,7 @@ class ToolMetadata(msgspec.Struct, kw_only=True, omit_defaults=True):
 class RunMetadata(msgspec.Struct, kw_only=True):
     """METADATA.json: written by the runner, one entry of ``tool_metadata`` added by each tool that succeeded.
 
-    Whoever writes the file works on the plain dict, because this type drops the keys it does not know.
+    Code that writes the file works on the plain dict, because this type drops unknown keys.
     """
 
     source_name: str = ""
@@ -200,7 +200,7 @@ def load_metadata(folder: Path) -> RunMetadata:
 
 
 def read_verdict(folder: Path, steps_before: int) -> ToolMetadata:
-    """What the tool that just exited with 0 says of its result.
+    """The entry of the tool that just exited with 0 about its result.
 
     ``steps_before`` is the number of ``tool_metadata`` entries before the run. Raises ``ToolResultInvalid`` naming
     the fault: METADATA.json missing or malformed, not exactly one entry more, INFILE missing, or an INFILE that

@@ -25,7 +25,7 @@ _DESCRIBE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ToolDescriptor:
-    """One tool: how to start it (``command`` or a Python ``entry`` "module:attribute") and what it says of itself."""
+    """One tool: how to start it (``command`` or a Python ``entry`` "module:attribute") and its own description."""
 
     tool_id: str
     version: str
@@ -63,16 +63,16 @@ class ToolRegistry:
         """
         from importlib.metadata import entry_points  # pulls in the email package
 
-        found = {tool_id: _builtin(tool_id) for tool_id in BUILTIN}
+        descriptors = {tool_id: _builtin(tool_id) for tool_id in BUILTIN}
         for point in entry_points(group=ENTRY_POINT_GROUP):
-            _add(found, _from_module(point.name, point.value), f"entry point {point.name}")
+            _add(descriptors, _from_module(point.name, point.value), f"entry point {point.name}")
         if registry_path is not None:
             if not registry_path.is_dir():
                 raise ConfigurationError(f"tool registry {registry_path} is not a folder: create it or unset it")
             for path in sorted(registry_path.iterdir()):
                 if path.suffix in (".yaml", ".yml", ".json"):
-                    _add(found, _from_file(path), str(path))
-        return cls(found)
+                    _add(descriptors, _from_file(path), str(path))
+        return cls(descriptors)
 
     def __iter__(self) -> Any:
         return iter(self._descriptors.values())
@@ -96,10 +96,10 @@ class ToolRegistry:
         return check_settings(tool_id, self.get(tool_id).spec, settings)
 
 
-def _add(found: dict[str, ToolDescriptor], descriptor: ToolDescriptor, origin: str) -> None:
-    if descriptor.tool_id in found:
+def _add(descriptors: dict[str, ToolDescriptor], descriptor: ToolDescriptor, origin: str) -> None:
+    if descriptor.tool_id in descriptors:
         raise ConfigurationError(f"tool {descriptor.tool_id!r} of {origin} exists already: give it another tool_id")
-    found[descriptor.tool_id] = descriptor
+    descriptors[descriptor.tool_id] = descriptor
 
 
 def _described(tool_id: str, config_folder: Path, entry: str) -> ToolDescriptor:
@@ -142,10 +142,10 @@ def _from_file(path: Path) -> ToolDescriptor:
 
 def _from_command(tool_id: str, command: tuple[str, ...], path: Path) -> ToolDescriptor:
     try:
-        spec = json.loads(_ask(command, Command.SPEC))
-        properties = json.loads(_ask(command, Command.PROPERTIES))
-        variables = json.loads(_ask(command, Command.VARIABLES))
-        icon = _ask(command, Command.ICON)
+        spec = json.loads(_describe(command, Command.SPEC))
+        properties = json.loads(_describe(command, Command.PROPERTIES))
+        variables = json.loads(_describe(command, Command.VARIABLES))
+        icon = _describe(command, Command.ICON)
     except (OSError, ValueError, subprocess.SubprocessError, DocfleetError) as error:
         raise ConfigurationError(f"tool {tool_id!r} of {path} does not describe itself: {error}") from error
     return ToolDescriptor(
@@ -153,7 +153,7 @@ def _from_command(tool_id: str, command: tuple[str, ...], path: Path) -> ToolDes
     )
 
 
-def _ask(command: tuple[str, ...], what: Command) -> str:
+def _describe(command: tuple[str, ...], what: Command) -> str:
     done = subprocess.run(
         [*command, "--command", what.value],
         stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """``docfleet worker TYPE``: from a type to a running Celery worker."""
 
-# ruff: noqa: E402 - gRPC reads these when it is imported, by whatever connector comes first
+# ruff: noqa: E402 - gRPC reads these variables when the first connector imports it
 from __future__ import annotations
 
 from docfleet.core.settings import set_default
@@ -27,15 +27,15 @@ from docfleet.workers.shared.infrastructure.config.registry import WORKERS, Work
 from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.logging import workflow_log
-from docfleet.workers.shared.infrastructure.process.beat import keep_beat
+from docfleet.workers.shared.infrastructure.process.beat import watch_beat
 from docfleet.workers.shared.infrastructure.process.file_in_work import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
-from docfleet.workers.shared.infrastructure.process.health import HealthProcess, Limits, keep_health
+from docfleet.workers.shared.infrastructure.process.health import HealthLimits, HealthProcess, watch_health
 from docfleet.workers.shared.infrastructure.process.heartbeat import HeartbeatKeeper
 from docfleet.workers.shared.infrastructure.process.runtime import load_settings
 from docfleet.workers.shared.infrastructure.process.shutdown import GracefulShutdown, watch_shutdown
 from docfleet.workers.shared.infrastructure.process.stopping import watch_stops
-from docfleet.workers.shared.infrastructure.process.vitals import Vitals, keep_vitals
+from docfleet.workers.shared.infrastructure.process.vitals import Vitals, write_vitals
 
 log = structlog.get_logger()
 
@@ -44,9 +44,9 @@ WRONG_CONFIGURATION = 2
 
 
 def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
-    """Run a worker until it is told to stop; the exit code. ``concurrency`` overrides the setting.
+    """Run a worker until it gets a signal to stop; the exit code. ``concurrency`` overrides the setting.
 
-    The node has a name of its own each start: two workers with one name exclude each other.
+    The node has a new name at each start: two workers with one name exclude each other.
 
     Raises ``ConfigurationError`` for a wrong setting.
     """
@@ -60,7 +60,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     health = _health(app, spec, settings, slots)
     app.steps["worker"].add(HeartbeatKeeper)
     if spec.beat:
-        keep_beat(app)
+        watch_beat(app)
     install_signals()
     workflow_log.install()
     watch_shutdown()
@@ -96,27 +96,27 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
 
 
 def _health(app: Celery, spec: WorkerSpec, settings: WorkerSettings, slots: int) -> HealthProcess | None:
-    """The process that answers probes, where one is wanted; its port is taken."""
+    """The process that answers probes, unless its port is 0; the port is bound."""
     port = settings.health_port(spec)
     if not port:
         return None
     vitals = Vitals([task.value for task in spec.tasks], slots)
-    keep_vitals(app, vitals)
-    limits = Limits(
+    write_vitals(app, vitals)
+    limits = HealthLimits(
         settings.worker_health_stale_seconds, settings.worker_health_broker_seconds, settings.worker_grace_seconds
     )
     setting = f"{spec.type.value.upper()}_HEALTH_PORT"
     health = HealthProcess(settings.worker_health_host, port, spec.type.value, vitals, limits, setting)
-    keep_health(app, health)
+    watch_health(app, health)
     return health
 
 
 def _keep_our_logging(**_: Any) -> None:
-    """Celery leaves logging alone when somebody listens to this signal."""
+    """Celery leaves logging alone when this signal has a receiver."""
 
 
 class _CheckAgain:
-    """Asks a server that was not there at the start, and ends the worker as the refusal would have."""
+    """Checks a server that was not there at the start, and ends the worker as a refusal would have."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
@@ -130,7 +130,7 @@ class _CheckAgain:
 
 
 class _ReadyFile:
-    """Tells whoever started the worker that it consumes."""
+    """Signals that the worker consumes: touches ``WORKER_READY_FILE``."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._path = Path(settings.worker_ready_file) if settings.worker_ready_file else None

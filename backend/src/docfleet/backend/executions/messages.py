@@ -70,11 +70,9 @@ def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]
 def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> Message:
     """``process_file_batch`` for these files, or for whatever is free when none are named."""
     data = FileBatchData(
-        file_data=WorkerFileData(
-            workflow_id=execution.workflow_id,
-            execution_id=execution.id,
+        file_data=WorkerFileData.of(
+            execution,
             organization_id=execution.organization_id,
-            pipeline_id=execution.pipeline_id,
             scheduled=execution.execution_method == "SCHEDULED",
             execution_mode=execution.execution_mode,
             use_file_history=execution.use_file_history,

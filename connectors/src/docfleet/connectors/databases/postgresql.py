@@ -18,9 +18,9 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 30
 STATEMENT_SECONDS = 60
 IDLE_SECONDS = 20
-"""After so long the server ends the transaction of a writer that stands still, so that its successor can write."""
+"""After so long the server ends the transaction of a suspended writer, so that its successor can write."""
 
-# SQLSTATE classes of states that pass: connection, transaction rollback, resources, operator intervention, system.
+# SQLSTATE classes of transient states: connection, transaction rollback, resources, operator intervention, system.
 _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
 _RETRYABLE_STATES = ("55P03", "25006")  # lock not available; read-only (a standby about to be promoted)
 _STALE_STATES = ("42P01", "42703", "42P10")  # undefined table, undefined column, no such unique key
@@ -73,7 +73,7 @@ class PostgresqlDatabase(SqlDatabase):
             hide_parameters=True,
             connect_args={
                 "connect_timeout": CONNECT_SECONDS,
-                # Prepared statements break behind a pooler that hands out another session each transaction.
+                # Prepared statements break behind a pooler that assigns another session to each transaction.
                 "prepare_threshold": None,
                 "application_name": "docfleet",
                 "keepalives_idle": 30,

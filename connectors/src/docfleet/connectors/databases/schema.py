@@ -19,7 +19,7 @@ from docfleet.connectors.base import FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableS
 from docfleet.connectors.rows import ColumnKind, check_growth, column_kind, fixed_columns
 
 LEDGER_DAYS = 90
-"""How long the ledger keeps a delivery: nobody repeats one of an execution that is as old as that."""
+"""How long the ledger keeps a delivery: a delivery of an older execution is not repeated."""
 
 
 class _ExactNumber(sa.types.TypeDecorator[Any]):
@@ -91,17 +91,17 @@ def prepare(
         layout = reflect(connection, schema, name)
     if _has_unique(connection, layout.table, {layout.names[column.casefold()] for column in key}):
         return layout
-    # Building an index is the customer's decision: it locks the table, and may fail on what is in it.
+    # Building an index is the customer's decision: it locks the table, and may fail on its contents.
     return replace(layout, ledger=_prepare_ledger(connection, schema))
 
 
 def _prepare_ledger(connection: sa.Connection, schema: str | None) -> sa.Table:
-    """The ledger, made where there is none, without what is too old to be of use."""
+    """The ledger, created if it is missing, without deliveries that are too old to be repeated."""
     ledger = ledger_table(schema)
     connection.execute(CreateTable(ledger, if_not_exists=True))
     now = sa.func.current_timestamp()
     layout = reflect(connection, schema, LEDGER_TABLE)
-    if ledger.c.delivered_at.name not in layout.names:  # an earlier version made it
+    if ledger.c.delivered_at.name not in layout.names:  # created by an earlier version
         _add_columns(connection, layout, {ledger.c.delivered_at.name: ColumnKind.TIMESTAMP})
         connection.execute(sa.update(ledger).values(delivered_at=now))
     for index in ledger.indexes:
@@ -115,9 +115,9 @@ def reflect(connection: sa.Connection, schema: str | None, name: str) -> Layout:
     """The table's columns as the database has them."""
     columns = []
     kinds = {}
-    for found in sa.inspect(connection).get_columns(name, schema=schema):
-        column_type, kinds[found["name"]] = _usable(found["type"], connection.dialect.name)
-        columns.append(sa.Column(found["name"], column_type))
+    for reflected in sa.inspect(connection).get_columns(name, schema=schema):
+        column_type, kinds[reflected["name"]] = _usable(reflected["type"], connection.dialect.name)
+        columns.append(sa.Column(reflected["name"], column_type))
     table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
     return Layout(table, kinds, {column.casefold(): column for column in kinds})
 
@@ -188,11 +188,13 @@ def _has_unique(connection: sa.Connection, table: sa.Table, key: set[str]) -> bo
     """Whether the database itself refuses a second row of one delivery."""
     inspector = sa.inspect(connection)
     unique = [inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]]
-    unique += [found["column_names"] for found in inspector.get_unique_constraints(table.name, schema=table.schema)]
-    for found in inspector.get_indexes(table.name, schema=table.schema):
-        options = found.get("dialect_options", {})
-        if found["unique"] and not any(option.endswith("_where") for option in options):
-            unique.append([column or "" for column in found["column_names"]])
+    unique += [
+        constraint["column_names"] for constraint in inspector.get_unique_constraints(table.name, schema=table.schema)
+    ]
+    for index in inspector.get_indexes(table.name, schema=table.schema):
+        options = index.get("dialect_options", {})
+        if index["unique"] and not any(option.endswith("_where") for option in options):
+            unique.append([column or "" for column in index["column_names"]])
     return any(set(columns) == key for columns in unique)
 
 

@@ -1,6 +1,6 @@
 """Rows into any database SQLAlchemy speaks: the part every SQL connector shares.
 
-One connection an object, opened on first use. The unique key (execution_id, file_execution_id), the table's own or the
+One connection per object, opened on first use. The unique key (execution_id, file_execution_id), the table's own or the
 ledger's, makes a delivery repeatable, so a connection that was reaped between two operations is replaced once and the
 write repeated. The attempt is kept with the key: a writer that was taken for dead cannot overwrite its successor's row.
 """
@@ -44,11 +44,11 @@ READING = "docfleet_reading"
 """Execution option of a connection whose transaction writes nothing."""
 
 _READ_ROWS = 200
-_SCHEMA_ATTEMPTS = 4  # a concurrent writer may add the same column or table between our look and our change
+_SCHEMA_ATTEMPTS = 4  # a concurrent writer may add the same column or table between our check and our change
 
 
 class SqlDatabase(ForkGuard, ABC):
-    """A database connector over one SQLAlchemy engine. ``place`` says where it is, without credentials."""
+    """A database connector over one SQLAlchemy engine. ``place`` is its address without credentials."""
 
     info: ClassVar[ConnectorInfo]
 
@@ -66,7 +66,7 @@ class SqlDatabase(ForkGuard, ABC):
 
     @abstractmethod
     def _failure(self, error: Exception) -> DestinationError:
-        """The error a person reads; never with a credential or a bound value in it."""
+        """The error message for people; never with a credential or a bound value in it."""
 
     @abstractmethod
     def _is_stale(self, error: sa.exc.DBAPIError) -> bool:
@@ -99,7 +99,7 @@ class SqlDatabase(ForkGuard, ABC):
         return self._run(lambda connection: self._read(connection, target, limit, execution_id), reading=True)
 
     def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
-        """See ``DatabaseConnector``. One reading transaction: what is written meanwhile is not seen."""
+        """See ``DatabaseConnector``. One read transaction: rows that are written meanwhile are not visible."""
         self._guard()
         try:
             connection = self._connect(reading=True)
@@ -148,7 +148,7 @@ class SqlDatabase(ForkGuard, ABC):
             connection.close()
 
     def _layout(self, target: TableSettings, cells: dict[str, Any]) -> Layout:
-        """The table as it is, completed for these columns; looked at once for each new set of columns."""
+        """The table as it is, completed for these columns; inspected once for each new set of columns."""
         layout = self._layouts.get(target)
         if layout is None or not layout.covers(cells, target):
             # A transaction of its own: a row that is refused afterwards must not take the table with it.
@@ -270,7 +270,7 @@ class SqlDatabase(ForkGuard, ABC):
 
 
 class _Row(NamedTuple):
-    """One row on its way: ``values`` by the table's own column names."""
+    """One row to deliver: ``values`` by the table's own column names."""
 
     target: TableSettings
     layout: Layout

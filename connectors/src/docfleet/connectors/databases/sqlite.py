@@ -1,4 +1,4 @@
-"""SQLite: one file, in write-ahead mode so that readers and one writer do not stop each other."""
+"""SQLite: one file, in write-ahead mode so that readers and one writer do not block each other."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class SqliteDatabase(SqlDatabase):
 
 
 def _begin(connection: sa.Connection) -> None:
-    # sqlite3 begins only before a DML statement, which would leave schema changes outside the transaction.
+    # sqlite3 starts a transaction only before a DML statement, which would leave schema changes outside of it.
     # IMMEDIATE takes the write lock at once: a later upgrade could fail without waiting.
     reading = connection.get_execution_options().get(READING)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

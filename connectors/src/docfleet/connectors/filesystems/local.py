@@ -46,7 +46,7 @@ TEMPORARY_PREFIX = ".docfleet-"
 TEMPORARY_SUFFIX = ".part"
 """A file being written is called ``.docfleet-<16 hex digits>[-<attempt>].part``; listings leave such files out."""
 ABANDONED_SECONDS = 3600.0
-"""What a killed writer left is removed after so long by the next delivery into the same folder."""
+"""The next delivery into the same folder removes files of a killed writer that are older than this."""
 
 _CHUNK_BYTES = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -117,7 +117,7 @@ class LocalFileSystem(ForkGuard):
         root = os.path.realpath(self.root)
         try:
             inside = _inside(root, os.path.realpath(os.path.join(root, *parts), strict=True), path)
-            # O_NONBLOCK: opening a pipe nobody writes to would otherwise hang before fstat can refuse it.
+            # O_NONBLOCK: opening a pipe without a writer would otherwise hang before fstat can refuse it.
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with _descend(root, inside[:-1]) as parent:
                 descriptor = os.open(inside[-1] if inside else ".", flags, dir_fd=parent)
@@ -133,7 +133,7 @@ class LocalFileSystem(ForkGuard):
         return os.fdopen(descriptor, "rb")
 
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
-        """See ``FileSystemConnector``. Missing folders are made; the answer is an absolute (encoded) path."""
+        """See ``FileSystemConnector``. Missing folders are created; returns an absolute (encoded) path."""
         self._guard()
         parts = path_parts(path)
         if not parts:
@@ -160,7 +160,7 @@ class LocalFileSystem(ForkGuard):
                 root = os.path.realpath(self.root, strict=True)
                 folders = _inside(root, os.path.realpath(os.path.join(root, *parts[:-1]), strict=True), path)
                 with _descend(root, folders) as parent:
-                    _remove_begun(parent, parts[-1], fence)
+                    _remove_temporaries(parent, parts[-1], fence)
                     if _digest(parent, parts[-1]) != digest:
                         return False
                     os.unlink(parts[-1], dir_fd=parent)
@@ -184,11 +184,11 @@ class LocalFileSystem(ForkGuard):
     def _folder(self, folder: str) -> str:
         """The resolved path of a readable folder of this source."""
         parts = path_parts(folder.lstrip("/"))
-        asked = os.path.join(self.root, *parts)
-        shown = encode_name(asked)
+        requested = os.path.join(self.root, *parts)
+        shown = encode_name(requested)
         try:
             root = os.path.realpath(self.root, strict=True)
-            real = os.path.realpath(asked, strict=True)
+            real = os.path.realpath(requested, strict=True)
             _inside(root, real, folder)
             if not os.path.isdir(real):
                 raise SourceUnreadable(f"source {shown} is not a folder: name the folder that holds the files")
@@ -234,11 +234,11 @@ def _descend(root: str, folders: tuple[str, ...], *, create: bool = False) -> It
 
 
 def _replace(parent: int, name: str, source: BinaryIO, fence: WriteFence | None) -> None:
-    """Copy ``source`` to a temporary file and rename it; readers see the old file or the whole new one."""
+    """Copy ``source`` to a temporary file and rename it; readers see the old file or the complete new one."""
     temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
     if fence is not None:
-        temporary = _begun(name, fence, fence.attempt)
-        _remove_begun(parent, name, fence)
+        temporary = _temporary_name(name, fence, fence.attempt)
+        _remove_temporaries(parent, name, fence)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666, dir_fd=parent)
     try:
@@ -266,22 +266,22 @@ def _give_name(parent: int, temporary: str, name: str, fence: WriteFence | None)
         raise Fenced(f"a later attempt than {fence.attempt} has taken over the delivery of {name}") from error
 
 
-def _begun(name: str, fence: WriteFence, attempt: int) -> str:
-    """What an attempt calls a file until it is whole: a successor finds it without looking through the folder."""
+def _temporary_name(name: str, fence: WriteFence, attempt: int) -> str:
+    """The name of a file until it is complete. A later attempt can compute it without listing the folder."""
     key = f"{fence.file_execution_id}\0{name}".encode("utf-8", "surrogateescape")
     return f"{TEMPORARY_PREFIX}{hashlib.sha256(key).hexdigest()[:16]}-{attempt}{TEMPORARY_SUFFIX}"
 
 
-def _remove_begun(parent: int, name: str, fence: WriteFence) -> None:
+def _remove_temporaries(parent: int, name: str, fence: WriteFence) -> None:
     for attempt in range(1, fence.attempt + 1):
         with suppress(FileNotFoundError):
-            os.unlink(_begun(name, fence, attempt), dir_fd=parent)
+            os.unlink(_temporary_name(name, fence, attempt), dir_fd=parent)
 
 
 def _remove_abandoned(parent: int) -> None:
     old = time.time() - ABANDONED_SECONDS
-    with os.scandir(parent) as found:
-        names = [entry.name for entry in found if _is_temporary(entry.name)]
+    with os.scandir(parent) as entries:
+        names = [entry.name for entry in entries if _is_temporary(entry.name)]
     for name in names:
         with suppress(FileNotFoundError):
             if os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime < old:

@@ -72,18 +72,18 @@ class Walk:
                 continue
             path = os.path.join(folder.real, name)
             try:
-                found = os.lstat(path)
+                status = os.lstat(path)
             except OSError as error:
                 self._absent(folder, identity, error)
                 if name in folders:
                     raise self._failure(_Folder(path, name, folder.level + 1), error) from error
                 continue
             shown = f"{folder.relative}/{name}" if folder.relative else name
-            if stat.S_ISREG(found.st_mode):
-                yield _entry(shown, name, found)
-            elif stat.S_ISDIR(found.st_mode):
+            if stat.S_ISREG(status.st_mode):
+                yield _entry(shown, name, status)
+            elif stat.S_ISDIR(status.st_mode):
                 self._enqueue(below, _Folder(path, shown, folder.level + 1))
-            elif stat.S_ISLNK(found.st_mode):
+            elif stat.S_ISLNK(status.st_mode):
                 yield from self._link(path, shown, name, folder.level)
             else:
                 self._skip(shown, "it is a device, a pipe or a socket")
@@ -92,15 +92,15 @@ class Walk:
     def _link(self, path: str, shown: str, name: str, level: int) -> Iterator[SourceEntry]:
         try:
             real = os.path.realpath(path, strict=True)
-            found = os.stat(real)
+            status = os.stat(real)
         except OSError:
             self._skip(shown, "it is a link to nothing")
             return
         if real != self._root and not real.startswith(self._root.rstrip("/") + "/"):
             self._skip(shown, "it is a link out of the source folder")
-        elif stat.S_ISREG(found.st_mode):
-            yield _entry(shown, name, found)
-        elif stat.S_ISDIR(found.st_mode):
+        elif stat.S_ISREG(status.st_mode):
+            yield _entry(shown, name, status)
+        elif stat.S_ISDIR(status.st_mode):
             self._enqueue(self._linked, _Folder(real, shown, level + 1))
         else:
             self._skip(shown, "it is a link to a device, a pipe or a socket")
@@ -141,8 +141,8 @@ def _names(folder: str) -> tuple[list[str], set[str]]:
     """The names in a folder, sorted, and which of them are folders (known without a ``stat`` each)."""
     names = []
     folders = set()
-    with os.scandir(folder) as found:
-        for entry in found:
+    with os.scandir(folder) as entries:
+        for entry in entries:
             names.append(entry.name)
             if entry.is_dir(follow_symlinks=False):
                 folders.add(entry.name)
@@ -150,15 +150,15 @@ def _names(folder: str) -> tuple[list[str], set[str]]:
     return names, folders
 
 
-def _entry(shown: str, name: str, found: os.stat_result) -> SourceEntry:
+def _entry(shown: str, name: str, status: os.stat_result) -> SourceEntry:
     return SourceEntry(
         path=encode_name(shown),
         name=encode_name(name),
-        size=found.st_size,
-        modified_at=found.st_mtime,
+        size=status.st_size,
+        modified_at=status.st_mtime,
         fs_metadata={
-            "mode": f"{stat.S_IMODE(found.st_mode):04o}",
-            "inode": found.st_ino,
-            "modified_ns": found.st_mtime_ns,
+            "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+            "inode": status.st_ino,
+            "modified_ns": status.st_mtime_ns,
         },
     )

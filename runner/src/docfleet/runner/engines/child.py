@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from docfleet.core.settings import environment
 from docfleet.runner import limits, processes
 from docfleet.runner.engines.wire import StartRun
-from docfleet.runner.working import Working
+from docfleet.runner.working import WorkingFolder
 from docfleet.tools import protocol
-from docfleet.tools.protocol import Command, LogLevel, LogMessage
+from docfleet.tools.protocol import Command, LogMessage, ToolLogLevel
 
 if TYPE_CHECKING:
     from docfleet.tools.sdk import Tool
@@ -32,12 +32,12 @@ def run_child(order: StartRun, tool: Tool | None, zygote: int, output: int, null
     """Become the run; never returns. ``output`` and ``null`` are descriptors for 1 and 2, and for 0."""
     code = _SOFTWARE_ERROR
     try:
-        working = Working(Path(order.root))
+        working = WorkingFolder(Path(order.root))
         _settle(order, zygote, output, null)
         settings = working.take_settings()
         if tool is None:
             _execute(order, settings, working)
-        code = _run_tool(tool, settings, working, LogLevel(order.log_level))
+        code = _run_tool(tool, settings, working, ToolLogLevel(order.log_level))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001  the child must never return into the zygote
@@ -62,12 +62,12 @@ def _settle(order: StartRun, zygote: int, output: int, null: int) -> None:
     processes.refuse_new_privileges()
 
 
-def _places(working: Working) -> dict[str, str]:
+def _places(working: WorkingFolder) -> dict[str, str]:
     home = str(working.root)
     return {"HOME": home, "TMPDIR": home, protocol.EXECUTION_DATA_DIR: str(working.data)}
 
 
-def _run_tool(tool: Tool, settings: bytes, working: Working, level: LogLevel) -> int:
+def _run_tool(tool: Tool, settings: bytes, working: WorkingFolder, level: ToolLogLevel) -> int:
     from docfleet.tools.sdk import run_tool
 
     faulthandler.enable()  # a crash leaves the Python stack in the output
@@ -83,13 +83,13 @@ def _run_tool(tool: Tool, settings: bytes, working: Working, level: LogLevel) ->
         return leaving.code if isinstance(leaving.code, int) else 1
 
 
-def _execute(order: StartRun, settings: bytes, working: Working) -> NoReturn:
+def _execute(order: StartRun, settings: bytes, working: WorkingFolder) -> NoReturn:
     arguments = ["--command", Command.RUN.value, "--settings", settings.decode(), "--log-level", order.log_level]
     os.chdir(working.data)
     try:
         os.execve(order.command[0], [*order.command, *arguments], {**environment(), **_places(working)})
     except OSError as error:
         message = f"the tool cannot be started: {order.command[0]}: {error.strerror}"
-        line = protocol.encode_line(LogMessage(log=message, level=LogLevel.ERROR, error_code="tool_failed"))
+        line = protocol.encode_line(LogMessage(log=message, level=ToolLogLevel.ERROR, error_code="tool_failed"))
         os.write(1, line)
         os._exit(_CANNOT_EXECUTE)

@@ -1,4 +1,4 @@
-"""Engine ``process``: one warm zygote for each Python tool, one for programs; each run a forked process group."""
+"""Engine ``process``: one warm zygote per Python tool, one for programs; each run is a forked process group."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from docfleet.runner import processes
 from docfleet.runner.engines import wire
 from docfleet.runner.engines.wire import KillRun, Ready, RunEnded, StartRun, Unusable
 from docfleet.runner.logs import Output, log
-from docfleet.runner.working import Working
+from docfleet.runner.working import WorkingFolder
 from docfleet.tools.registry import ToolDescriptor
 
 PRELOAD_SECONDS = 120.0
@@ -38,11 +38,12 @@ class Job:
 
     run_id: str
     descriptor: ToolDescriptor
-    working: Working
+    working: WorkingFolder
     limits: RunLimits
     log_level: str = "INFO"
     alone: bool = False
-    """In a process of its own: it, or a run beside it, took the shared one along. A second time it was this one."""
+    """In a zygote of its own, because the shared one died during it or a run beside it. If this one dies as well, the
+    run is the cause."""
 
 
 class _Zygote:
@@ -80,12 +81,12 @@ class _Zygote:
 
     async def ready(self) -> None:
         """Wait until it takes runs. Raises ``ConfigurationError`` when the tool cannot be imported."""
-        said = await asyncio.wait_for(asyncio.shield(self._ready), PRELOAD_SECONDS)
-        if said.threads != 1:
-            log.warning("zygote.threads", pid=self.process.pid, threads=said.threads)
+        report = await asyncio.wait_for(asyncio.shield(self._ready), PRELOAD_SECONDS)
+        if report.threads != 1:
+            log.warning("zygote.threads", pid=self.process.pid, threads=report.threads)
 
     async def run(self, job: Job, output: Output) -> RunEnded:
-        """Carry ``job`` out to its end."""
+        """Run ``job`` to its end."""
         if not self.alive:
             raise RunnerUnavailable("the runner lost the process that starts this tool: send the run again")
         ended: asyncio.Future[RunEnded] = self._loop.create_future()
@@ -135,7 +136,7 @@ class _Zygote:
             sent = socket.send_fds(self._control, [line], descriptors) if descriptors else self._control.send(line)
         except OSError as error:
             raise RunnerUnavailable(f"the zygote does not take orders: {error.strerror}") from error
-        if sent != len(line):  # half an order in the stream: nothing after it could be understood
+        if sent != len(line):  # half an order in the stream: nothing after it could be decoded
             self.process.kill()
             raise RunnerUnavailable("the zygote does not take orders: its socket is full")
 
@@ -152,9 +153,9 @@ class _Zygote:
             return
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
-            self._hear(wire.report_decoder.decode(line))
+            self._handle(wire.report_decoder.decode(line))
 
-    def _hear(self, report: wire.Report) -> None:
+    def _handle(self, report: wire.Report) -> None:
         if isinstance(report, Ready):
             _settle(self._ready, report)
         elif isinstance(report, Unusable):
@@ -169,11 +170,11 @@ class _Zygote:
         _settle(self._ready, ToolCrashed("the process that starts this tool died while it imported it"))
         self._ready.exception()
         for future in self._runs.values():
-            # Nothing is known about the document: its tool may be fine, and its parent the one that died.
+            # Nothing is known about the document: its tool may be fine, only its parent died.
             _settle(future, RunnerUnavailable("the runner lost the process: its parent died; send the run again"))
 
     async def close(self) -> None:
-        """End it and all it runs; it does so by itself when its socket ends."""
+        """End it and all it runs; the zygote does so by itself when its socket closes."""
         if self.alive:
             self._lost()
         try:
@@ -204,7 +205,7 @@ def _start_order(job: Job) -> StartRun:
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """All a tool gets from the runner's environment: where programs and modules are, and the language."""
+    """All a tool gets from the runner's environment: the paths of programs and modules, and the language."""
     ours = environment()
     kept = {name: ours[name] for name in ("PATH", "PYTHONPATH") if ours.get(name)}
     return kept | {
@@ -222,7 +223,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 class ProcessEngine:
     """Starts zygotes on demand, replaces dead ones, and carries out runs. ``home`` is a private folder.
 
-    ``owns_process``: this process is a runner and nothing else, so every child it does not know is a stray.
+    ``owns_process``: this process is a runner and nothing else, so every unknown child is a stray.
     """
 
     def __init__(self, home: Path, *, owns_process: bool = False) -> None:
@@ -233,13 +234,13 @@ class ProcessEngine:
         self._at: dict[str, _Zygote | None] = {}
         self._killed: set[str] = set()
         self._started: set[_Zygote] = set()
-        self._burials: set[asyncio.Task[None]] = set()
+        self._cleanups: set[asyncio.Task[None]] = set()
         self._closing = False
         if owns_process:
             processes.adopt_orphans()
 
     async def execute(self, job: Job, output: Output) -> RunEnded:
-        """Run ``job`` to its end. Raises ``ToolStopped`` when it was killed before it began, ``ToolCrashed`` when
+        """Run ``job`` to its end. Raises ``ToolStopped`` when it was killed before it started, ``ToolCrashed`` when
         its zygote died, ``ConfigurationError`` when the tool cannot be imported."""
         self._at[job.run_id] = None
         try:
@@ -247,7 +248,7 @@ class ProcessEngine:
             zygote = await (self._start(entry) if job.alone else self._zygote(entry))
             try:
                 if job.run_id in self._killed:
-                    raise ToolStopped("the run was stopped before it began")
+                    raise ToolStopped("the run was stopped before it started")
                 self._at[job.run_id] = zygote
                 return await zygote.run(job, output)
             except RunnerUnavailable:
@@ -294,21 +295,21 @@ class ProcessEngine:
         return zygote
 
     def _lost(self, zygote: _Zygote) -> None:
-        burial = asyncio.ensure_future(self._bury(zygote))
-        self._burials.add(burial)
-        burial.add_done_callback(self._burials.discard)
+        cleanup = asyncio.ensure_future(self._clean_up(zygote))
+        self._cleanups.add(cleanup)
+        cleanup.add_done_callback(self._cleanups.discard)
 
-    async def _bury(self, zygote: _Zygote) -> None:
+    async def _clean_up(self, zygote: _Zygote) -> None:
         await zygote.close()
         self._started.discard(zygote)
         log.warning("zygote.died", pid=zygote.process.pid, returncode=zygote.process.returncode)
-        if self._owns_process:  # what it ran has lost its parent and is ours now
+        if self._owns_process:  # its runs have lost their parent and are our children now
             processes.kill_strays([other.process.pid for other in self._started], within_seconds=1.0)
 
     async def close(self) -> None:
         """End all zygotes and everything they run."""
         self._closing = True
-        await asyncio.gather(*self._burials, *(zygote.close() for zygote in self._started))
+        await asyncio.gather(*self._cleanups, *(zygote.close() for zygote in self._started))
         self._started.clear()
         self._zygotes.clear()
         if self._owns_process:

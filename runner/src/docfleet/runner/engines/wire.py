@@ -1,4 +1,4 @@
-"""What the runner and a zygote say to each other: one JSON object a line over a stream socket.
+"""Messages between the runner and a zygote: one JSON object per line over a stream socket.
 
 Every ``StartRun`` is sent together with exactly one file descriptor, the write end of the pipe that takes the
 run's standard output and error. Descriptors arrive in the order of their messages.
@@ -13,14 +13,14 @@ import msgspec
 from docfleet.core.runs import RunLimits
 
 CONTROL_BYTES = 64 * 1024
-"""Most a socket read takes at once. Messages are far smaller: what may be large lies in the run's folder."""
+"""The most that one read of the socket takes. Messages are far smaller: large data is in the run's folder."""
 
 Breach = Literal["wall", "memory", "processes", "output"]
 """The limit for which a run was killed."""
 
 
 class StartRun(msgspec.Struct, tag="start", tag_field="say", kw_only=True):
-    """Run the tool in ``root`` (layout: ``working.Working``). ``command`` is empty for a Python tool.
+    """Run the tool in ``root`` (layout: ``working.WorkingFolder``). ``command`` is empty for a Python tool.
 
     ``input_bytes`` is what the runner itself put into the folder: it does not count as output.
     """

@@ -1,8 +1,8 @@
 """The warm parent of tool runs: ``python -m docfleet.runner.engines.zygote FD [module:attribute]``.
 
-It imports one Python tool (or none: then it executes programs), says ``Ready`` on the socket FD and forks a child
-for each ``StartRun``. It is single-threaded, because a fork of a process with threads is a gamble. It watches
-the limits of its children, ends with its runner (end of the socket, or a signal), and takes everything with it.
+It imports one Python tool (or none: then it executes programs), sends ``Ready`` on the socket FD and forks a child
+for each ``StartRun``. It is single-threaded, because a fork of a process with threads is unsafe. It watches the
+limits of its children, ends with its runner (end of the socket, or a signal), and kills all its runs then.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class _RunnerGone(Exception):
-    """The runner has ended or wants us to."""
+    """The runner has ended, or ends this zygote."""
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Zygote:
     def _kill_run(self, pid: int, running: _Running, breach: Breach | None) -> None:
         running.breach = running.breach or breach
         running.watch.next_look = time.monotonic() + limits.WATCH_SECONDS
-        processes.kill_group(pid)  # not reaped yet, so the number is still its own
+        processes.kill_group(pid)  # not reaped yet, so the process id is still its own
         # Between the fork and its setsid the child is not yet a group of its own.
         os.kill(pid, signal.SIGKILL)
 
@@ -144,16 +144,16 @@ class Zygote:
     def _reap(self) -> None:
         while True:
             try:
-                # Look first, reap later: until it is reaped nobody else can get its number.
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                # Only look, reap later: until it is reaped, its process id is not reused.
+                exited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if found is None:
+            if exited is None:
                 return
-            if found.si_pid in self._running:
-                self._end(found.si_pid)
+            if exited.si_pid in self._running:
+                self._end(exited.si_pid)
             else:
-                os.waitpid(found.si_pid, 0)
+                os.waitpid(exited.si_pid, 0)
 
     def _end(self, pid: int) -> None:
         processes.kill_group(pid)
@@ -174,7 +174,7 @@ class Zygote:
         )
 
     def _end_all(self) -> None:
-        for number in _ENDING:  # a runner that dies is heard of twice, and the second time must not interrupt this
+        for number in _ENDING:  # the death of a runner is noticed twice, and the second time must not interrupt this
             signal.signal(number, signal.SIG_IGN)
         for pid in self._running:
             processes.kill_group(pid)
@@ -206,7 +206,7 @@ def main() -> int:
             tool = load_tool(sys.argv[2])
             tool.preload()
             _warm(tool)
-    except Exception as error:  # noqa: BLE001  an import may raise anything; the runner is told
+    except Exception as error:  # noqa: BLE001  an import may raise anything; the runner gets the error
         message = error.message if isinstance(error, DocfleetError) else f"{type(error).__name__}: {error}"
         control.sendall(wire.encode(Unusable(error=message)))
         return 1
@@ -217,16 +217,16 @@ def main() -> int:
 
 
 def _warm(tool: Tool) -> None:
-    # What every run imports and sets up lazily, paid once here: it halves the page faults of a run.
+    # What every run imports and sets up lazily, done once here: it halves the page faults of a run.
     from docfleet.tools import schema
-    from docfleet.tools.protocol import LogLevel, RunMetadata
+    from docfleet.tools.protocol import RunMetadata, ToolLogLevel
     from docfleet.tools.sdk import RunContext
 
     with tempfile.TemporaryDirectory() as folder:
         infile = Path(folder) / INFILE
         infile.write_bytes(b"{}")
         (Path(folder) / METADATA).write_bytes(msgspec.json.encode(RunMetadata(source_name="a.json")))
-        context = RunContext(Path(folder), load_metadata(Path(folder)), LogLevel.INFO)
+        context = RunContext(Path(folder), load_metadata(Path(folder)), ToolLogLevel.INFO)
         _ = context.input_mime
         context.copy_source()
         context.log("")  # standard output is the null device here

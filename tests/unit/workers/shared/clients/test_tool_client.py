@@ -40,7 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_run_that_ended_with_its_runner_is_sent_again() -> None:
     runner = Runner(SHUT_DOWN, SHUT_DOWN, DONE)
-    assert ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, tell=said.extend).phase == "SUCCEEDED"
+    assert ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, on_lines=said.extend).phase == "SUCCEEDED"
     assert runner.calls == ["PUT"] * 3
 
 
@@ -48,12 +48,12 @@ def test_a_run_that_ended_with_its_runner_is_sent_again() -> None:
 def test_a_runner_that_does_not_come_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool_client, "RESTART_SECONDS", 0.0)
     with pytest.raises(RunnerUnavailable):
-        ToolClient(Runner(SHUT_DOWN)).run("r", REQUEST, should_stop=lambda: False, tell=said.extend)
+        ToolClient(Runner(SHUT_DOWN)).run("r", REQUEST, should_stop=lambda: False, on_lines=said.extend)
 
 
 @pytest.mark.usefixtures("quick")
 def test_the_verdict_on_a_document_is_final() -> None:
     runner = Runner(RunState(run_id="r", phase="FAILED", error="no text", error_code="tool_failed"))
     with pytest.raises(ToolFailed, match="no text"):
-        ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, tell=said.extend)
+        ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, on_lines=said.extend)
     assert runner.calls == ["PUT"]

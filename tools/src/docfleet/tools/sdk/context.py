@@ -1,4 +1,4 @@
-"""What a tool knows of its run, and how it speaks to whoever watches."""
+"""What a tool knows about its run, and the lines it writes for users."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from docfleet.core.storage import COPY_TO_FOLDER, INFILE, SOURCE
 from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     CostMessage,
-    LogLevel,
     LogMessage,
-    Message,
     RunMetadata,
     SingleStepMessage,
+    ToolLogLevel,
+    ToolMessage,
     UpdateMessage,
 )
 
 NAME_BYTES = 255
 
 
-def emit(message: Message) -> None:
-    """Print one protocol line at once (a killed tool must not keep its last words in a buffer)."""
+def emit(message: ToolMessage) -> None:
+    """Print one protocol line at once (a killed tool must not lose its last lines in a buffer)."""
     sys.stdout.buffer.write(protocol.encode_line(message))
     sys.stdout.buffer.flush()
 
@@ -46,7 +46,7 @@ def safe_name(name: str) -> str:
 class RunContext:
     """One run: its folder, the document's name, earlier results, and the lines to print."""
 
-    def __init__(self, folder: Path, metadata: RunMetadata, log_level: LogLevel = LogLevel.INFO) -> None:
+    def __init__(self, folder: Path, metadata: RunMetadata, log_level: ToolLogLevel = ToolLogLevel.INFO) -> None:
         self.folder = folder
         self.metadata = metadata
         self._log_level = log_level
@@ -74,7 +74,7 @@ class RunContext:
 
     @cached_property
     def source_mime(self) -> str:
-        """MIME type of the document, by content first and by name where content does not tell."""
+        """MIME type of the document, by content first, by name where the content is ambiguous."""
         from docfleet.tools.sdk.media import detect
 
         return detect(self.source_path, self.source_name)
@@ -92,19 +92,19 @@ class RunContext:
         target.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(self.source_path, target / safe_name(self.source_name)))
 
-    def log(self, text: str, level: LogLevel = LogLevel.INFO) -> None:
-        """A line for the log, when ``level`` is at least the level asked for."""
+    def log(self, text: str, level: ToolLogLevel = ToolLogLevel.INFO) -> None:
+        """A line for the log, when ``level`` is at least the requested level."""
         if level.rank >= self._log_level.rank:
             emit(LogMessage(log=text, level=level))
 
     def update(self, state: str, message: str = "") -> None:
-        """Tell what changed: INPUT_UPDATE, OUTPUT_UPDATE, ..."""
+        """Report a change: INPUT_UPDATE, OUTPUT_UPDATE, ..."""
         emit(UpdateMessage(state=state, message=message))
 
     def cost(self, cost: float, cost_units: str) -> None:
-        """Tell what the run cost so far."""
+        """Report the cost of the run so far."""
         emit(CostMessage(cost=cost, cost_units=cost_units))
 
     def single_step(self, message: str) -> None:
-        """Tell a person who steps through the workflow."""
+        """Report to a user who steps through the workflow."""
         emit(SingleStepMessage(message=message))

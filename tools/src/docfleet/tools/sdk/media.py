@@ -1,4 +1,4 @@
-"""The MIME type of a document: by content first, by its name where the content does not tell."""
+"""The MIME type of a document: by content first, by its name where the content is ambiguous."""
 
 from __future__ import annotations
 

@@ -28,12 +28,12 @@ from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     Command,
     IconMessage,
-    LogLevel,
     LogMessage,
     OutputType,
     PropertiesMessage,
     ResultMessage,
     SpecMessage,
+    ToolLogLevel,
     VariablesMessage,
 )
 from docfleet.tools.sdk.context import RunContext, emit
@@ -116,7 +116,7 @@ def _failure(error: Exception) -> DocfleetError:
     return ToolFailed(f"the tool failed on this document ({type(error).__name__}: {error})")
 
 
-def run_tool(tool: Tool, settings: dict[str, Any], folder: Path, log_level: LogLevel = LogLevel.INFO) -> int:
+def run_tool(tool: Tool, settings: dict[str, Any], folder: Path, log_level: ToolLogLevel = ToolLogLevel.INFO) -> int:
     """RUN in this process: the exit code is 0 when the result is on disk, 1 after an ERROR line was printed."""
     started = time.monotonic()
     try:
@@ -128,7 +128,7 @@ def run_tool(tool: Tool, settings: dict[str, Any], folder: Path, log_level: LogL
         _write_result(tool, context, result, started)
     except Exception as error:  # noqa: BLE001 - the boundary of a tool: whatever happened becomes its verdict
         failure = _failure(error)
-        emit(LogMessage(log=failure.message, level=LogLevel.ERROR, error_code=failure.code))
+        emit(LogMessage(log=failure.message, level=ToolLogLevel.ERROR, error_code=failure.code))
         return 1
     return 0
 
@@ -160,7 +160,7 @@ def main(tool: Tool, argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=str(tool.config.properties.get("description", tool.name)))
     parser.add_argument("--command", required=True, type=str.upper, choices=[command.value for command in Command])
     parser.add_argument("--settings", default="{}", help="JSON object; see --command SPEC")
-    parser.add_argument("--log-level", default="ERROR", type=str.upper, choices=[level.value for level in LogLevel])
+    parser.add_argument("--log-level", default="ERROR", type=str.upper, choices=[level.value for level in ToolLogLevel])
     arguments = parser.parse_args(argv)
     command = Command(arguments.command)
     if command is not Command.RUN:
@@ -172,6 +172,6 @@ def main(tool: Tool, argv: list[str] | None = None) -> int:
             raise ConfigurationError(f"{protocol.EXECUTION_DATA_DIR} is not set: it names the folder of the run")
         settings = _settings(arguments.settings)
     except DocfleetError as error:
-        emit(LogMessage(log=error.message, level=LogLevel.ERROR, error_code=error.code))
+        emit(LogMessage(log=error.message, level=ToolLogLevel.ERROR, error_code=error.code))
         return 1
-    return run_tool(tool, settings, Path(folder), LogLevel(arguments.log_level))
+    return run_tool(tool, settings, Path(folder), ToolLogLevel(arguments.log_level))

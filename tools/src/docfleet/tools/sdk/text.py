@@ -9,7 +9,7 @@ from docfleet.tools.sdk.media import utf16_without_mark
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    # UTF-32 first: its little-endian mark begins with that of UTF-16.
+    # UTF-32 first: its little-endian mark starts with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),

@@ -1,1 +1,1 @@
-"""docfleet.workers.api_deployment"""
+"""Worker type ``api_deployment``: orchestrates executions whose files arrived with a call."""

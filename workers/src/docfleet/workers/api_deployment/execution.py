@@ -9,43 +9,26 @@ import msgspec
 from celery import current_app
 
 from docfleet.core.errors import InvalidInput
-from docfleet.core.execution import ExecutionContext
-from docfleet.core.files import FileProcessingUtils, WorkerFileData
+from docfleet.core.files import FileProcessingUtils
+from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import UploadSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
-from docfleet.workers.shared.workflow.execution.orchestration import API_QUEUES, Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage, Orchestrator
 
 
-def orchestrate(
-    organization_id: str, workflow_id: str, execution_id: str, hash_values_of_files: dict[str, Any]
-) -> dict[str, Any]:
+def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
     """Register the files of the message, send the batches; the ``Orchestrated`` as a dict."""
-    context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id)
-    files = list(FileProcessingUtils.convert_file_hash_data(hash_values_of_files).values())
-    orchestrator = Orchestrator(current_app, api, context, API_QUEUES)
+    context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
+    files = list(FileProcessingUtils.convert_file_hash_data(message.files).values())
+    orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=True))
     if not files:
         done = orchestrator.fail(InvalidInput("the call brought no files: send them to the address of the API"))
     else:
         source = UploadSource(Path(api.settings.execution_storage_root), context, files)
-        done = orchestrator.run(source, _file_data(context), None)
+        done = orchestrator.run(source, context.file_data(), None)
     if done.final:  # no batch, so no callback that would delete the uploads
-        WorkerExecutionContext.delete_files(api, organization_id, context.execution.workflow_id, execution_id)
+        WorkerExecutionContext.delete_files(
+            api, message.organization_id, context.execution.workflow_id, message.execution_id
+        )
     built: dict[str, Any] = msgspec.to_builtins(done)
     return built
-
-
-def _file_data(context: ExecutionContext) -> WorkerFileData:
-    execution, options = context.execution, context.options
-    return WorkerFileData(
-        workflow_id=execution.workflow_id,
-        execution_id=execution.id,
-        organization_id=context.organization_context.organization_id,
-        pipeline_id=execution.pipeline_id,
-        use_file_history=context.use_file_history,
-        manual_review_config=context.manual_review,
-        tags=execution.tags,
-        llm_profile_id=options.llm_profile_id,
-        custom_data=options.custom_data,
-        hitl_queue_name=options.hitl_queue_name,
-        hitl_packet_id=options.hitl_packet_id,
-    )

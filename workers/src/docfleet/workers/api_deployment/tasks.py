@@ -11,31 +11,13 @@ from celery import shared_task
 
 from docfleet.core.names import TaskName
 from docfleet.workers.api_deployment.execution import orchestrate
+from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage
 
 
-@shared_task(name=TaskName.ASYNC_EXECUTE_BIN.value, ignore_result=True)
-def async_execute_bin(
-    schema_name: str,
-    workflow_id: str,
-    execution_id: str,
-    hash_values_of_files: dict[str, Any] | None = None,
-    scheduled: bool = False,
-    pipeline_id: str | None = None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Orchestrate one execution. The original's sender passes ids as UUID objects; both forms are taken."""
-    return orchestrate(str(schema_name), str(workflow_id), str(execution_id), hash_values_of_files or {})
+def execute(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Orchestrate one execution; the arguments are those of ``ExecutionMessage.of``."""
+    return orchestrate(ExecutionMessage.of(*args, **kwargs))
 
 
-@shared_task(name=TaskName.ASYNC_EXECUTE_BIN_API.value, ignore_result=True)
-def async_execute_bin_api(
-    schema_name: str,
-    workflow_id: str,
-    execution_id: str,
-    hash_values_of_files: dict[str, Any] | None = None,
-    scheduled: bool = False,
-    pipeline_id: str | None = None,
-    **options: Any,
-) -> dict[str, Any]:
-    """The same under its second name."""
-    return orchestrate(str(schema_name), str(workflow_id), str(execution_id), hash_values_of_files or {})
+async_execute_bin = shared_task(execute, name=TaskName.ASYNC_EXECUTE_BIN.value, ignore_result=True)
+async_execute_bin_api = shared_task(execute, name=TaskName.ASYNC_EXECUTE_BIN_API.value, ignore_result=True)

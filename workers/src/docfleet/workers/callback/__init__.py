@@ -1,1 +1,1 @@
-"""docfleet.workers.callback"""
+"""Worker type ``callback``: finalizes executions whose batches have ended."""

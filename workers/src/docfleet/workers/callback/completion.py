@@ -1,4 +1,4 @@
-"""The end of an execution, as far as a worker has a part in it."""
+"""The end of an execution: the worker's part."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Tasks of the ``callback`` worker. All of them end in the backend's finalize, which is safe to repeat.
 
-What a newer sender adds to their keywords is passed over, as unknown fields are.
+Keywords that a newer sender adds are ignored, as unknown fields are.
 """
 
 from __future__ import annotations

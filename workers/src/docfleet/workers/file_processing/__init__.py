@@ -1,1 +1,1 @@
-"""docfleet.workers.file_processing"""
+"""Worker type ``file_processing``: processes the files of a batch."""

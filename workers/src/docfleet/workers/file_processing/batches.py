@@ -14,7 +14,7 @@ from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
-from docfleet.core.names import TaskName
+from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.process.shutdown import shutting_down
@@ -22,7 +22,6 @@ from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_req
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
-from docfleet.workers.shared.workflow.execution.orchestration import Queues, queues_of
 
 log = structlog.get_logger()
 
@@ -30,9 +29,9 @@ MARGIN_SECONDS = 60.0
 
 
 def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bool) -> BatchExecutionResult:
-    """Process the batch. What goes wrong with the batch as a whole is in the result's ``errors``; the rows and
-    their leases see to it that its files are handed out again. A batch outside a chord does the callback's part: it
-    cleans up after the report that ended the execution, and calls the callback where it saw no end."""
+    """Process the batch. A failure of the batch itself is in the result's ``errors``; its files are handed out again
+    when their leases end. A batch outside a chord does the callback's part: it cleans up after the report that ended
+    the execution, and else calls the callback."""
     try:
         result = _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
         point("batch.returned")
@@ -54,9 +53,9 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
     files, limit = api.files(data.organization_id), api.settings.claim_limit
     with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
         point("batch.claim.before")
-        asked = time.monotonic()
+        sent_at = time.monotonic()
         claimed = files.claim(data.execution_id, claim_request(batch, leases, limit, with_context=True))
-        # A backend of the version before knows no contexts in claims.
+        # A backend of the previous version returns no context with a claim.
         context = claimed.context or api.executions(data.organization_id).context(data.execution_id)
         WorkerExecutionContext.remember(context)
         file_run = FileRun(context, api.settings, api.tools, leases)
@@ -70,25 +69,24 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
             has_to_leave=lambda: shutting_down() or time.monotonic() >= deadline,
         )
         try:
-            result = run.run(claimed, asked)
+            result = run.run(claimed, sent_at)
         finally:
             file_run.close()
-    queues = queues_of(context)
     if run.unfinished and not leases.stopped:
-        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=queues.files.value)
+        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=context.queues.batches.value)
     if in_chord:
         return result
     if run.ended:
-        # What the callback would do is done but for this: the report itself ended the execution.
+        # The report itself ended the execution: of the callback's work only this is left.
         WorkerExecutionContext.delete_files(api, data.organization_id, context.execution.workflow_id, data.execution_id)
     else:
-        _send_callback(app, batch, queues)
+        _send_callback(app, batch, context.queues)
     return result
 
 
-def _send_callback(app: Celery, batch: FileBatchData, queues: Queues) -> None:
-    """The chord's callback may have come and gone before these files were handed out again, and working files of
-    whoever died over them are still there."""
+def _send_callback(app: Celery, batch: FileBatchData, queues: ExecutionQueues) -> None:
+    """The chord's callback may have run before these files were handed out again, and the working files of a dead
+    worker are still there."""
     data = batch.file_data
     callback = CallbackTaskData(
         execution_id=data.execution_id, organization_id=data.organization_id, pipeline_id=data.pipeline_id

@@ -1,1 +1,1 @@
-"""docfleet.workers.general"""
+"""Worker type ``general``: orchestrates ETL and TASK executions."""

@@ -8,33 +8,24 @@ import msgspec
 from celery import current_app
 
 from docfleet.core.errors import DocfleetError
+from docfleet.core.execution import SourceConfig
 from docfleet.core.files import WorkerFileData
+from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
-from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES, Orchestrated, Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage, Orchestrated, Orchestrator
 
 
-def orchestrate(
-    organization_id: str, workflow_id: str, execution_id: str, *, scheduled: bool, pipeline_id: str | None
-) -> dict[str, Any]:
+def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
     """List the source and send the batches; the ``Orchestrated`` as a dict."""
-    context, api = WorkerExecutionContext.setup_execution_context(organization_id, execution_id)
-    file_data = WorkerFileData(
-        workflow_id=context.execution.workflow_id,
-        execution_id=execution_id,
-        organization_id=organization_id,
-        pipeline_id=pipeline_id or context.execution.pipeline_id,
-        scheduled=scheduled,
-        use_file_history=context.use_file_history,
-        manual_review_config=context.manual_review,
-        tags=context.execution.tags,
-    )
-    orchestrator = Orchestrator(current_app, api, context, ETL_QUEUES)
+    context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
+    file_data = context.file_data(scheduled=message.scheduled, pipeline_id=message.pipeline_id)
+    orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=False))
     built: dict[str, Any] = msgspec.to_builtins(_run(orchestrator, context.source_config, file_data))
     return built
 
 
-def _run(orchestrator: Orchestrator, source_config: Any, file_data: WorkerFileData) -> Orchestrated:
+def _run(orchestrator: Orchestrator, source_config: SourceConfig, file_data: WorkerFileData) -> Orchestrated:
     try:
         source = ConnectorSource(source_config)
     except DocfleetError as error:

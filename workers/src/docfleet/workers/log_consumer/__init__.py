@@ -1,1 +1,1 @@
-"""docfleet.workers.log_consumer"""
+"""Worker type ``log_consumer``: writes the log lines of executions."""

@@ -1,6 +1,6 @@
-"""From a message to rows: one call of the backend an organization, repeated until it got through.
+"""From a message to rows: one call of the backend per organization, repeated until it succeeds.
 
-A message is taken from the queue only after that. The backend writes an event once, however often it comes.
+The message is acknowledged only after that. The backend writes an event once, however often it comes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from docfleet.workers.shared.infrastructure.process.runtime import settings
 log = structlog.get_logger()
 
 CALL_SECONDS = 5.0
-"""With the waits between them, four times as long until a message goes back to the queue."""
+"""Time limit of one call. With the waits between them, a message is requeued after four times as long."""
 SHARE = 1 / 6
-"""A call takes no more than this of the task's time: what goes back has to do so before the limit."""
+"""The share of the task's time that one call may take: a message has to be requeued before the limit."""
 ATTEMPTS = 100
 
 
@@ -41,18 +41,18 @@ def _backend() -> HttpTransport:
 
 
 def consume(payloads: Any, channel: str) -> None:
-    """Write what is in the message. Raises ``Reject``, which puts it back, when the backend stays away."""
-    found: dict[str, list[LogEvent]] = {}
-    strange = 0
+    """Write the events of the message. Raises ``Reject``, which requeues it, when the backend stays away."""
+    by_organization: dict[str, list[LogEvent]] = {}
+    unreadable = 0
     for payload in payloads if isinstance(payloads, list) else [payloads]:
         event = read_event(payload, channel)
         if event is None:
-            strange += 1
+            unreadable += 1
         else:
-            found.setdefault(event.organization_id, []).append(event)
+            by_organization.setdefault(event.organization_id, []).append(event)
     point("logs.taken")
-    total = LogsWritten(dropped=strange)
-    for organization_id, events in found.items():
+    total = LogsWritten(dropped=unreadable)
+    for organization_id, events in by_organization.items():
         for start in range(0, len(events), MOST_EVENTS):
             _add(total, _write(organization_id, events[start : start + MOST_EVENTS]))
         point("logs.written")
@@ -63,13 +63,13 @@ def consume(payloads: Any, channel: str) -> None:
 
 def _write(organization_id: str, events: list[LogEvent]) -> LogsWritten:
     try:
-        # Around the breaker: the message waits for exactly this call.
+        # Not through the breaker: the message waits for exactly this call.
         return LogClient(_backend(), organization_id).write(LogBatch(events=events))
     except (DependencyError, SoftTimeLimitExceeded) as error:
         log.warning("logs.put_back", events=len(events), error=str(error))
         raise Reject(str(error), requeue=True) from error
     except DocfleetError as error:
-        # Another answer will not come: an organization that is not there, or events that the backend cannot read.
+        # A repeat would get the same answer: an unknown organization, or events that the backend cannot read.
         log.error("logs.refused", events=len(events), code=error.code, error=error.message)
         return LogsWritten(dropped=len(events))
 

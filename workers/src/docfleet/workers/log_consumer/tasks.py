@@ -13,7 +13,7 @@ from docfleet.workers.log_consumer.delivery import consume
 @shared_task(
     name=TaskName.LOGS_CONSUMER.value,
     ignore_result=True,
-    # No row knows of these lines yet: the message is all there is, and goes back when a child dies over it.
+    # These lines are in no row yet: the message is their only copy, and is requeued when a child dies over it.
     reject_on_worker_lost=True,
 )
 def logs_consumer(

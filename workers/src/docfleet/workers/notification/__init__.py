@@ -1,1 +1,1 @@
-"""docfleet.workers.notification"""
+"""Worker type ``notification``: sends notifications."""

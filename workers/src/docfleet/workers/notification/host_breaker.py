@@ -1,7 +1,7 @@
-"""A circuit breaker for each host that is told, shared by all workers through Redis.
+"""A circuit breaker per notified host, shared by all workers through Redis.
 
-Open means: what is for this host waits, at no cost to its attempts. When the time is up one worker probes it (half
-open); its success closes the breaker, its failure opens it again. Without Redis there is no breaker, and all goes on.
+Open means: notifications for this host wait, at no cost to their attempts. When the time is up one worker probes the
+host (half open); success closes the breaker, failure opens it again. Without Redis there is no breaker.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ log = structlog.get_logger()
 
 FAILURES_TO_OPEN = 3
 REMEMBERED_SECONDS = 600
-"""Failures that lie further apart are not in a row."""
+"""Failures that are further apart are not consecutive."""
 PROBE_WAIT_SECONDS = 2.0
-"""How long the others wait while one probes."""
+"""How long other workers wait while one probes."""
 PREFIX = "docfleet:notification:breaker:"
 
 
 class HostBreaker:
-    """``open_seconds``: between two probes. ``probe_seconds``: after which a probe nobody heard of is given up."""
+    """``open_seconds``: between two probes. ``probe_seconds``: after which a probe without a result is given up."""
 
     def __init__(self, server: redis.Redis, open_seconds: float, probe_seconds: float) -> None:
         self._redis: Any = server  # redis types its answers as sync or async
@@ -30,7 +30,7 @@ class HostBreaker:
         self._probe_ms = int(probe_seconds * 1000)
 
     def wait(self, host: str | None) -> float | None:
-        """None: go ahead, and ``note`` how it went. Else the seconds to wait."""
+        """None: send, and ``note`` the result. Else the seconds to wait."""
         if host is None:
             return None
         try:
@@ -46,7 +46,7 @@ class HostBreaker:
         return None if mine else PROBE_WAIT_SECONDS
 
     def note(self, host: str | None, *, alive: bool) -> None:
-        """A call to ``host`` went well, or failed so that it speaks against the host."""
+        """A call to ``host`` succeeded (``alive``), or failed in a way that speaks against the host."""
         if host is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""Messages of the original, which hold URL, body and headers: the same guard, the same rules for a repeat."""
+"""Messages of the original, which hold URL, body and headers: the same outbound guard, the same retry rules."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from docfleet.workers.shared.infrastructure.process.runtime import settings
 log = structlog.get_logger()
 
 WEBHOOK = "WEBHOOK"
-LONGEST_DELAY_SECONDS = 3600.0
-MOST_RETRIES = 10
-LONGEST_PAUSE_SECONDS = 5.0
-MOST_IN_BATCH = 100
+MAX_DELAY_SECONDS = 3600.0
+MAX_RETRIES = 10
+MAX_PAUSE_SECONDS = 5.0
+MAX_BATCH_MESSAGES = 100
 _REFUSED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
@@ -38,14 +38,14 @@ def send(
     platform: str | None,
     raise_on_final_failure: bool,
 ) -> None:
-    """``send_webhook_notification``: repeats go through Celery, as the sender has no rows of ours."""
+    """``send_webhook_notification``: repeats go through Celery, because the sender has no rows in our database."""
     key = str(task.request.root_id or task.request.id)
     try:
         _post(url, payload, headers, timeout, key)
     except TargetUnavailable as error:
         retries = task.request.retries
-        if retries < min(max_retries or 0, MOST_RETRIES):
-            wait = min(max(retry_delay, 1.0) * 2.0**retries, LONGEST_DELAY_SECONDS) * random.uniform(0.8, 1.2)
+        if retries < min(max_retries or 0, MAX_RETRIES):
+            wait = min(max(retry_delay, 1.0) * 2.0**retries, MAX_DELAY_SECONDS) * random.uniform(0.8, 1.2)
             log.warning("notification.retry", error=error.message, attempt=retries + 1)
             raise task.retry(countdown=max(wait, error.retry_after or 0.0), exc=error) from error
         _give_up(error, raise_on_final_failure)
@@ -62,7 +62,7 @@ def _give_up(error: DestinationError, raise_on_final_failure: bool) -> None:
 
 
 def process(notification_type: str, message: dict[str, Any]) -> dict[str, Any]:
-    """``process_notification``: one attempt, told in the answer."""
+    """``process_notification``: one attempt; the answer has its result."""
     if notification_type != WEBHOOK:
         return {"success": False, "message": f"no messages of type {notification_type!r:.40} are taken"}
     url, payload = message.get("url"), message.get("payload")
@@ -79,15 +79,15 @@ def process(notification_type: str, message: dict[str, Any]) -> dict[str, Any]:
 def process_all(messages: list[dict[str, Any]], batch_id: str | None, delay_between: float) -> dict[str, Any]:
     """``send_batch_notifications``: at most a hundred, one after the other."""
     started = datetime.now(UTC)
-    pause = min(max(float(delay_between or 0), 0.0), LONGEST_PAUSE_SECONDS)
+    pause = min(max(float(delay_between or 0), 0.0), MAX_PAUSE_SECONDS)
     successful: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
-    for number, message in enumerate(messages[:MOST_IN_BATCH]):
+    for number, message in enumerate(messages[:MAX_BATCH_MESSAGES]):
         if number and pause:
             time.sleep(pause)
-        found = process(str(message.get("notification_type") or WEBHOOK), message)
-        (successful if found["success"] else failed).append({"index": number, **found})
-    left = [{"index": n, "success": False, "message": "too many"} for n in range(MOST_IN_BATCH, len(messages))]
+        result = process(str(message.get("notification_type") or WEBHOOK), message)
+        (successful if result["success"] else failed).append({"index": number, **result})
+    left = [{"index": n, "success": False, "message": "too many"} for n in range(MAX_BATCH_MESSAGES, len(messages))]
     return {
         "batch_id": batch_id,
         "total_notifications": len(messages),

@@ -1,7 +1,7 @@
-"""One batch: claim it, send it, report how it went.
+"""One batch of notifications: claim it, send it, report the outcome.
 
-Killed at any point it loses nothing: the backend gives the batch out again when the lease ends, under the same id, by
-which a target tells a repeat. Waits are the backend's; nothing sleeps here.
+A worker that is killed at any point loses nothing: the backend hands the batch out again when the lease ends, under
+the same id, by which a target recognizes a repeat. The backend does the waiting; nothing sleeps here.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ log = structlog.get_logger()
 
 @per_process
 def breaker() -> HostBreaker:
-    """The breaker of this process, on the Redis all share."""
+    """The breaker of this process, in the shared Redis."""
     server = redis.Redis.from_url(settings().redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
     return HostBreaker(server, settings().notification_breaker_seconds, settings().notification_lease_seconds)
 
 
 def send_batch(organization_id: str, batch_id: str) -> dict[str, Any]:
-    """Send the batch if it is ours to send. Returns batch and outcome. Raises ``DependencyError``."""
+    """Send the batch if its claim is granted. Returns batch and outcome. Raises ``DependencyError``."""
     client = internal_api().notifications(organization_id)
     claim = client.claim(batch_id, settings().notification_lease_seconds)
     if not claim.granted:
@@ -73,7 +73,7 @@ def attempt(batch_id: str, claim: BatchClaim) -> BatchReport:
     except TargetRejected as error:
         breaker().note(host, alive=True)
         return _reported(claim, "rejected", error.message)
-    except Exception as error:  # noqa: BLE001 - the boundary of a plug-in; its text may hold a secret
+    except Exception as error:  # noqa: BLE001 - the boundary of a plug-in; the error's text may hold a secret
         breaker().note(host, alive=True)
         log.error("notification.provider_failed", provider=claim.provider, error_type=type(error).__name__)
         return _reported(claim, "failed", f"provider {claim.provider} failed: {type(error).__name__}")

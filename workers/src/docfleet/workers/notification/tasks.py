@@ -25,7 +25,7 @@ def process_notification(notification_type: str, priority: bool = False, **kwarg
 
 @shared_task(name=TaskName.PRIORITY_NOTIFICATION.value, ignore_result=True)
 def priority_notification(notification_type: str, **kwargs: Any) -> dict[str, Any]:
-    """The same from a queue of its own."""
+    """``process_notification`` from a queue of its own."""
     return process_notification(notification_type, **{**kwargs, "priority": True})  # type: ignore[no-any-return]
 
 
@@ -43,7 +43,7 @@ def send_webhook_notification(
     buffer_row_ids: list[str] | None = None,
     organization_id: Any = None,
 ) -> None:
-    """The original's signature: everything is in the message."""
+    """Send a webhook of the original, whose message holds everything."""
     original_messages.send(
         self, url, payload, headers, timeout, max_retries, retry_delay, platform, raise_on_final_failure
     )

@@ -1,1 +1,1 @@
-"""docfleet.workers.scheduler"""
+"""Worker type ``scheduler``: runs Celery beat and calls the backend periodically."""

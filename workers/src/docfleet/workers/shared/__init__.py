@@ -1,1 +1,1 @@
-"""docfleet.workers.shared"""
+"""The layers that all worker types share, from ``workflow`` down to ``models``."""

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from docfleet.workers.shared.infrastructure.celery import intake
-from docfleet.workers.shared.infrastructure.celery.intake import Refused, accept_original, check
+from docfleet.workers.shared.infrastructure.celery.intake import MessageRejected, accept_original, check
 from tests.servers import free_port
 from tests.unit.workers.log_lines import ORIGINAL
 
@@ -38,7 +38,7 @@ def test_only_a_log_line_may_come_in_the_original_s_form() -> None:
     ):
         accept_original(wrong)
         wrong.payload = wrong._decoded_cache
-        with pytest.raises(Refused):
+        with pytest.raises(MessageRejected):
             check(wrong)
 
 

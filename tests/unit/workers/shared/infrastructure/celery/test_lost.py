@@ -81,7 +81,7 @@ LOST = LostProcess(owner="n/1", execution_id="e", file_execution_id="f")
 
 
 def test_a_lost_child_is_reported_to_the_backend(backend: type[Backend]) -> None:
-    lost.tell("o", LOST)
+    lost.report("o", LOST)
     body = {"owner": "n/1", "execution_id": "e", "file_execution_id": "f"}
     assert backend.told == [("/internal/v1/workers/lost-process/", "o", body)]
 
@@ -89,11 +89,11 @@ def test_a_lost_child_is_reported_to_the_backend(backend: type[Backend]) -> None
 def test_a_backend_that_hangs_holds_the_parent_up_for_two_seconds_at_most(backend: type[Backend]) -> None:
     backend.go_on.clear()
     began = time.monotonic()
-    lost.tell("o", LOST)
+    lost.report("o", LOST)
     assert 1.5 < time.monotonic() - began < 15  # the backend hangs for 20 s
 
 
 def test_a_backend_that_is_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     given = type("Settings", (), {"internal_api_base_url": "http://127.0.0.1:1", "internal_service_api_key": "k"})
     monkeypatch.setattr(lost, "settings", lambda: given)
-    lost.tell("o", LOST)
+    lost.report("o", LOST)

@@ -14,7 +14,7 @@ from docfleet.workers.shared.infrastructure.logging import workflow_log
 def test_a_line_has_the_task_s_execution_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     put: list[LogEvent] = []
     monkeypatch.setattr(workflow_log, "_publisher", lambda: SimpleNamespace(put=put.append))
-    monkeypatch.setattr(workflow_log, "_wanted", lambda: True)
+    monkeypatch.setattr(workflow_log, "_is_enabled", lambda: True)
     workflow_log.WorkflowLogger.info(workflow_log.LogStage.RUN, "about nothing")
     with StateStore.scope():
         StateStore.set(EXECUTION_ID, "e")

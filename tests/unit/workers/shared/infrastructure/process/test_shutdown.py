@@ -12,7 +12,7 @@ from docfleet.workers.shared.infrastructure.process import shutdown
 
 
 def test_a_child_learns_that_its_parent_has_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutdown, "_told", None)
+    monkeypatch.setattr(shutdown, "_phase", None)
     assert not shutdown.shutting_down()
     shutdown.watch_shutdown()
     there, back = os.pipe()
@@ -28,4 +28,4 @@ def test_a_child_learns_that_its_parent_has_to_end(monkeypatch: pytest.MonkeyPat
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     os.close(there)
     os.close(back)
-    signals.worker_shutting_down.disconnect(shutdown._tell)
+    signals.worker_shutting_down.disconnect(shutdown._note_shutdown)

@@ -19,10 +19,10 @@ from docfleet.core.execution import (
     WorkflowDefinition,
 )
 from docfleet.core.files import FileHashData, FileProcessingUtils
+from docfleet.core.names import execution_queues
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import upload_folder
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource, UploadSource, open_source
-from docfleet.workers.shared.workflow.execution.orchestration import API_QUEUES, ETL_QUEUES, queues_of
 
 
 def test_fetching_hashes_on_the_way_and_refuses_nothing_to_read(tmp_path: Path) -> None:
@@ -122,5 +122,5 @@ def test_the_files_of_a_message_keep_their_order_and_a_bad_entry_is_kept(tmp_pat
 def test_the_context_chooses_source_and_queues(tmp_path: Path) -> None:
     assert isinstance(open_source(context(), tmp_path), UploadSource)
     assert isinstance(open_source(context(api=False, folder=tmp_path), tmp_path), ConnectorSource)
-    assert queues_of(context()) is API_QUEUES
-    assert queues_of(context(api=False)) is ETL_QUEUES
+    assert context().queues is execution_queues(is_api=True)
+    assert context(api=False).queues is execution_queues(is_api=False)

@@ -79,7 +79,7 @@ def delivering(monkeypatch: pytest.MonkeyPatch, sink: Any, root: str) -> FileRun
     tools: Any = None
     run = FileRun(CONTEXT, settings, tools, leases)
     monkeypatch.setattr(run, "_sink", sink)
-    monkeypatch.setattr(run, "_run", lambda claim, folder, outcome, lines: run._deliver(run._delivery(claim, folder)))
+    monkeypatch.setattr(run, "_run", lambda attempt: run._deliver(attempt.delivery()))
     return run
 
 
@@ -98,7 +98,7 @@ def test_what_a_failed_delivery_has_written_is_taken_back(monkeypatch: pytest.Mo
     )
     sink = FileSystemSink(config, "")
     run = delivering(monkeypatch, sink, str(root))
-    outputs = run._folder(CLAIM) / COPY_TO_FOLDER
+    outputs = run._attempt(CLAIM).folder / COPY_TO_FOLDER
     outputs.mkdir(parents=True)
     for name in ("1.txt", "2.txt"):
         (outputs / name).write_text(name)

@@ -163,7 +163,7 @@ def test_no_delivery_starts_after_a_stop_and_a_started_one_may_be_tried_again() 
     leases.stop()
     with pytest.raises(Fenced, match="stopped"):
         leases.require("a")
-    leases.require("a", begun=True)
+    leases.require("a", started=True)
     leases.add(claims("late"), time.monotonic() - 61)
     with pytest.raises(Fenced, match="lost"):
-        leases.require("late", begun=True)
+        leases.require("late", started=True)

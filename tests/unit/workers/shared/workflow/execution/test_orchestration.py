@@ -11,10 +11,10 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse, StartRequest, StartResponse
 from docfleet.core.files import FileHashData, WorkerFileData
-from docfleet.core.names import TaskName
+from docfleet.core.names import TaskName, execution_queues
 from docfleet.core.runs import RunLine
 from docfleet.core.status import ExecutionStatus
-from docfleet.workers.shared.workflow.execution.orchestration import ETL_QUEUES, Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import Orchestrator
 from tests.unit.workers.shared.workflow.execution.doubles import CONTEXT
 
 said: list[RunLine] = []
@@ -61,7 +61,7 @@ def test_a_connector_with_a_bug_ends_the_execution_at_once_with_the_cause(fault:
     app: Any = None
     source: Any = Source(fault)
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    answer = Orchestrator(app, api, CONTEXT, execution_queues(is_api=False)).run(source, data, None)
     assert answer.status == "error"
     assert [(request.error_code, said in str(request.error)) for request in api.finalized] == [("source_error", True)]
     assert answer.final
@@ -74,7 +74,7 @@ def test_a_second_orchestrator_knows_that_it_ended_nothing(files: list[Exception
     app: Any = None
     source: Any = Source(files[0]) if files else Empty()
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    answer = Orchestrator(app, api, CONTEXT, execution_queues(is_api=False)).run(source, data, None)
     assert len(api.finalized) == 1 and not answer.final
 
 
@@ -99,6 +99,6 @@ def test_files_that_were_registered_are_sent_though_they_are_gone_since() -> Non
     app: Any = SimpleNamespace(send_task=lambda name, **_: sent.append(name))
     source: Any = Empty()
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    answer = Orchestrator(app, api, CONTEXT, ETL_QUEUES).run(source, data, None)
+    answer = Orchestrator(app, api, CONTEXT, execution_queues(is_api=False)).run(source, data, None)
     assert sent == [TaskName.PROCESS_FILE_BATCH.value]
     assert (answer.status, answer.total_files, answer.final) == ("orchestrated", 2, False)

@@ -45,7 +45,7 @@ class Tools:
         self.ran: list[str] = []
         self.failing: set[str] = set()
 
-    def run(self, run_id: str, request: RunRequest, *, should_stop: Any, tell: Any) -> RunState:
+    def run(self, run_id: str, request: RunRequest, *, should_stop: Any, on_lines: Any) -> RunState:
         self.ran.append(request.tool_id)
         if request.tool_id in self.failing:
             raise ToolFailed("no result")

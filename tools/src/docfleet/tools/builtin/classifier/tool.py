@@ -15,7 +15,7 @@ Facts = dict[str, str | int]
 
 
 def facts_of(context: RunContext) -> Facts:
-    """What rules may ask for: ``text``, ``name``, ``mime``, ``size`` in bytes, ``pages`` (0 when nobody counted)."""
+    """What rules may use: ``text``, ``name``, ``mime``, ``size`` in bytes, ``pages`` (0 when unknown)."""
     raw = context.input_path.read_bytes()
     # Bytes of a picture decoded as text would only match by accident.
     readable = not context.is_first_step or media.looks_like_text(raw[:4096])
@@ -49,7 +49,7 @@ def reason(rule: dict[str, Any], facts: Facts) -> str | None:
     for bound, sign in (("min", 1), ("max", -1)):
         if bound in rule:
             if not isinstance(value, int):
-                raise ToolSettingsInvalid(f"{bound} cannot be asked of {field}: use it with size or pages")
+                raise ToolSettingsInvalid(f"{bound} cannot be used with {field}: use it with size or pages")
             if (value - rule[bound]) * sign < 0:
                 return None
             reasons.append(f"is at {'least' if sign > 0 else 'most'} {rule[bound]}")
@@ -73,8 +73,8 @@ class Classifier(Tool):
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         facts = facts_of(context)
-        found, reasons = classify(settings["bins"], facts)
-        chosen = found or settings["default_bin"]
+        bin_name, reasons = classify(settings["bins"], facts)
+        chosen = bin_name or settings["default_bin"]
         if settings["copy"]:
             context.copy_source(chosen)
         preview = " ".join(str(facts["text"]).split())[: settings["preview_characters"]]

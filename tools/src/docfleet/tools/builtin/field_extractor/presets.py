@@ -107,26 +107,26 @@ def find_currency(text: str) -> str | None:
 
 def apply_preset(preset: str, text: str, locale: Locale) -> dict[str, Value]:
     """What the ready-made rules find in ``text``: field name to value; a field that is not found is absent."""
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for rule in PRESETS[preset]:
         value = find(rule, text, locale)
         if value is not None:
-            found[rule.name] = value
+            values[rule.name] = value
     if preset == "receipt":
-        _complete_receipt(found, text, locale)
+        _complete_receipt(values, text, locale)
     currency = find_currency(text) if preset != "none" else None
     if currency:
-        found["currency"] = currency
-    return found
+        values["currency"] = currency
+    return values
 
 
-def _complete_receipt(found: dict[str, Value], text: str, locale: Locale) -> None:
+def _complete_receipt(values: dict[str, Value], text: str, locale: Locale) -> None:
     """A receipt often prints its date without a label, and its shop on top."""
-    if "date" not in found:
+    if "date" not in values:
         dates = (parse_date(match[0], locale) for match in DATE.finditer(text))
         first = next((date for date in dates if date), None)
         if first:
-            found["date"] = first
+            values["date"] = first
     company = next((line.strip() for line in text.split("\n") if _LETTERS.search(line)), None)
     if company:
-        found["company"] = re.split(r"\s{3,}", company)[0]
+        values["company"] = re.split(r"\s{3,}", company)[0]

@@ -1,4 +1,4 @@
-"""Plain rules: a field is what stands after (or below) a label, or what a regular expression finds."""
+"""Plain rules: a field is the text after (or below) a label, or the match of a regular expression."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BELOW_LINES = 2
 _BELOW_MARGIN = 12
 # Lines of documents are far shorter and name a label once or twice. Without these bounds a text of nothing but labels
 # would take hours.
-_LONGEST_LINE = 2000
+_MAX_LINE = 2000
 _MOST_PLACES = 20
 _BESIDE_CHARACTERS = 500
 _AFTER_LABEL = " :.#=-\u2013\t"
@@ -52,19 +52,19 @@ def find(rule: Rule, text: str, locale: Locale) -> Value | None:
     lines = list(_lines(expanded))
     for label in rule.labels:
         if _label_pattern(label).search(expanded) is None:
-            continue  # most labels stand nowhere, and one look at the whole text is cheaper than one a line
+            continue  # most labels are absent, and one search of the text is cheaper than one per line
         places = list(_places(rule, label, lines))
         beside = (_first(rule, _beside(lines[index], match), locale) for index, match in places)
-        found = [value for value in beside if value is not None]
-        if not found:
+        matches = [value for value in beside if value is not None]
+        if not matches:
             below = (
                 _below(rule, lines, index, match, locale)
                 for index, match in places
                 if " " in label or _is_a_cell(lines[index], match)
             )
-            found = [value for value in below if value is not None]
-        if found:
-            return found[-1] if rule.last else found[0]
+            matches = [value for value in below if value is not None]
+        if matches:
+            return matches[-1] if rule.last else matches[0]
     return None
 
 
@@ -108,12 +108,12 @@ def _places(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int, re.
 def _lines(text: str) -> Iterator[str]:
     """The lines; one that is very long comes in pieces."""
     for line in text.split("\n"):
-        for start in range(0, len(line) or 1, _LONGEST_LINE):
-            yield line[start : start + _LONGEST_LINE]
+        for start in range(0, len(line) or 1, _MAX_LINE):
+            yield line[start : start + _MAX_LINE]
 
 
 def _beside(line: str, label: re.Match[str]) -> str:
-    """What stands after the label."""
+    """The text after the label."""
     return line[label.end() :].lstrip(_AFTER_LABEL)[:_BESIDE_CHARACTERS]
 
 
@@ -130,10 +130,10 @@ def _candidates(rule: Rule, text: str) -> list[re.Match[str]]:
         return list(DATE.finditer(text))
     if rule.type == "text":
         return list(_TEXT.finditer(text))
-    found = list(NUMBER.finditer(text))
+    matches = list(NUMBER.finditer(text))
     # Amounts have cents far more often than not: 12.50 beats the 2 of "2 items".
-    with_cents = [match for match in found if re.search(r"[.,]\d{2}$", match[0])]
-    return with_cents if rule.type == "amount" and with_cents else found
+    with_cents = [match for match in matches if re.search(r"[.,]\d{2}$", match[0])]
+    return with_cents if rule.type == "amount" and with_cents else matches
 
 
 def _first(rule: Rule, rest: str, locale: Locale) -> Value | None:

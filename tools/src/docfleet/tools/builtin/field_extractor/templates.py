@@ -92,28 +92,28 @@ def extract(text: str, templates: list[Any], source: Path, *, is_pdf: bool) -> d
             continue
         try:
             with warnings.catch_warnings():
-                # Advice to the authors of templates; nobody who runs a workflow can act on it.
+                # Advice to the authors of templates; a user of a workflow cannot act on it.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                found = template.extract(template.prepare_input(text), str(source), reader)
+                fields = template.extract(template.prepare_input(text), str(source), reader)
         except (TemplateSyntaxError, regex.error, re.error, LookupError, TypeError, AttributeError) as error:
             name = template.get("template_name", "")
             raise ToolSettingsInvalid(f"template {name!r} is not valid: {error}") from error
         except ValueError:
             continue  # a required field is missing: another template, or the plain rules, may do better
-        if found:
-            name = found.pop("template_name", None)
-            found.pop("desc", None)
-            return {"matched": True, "template": name, **json_safe(_identifiers_as_text(template, found))}
+        if fields:
+            name = fields.pop("template_name", None)
+            fields.pop("desc", None)
+            return {"matched": True, "template": name, **json_safe(_identifiers_as_text(template, fields))}
     return None
 
 
-def _identifiers_as_text(template: Any, found: dict[str, Any]) -> dict[str, Any]:
-    """A whole number no template asked for is an identifier written without quotes: a VAT number, a register number.
+def _identifiers_as_text(template: Any, fields: dict[str, Any]) -> dict[str, Any]:
+    """An integer that no template requests is an identifier written without quotes: a VAT number, a register number.
 
     As text it has one type in every document, whichever template found it.
     """
     typed = {name for name, field in template["fields"].items() if isinstance(field, dict) and "type" in field}
-    return {name: str(value) if type(value) is int and name not in typed else value for name, value in found.items()}
+    return {name: str(value) if type(value) is int and name not in typed else value for name, value in fields.items()}
 
 
 def pdf_plain_text(source: Path) -> str:

@@ -42,11 +42,11 @@ class FieldExtractor(Tool):
             for field in settings["fields"]
         ]
         locale = Locale.of(text, settings["decimal_comma"], settings["day_first"])
-        found = {rule.name: rules.find(rule, text, locale) for rule in own}
-        by_rule = {name: value for name, value in found.items() if value is not None}
+        values = {rule.name: rules.find(rule, text, locale) for rule in own}
+        by_rule = {name: value for name, value in values.items() if value is not None}
         template = self._by_template(text, settings, context)
         if template is not None:
-            # What the workflow asks for by name wins over what a template happens to call the same.
+            # A field of the workflow wins over a field of the same name in a template.
             return ToolResult({**template, **by_rule}, OutputType.JSON)
         preset = presets.apply_preset(settings["preset"], text, locale)
         required = [rule.name for rule in (*own, *presets.PRESETS[settings["preset"]]) if rule.required]
@@ -60,11 +60,11 @@ class FieldExtractor(Tool):
         if not candidates:
             return None
         is_pdf = context.source_mime == media.PDF
-        found = templates.extract(text, candidates, context.source_path, is_pdf=is_pdf)
-        if found is None and is_pdf:
+        fields = templates.extract(text, candidates, context.source_path, is_pdf=is_pdf)
+        if fields is None and is_pdf:
             plain = templates.pdf_plain_text(context.source_path)
-            found = templates.extract(plain, candidates, context.source_path, is_pdf=True) if plain else None
-        return found
+            fields = templates.extract(plain, candidates, context.source_path, is_pdf=True) if plain else None
+        return fields
 
 
 tool = FieldExtractor(Path(__file__).parent / "config")

@@ -1,4 +1,4 @@
-"""Amounts, dates and whole numbers as they are written in documents."""
+"""Amounts, dates and integers as they are written in documents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Locale:
         choice = {"yes": True, "no": False, "auto": None}
         order = choice[day_first]
         if order is None:
-            # A state and a five-digit ZIP code make it American; nearly everybody else writes the day first.
+            # A state and a five-digit ZIP code make it American; nearly all other countries write the day first.
             order = re.search(r"\b[A-Z]{2}\s\d{5}(?:-\d{4})?\b", text) is None
         return cls(choice[decimal_comma], order)
 
@@ -48,14 +48,14 @@ def parse_amount(written: str, locale: Locale) -> float | None:
     digits = re.sub(rf"['{_NBSP}]", "", match["number"])
     if locale.decimal_comma is None:
         last = max(digits.rfind("."), digits.rfind(","))
-        # Three digits after the only mark are thousands: nobody writes an amount to a tenth of a cent.
+        # Three digits after the only mark are thousands: amounts are not written to a tenth of a cent.
         mark = digits[last] if last >= 0 and len(digits) - last - 1 != 3 else ""
     else:
         mark = "," if locale.decimal_comma else "."
-    whole, _, fraction = digits.partition(mark) if mark else (digits, "", "")
+    integer, _, fraction = digits.partition(mark) if mark else (digits, "", "")
     if mark and digits.count(mark) > 1:
         return None
-    value = float(re.sub(r"[.,]", "", whole) + "." + (fraction or "0") if whole else "0." + fraction)
+    value = float(re.sub(r"[.,]", "", integer) + "." + (fraction or "0") if integer else "0." + fraction)
     return -value if match["minus"] or match["minus2"] else value
 
 
@@ -93,13 +93,13 @@ def _date_in_words(words: str, locale: Locale) -> str | None:
     # Month names of other languages; the library is slow to load and rarely needed.
     import dateparser
 
-    found = dateparser.parse(
+    parsed = dateparser.parse(
         words, settings={"DATE_ORDER": "DMY" if locale.day_first else "MDY", "STRICT_PARSING": True}
     )
-    return str(found.date().isoformat()) if found else None
+    return str(parsed.date().isoformat()) if parsed else None
 
 
 def parse_integer(written: str) -> int | None:
-    """``"12"``, ``"1,234"`` as a whole number; None when there is none."""
+    """``"12"``, ``"1,234"`` as an integer; None when there is none."""
     match = re.search(r"(?<!\w)-?\d{1,3}(?:[.,' ]\d{3})+(?!\d)|(?<!\w)-?\d+", written)
     return int(re.sub(r"[.,' ]", "", match[0])) if match else None

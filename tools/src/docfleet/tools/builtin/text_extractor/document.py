@@ -45,7 +45,7 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The whole text; pages are parted by a form feed, as text tools expect."""
+        """The complete text; pages are separated by a form feed, as text tools expect."""
         return "\f".join(page.strip("\n") + "\n" for page in self.pages)
 
 
@@ -78,7 +78,7 @@ class Reading:
 
 
 def check_archive(path: Path, reading: Reading) -> None:
-    """Refuse a zip-based document that would unpack to far more than it is.
+    """Refuse a zip-based document that would unpack to far more bytes than it has.
 
     Raises ``FileTooLarge``, or ``CorruptFile`` when it is no sound archive.
     """

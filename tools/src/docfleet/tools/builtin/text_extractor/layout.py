@@ -79,7 +79,7 @@ def _row(line: list[Word], origin: float, unit: float) -> str:
 
 
 def arrange(words: list[Word]) -> str:
-    """The words as text: one row a line, wide gaps kept as spaces on a grid, a wide vertical gap as a blank line."""
+    """The words as text: one line per row, wide gaps kept as spaces on a grid, a wide vertical gap as a blank line."""
     words = [word for word in words if word.text]
     if not words:
         return ""

@@ -44,7 +44,7 @@ def _header(message: Message, name: str) -> str:
     try:
         value = message.get(name)
     except (ValueError, IndexError, LookupError, AttributeError, TypeError):
-        # The structured parser gives up on some malformed headers; the raw text still tells a person something.
+        # The structured parser gives up on some malformed headers; the raw text is still useful to people.
         value = next((raw for key, raw in message.raw_items() if key.lower() == name.lower()), None)
     text = "" if value is None else " ".join(str(value).split())
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -78,7 +78,7 @@ def _body_lines(part: EmailMessage, attachments: list[str]) -> list[str]:
 
 
 def _preferred(parts: list[EmailMessage]) -> list[EmailMessage]:
-    """Of alternatives the plain one, when it says anything; else the last, which is the richest."""
+    """Of alternatives the plain one, unless it is blank; else the last, which is the richest."""
     plain = [part for part in parts if part.get_content_type() == "text/plain" and _content(part).strip()]
     return plain[:1] or parts[-1:]
 

@@ -114,7 +114,7 @@ def read_rtf(path: Path, _reading: Reading) -> Document:
 
 
 def read_epub(path: Path, reading: Reading) -> Document:
-    """One page a chapter, in the order of the spine."""
+    """One page per chapter, in the order of the spine."""
     check_archive(path, reading)
     from lxml import etree
 

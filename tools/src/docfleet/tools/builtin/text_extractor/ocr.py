@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NO_TEXT = "[no text was recognised in this image]"
 # A picture as narrow as this is doubled before it is read; doubling wider ones costs time and accuracy.
 _NARROW_PIXELS = 400
-# A torn black border can hide a whole page from the layout analysis: then the picture is tried without its rim.
+# A torn black border can hide a complete page from the layout analysis: then the picture is tried without its rim.
 _FEW_CHARACTERS = 8
 _RIM = 0.03
 _MOST_FRAMES = 500
@@ -137,11 +137,11 @@ def _rapid(image: Image) -> str:
         ) from error
     if _rapidocr is None:
         _rapidocr = RapidOCR(params={"Global.log_level": "error"})
-    found = _rapidocr(numpy.asarray(image.convert("RGB")))
-    if found.boxes is None:
+    result = _rapidocr(numpy.asarray(image.convert("RGB")))
+    if result.boxes is None:
         return ""
     words = []
-    for box, text in zip(found.boxes, found.txts, strict=True):
+    for box, text in zip(result.boxes, result.txts, strict=True):
         across, down = [float(x) for x, _ in box], [float(y) for _, y in box]
         words.append(Word(str(text), min(across), min(down), max(across), max(down)))
     return arrange(words)

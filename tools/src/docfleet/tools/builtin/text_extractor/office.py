@@ -51,7 +51,7 @@ def _docx_blocks(blocks: Iterable[Any]) -> Iterator[str]:
 
 
 def read_xlsx(path: Path, reading: Reading) -> Document:
-    """One page a sheet, cells parted by tabs. A workbook without content says so in its text."""
+    """One page per sheet, cells separated by tabs. The text of an empty workbook says that it is empty."""
     check_archive(path, reading)
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
@@ -90,7 +90,7 @@ def _cell(value: object) -> str:
 
 
 def read_pptx(path: Path, reading: Reading) -> Document:
-    """One page a slide: shapes from top to bottom, tables, then the speaker's notes."""
+    """One page per slide: shapes from top to bottom, tables, then the speaker's notes."""
     check_archive(path, reading)
     import pptx
     from pptx.exc import PythonPptxError

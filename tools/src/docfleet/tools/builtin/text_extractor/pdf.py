@@ -30,14 +30,14 @@ def read_pdf(path: Path, reading: Reading) -> Document:
     import pypdfium2 as pdfium
 
     try:
-        opened = pdfium.PdfDocument(path)
+        pdf = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
             raise PasswordRequired(
                 "password required: the PDF is encrypted; remove the password and send it again"
             ) from error
         raise CorruptFile(f"the PDF is damaged and cannot be opened ({error}); send it again") from error
-    with closing(opened) as document:
+    with closing(pdf) as document:
         if len(document) > reading.max_pages:
             raise FileTooLarge(f"the PDF has {len(document)} pages, the limit is {reading.max_pages} (max_pages)")
         if len(document) == 0:
@@ -73,7 +73,7 @@ def _read_page(
             result.ocr_pages += 1
         elif reading.ocr == "pictures":
             in_pictures = [recognize(picture, reading).strip("\n") for picture in _pictures(page, reading)]
-            text = "\n\n".join([text, *(found for found in in_pictures if found.strip())])
+            text = "\n\n".join([text, *(picture for picture in in_pictures if picture.strip())])
             result.ocr_pages += bool(in_pictures)
         result.pages.append(text)
 

@@ -19,7 +19,7 @@ def read_text(path: Path, _reading: Reading) -> Document:
 
 
 def read_csv(path: Path, _reading: Reading) -> Document:
-    """Rows with their cells parted by tabs, whatever the dialect; the plain text where no dialect fits."""
+    """Rows with their cells separated by tabs, whatever the dialect; the plain text where no dialect fits."""
     raw = path.read_bytes()
     text = decode_text(raw)
     metadata: dict[str, object] = {"encoding": encoding_of(raw)}

@@ -9,7 +9,7 @@ from typing import Any, cast, override
 
 from docfleet.core.errors import PasswordRequired, UnsupportedFileType
 from docfleet.tools.builtin.text_extractor.document import Document, Reading
-from docfleet.tools.protocol import LogLevel, OutputType
+from docfleet.tools.protocol import OutputType, ToolLogLevel
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 
 Reader = Callable[[Path, Reading], Document]
@@ -79,7 +79,7 @@ class TextExtractor(Tool):
         mime = context.input_mime
         document = reader_of(mime)(context.input_path, Reading.from_settings(settings))
         if not any(page.strip() for page in document.pages):
-            context.log("the document holds no text", LogLevel.WARN)
+            context.log("the document holds no text", ToolLogLevel.WARN)
             document.pages = ["[the document holds no text]"]
         usage = {"ocr_pages": document.ocr_pages} if document.ocr_pages else {}
         if settings["output"] == "text":

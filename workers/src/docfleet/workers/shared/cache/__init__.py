@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.cache"""
+"""Values of the internal API that are kept in Redis for a while."""

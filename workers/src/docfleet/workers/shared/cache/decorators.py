@@ -39,8 +39,8 @@ def cached[C: Cacheable, **P, R](
         def call(self: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
             parts = [str(value) for value in args] + [f"{name}={value}" for name, value in sorted(kwargs.items())]
             key = cache_key(kind, self.organization_id, *parts)
-            found, value = self.cache.get(key)
-            if found:
+            is_hit, value = self.cache.get(key)
+            if is_hit:
                 hit: R = value
                 return hit
             answer = method(self, *args, **kwargs)

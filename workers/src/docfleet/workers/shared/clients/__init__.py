@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.clients"""
+"""HTTP clients of the backend's internal API and of the runner."""

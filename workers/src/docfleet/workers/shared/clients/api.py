@@ -1,4 +1,4 @@
-"""``InternalApi``: one object holding the clients, made once a process."""
+"""``InternalApi``: one object holding the clients, made once per process."""
 
 from __future__ import annotations
 

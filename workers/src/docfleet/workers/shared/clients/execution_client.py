@@ -26,11 +26,11 @@ class ExecutionClient(BackendClient):
         return self._call(RegisterResponse, "POST", f"v1/workflow-execution/{execution_id}/files/register/", page)
 
     def start(self, execution_id: str, request: StartRequest) -> StartResponse:
-        """Say that the source is listed to its end and the batches are about to be sent."""
+        """Report that the source is listed completely and the batches are about to be sent."""
         return self._call(StartResponse, "POST", f"v1/workflow-execution/{execution_id}/start/", request)
 
     def finalize(self, execution_id: str, request: FinalizeRequest) -> FinalizeResponse:
-        """Ask for the final status; harmless to repeat. Never behind a breaker."""
+        """Request the final status; harmless to repeat. Never behind a breaker."""
         return self._call(
             FinalizeResponse, "POST", f"v1/workflow-execution/{execution_id}/finalize/", request, final=True
         )

@@ -15,5 +15,5 @@ class NotificationClient(BackendClient):
         return self._call(BatchClaim, "POST", f"v1/notifications/batches/{batch_id}/claim/", request)
 
     def report(self, batch_id: str, report: BatchReport) -> BatchState:
-        """Say how the attempt went; harmless to repeat. Never behind a breaker."""
+        """Report the outcome of the attempt; harmless to repeat. Never behind a breaker."""
         return self._call(BatchState, "POST", f"v1/notifications/batches/{batch_id}/report/", report, final=True)

@@ -1,4 +1,4 @@
-"""Pipelines: runs that a message asks for."""
+"""Pipelines: runs that a message requests."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ class PipelineClient(BackendClient):
     """One organization's pipelines."""
 
     def run(self, pipeline_id: str, *, key: str) -> PipelineRun:
-        """Begin a run; with the same ``key`` it is the same one. Raises ``Conflict`` while the pipeline is paused."""
+        """Start a run; the same ``key`` gives the same run. Raises ``Conflict`` while the pipeline is paused."""
         return self._call(PipelineRun, "POST", f"v1/pipeline/{pipeline_id}/run/", {}, headers={"Idempotency-Key": key})

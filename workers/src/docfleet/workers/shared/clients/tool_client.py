@@ -34,20 +34,20 @@ class ToolClient:
         request: RunRequest,
         *,
         should_stop: Callable[[], bool],
-        tell: Callable[[list[RunLine]], None],
+        on_lines: Callable[[list[RunLine]], None],
     ) -> RunState:
         """Run to the end. One call for a short run; a long one is waited for in steps of a few seconds, and
-        killed when ``should_stop`` says so. A run that ended with its runner is sent again. Raises the
-        ``ToolError`` the run ended with. ``tell`` gets what the tool says, as it is known."""
+        killed when ``should_stop`` returns true. A run that ended with its runner is sent again. Raises the
+        ``ToolError`` the run ended with. ``on_lines`` gets each line of the tool once, as soon as it is known."""
         interrupted: float | None = None
-        told = 0
+        published = 0
         while True:
             # PUT again, not GET: it is idempotent, and a restarted runner starts the run anew.
             state = self._put(run_id, request)
-            told = min(told, len(state.lines))  # a run that began anew says it again
-            if state.lines[told:]:
-                tell(state.lines[told:])
-                told = len(state.lines)
+            published = min(published, len(state.lines))  # a run that was started anew writes its lines again
+            if state.lines[published:]:
+                on_lines(state.lines[published:])
+                published = len(state.lines)
             if state.is_final and not _is_interrupted(state):
                 break
             if should_stop():
@@ -69,8 +69,8 @@ class ToolClient:
         raise _tool_error(state)
 
     def kill(self, run_id: str) -> RunState:
-        """Stop the run and everything it started; whoever waits for it is answered at once. May be called from
-        another thread than the one that waits, so it does not queue at the breaker behind that call."""
+        """Stop the run and everything it started; a call that waits for the run returns at once. May be called from
+        another thread than the waiting one, so it does not queue at the breaker behind that call."""
         raw = self._transport.request("DELETE", f"v1/runs/{run_id}", timeout=KILL_SECONDS, final=True)
         return msgspec.json.decode(raw, type=RunState)
 
@@ -85,7 +85,7 @@ class ToolClient:
 
 
 def _is_interrupted(state: RunState) -> bool:
-    """True for a run that failed because its runner was told to end: no verdict on the document."""
+    """True for a run that failed because its runner was shut down: no verdict on the document."""
     return state.phase == "FAILED" and state.error_code == RunnerUnavailable.code
 
 

@@ -1,4 +1,4 @@
-"""HTTP to a dependency: one session a process, time limits, retries of what is safe to retry, a breaker.
+"""HTTP to a dependency: one session per process, time limits, retries of what is safe to retry, a breaker.
 
 A transport is one method, so a test's double needs no mock library. Every call of ours is safe to repeat:
 reads, compare-and-set writes, batch operations fenced by the attempt, and creations that carry an

@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.infrastructure"""
+"""The process of a worker: configuration, Celery, logging, fork safety, health, shutdown."""

@@ -1,4 +1,4 @@
-"""The specification's home of the shared types; they are defined in ``docfleet.core`` and only named here."""
+"""The specification's place for the shared types, which are defined in ``docfleet.core``."""
 
 from docfleet.core.files import FileBatchData as FileBatchData
 from docfleet.core.files import FileHashData as FileHashData

@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.workflow"""
+"""Executions: from a source to batches, and from a file to its destination."""

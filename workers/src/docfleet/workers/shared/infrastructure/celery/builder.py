@@ -1,4 +1,4 @@
-"""``WorkerBuilder``: from a row of the table and the settings to a Celery app. All Celery configuration is here."""
+"""``WorkerBuilder``: a Celery app from a worker type and its settings. All Celery configuration is here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kombu.entity import Exchange, Queue
 from docfleet.core.names import QueueName, TaskName, WorkerType
 from docfleet.workers.shared.infrastructure.celery.results import JsonLoader
 from docfleet.workers.shared.infrastructure.celery.task import ContextTask
-from docfleet.workers.shared.infrastructure.config.limits import on_redis, time_limits
+from docfleet.workers.shared.infrastructure.config.limits import on_redis
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 
@@ -31,8 +31,8 @@ class WorkerBuilder:
 
 
 def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
-    """The whole Celery configuration of a worker type."""
-    limits = time_limits(spec, settings)
+    """The complete Celery configuration of a worker type."""
+    limits = settings.time_limits(spec)
     return {
         "broker_url": settings.broker_url,
         "result_backend": settings.celery_result_backend,
@@ -46,11 +46,11 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "result_accept_content": ["json"],
         "timezone": "UTC",
         "enable_utc": True,
-        # At least once: a message is gone only when its task ended, or when the whole worker is gone and the broker
-        # sends it again. Rows and leases make a repeat harmless.
+        # At least once: a message is acknowledged when its task ended; when the worker is lost, the broker sends it
+        # again. Rows and leases make a repeat harmless.
         "task_acks_late": True,
-        # A dead child's message is not put back, which could go on for ever: its parent tells the backend (``lost``),
-        # which counts and has the work sent again.
+        # The message of a dead child is not requeued, which could go on forever. Its parent reports the loss to the
+        # backend (``lost``), which counts it and sends the work again.
         "task_reject_on_worker_lost": False,
         "worker_lost_wait": 1.0,
         "task_acks_on_failure_or_timeout": True,
@@ -68,32 +68,32 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "result_expires": RESULT_TTL_SECONDS,
         "result_chord_retry_interval": settings.celery_result_chord_retry_interval,
-        # Without this a result backend that is away for seconds loses the chord for good.
+        # Without this, a result backend that is unavailable for seconds loses the chord for good.
         "result_backend_always_retry": True,
         "result_backend_max_retries": 1000,
         "result_chord_join_timeout": 60.0,
         "broker_heartbeat": settings.celery_broker_heartbeat,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # Five minutes, where Celery gives up after half a second: of what a task could not send, nobody but the sweep
-        # would take notice, and late.
+        # Five minutes, where Celery gives up after half a second: what a task could not send would be noticed by the
+        # sweep only, and late.
         "task_publish_retry_policy": {
             "max_retries": 150,
             "interval_start": 0.1,
             "interval_step": 0.2,
             "interval_max": 2.0,
         },
-        # A channel that RabbitMQ closes (its consumer_timeout) is no reason to exit with tasks in work.
+        # A channel that RabbitMQ closes (consumer_timeout) is no reason to exit with active tasks.
         "broker_channel_error_retry": True,
         "broker_transport_options": transport_options(spec, settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
         "beat_scheduler": "celery.beat:Scheduler",  # in memory: what is due is due by the clock alone
-        "beat_schedule": ticks(settings) if spec.beat else {},
+        "beat_schedule": beat_schedule(settings) if spec.beat else {},
     }
 
 
-def ticks(settings: WorkerSettings) -> dict[str, Any]:
-    """What beat sends, every so many seconds. A tick that nobody took before the next one is gone."""
+def beat_schedule(settings: WorkerSettings) -> dict[str, Any]:
+    """The periodic tasks of beat. A tick that is not taken before the next one expires."""
     return {
         name: {
             "task": task.value,
@@ -115,11 +115,11 @@ def transport_options(spec: WorkerSpec, broker_url: str, visibility_timeout: int
             "visibility_timeout": visibility_timeout,
             "socket_keepalive": True,
             "health_check_interval": 25,
-            # What a lost worker held is looked for every ten seconds, not at every tenth of such looks.
+            # Messages of a lost worker are restored every ten seconds, not at every tenth check.
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
-            # Every worker restores what lies in its list by its own timeout: short ones need a list of their own, or
-            # they would hand out again what others still work on.
+            # Every worker restores the messages in its list by its own timeout. Short timeouts need a list of their
+            # own, or they would redeliver messages that other workers still process.
             **({name: f"{name}.{spec.type.value}" for name in UNACKED} if spec.own_unacked else {}),
         }
     return {"confirm_publish": True}

@@ -17,7 +17,7 @@ for _model in (Task, TaskExtended, TaskSet):
 
 
 class JsonDatabaseBackend(DatabaseBackend):  # type: ignore[misc]
-    """Reads and writes JSON, whatever the rows look like."""
+    """Reads and writes JSON only, whatever a row contains."""
 
     def _decode_stored_result(self, payload: Any) -> Any:
         """5.7 and later: as Celery's own, without its way back to pickle."""

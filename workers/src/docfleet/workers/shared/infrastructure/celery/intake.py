@@ -1,8 +1,8 @@
-"""What a worker takes from its queues: messages of the form Celery writes, and no deeper than our own are.
+"""Checks of the messages that a worker takes from its queues: Celery's form, and a bounded depth.
 
-The parent of a pool reads each message, and most faults of one would end the worker there: what cannot be pickled for
-a child, a header of another type. The message would then come back and end the next worker. Here it is refused before
-Celery looks at it: taken from the queue, logged without its content, and never sent again.
+The parent of a pool reads each message, and most malformed messages would end the worker there: content that cannot be
+pickled for a child, a header of another type. The message would then come back and end the next worker. Here it is
+rejected before Celery reads it: removed from the queue, logged without its content, and never redelivered.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ DEEPEST = 100
 """Levels of lists and objects in a message. Ours have fewer than half; pickle gives up at some hundreds."""
 
 RECONNECT_SECONDS = 2.0
-"""Between two tries to reach a broker that is away."""
+"""Between two tries to reach a broker that does not answer."""
 
 _TEXTS = ("lang", "id", "root_id", "parent_id", "group", "shadow", "eta", "expires", "origin", "argsrepr", "kwargsrepr")
 _NUMBERS = ("retries", "replaced_task_nesting")
 _TEXTS_OF_REPLIES = ("reply_to", "correlation_id")
 
 
-class Refused(Exception):
-    """A message is none of ours; says why, and nothing of what is in it."""
+class MessageRejected(Exception):
+    """A message is malformed. The text gives the reason and nothing of the content."""
 
 
 class StrictConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer, after a look at each message. It is back soon after a broker that was away."""
+    """Celery's consumer, with a check of each message and a short wait between reconnects."""
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Celery waits two seconds longer after each try, up to thirty: work would lie in a broker that is back."""
+        """Celery waits two seconds longer after each try, up to thirty: work would wait in a broker that is back."""
         conn.ensure_connection = partial(
             conn.ensure_connection, interval_start=RECONNECT_SECONDS, interval_step=0, interval_max=RECONNECT_SECONDS
         )
         return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
-        """What is called with each message."""
+        """The handler of each message."""
         receive = super().create_task_handler(*args, **kwargs)
 
         def receive_checked(message: Any) -> Any:
             try:
                 accept_original(message)
                 check(message)
-            except Refused as error:
+            except MessageRejected as error:
                 log.error("message.refused", reason=str(error), queue=_queue(message))
                 message.reject_log_error(log, self.connection_errors)
                 signals.task_rejected.send(sender=self, message=message, exc=error)
@@ -66,8 +66,8 @@ class StrictConsumer(Consumer):  # type: ignore[misc]
 
 
 def accept_original(message: Any) -> None:
-    """Give a log line as the original sends it (a header with the task's name and nothing else, an object as body) the
-    form of a task message: Celery would take it as one without an id, and all of those as the same task."""
+    """Turn a log line of the original (a header with the task's name only, an object as body) into a task message.
+    Celery would read it as a task without an id, and all of them as the same task."""
     headers = message.headers
     if not isinstance(headers, dict) or headers.get("task") != TaskName.LOGS_CONSUMER or "id" in headers:
         return
@@ -79,12 +79,12 @@ def accept_original(message: Any) -> None:
 
 
 def check(message: Any) -> None:
-    """Raise ``Refused`` for a message that Celery, or our task, would stumble over."""
+    """Raise ``MessageRejected`` for a message that Celery or our task could not handle."""
     headers, properties = message.headers, message.properties or {}
     if not isinstance(headers, dict) or not isinstance(headers.get("task"), str):
-        raise Refused("it names no task: send tasks with Celery's protocol 2")
+        raise MessageRejected("it names no task: send tasks with Celery's protocol 2")
     if not isinstance(headers.get("id"), str):
-        raise Refused("it has no task id")
+        raise MessageRejected("it has no task id")
     for name in _TEXTS:
         _require(name, headers.get(name), str | None)
     for name in _NUMBERS:
@@ -96,25 +96,25 @@ def check(message: Any) -> None:
     _require_body(_body(message))
     for what, part in (("headers", headers), ("properties", properties), ("body", message.payload)):
         if deeper(part, DEEPEST):
-            raise Refused(f"its {what} are nested more than {DEEPEST} levels deep")
+            raise MessageRejected(f"its {what} are nested more than {DEEPEST} levels deep")
 
 
 def _body(message: Any) -> Any:
     try:
         return message.payload
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it cannot be read
-        raise Refused(f"its body cannot be read ({type(error).__name__})") from None
+    except Exception as error:  # noqa: BLE001 - a boundary: whatever the cause, the body cannot be read
+        raise MessageRejected(f"its body cannot be read ({type(error).__name__})") from None
 
 
 def _require(name: str, value: Any, kind: Any) -> None:
     if not isinstance(value, kind):
-        raise Refused(f"its {name} is of type {type(value).__name__}")
+        raise MessageRejected(f"its {name} is of type {type(value).__name__}")
 
 
 def _require_limits(limits: Any) -> None:
     _require("timelimit", limits, list | tuple | None)
     if limits and (len(limits) != 2 or not all(isinstance(limit, int | float | None) for limit in limits)):
-        raise Refused("its timelimit is not a pair of numbers")
+        raise MessageRejected("its timelimit is not a pair of numbers")
 
 
 def _require_stamps(headers: dict[str, Any]) -> None:
@@ -122,19 +122,19 @@ def _require_stamps(headers: dict[str, Any]) -> None:
     names = headers.get("stamped_headers")
     _require("stamped_headers", names, list | tuple | None)
     if names and not all(isinstance(name, str) for name in names):
-        raise Refused("its stamped_headers are not names")
+        raise MessageRejected("its stamped_headers are not names")
 
 
 def _require_body(body: Any) -> None:
     if not isinstance(body, list | tuple) or len(body) != 3:
-        raise Refused("its body is not [arguments, keyword arguments, embedded]")
+        raise MessageRejected("its body is not [arguments, keyword arguments, embedded]")
     for part, kind in zip(body, (list | tuple, dict, dict | None), strict=True):
         _require("body", part, kind)
     for name in ("callbacks", "errbacks", "chain"):
-        found = (body[2] or {}).get(name)
-        _require(name, found, list | tuple | None)
-        if found and not all(isinstance(signature, dict) for signature in found):
-            raise Refused(f"its {name} are no signatures")
+        signatures = (body[2] or {}).get(name)
+        _require(name, signatures, list | tuple | None)
+        if signatures and not all(isinstance(signature, dict) for signature in signatures):
+            raise MessageRejected(f"its {name} are no signatures")
     _require("chord", (body[2] or {}).get("chord"), dict | None)
 
 

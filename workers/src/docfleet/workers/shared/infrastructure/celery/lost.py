@@ -1,7 +1,7 @@
-"""A pool child that died: its parent sees it and tells the backend at once.
+"""A pool child that died: its parent notices it and reports it to the backend at once.
 
-The backend then frees the files the child held, counts a strike against the one it was at, and has the work sent
-again by the next sweep. A report that does not get through costs one lease period: the leases run out.
+The backend then frees the files the child held, counts a strike against the one in work, and has the next sweep send
+the work again. A report that does not get through costs one lease period: the leases run out.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from docfleet.workers.shared.infrastructure.process.runtime import settings
 log = structlog.get_logger()
 
 REPORT_SECONDS = 2.0
-"""The parent waits no longer: it serves all its children meanwhile from one thread."""
+"""The time limit of the report: one thread of the parent serves all its children."""
 NOTICE_SECONDS = 1.0
-"""How often the parent looks for dead children, and how long it waits for a result that one may have sent."""
+"""How often the parent checks for dead children, and how long it waits for a result that one may have sent."""
 
 _ORCHESTRATIONS = {TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API, TaskName.ASYNC_EXECUTE_BIN_GENERAL}
 
 
 class WatchedRequest(Request):  # type: ignore[misc]
-    """A task in the eyes of the pool's parent, which is where the death of a child is seen.
+    """A task as the parent of the pool sees it, which notices the death of a child.
 
-    No thread does the telling: a parent that forks must have none.
+    No thread sends the report: a parent that forks must have none.
     """
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """Tell first: what Celery does next may wait for the result backend."""
+        """Report first: what Celery does next may wait for the result backend."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, WorkerLostError | SystemExit):
-            self.tell_lost(str(error))
+            self.report_lost(str(error))
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:
@@ -54,16 +54,16 @@ class WatchedRequest(Request):  # type: ignore[misc]
         if not soft and self.worker_pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.worker_pid, signal.SIGKILL)
-            self.tell_lost(f"hard time limit ({timeout} s)")
+            self.report_lost(f"hard time limit ({timeout} s)")
         return super().on_timeout(soft, timeout)
 
-    def tell_lost(self, cause: str) -> None:
-        """Tell the backend that the child is dead. One that ended with its worker is held against no file."""
+    def report_lost(self, cause: str) -> None:
+        """Report to the backend that the child is dead. A child that ended with its worker counts against no file."""
         about = execution_of(self.task_name, self.args, self.kwargs)
         if about is None or self.worker_pid is None:
             return
         organization_id, execution_id = about
-        # A worker that is told to end at once takes its children with it: no file is to blame.
+        # A worker that is terminated takes its children with it: no file is to blame.
         at = None if state.should_terminate else file_of(self.worker_pid)
         lost = LostProcess(
             owner=f"{self.hostname}/{self.worker_pid}",
@@ -73,13 +73,13 @@ class WatchedRequest(Request):  # type: ignore[misc]
             told_to_end=bool(state.should_terminate),
         )
         log.error("child.lost", pid=self.worker_pid, execution_id=execution_id, file_execution_id=at, cause=cause)
-        tell(organization_id, lost)
+        report(organization_id, lost)
 
 
 class WatchingPool(TaskPool):  # type: ignore[misc]
     """Celery's prefork pool, which otherwise looks for dead children only every five seconds."""
 
-    __module__ = TaskPool.__module__  # what Celery's banner calls the pool by
+    __module__ = TaskPool.__module__  # Celery's banner names the pool by it
 
     class Pool(AsynPool):  # type: ignore[misc]
         """The pool behind it."""
@@ -91,7 +91,7 @@ class WatchingPool(TaskPool):  # type: ignore[misc]
 
 
 def execution_of(task: str, args: Any, kwargs: Any) -> tuple[str, str] | None:
-    """Organization and execution a message is about, None for one that is about none or cannot be read."""
+    """Organization and execution of a message; None for a message without them, or one that cannot be read."""
     try:
         if task == TaskName.PROCESS_FILE_BATCH:
             data = (args[0] if args else kwargs["file_batch_data"])["file_data"]
@@ -104,8 +104,8 @@ def execution_of(task: str, args: Any, kwargs: Any) -> tuple[str, str] | None:
         return None
 
 
-def tell(organization_id: str, lost: LostProcess) -> None:
-    """Report it to the backend. Never raises: what does not get through, the leases tell later."""
+def report(organization_id: str, lost: LostProcess) -> None:
+    """Send the report to the backend. Never raises: without it, the leases run out."""
     url = urlsplit(f"{settings().internal_api_base_url.rstrip('/')}/v1/workers/lost-process/")
     headers = {
         "Authorization": f"Bearer {settings().internal_service_api_key}",

@@ -1,8 +1,8 @@
-"""Where results are read, nothing is unpickled.
+"""Results are JSON with every Celery version, and are never unpickled.
 
 Celery's database result backend pickles its results up to 5.6, and 5.7 still unpickles a row that looks like one of
-those: who may write a row could run code in every worker that reads it. Here the rows are JSON with every Celery, in
-the form 5.7 gives them, so that workers of both can share a table.
+those: a user with write access to the table could run code in every worker that reads it. Here the rows are JSON, in
+the form of 5.7, so that workers of both versions can share a table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class JsonLoader(AppLoader):  # type: ignore[misc]
 
 
 class JsonPickler:
-    """``pickle``'s interface over JSON, for a column that is said to be pickled."""
+    """``pickle``'s interface over JSON, for a column that Celery declares as pickled."""
 
     @staticmethod
     def dumps(value: Any, _protocol: int | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""``ContextTask``: the base of every task of every worker; all that cuts across tasks sits here."""
+"""``ContextTask``: the base of every task of every worker; all that cuts across tasks is here."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.infrastructure.config"""
+"""Settings, the table of worker types, time limits, checks of the servers."""

@@ -1,14 +1,11 @@
-"""Time limits that fit together: a task must end before its broker takes the message for lost.
+"""Time limits that fit together: a task must end before its broker considers the message lost.
 
-Redis hands a message out again after its visibility timeout; RabbitMQ closes the channel of a consumer that has not
+Redis redelivers a message after its visibility timeout; RabbitMQ closes the channel of a consumer that has not
 acknowledged within ``consumer_timeout``, which ends the worker. Settings under which that may happen are refused.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,51 +14,59 @@ import structlog
 from docfleet.core.errors import ConfigurationError
 from docfleet.workers.shared.infrastructure.config.registry import WorkerSpec
 
-if TYPE_CHECKING:
-    from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
-
 log = structlog.get_logger()
 
 CONSUMER_TIMEOUT_SECONDS = 1800
-"""What RabbitMQ waits for an acknowledgement unless it is configured otherwise."""
+"""How long RabbitMQ waits for an acknowledgement unless it is configured otherwise."""
 CONSUMER_MARGIN_SECONDS = 60
-"""RabbitMQ looks at its consumers once a minute."""
-_SERIALIZER = re.compile(r"(^|_)(SERIALIZER|ACCEPT_CONTENT)$")
+"""RabbitMQ checks its consumers once a minute."""
 
 
 class TimeLimits(msgspec.Struct, frozen=True):
-    """Seconds: a task is asked to end at ``soft``, killed at ``hard``; Redis repeats a message after ``visibility``."""
+    """Seconds: a task is interrupted at ``soft``, killed at ``hard``; Redis redelivers after ``visibility``."""
 
     soft: int
     hard: int
     visibility: int
 
 
-def time_limits(spec: WorkerSpec, settings: WorkerSettings) -> TimeLimits:
-    """The limits of a worker. Limits nobody set are made to fit RabbitMQ's timeout; limits somebody set which do not
+class StatedLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits that the settings state, in seconds; None where they do not. ``prefetch`` counts messages per slot.
+    ``allow_unsafe`` accepts limits that do not fit together."""
+
+    soft: int | None
+    hard: int | None
+    visibility: int | None
+    consumer_timeout: int | None
+    prefetch: int
+    allow_unsafe: bool
+
+
+def time_limits(spec: WorkerSpec, broker_url: str, stated: StatedLimits) -> TimeLimits:
+    """The limits of a worker. Limits that are not stated are made to fit RabbitMQ's timeout. Stated limits that do not
     fit raise ``ConfigurationError`` with the remedy."""
-    rabbitmq = not on_redis(settings.broker_url)
+    rabbitmq = not on_redis(broker_url)
     # A message that waits behind another one is not acknowledged either.
-    queued = max(1, settings.celery_prefetch_multiplier)
-    timeout = settings.broker_consumer_timeout_seconds or CONSUMER_TIMEOUT_SECONDS
+    queued = max(1, stated.prefetch)
+    timeout = stated.consumer_timeout or CONSUMER_TIMEOUT_SECONDS
     longest = max(1, (timeout - CONSUMER_MARGIN_SECONDS) // queued)
-    hard = settings.celery_task_time_limit
+    hard = stated.hard
     if hard is None:
         hard = min(spec.time_limit, longest) if rabbitmq else spec.time_limit
     elif rabbitmq and hard > longest:
-        _refuse(settings, _consumer_timeout_too_short(timeout, hard, hard * queued + CONSUMER_MARGIN_SECONDS, longest))
-    soft = settings.celery_task_soft_time_limit
+        _refuse(stated, _consumer_timeout_too_short(timeout, hard, hard * queued + CONSUMER_MARGIN_SECONDS, longest))
+    soft = stated.soft
     if soft is None:
         soft = max(1, hard * spec.soft_time_limit // spec.time_limit)
     if soft >= hard:
         raise ConfigurationError(
             f"CELERY_TASK_SOFT_TIME_LIMIT ({soft} s) must be less than CELERY_TASK_TIME_LIMIT ({hard} s): a task is "
-            "asked to end before it is killed; lower the first or raise the second"
+            "interrupted before it is killed; lower the first or raise the second"
         )
-    visibility = settings.celery_visibility_timeout or 2 * hard
+    visibility = stated.visibility or 2 * hard
     if not rabbitmq and visibility < 2 * hard:
         _refuse(
-            settings,
+            stated,
             f"CELERY_VISIBILITY_TIMEOUT ({visibility} s) is shorter than two time limits of a task ({2 * hard} s): "
             "Redis would hand out messages again while they are worked on; leave it unset or lower "
             "CELERY_TASK_TIME_LIMIT",
@@ -74,16 +79,6 @@ def on_redis(broker_url: str) -> bool:
     return urlsplit(broker_url).scheme.startswith(("redis", "sentinel", "unix"))
 
 
-def refuse_other_serializers(source: Mapping[str, str]) -> None:
-    """Messages and results are JSON. A variable that asks for more than that raises ``ConfigurationError``."""
-    for name, value in source.items():
-        if _SERIALIZER.search(name) and re.search(r"pickle|yaml", value, re.IGNORECASE):
-            raise ConfigurationError(
-                f"{name}={value}: Docfleet speaks JSON only, because whoever writes a pickled message runs code in the "
-                f"worker that reads it; remove {name}"
-            )
-
-
 def _consumer_timeout_too_short(timeout: int, hard: int, needed: int, longest: int) -> str:
     return (
         f"RabbitMQ gives up a consumer after {timeout} s without an acknowledgement, and a task may take {hard} s "
@@ -92,7 +87,7 @@ def _consumer_timeout_too_short(timeout: int, hard: int, needed: int, longest: i
     )
 
 
-def _refuse(settings: WorkerSettings, message: str) -> None:
-    if not settings.worker_allow_unsafe_timeouts:
+def _refuse(stated: StatedLimits, message: str) -> None:
+    if not stated.allow_unsafe:
         raise ConfigurationError(f"{message}; WORKER_ALLOW_UNSAFE_TIMEOUTS=true starts all the same")
     log.warning("settings.unsafe", reason=message)

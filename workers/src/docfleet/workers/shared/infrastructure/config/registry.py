@@ -1,23 +1,23 @@
-"""The table of worker types: the only source for queues, routes, limits, ports and commands."""
+"""The table of worker types: the only source for tasks, limits, ports and commands. Queues: ``core.names``."""
 
 from __future__ import annotations
 
 import msgspec
 
-from docfleet.core.names import QueueName, TaskName, WorkerType
+from docfleet.core.names import WORKER_QUEUES, QueueName, TaskName, WorkerType
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker type. Limits are in seconds; ``concurrency`` 0 means one slot a processor.
+    """One worker type. Limits are in seconds; ``concurrency`` 0 means one slot per processor.
 
     ``preload`` names connectors whose modules the parent imports before it forks: their pages are shared, while a
     child's own import is private to it.
-    ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than others', so on Redis it keeps
-    a list of its own of what it took and has not done (``builder``). ``prefetch``: messages a slot reserves at least.
+    ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than those of other types, so on
+    Redis it keeps a list of its own of unacknowledged messages (``builder``). ``prefetch``: the least number of
+    messages that a slot reserves.
     """
 
     type: WorkerType
-    queues: tuple[QueueName, ...]
     tasks: tuple[TaskName, ...]
     health_port: int
     concurrency: int = 2
@@ -31,6 +31,11 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     max_tasks_per_child: int = 1000
 
     @property
+    def queues(self) -> tuple[QueueName, ...]:
+        """The queues it consumes; a task of this type whose sender names no queue goes to the first one."""
+        return WORKER_QUEUES[self.type]
+
+    @property
     def tasks_module(self) -> str:
         """The module that registers the tasks."""
         return f"docfleet.workers.{self.type.value}.tasks"
@@ -41,13 +46,11 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
     for spec in (
         WorkerSpec(
             type=WorkerType.API_DEPLOYMENT,
-            queues=(QueueName.API_DEPLOYMENTS,),
             tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API),
             health_port=8080,
         ),
         WorkerSpec(
             type=WorkerType.GENERAL,
-            queues=(QueueName.GENERAL,),
             # Celery beat of the original sends its schedules here; the row of the scheduler has the task, too.
             tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL, TaskName.EXECUTE_PIPELINE_TASK),
             health_port=8081,
@@ -55,7 +58,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.FILE_PROCESSING,
-            queues=(QueueName.FILE_PROCESSING, QueueName.API_FILE_PROCESSING),
             tasks=(TaskName.PROCESS_FILE_BATCH,),
             health_port=8082,
             concurrency=0,
@@ -65,7 +67,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.CALLBACK,
-            queues=(QueueName.FILE_PROCESSING_CALLBACK, QueueName.API_FILE_PROCESSING_CALLBACK),
             tasks=(
                 TaskName.PROCESS_BATCH_CALLBACK,
                 TaskName.PROCESS_BATCH_CALLBACK_API,
@@ -75,13 +76,6 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.NOTIFICATION,
-            queues=(
-                QueueName.NOTIFICATIONS,
-                QueueName.NOTIFICATIONS_WEBHOOK,
-                QueueName.NOTIFICATIONS_EMAIL,
-                QueueName.NOTIFICATIONS_SMS,
-                QueueName.NOTIFICATIONS_PRIORITY,
-            ),
             tasks=(
                 TaskName.SEND_WEBHOOK_NOTIFICATION,
                 TaskName.PROCESS_NOTIFICATION,
@@ -89,7 +83,7 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
                 TaskName.PRIORITY_NOTIFICATION,
             ),
             health_port=8085,
-            # They wait for targets most of the time; each attempt has its own limit, far below these.
+            # Its tasks wait for targets most of the time; each attempt has its own limit, far below these.
             concurrency=4,
             time_limit=300,
             soft_time_limit=270,
@@ -97,23 +91,21 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.LOG_CONSUMER,
-            queues=(QueueName.LOGS,),
             tasks=(TaskName.LOGS_CONSUMER,),
             health_port=8086,
-            # One slot: the lines of an execution are written in the order in which they were sent. A message that a
-            # killed worker held comes again on Redis after two of these limits.
+            # One slot: the lines of an execution are written in the order in which they were sent. On Redis, a message
+            # of a killed worker is redelivered after twice this limit.
             concurrency=1,
             time_limit=60,
             soft_time_limit=50,
             own_unacked=True,
-            # They are short: the next one is there when one is done.
+            # The tasks are short: the next message is there when one is done.
             prefetch=4,
-            # A new child keeps the only slot waiting for a second, and lines with it.
+            # A new child blocks the only slot for a second.
             max_tasks_per_child=100_000,
         ),
         WorkerSpec(
             type=WorkerType.SCHEDULER,
-            queues=(QueueName.SCHEDULER,),
             tasks=(
                 TaskName.SWEEP,
                 TaskName.TICK_SCHEDULES,

@@ -1,5 +1,4 @@
-"""What a worker asks its servers before it takes work: Redis whether it keeps everything, the backend whether it
-knows the worker's key."""
+"""Checks before a worker takes work: Redis evicts nothing, and the backend accepts the worker's key."""
 
 from __future__ import annotations
 
@@ -20,27 +19,27 @@ CONNECT_SECONDS = 2.0
 
 
 def check_servers(settings: WorkerSettings) -> bool:
-    """Refuse a Redis that drops keys when its memory is full: a message, a chord's count or a result would vanish.
-    And a key that the backend refuses: this worker would take messages it can do nothing with.
+    """Refuse a Redis that evicts keys when its memory is full: a message, a chord's count or a result would vanish.
+    Refuse a key that the backend does not accept: this worker would take messages that it cannot process.
 
-    Raises ``ConfigurationError`` with the remedy. A server that does not tell (its ``CONFIG`` is forbidden) is taken
-    with a warning. False when one did not answer: ask again once the worker is connected.
+    Raises ``ConfigurationError`` with the remedy. A Redis whose ``CONFIG`` is forbidden is accepted with a warning.
+    False when a server did not answer: check again once the worker is connected.
     """
     purposes = {"CELERY_BROKER_BASE_URL": settings.broker_url, "CELERY_RESULT_BACKEND": settings.celery_result_backend}
     answered = True
-    asked: set[str] = set()
+    checked: set[str] = set()
     for name, url in purposes.items():
         plain = plain_redis_url(url)
-        if plain is None or plain.partition("?")[0] in asked:
+        if plain is None or plain.partition("?")[0] in checked:
             continue
-        asked.add(plain.partition("?")[0])
+        checked.add(plain.partition("?")[0])
         answered &= _check_eviction(name, plain)
     return _check_key(settings) and answered
 
 
 def plain_redis_url(url: str) -> str | None:
     """A URL as Celery and kombu write it for redis-py; None for another server, and for Sentinel, whose master
-    is not known before it is asked."""
+    is not known before a query."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     if parts.scheme in {"redis+socket", "unix"}:
@@ -76,8 +75,8 @@ def _check_key(settings: WorkerSettings) -> bool:
 def _check_eviction(name: str, url: str) -> bool:
     server = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
     try:
-        told: dict[str, str] = server.config_get("maxmemory-policy")  # type: ignore[assignment]  # it is not async
-        policy = told.get("maxmemory-policy", KEEPS_EVERYTHING)
+        answer: dict[str, str] = server.config_get("maxmemory-policy")  # type: ignore[assignment]  # it is not async
+        policy = answer.get("maxmemory-policy", KEEPS_EVERYTHING)
     except redis.ResponseError as error:
         log.warning("redis.policy_unknown", setting=name, reason=str(error), remedy=_remedy(name))
         return True

@@ -2,12 +2,13 @@
 
 A Celery setting ``NAME`` is looked up as ``<WORKER_TYPE>_NAME``, then ``CELERY_NAME``, then its default (the
 table of worker types); the port of the health endpoints likewise as ``<WORKER_TYPE>_HEALTH_PORT``, then
-``WORKER_HEALTH_PORT``. A variable that begins with one of our prefixes and means nothing is refused.
+``WORKER_HEALTH_PORT``. An unknown variable with one of our prefixes is refused.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +21,7 @@ from docfleet.core.names import WorkerType
 from docfleet.core.outbound import Outbound, parse_networks
 from docfleet.core.runs import RunLimits
 from docfleet.core.settings import check_key, environment, read_settings, variables
-from docfleet.workers.shared.infrastructure.config.limits import refuse_other_serializers, time_limits
+from docfleet.workers.shared.infrastructure.config.limits import StatedLimits, TimeLimits, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -40,6 +41,7 @@ PREFIXES = (
     *(f"{kind.value.upper()}_" for kind in WorkerType),
 )
 HEALTH_PORT = "HEALTH_PORT"
+_SERIALIZER = re.compile(r"(^|_)(SERIALIZER|ACCEPT_CONTENT)$")
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
@@ -118,7 +120,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     @property
     def parallel_batches(self) -> int:
-        """How many batches a run is split into when its organization does not say: the file-processing slots."""
+        """How many batches a run is split into unless its organization sets it: the file-processing slots."""
         return self.file_processing_concurrency or processors()
 
     @property
@@ -139,8 +141,20 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
         return Outbound(self.notification_timeout_seconds, networks, self.notification_ca_file)
 
     def health_port(self, spec: WorkerSpec) -> int:
-        """Where a worker of this type answers about its health; 0 is nowhere."""
+        """The port of this type's health endpoints; 0 switches them off."""
         return spec.health_port if self.worker_health_port is None else self.worker_health_port
+
+    def time_limits(self, spec: WorkerSpec) -> TimeLimits:
+        """The time limits of a worker of this type. Raises ``ConfigurationError`` where they do not fit together."""
+        stated = StatedLimits(
+            soft=self.celery_task_soft_time_limit,
+            hard=self.celery_task_time_limit,
+            visibility=self.celery_visibility_timeout,
+            consumer_timeout=self.broker_consumer_timeout_seconds,
+            prefetch=self.celery_prefetch_multiplier,
+            allow_unsafe=self.worker_allow_unsafe_timeouts,
+        )
+        return time_limits(spec, self.broker_url, stated)
 
     def concurrency(self, spec: WorkerSpec) -> int:
         """Pool size of a worker of this type."""
@@ -155,7 +169,7 @@ def processors() -> int:
 def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = None) -> WorkerSettings:
     """Read the settings of a worker of ``worker_type``. Raises ``ConfigurationError`` naming the variable."""
     merged = dict(environment() if source is None else source)
-    refuse_other_serializers(merged)
+    _refuse_other_serializers(merged)
     tunable = {name.removeprefix("CELERY_"): name for name in variables(WorkerSettings) if name.startswith("CELERY_")}
     tunable[HEALTH_PORT] = f"WORKER_{HEALTH_PORT}"
     known = [f"{kind.value.upper()}_{name}" for kind in WORKERS for name in tunable]
@@ -167,5 +181,15 @@ def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = 
         settings = read_settings(WorkerSettings, merged, prefixes=PREFIXES, known=tuple(known))
     except msgspec.ValidationError as error:
         raise ConfigurationError(str(error)) from error
-    time_limits(WORKERS[worker_type], settings)
+    settings.time_limits(WORKERS[worker_type])
     return settings
+
+
+def _refuse_other_serializers(source: Mapping[str, str]) -> None:
+    """Messages and results are JSON. A variable for another serializer raises ``ConfigurationError``."""
+    for name, value in source.items():
+        if _SERIALIZER.search(name) and re.search(r"pickle|yaml", value, re.IGNORECASE):
+            raise ConfigurationError(
+                f"{name}={value}: Docfleet speaks JSON only, because the sender of a pickled message runs code in the "
+                f"worker that reads it; remove {name}"
+            )

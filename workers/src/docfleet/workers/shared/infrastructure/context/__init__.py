@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.infrastructure.context"""
+"""The state of the running task."""

@@ -1,4 +1,4 @@
-"""``StateStore``: what the running task knows about itself (organization, execution, log channel).
+"""``StateStore``: the state of the running task (organization, execution, log channel).
 
 A facade over ``contextvars``. ``ContextTask`` binds it before every task and clears it in ``finally``, so
 nothing of one task is seen by the next.
@@ -19,7 +19,7 @@ _state: ContextVar[dict[str, Any] | None] = ContextVar("docfleet_state", default
 
 
 class StateStore:
-    """Values of the current task, by key. One store a task, thread or coroutine."""
+    """Values of the current task, by key. One store per task, thread or coroutine."""
 
     @staticmethod
     def get(key: str, default: Any = None) -> Any:

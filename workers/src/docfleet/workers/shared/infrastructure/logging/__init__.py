@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.infrastructure.logging"""
+"""Log lines for the users of an execution."""

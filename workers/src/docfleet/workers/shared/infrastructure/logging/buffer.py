@@ -1,4 +1,4 @@
-"""Events on their way to the broker: bounded, and of too many the least serious go first."""
+"""Events on their way to the broker: bounded; when there are too many, the least serious are dropped first."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections import deque
 
 from docfleet.core.log_events import LogEvent, LogLevel
 
-MOST_WAITING = 2000
-"""Events that wait while the broker is away, a process."""
+MAX_WAITING = 2000
+"""Events per process that wait while the broker is away."""
 
 
 class LogBuffer:
-    """A queue that never makes anybody wait. Any thread may put; one takes."""
+    """A queue that never blocks. Any thread may put; one takes."""
 
-    def __init__(self, limit: int = MOST_WAITING) -> None:
+    def __init__(self, limit: int = MAX_WAITING) -> None:
         self._limit = limit
         self._count = 0
         self._size = 0
-        # One queue a level, each entry with its number: what is taken comes in the order of the numbers.
+        # One queue per level, each entry with its number: entries are taken in the order of the numbers.
         self._levels: tuple[deque[tuple[int, LogEvent]], ...] = tuple(deque() for _ in LogLevel)
         self._lock = threading.Lock()
         self.dropped = 0
-        """Events that found no room, since ``take_dropped``."""
+        """Events for which there was no room, since ``take_dropped``."""
 
     def put(self, event: LogEvent) -> int:
         """Keep it, or drop the oldest of the least serious, which may be this one; how many wait now."""
@@ -40,7 +40,7 @@ class LogBuffer:
             return self._size
 
     def put_back(self, events: list[LogEvent]) -> None:
-        """These were taken and not sent: they are first again, as far as there is room."""
+        """These were taken and not sent: they come first again, as far as there is room."""
         with self._lock:
             for event in reversed(events):
                 if self._size >= self._limit and event.level is not LogLevel.ERROR:
@@ -60,7 +60,7 @@ class LogBuffer:
         return taken
 
     def take_dropped(self) -> int:
-        """How many were dropped since this was asked last."""
+        """How many were dropped since the last call."""
         with self._lock:
             dropped, self.dropped = self.dropped, 0
             return dropped

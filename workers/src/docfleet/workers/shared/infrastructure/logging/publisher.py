@@ -1,4 +1,4 @@
-"""Who carries buffered events to the broker: one thread a process, made when there is something to carry.
+"""The sender of buffered events: one thread per process, started with the first event.
 
 The broker may be slow or away; then events wait in the buffer, up to its limit, and tasks notice nothing.
 """
@@ -25,11 +25,11 @@ log = structlog.get_logger()
 
 BATCH_EVENTS = 50
 BATCH_SECONDS = 0.25
-"""A message goes when there are so many events, or when the oldest has waited so long."""
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 10.0
+"""A message is sent when there are so many events, or when the oldest has waited so long."""
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.5, 10.0
 _CONNECT_SECONDS = 3.0
 SEND_SECONDS = 10.0
-LONGEST_IDLE_SECONDS = 20.0
+MAX_IDLE_SECONDS = 20.0
 """A connection that is idle for longer may be closed by the broker, which misses heartbeats: a new one is made."""
 
 type Send = Callable[[list[LogEvent]], None]
@@ -52,7 +52,7 @@ class LogPublisher:
         self._last: LogEvent | None = None
 
     def put(self, event: LogEvent) -> None:
-        """Hand over; returns at once, and never raises for what becomes of it."""
+        """Hand over an event; returns at once, and never raises when it cannot be sent."""
         waiting = self._buffer.put(event)
         self._idle.clear()
         self._some.set()
@@ -62,12 +62,12 @@ class LogPublisher:
             self._wake.set()
 
     def flush(self) -> None:
-        """Send now what there is, without waiting for it."""
+        """Send what there is now, without waiting for the result."""
         if len(self._buffer):
             self._wake.set()
 
     def close(self, seconds: float) -> bool:
-        """Send what there is, for at most so long; whether all went."""
+        """Send what there is, for at most ``seconds``; whether all was sent."""
         self._wake.set()
         done = self._idle.wait(seconds) if self._thread is not None else True
         self._closed = True
@@ -87,7 +87,7 @@ class LogPublisher:
             self._some.wait()
             self._wake.wait(BATCH_SECONDS)
             self._wake.clear()
-            # Before the buffer is looked at: what comes from now on says so again.
+            # Before the buffer is read: an event that is put from now on sets it again.
             self._some.clear()
             wait = self._empty(wait)
             self._idle.set()
@@ -105,12 +105,12 @@ class LogPublisher:
                 self._buffer.put_back(events)
                 log.warning("workflow_log.not_sent", waiting=len(self._buffer), error=str(error)[:200])
                 time.sleep(wait)
-                return min(2 * wait, LONGEST_WAIT_SECONDS)
+                return min(2 * wait, MAX_WAIT_SECONDS)
             wait = FIRST_WAIT_SECONDS
-            self._tell_dropped()
+            self._report_dropped()
         return wait
 
-    def _tell_dropped(self) -> None:
+    def _report_dropped(self) -> None:
         dropped = self._buffer.take_dropped()
         if not dropped or self._last is None:
             return
@@ -142,7 +142,7 @@ class BrokerSender:
 
     def __call__(self, events: list[LogEvent]) -> None:
         """One message."""
-        if time.monotonic() - self._used > LONGEST_IDLE_SECONDS:
+        if time.monotonic() - self._used > MAX_IDLE_SECONDS:
             self._drop()
         try:
             producer = self._producer or self._connect()
@@ -181,12 +181,12 @@ class BrokerSender:
     def _drop(self) -> None:
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:
-            # Without saying goodbye: a broker that hangs would not answer.
+            # Without a protocol-level close: a broker that hangs would not answer.
             connection.collect()
 
 
 def _waits(connection: Connection) -> dict[str, float]:
-    """A broker that hangs is given up in time, in the words of its transport."""
+    """Options of the transport that bound every wait for a broker that hangs."""
     if connection.transport_cls in {"amqp", "amqps", "pyamqp"}:
         return {"read_timeout": SEND_SECONDS, "write_timeout": SEND_SECONDS}
     return {"socket_timeout": SEND_SECONDS, "socket_connect_timeout": _CONNECT_SECONDS}

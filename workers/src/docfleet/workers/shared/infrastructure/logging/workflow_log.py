@@ -1,4 +1,4 @@
-"""``WorkflowLogger``: what a task tells the users of an execution."""
+"""``WorkflowLogger``: the lines that the users of an execution see."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from docfleet.workers.shared.infrastructure.process.runtime import settings
 log = structlog.get_logger()
 
 CLOSE_SECONDS = 2.0
-"""What a process that ends gives its last lines."""
+"""How long the end of a process waits for its last lines to be sent."""
 
 
 @per_process
@@ -32,12 +32,12 @@ def _publisher() -> LogPublisher:
 
 
 @per_process
-def _wanted() -> bool:
+def _is_enabled() -> bool:
     return settings().enable_log_history
 
 
 class WorkflowLogger:
-    """Lines of the execution that the running task is about (``StateStore``); none where it is about none.
+    """Lines of the running task's execution (``StateStore``); a task without one writes none.
 
     Handing a line over takes microseconds; it never raises and never waits.
     """
@@ -49,7 +49,7 @@ class WorkflowLogger:
 
     @staticmethod
     def warn(stage: LogStage, text: str, **more: Any) -> None:
-        """A line that somebody should see."""
+        """A line that deserves attention."""
         WorkflowLogger.put(LogLevel.WARN, stage, text, **more)
 
     @staticmethod
@@ -64,7 +64,7 @@ class WorkflowLogger:
 
     @staticmethod
     def progress(component: str, message: str, iteration: int, iteration_total: int, **more: Any) -> None:
-        """How far something is."""
+        """The progress of a component."""
         counts = {"iteration": iteration, "iteration_total": iteration_total}
         _publish(type=LogType.PROGRESS, component=component, state="RUNNING", message=message, **counts, **more)
 
@@ -77,7 +77,7 @@ class WorkflowLogger:
 def _publish(**fields: Any) -> None:
     execution_id, organization_id = StateStore.get(EXECUTION_ID), StateStore.get(ORGANIZATION_ID)
     try:
-        if not execution_id or not organization_id or not _wanted():
+        if not execution_id or not organization_id or not _is_enabled():
             return
         for name in ("log", "message"):
             if name in fields:
@@ -91,27 +91,27 @@ def _publish(**fields: Any) -> None:
             **fields,
         )
         _publisher().put(event)
-    except Exception as error:  # noqa: BLE001 - the boundary to the task: a line is never worth a file
+    except Exception as error:  # noqa: BLE001 - the boundary to the task: a line never fails a file
         log.error("workflow_log.failed", error=f"{type(error).__name__}: {error}")
 
 
 def flush() -> None:
-    """The end of a task: send what there is now, without waiting for it."""
+    """The end of a task: send its lines, without waiting for the result."""
     if _publisher.is_made:
         _publisher().flush()
 
 
 def close() -> None:
-    """The end of a process: give the last lines a moment."""
+    """The end of a process: wait a moment until the last lines are sent."""
     if _publisher.is_made and not _publisher().close(CLOSE_SECONDS):
         log.warning("workflow_log.not_flushed")
 
 
-def _ends(**_: Any) -> None:
+def _on_shutdown(**_: Any) -> None:
     close()
 
 
 def install() -> None:
     """Hook into the end of pool children and, where there is no pool, of the worker."""
-    signals.worker_process_shutdown.connect(_ends, weak=False)
-    signals.worker_shutdown.connect(_ends, weak=False)
+    signals.worker_process_shutdown.connect(_on_shutdown, weak=False)
+    signals.worker_shutdown.connect(_on_shutdown, weak=False)

@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.infrastructure.patterns"""
+"""Retries and circuit breakers."""

@@ -1,7 +1,7 @@
-"""Circuit breakers, one a dependency and process.
+"""Circuit breakers, one per dependency and process.
 
-A breaker saves a dependency in trouble from calls that would fail anyway. Open means: wait and retry, never
-drop. It never stands around finalization, which must go on trying.
+A breaker saves a dependency in trouble from calls that would fail anyway. Open means: wait and retry, never drop.
+Finalization never goes through a breaker: it must be retried.
 """
 
 from __future__ import annotations

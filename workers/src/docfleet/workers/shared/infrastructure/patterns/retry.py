@@ -27,7 +27,7 @@ set_on_retry_hooks([_log_retry])
 
 
 def is_retryable(error: Exception) -> bool:
-    """True for errors whose class says that the same call may succeed later."""
+    """True for errors whose class marks the same call as worth repeating later."""
     return isinstance(error, DocfleetError) and error.retryable
 
 

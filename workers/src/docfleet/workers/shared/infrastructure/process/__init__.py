@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.infrastructure.process"""
+"""The life of a worker process: fork, beat, health, heartbeats, shutdown."""

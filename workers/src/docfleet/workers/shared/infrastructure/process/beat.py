@@ -1,4 +1,4 @@
-"""Celery beat inside a worker: a process of its own that must neither outlive the worker nor die unseen."""
+"""Celery beat inside a worker: a process of its own that must neither outlive the worker nor die unnoticed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 CHECK_SECONDS = 5.0
 BEAT_DIED = 70
-"""The exit code of a worker whose beat died: whoever supervises it starts both anew."""
+"""The exit code of a worker whose beat died: its supervisor restarts both."""
 
 
 class BeatWatch(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -22,18 +22,18 @@ class BeatWatch(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = ("celery.worker.consumer.connection:Connection",)
 
     def start(self, parent: Any) -> None:
-        """Begin to look after it."""
+        """Start to watch it."""
         parent.timer.call_repeatedly(CHECK_SECONDS, check_beat, (parent.controller,))
 
 
-def keep_beat(app: Celery) -> None:
+def watch_beat(app: Celery) -> None:
     """Called in the parent before beat is forked."""
     app.steps["consumer"].add(BeatWatch)
     signals.beat_embedded_init.connect(_die_with_parent, weak=False)
 
 
 def check_beat(worker: Any) -> None:
-    """End the ``worker`` when its beat is dead: without it nothing is swept, and nobody would notice."""
+    """End the ``worker`` when its beat is dead: without beat nothing is swept."""
     beat = worker.beat
     if beat is not None and not beat.is_alive() and state.should_stop in (None, False):
         log.error("beat.died", exit_code=beat.exitcode)

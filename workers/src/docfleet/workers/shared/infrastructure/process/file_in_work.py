@@ -1,7 +1,7 @@
-"""Which file each pool child is at: memory that the parent shares, and reads when the child has died.
+"""The file in work of each pool child, in memory that the parent shares and reads when a child has died.
 
-A child writes before each file and clears after it, so that the death of a process is held against the one file it
-was at, and never against the files that only lay beside it.
+A child writes it before each file and clears it after, so that the death of a process counts against the one file in
+work, and never against the other files of its batch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SLOTS = 8192
-"""A child's slot follows from its process id. Two that meet in one slot cost the name of the file, nothing else."""
+"""A child's slot follows from its process id. Two children in one slot lose the name of the file, nothing else."""
 
 _SLOT = struct.Struct("<q40s")
 _table: mmap.mmap | None = None
@@ -27,7 +27,7 @@ def watch_files() -> None:
 
 @contextmanager
 def working_on(file_execution_id: str) -> Iterator[None]:
-    """This process is at that file as long as the block runs."""
+    """While the block runs, that file is the one in work of this process."""
     _write(file_execution_id)
     try:
         yield
@@ -36,7 +36,7 @@ def working_on(file_execution_id: str) -> Iterator[None]:
 
 
 def file_of(pid: int) -> str | None:
-    """The file that process was at when it died, if it was at one."""
+    """The file that the process was working on when it died, if any."""
     if _table is None:
         return None
     writer, name = _SLOT.unpack_from(_table, _offset(pid))

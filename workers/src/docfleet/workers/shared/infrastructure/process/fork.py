@@ -1,7 +1,7 @@
 """Fork safety.
 
 The parent of a pool holds no client, channel or thread of ours: clients are made lazily inside tasks and
-belong to the process that made them (``per_process``). (``launch`` tells gRPC about forks before it is imported.)
+belong to the process that made them (``per_process``). (``launch`` sets gRPC's fork support before gRPC is imported.)
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def _about_to_publish(sender: str = "", **_: Any) -> None:
 def freeze_before_fork() -> None:
     """Called in the parent when everything is imported and nothing is forked yet."""
     _load_parser_of_billiard()
-    # What the parent has allocated stays for ever: out of the collector's sight its pages stay shared.
+    # What the parent has allocated stays: hidden from the collector, its pages remain shared.
     gc.collect()
     gc.freeze()
 
 
 def _load_parser_of_billiard() -> None:
-    # billiard asks for a signal at its parent's death through cffi, whose C parser is 5 MB and 0.1 s in each child.
+    # billiard requests a signal at its parent's death through cffi, whose C parser is 5 MB and 0.1 s in each child.
     try:
         from cffi import FFI
     except ImportError:
@@ -76,7 +76,7 @@ def _load_parser_of_billiard() -> None:
 
 
 def _after_fork(**_: Any) -> None:
-    # Init systems send SIGTERM to the whole group; the parent leads the shutdown, a child finishes its task.
+    # Init systems send SIGTERM to the entire process group; the parent leads the shutdown, a child finishes its task.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gc.collect()
     log.debug("pool.child_started", pid=os.getpid())

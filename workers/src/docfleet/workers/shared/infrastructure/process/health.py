@@ -1,8 +1,8 @@
 """Health and metrics of a worker over HTTP, from a process of its own.
 
-A thread in a parent that forks may hold a lock for ever in a child, and the parent's event loop stands still where it
+A thread in a parent that forks may leave a lock held in a child, and the parent's event loop stands still where it
 matters: while the broker is away and while the last tasks end. So a process is forked before the pool, reads the
-vital signs in shared memory, and ends with its parent. One that dies is followed by another.
+vital signs in shared memory, and ends with its parent. When it dies, the parent starts another.
 
 ``/health/live`` (``/livez``): restart the worker when this fails. ``/health/ready`` (``/readyz``): it takes work.
 ``/health``: both. ``/metrics``: Prometheus text. 200 or 503, ``application/json``.
@@ -31,17 +31,17 @@ log = structlog.get_logger()
 type Answer = Callable[[str], tuple[int, str, bytes]]
 
 BUSY_PORT_SECONDS = 2.0
-"""How long the health process of a worker that was killed may still have the port."""
+"""How long the health process of a killed worker may still hold the port."""
 PARENT_SECONDS = 0.5
 CHECK_SECONDS = 5.0
-"""How often the worker looks whether its health process lives."""
+"""How often the worker checks that its health process lives."""
 CLIENT_SECONDS = 5.0
 ENDING_MARGIN_SECONDS = 30.0
 _STANDARD = 3
 """File descriptors below are standard input, output and error."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class HealthLimits(msgspec.Struct, frozen=True):
     """Seconds: without a turn of the event loop, without a broker, and from the signal to the end."""
 
     stale: float
@@ -56,12 +56,12 @@ class Health(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def live(vitals: Vitals, limits: Limits, now: float) -> Health:
+def live(vitals: Vitals, limits: HealthLimits, now: float) -> Health:
     """False when a restart would help: the event loop hangs, the broker is away for long, or the end does not come."""
     ending, unconnected = vitals.get("ending_since"), vitals.get("unconnected_since")
     if ending:
         overdue = now - ending - limits.grace - ENDING_MARGIN_SECONDS
-        return Health(True) if overdue <= 0 else Health(False, f"was told to end {now - ending:.0f} s ago")
+        return Health(True) if overdue <= 0 else Health(False, f"has been shutting down for {now - ending:.0f} s")
     if unconnected:
         away = now - unconnected
         return Health(True) if away <= limits.broker else Health(False, f"no connection to the broker for {away:.0f} s")
@@ -69,7 +69,7 @@ def live(vitals: Vitals, limits: Limits, now: float) -> Health:
     return Health(True) if still <= limits.stale else Health(False, f"the event loop has not turned for {still:.0f} s")
 
 
-def ready(vitals: Vitals, limits: Limits, now: float) -> Health:
+def ready(vitals: Vitals, limits: HealthLimits, now: float) -> Health:
     """True while the worker takes messages."""
     if vitals.get("ending_since"):
         return Health(False, "ending")
@@ -81,10 +81,10 @@ def ready(vitals: Vitals, limits: Limits, now: float) -> Health:
 
 
 class HealthProcess:
-    """The process that answers. Made in the parent, before the pool."""
+    """The process that answers probes. Made in the parent, before the pool."""
 
-    def __init__(self, host: str, port: int, worker: str, vitals: Vitals, limits: Limits, setting: str) -> None:
-        """Takes the port. Raises ``ConfigurationError`` when it is taken; ``setting`` names what to change."""
+    def __init__(self, host: str, port: int, worker: str, vitals: Vitals, limits: HealthLimits, setting: str) -> None:
+        """Binds the port. Raises ``ConfigurationError`` when it is taken; ``setting`` names what to change."""
         self._worker = worker
         self._vitals = vitals
         self._limits = limits
@@ -145,7 +145,7 @@ class HealthProcess:
         body = {
             "status": "healthy" if ok else "unhealthy",
             "worker": self._worker,
-            "uptime_seconds": round(now - self._vitals.get("began"), 1),
+            "uptime_seconds": round(now - self._vitals.get("started_at"), 1),
             "checks": {name: checks[name] for name in wanted[path]},
         }
         return 200 if ok else 503, "application/json", msgspec.json.encode(body)
@@ -158,19 +158,19 @@ class HealthWatch(bootsteps.StartStopStep):  # type: ignore[misc]
     requires: ClassVar[tuple[str, ...]] = ("celery.worker.consumer.connection:Connection",)
 
     def start(self, parent: Any) -> None:
-        """Begin to look after it."""
+        """Start to watch it."""
         if self.health is not None:
             parent.timer.call_repeatedly(CHECK_SECONDS, self.health.check)
 
 
-def keep_health(app: Celery, health: HealthProcess) -> None:
-    """Have the worker of ``app`` look after its health process. Called before the worker is made."""
+def watch_health(app: Celery, health: HealthProcess) -> None:
+    """Have the worker of ``app`` watch its health process. Called before the worker is made."""
     HealthWatch.health = health
     app.steps["consumer"].add(HealthWatch)
 
 
 def _close_others(mine: int) -> None:
-    # What the worker has open: the connection to its broker and the pipes of its pool must close when it dies.
+    # File descriptors of the worker: the broker's connection and the pipes of the pool must close when it dies.
     os.closerange(_STANDARD, mine)
     os.closerange(max(mine + 1, _STANDARD), os.sysconf("SC_OPEN_MAX"))
 

@@ -1,7 +1,7 @@
 """Heartbeats to an AMQP broker while a worker ends.
 
 A warm shutdown waits for the tasks in work, and Celery before 5.6.1 sends no heartbeats meanwhile: the broker takes
-the worker for dead after two of them and hands its tasks to somebody else.
+the worker for dead after two missed ones and hands its tasks to another.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ KEPT_BY_CELERY_SINCE = (5, 6, 1)
 
 
 def is_needed(version: tuple[int, ...] = tuple(VERSION[:3])) -> bool:
-    """True for a Celery that falls silent during a warm shutdown."""
+    """True for a Celery that sends no heartbeats during a warm shutdown."""
     return version < KEPT_BY_CELERY_SINCE
 
 
 class HeartbeatKeeper(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Stands between consumer and pool: stopped after the first, it waits for the second and keeps the connection."""
+    """A step between consumer and pool: stopped after the consumer, it waits for the pool and keeps the connection."""
 
     requires: ClassVar[tuple[str, ...]] = ("celery.worker.components:Pool",)
     label = "HeartbeatKeeper"
 
     def include_if(self, worker: Any) -> bool:
-        """Only where there are heartbeats and nobody else sends them."""
+        """Only where the transport has heartbeats and Celery does not send them."""
         transport = worker._conninfo.transport
         return is_needed() and bool(getattr(transport.implements, "heartbeats", False)) and worker.use_eventloop
 
@@ -41,7 +41,7 @@ class HeartbeatKeeper(bootsteps.StartStopStep):  # type: ignore[misc]
         """Nothing to do while the event loop sends them."""
 
     def stop(self, worker: Any) -> None:
-        """Wait for the tasks in work, heart beating."""
+        """Wait for the active tasks, and send heartbeats meanwhile."""
         connection = getattr(worker.consumer, "connection", None)
         interval = connection.get_heartbeat_interval() if connection is not None else 0
         if not interval:
@@ -60,7 +60,7 @@ def _beat(connection: Any, seconds: float, done: threading.Event) -> None:
     log.info("heartbeat.kept", seconds=seconds)
     while not done.wait(seconds):
         try:
-            # Not ``heartbeat_check``: that also expects to hear of the broker, whom nobody listens to any more.
+            # Not ``heartbeat_check``: that also expects frames from the broker, which are not read any more.
             connection.connection.send_heartbeat()
         except (OSError, AttributeError) as error:
             log.warning("heartbeat.failed", error=str(error) or type(error).__name__)

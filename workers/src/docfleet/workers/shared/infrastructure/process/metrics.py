@@ -1,4 +1,4 @@
-"""Vital signs as Prometheus text. Loaded by the health process only, at the first question: 5 MB."""
+"""Vital signs as Prometheus text. Loaded by the health process only, at the first request: 5 MB."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from docfleet.workers.shared.infrastructure.process.vitals import Vitals
 
 _OF_TASKS = (
-    ("tasks_started", "started", "Tasks begun."),
+    ("tasks_started", "started", "Tasks started."),
     ("tasks_succeeded", "succeeded", "Tasks that ended well."),
     ("tasks_failed", "failed", "Tasks that raised."),
     ("task_seconds", "seconds", "Seconds spent in tasks that ended."),
@@ -55,9 +55,9 @@ class _Vital(Collector):
                 "1 while it takes messages.",
             ),
             ("broker_connected", float(not unconnected), "1 while it is connected to the broker."),
-            ("ending", float(bool(ending)), "1 once it was told to end."),
+            ("ending", float(bool(ending)), "1 while it shuts down."),
             ("heartbeat_age_seconds", self._now - vitals.get("beat"), "Since the event loop turned."),
-            ("uptime_seconds", self._now - vitals.get("began"), "Since the start."),
+            ("uptime_seconds", self._now - vitals.get("started_at"), "Since the start."),
         ):
             gauge = GaugeMetricFamily(_PREFIX + name, meaning, labels=["worker"])
             gauge.add_metric([worker], value)

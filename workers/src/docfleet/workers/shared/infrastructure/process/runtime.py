@@ -1,4 +1,4 @@
-"""What a worker process owns: its settings, and connections made on first use in each pool child."""
+"""The settings of a worker process."""
 
 from __future__ import annotations
 

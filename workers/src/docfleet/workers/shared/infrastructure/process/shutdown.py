@@ -1,15 +1,15 @@
 """Shutdown within a grace period.
 
-The parent alone is told to end (children ignore SIGTERM, see ``fork``); then, by the clock of ``WORKER_GRACE_SECONDS``:
+The parent alone gets the signal (children ignore SIGTERM, see ``fork``). Then, within ``WORKER_GRACE_SECONDS``:
 
-* at once it takes no more messages, and a batch, which may have an hour of files before it, takes no more files: it is
-  asked between two of them and sends the rest on as a new message;
+* at once it takes no more messages, and a batch, which may have an hour of files before it, takes no more files: it
+  checks between two files and sends the rest on as a new message;
 * when ``HAND_BACK_SECONDS`` are left, the file in work is handed back too: its tool is killed, its lease released;
 * when ``LEAVE_SECONDS`` are left, the children that still work are killed, their files released and their messages put
-  back, so that the next worker begins at once.
+  back, so that another worker takes them up at once.
 
-Celery's own soft shutdown is not used: it sleeps the whole time even when all is done, and then ends tasks with the
-SIGTERM that children ignore. SIGQUIT begins with the second step.
+Celery's own soft shutdown is not used: it sleeps for the entire period even when all is done, and then ends tasks with
+the SIGTERM that children ignore. SIGQUIT starts with the second step.
 """
 
 from __future__ import annotations
@@ -28,59 +28,59 @@ log = structlog.get_logger()
 
 HAND_BACK_SECONDS = 10.0
 LEAVE_SECONDS = 4.0
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 _RUNNING, _LEAVING, _OUT_OF_GRACE = range(3)
 
-_told: mmap.mmap | None = None
+_phase: mmap.mmap | None = None
 
 
 def watch_shutdown() -> None:
     """Called in the parent before it forks: a byte that its children share."""
-    global _told
-    _told = mmap.mmap(-1, 1)
-    signals.worker_shutting_down.connect(_tell, weak=False)
+    global _phase
+    _phase = mmap.mmap(-1, 1)
+    signals.worker_shutting_down.connect(_note_shutdown, weak=False)
 
 
 def shutting_down() -> bool:
-    """True once the worker was told to end."""
-    return _told is not None and _told[0] != _RUNNING
+    """True once the worker is shutting down."""
+    return _phase is not None and _phase[0] != _RUNNING
 
 
 def out_of_grace() -> bool:
     """True once a file that is in work is to be handed back instead of finished."""
-    return _told is not None and _told[0] == _OUT_OF_GRACE
+    return _phase is not None and _phase[0] == _OUT_OF_GRACE
 
 
 def steps(grace: float) -> tuple[float, float]:
-    """Seconds from the signal to the second step, and from there to the third. A short grace is cut into parts."""
+    """Seconds from the signal to the second step, and from there to the third; both scale with a short grace period."""
     hand_back = max(grace - HAND_BACK_SECONDS, grace / 2)
     return hand_back, max(grace - LEAVE_SECONDS, 0.8 * grace) - hand_back
 
 
-def _tell(**_: Any) -> None:
-    if _told is not None and _told[0] == _RUNNING:
-        _told[0] = _LEAVING
+def _note_shutdown(**_: Any) -> None:
+    if _phase is not None and _phase[0] == _RUNNING:
+        _phase[0] = _LEAVING
 
 
 class GracefulShutdown:
-    """In the parent of the pool: leads a ``worker`` (Celery's) through the steps. Signal handlers and a timer of the
-    kernel do it, because the parent's only thread waits for the children meanwhile."""
+    """In the parent of the pool: takes a ``worker`` (Celery's) through the steps. Signal handlers and a kernel timer
+    do it, because the parent's only thread waits for the children meanwhile."""
 
     def __init__(self, worker: Any, grace: float) -> None:
         self._worker = worker
         self._to_hand_back, self._to_leave = steps(grace)
-        self._begun = False
+        self._started = False
 
     def install(self) -> None:
         """Before the worker starts."""
-        signals.worker_shutting_down.connect(self._begin, weak=False)
+        signals.worker_shutting_down.connect(self._start, weak=False)
         signal.signal(signal.SIGALRM, self._next)
         # Celery sets its own handler of this one as it starts.
         signals.worker_ready.connect(lambda **_: signal.signal(signal.SIGQUIT, self._hand_back_now), weak=False)
 
-    def _begin(self, **_: Any) -> None:
-        if not self._begun:
-            self._begun = True
+    def _start(self, **_: Any) -> None:
+        if not self._started:
+            self._started = True
             signal.setitimer(signal.ITIMER_REAL, self._to_hand_back)
 
     def _hand_back_now(self, *_: Any) -> None:
@@ -92,25 +92,25 @@ class GracefulShutdown:
             self._next()
 
     def _next(self, *_: Any) -> None:
-        if _told is None:
+        if _phase is None:
             return
-        if _told[0] != _OUT_OF_GRACE:
-            _told[0] = _OUT_OF_GRACE
+        if _phase[0] != _OUT_OF_GRACE:
+            _phase[0] = _OUT_OF_GRACE
             signal.setitimer(signal.ITIMER_REAL, self._to_leave)
         else:
             self._leave()
 
     def _leave(self) -> None:
-        """Leave what did not end; does not return. What the broker does not get back now, it repeats by itself."""
-        state.should_terminate = True  # nobody is to blame
+        """Exit although tasks are active; does not return. The broker redelivers messages that are not put back now."""
+        state.should_terminate = True  # the losses count against no file
         try:
             for process in self._children():
                 os.kill(process.pid, signal.SIGKILL)
             left = [request for request in tuple(state.active_requests) if not request.acknowledged]
-            deadline = time.monotonic() + TELL_SECONDS
+            deadline = time.monotonic() + REPORT_SECONDS
             for request in left:
-                if hasattr(request, "tell_lost") and time.monotonic() < deadline:
-                    request.tell_lost("the grace period is over")
+                if hasattr(request, "report_lost") and time.monotonic() < deadline:
+                    request.report_lost("the grace period is over")
             os.write(2, f"worker: {len(left)} tasks did not end in time and are handed back\n".encode())
             connection = self._worker.consumer.connection
             if connection is not None:

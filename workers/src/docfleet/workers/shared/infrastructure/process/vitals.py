@@ -17,7 +17,7 @@ from celery import bootsteps, signals
 BEAT_SECONDS = 1.0
 _TASK_FIELDS = ("started", "succeeded", "failed", "seconds")
 _SLOT_FIELDS = ("alive", "busy", "children", "lost")
-_HEADER = ("began", "ready", "beat", "unconnected_since", "ending_since")
+_HEADER = ("started_at", "ready", "beat", "unconnected_since", "ending_since")
 
 
 class Vitals:
@@ -29,8 +29,8 @@ class Vitals:
         self._width = len(_SLOT_FIELDS) + len(self.tasks) * len(_TASK_FIELDS)
         self._numbers = memoryview(mmap.mmap(-1, 8 * (len(_HEADER) + slots * self._width))).cast("d")
         now = time.monotonic()
-        self.set(began=now, beat=now, unconnected_since=now)
-        self._task_began = 0.0
+        self.set(started_at=now, beat=now, unconnected_since=now)
+        self._task_started_at = 0.0
 
     def get(self, name: str) -> float:
         """A number of the header."""
@@ -47,7 +47,7 @@ class Vitals:
         return sum(self._numbers[self._slot(slot) + offset] for slot in range(self.slots))
 
     def child_started(self) -> None:
-        """In a child, before its first task. A predecessor that did not say goodbye was lost."""
+        """In a child, before its first task. A predecessor that did not report its end was lost."""
         if self._of_slot("alive"):
             self._add("lost")
         self._put("busy", 0)
@@ -58,19 +58,19 @@ class Vitals:
         """In a child, as its last act."""
         self._put("alive", 0)
 
-    def task_began(self, task: str) -> None:
+    def task_started(self, task: str) -> None:
         """In a child."""
-        self._task_began = time.monotonic()
+        self._task_started_at = time.monotonic()
         self._put("busy", 1)
         if task in self.tasks:
             self._add("started", task)
 
     def task_ended(self, task: str, *, succeeded: bool) -> None:
-        """In a child, whatever came of it."""
+        """In a child, after each task."""
         self._put("busy", 0)
         if task in self.tasks:
             self._add("succeeded" if succeeded else "failed", task)
-            self._add("seconds", task, time.monotonic() - self._task_began)
+            self._add("seconds", task, time.monotonic() - self._task_started_at)
 
     def _offset(self, field: str, task: str | None) -> int:
         if task is None:
@@ -142,7 +142,7 @@ class Connected(bootsteps.StartStopStep):  # type: ignore[misc]
             Pulse.vitals.set(unconnected_since=time.monotonic())
 
 
-def keep_vitals(app: Any, vitals: Vitals) -> None:
+def write_vitals(app: Any, vitals: Vitals) -> None:
     """Have the worker of ``app`` write its vital signs. Called before the worker is made."""
     Pulse.vitals = vitals
     app.steps["worker"].add(Pulse)
@@ -152,7 +152,7 @@ def keep_vitals(app: Any, vitals: Vitals) -> None:
     signals.worker_shutting_down.connect(lambda **_: vitals.set(ending_since=time.monotonic()), weak=False)
     signals.worker_process_init.connect(lambda **_: vitals.child_started(), weak=False)
     signals.worker_process_shutdown.connect(lambda **_: vitals.child_ended(), weak=False)
-    signals.task_prerun.connect(lambda task, **_: vitals.task_began(task.name), weak=False)
+    signals.task_prerun.connect(lambda task, **_: vitals.task_started(task.name), weak=False)
     signals.task_postrun.connect(
         lambda task, state, **_: vitals.task_ended(task.name, succeeded=state == "SUCCESS"), weak=False
     )

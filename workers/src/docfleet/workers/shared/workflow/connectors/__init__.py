@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.workflow.connectors"""
+"""Sources and destinations of an execution."""

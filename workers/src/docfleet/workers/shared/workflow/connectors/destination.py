@@ -15,20 +15,21 @@ from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolResultInvalid
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
+from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.core.nesting import deeper
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
 MAX_RESULT_BYTES = 6 * 1024**2
 """An outcome travels in a request body, of which the backend takes 10 MB."""
 DEEPEST_RESULT = 200
-"""Levels of a result: whatever reads it behind us, a database or a caller, has a stack too."""
+"""Levels of nesting in a result: its readers, a database or a caller, have a limited stack."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One file to deliver: its result lies in ``folder``, or ``error`` says why there is none.
+    """One file to deliver: its result is in ``folder``, or ``error`` is the reason why there is none.
 
     ``attempt`` is the fencing token, and ``require`` raises ``Fenced`` when the lease is lost.
-    ``metadata`` is what is known of the file without its folder. ``text`` is what a step read from the document,
+    ``metadata`` is what is known about the file without its folder. ``text`` is what a step read from the document,
     ``metrics`` what the steps cost; both are kept for an API only.
     """
 
@@ -69,7 +70,7 @@ class Sink(Protocol):
 
 
 class DatabaseSink:
-    """A row a file; a failed file gets an error row."""
+    """One row per file; a failed file gets an error row."""
 
     def __init__(self, config: DestinationConfig) -> None:
         self._target = table_settings(config.settings)
@@ -135,8 +136,8 @@ class FileSystemSink:
 
 
 class ApiSink:
-    """The result goes to the caller: it travels with the outcome, and the backend keeps it with the file's status
-    in one transaction, so there is nothing that a repeat could double."""
+    """The result goes to the caller. It travels with the outcome, and the backend writes it together with the file's
+    status in one transaction, so a repeat cannot double it."""
 
     def deliver(self, delivery: Delivery) -> Delivered:
         """As ``Sink.deliver``. Raises ``ToolOutputTooLarge``."""
@@ -165,15 +166,15 @@ class ApiSink:
 
 
 def open_sink(config: DestinationConfig, origin: str = "") -> Sink:
-    """The sink of a workflow's destination. ``origin`` tells its documents from those of one path that come from
-    elsewhere. Raises ``ConfigurationError``: a result never goes nowhere."""
+    """The sink of a workflow's destination. ``origin`` distinguishes its documents from documents of the same path
+    from another source. Raises ``ConfigurationError`` for an unknown type."""
+    if config.connection_type in API_CONNECTION_TYPES:
+        return ApiSink()
     match config.connection_type:
         case "DATABASE":
             return DatabaseSink(config)
         case "FILESYSTEM":
             return FileSystemSink(config, origin)
-        case "API":
-            return ApiSink()
         case other:
             raise ConfigurationError(f"destination type {other!r} is not supported: use DATABASE, FILESYSTEM or API")
 
@@ -190,7 +191,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
 
 
 def _metadata_of_failed(folder: Path) -> dict[str, Any]:
-    # Whatever is wrong with it may be why the file failed: its error is told in any case.
+    # An unreadable METADATA.json may be why the file failed: its error is delivered in any case.
     try:
         return read_metadata(folder)
     except ToolResultInvalid:

@@ -50,7 +50,7 @@ def discover(
     never a short list."""
     entries = _entries(connector, options)
     if options.file_processing_order != "unordered":
-        # An order by time needs the whole listing; only the entries are held, never the files.
+        # An order by time needs the complete listing; only the entries are held, never the files.
         newest = options.file_processing_order == "newest_first"
         entries = iter(sorted(entries, key=lambda entry: (entry.modified_at, entry.path), reverse=newest))
     for entry in entries:

@@ -33,7 +33,7 @@ class Source(Protocol):
         """
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release what it holds."""
 
 
 class ConnectorSource:
@@ -51,8 +51,8 @@ class ConnectorSource:
         return discover(self._connector, self.options, self._connector_id)
 
     def fetch(self, file: FileHashData, target: Path) -> str:
-        """As ``Source.fetch``: a copy, under a temporary name until it is whole."""
-        # Before it takes the last byte from the files that are worked on beside it.
+        """As ``Source.fetch``: a copy, under a temporary name until it is complete."""
+        # Checked first: a copy that fills the disk would fail the other files in work, too.
         free = shutil.disk_usage(target.parent).free
         if file.file_size > free:
             raise StorageFull(
@@ -81,7 +81,7 @@ class UploadSource:
     """Files that a caller of an API sent: they lie in the execution's upload folder, named by their hash."""
 
     def __init__(self, root: Path, context: ExecutionContext, files: Iterable[FileHashData] = ()) -> None:
-        """``files`` are those of the message, in the order of the request; who only fetches has none."""
+        """``files`` are those of the message, in the order of the request; a source that only fetches has none."""
         self._root = root
         self._files = files
         organization = context.organization_context.organization_id
@@ -92,7 +92,7 @@ class UploadSource:
         yield from self._files
 
     def fetch(self, file: FileHashData, target: Path) -> str:
-        """As ``Source.fetch``: a second name of the staged file, which nobody writes into."""
+        """As ``Source.fetch``: a second name of the staged file, which is never written into."""
         if file.file_path != f"{self._folder}/{file.file_hash}":
             raise UnsafePath("the file's entry names a place outside of the execution's uploads; send the file again")
         staged = resolve_folder(self._root, file.file_path)

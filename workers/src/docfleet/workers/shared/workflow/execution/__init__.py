@@ -1,1 +1,1 @@
-"""docfleet.workers.shared.workflow.execution"""
+"""Orchestration, batches, attempts at files, leases."""

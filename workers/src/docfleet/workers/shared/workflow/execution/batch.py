@@ -1,8 +1,8 @@
 """One batch: claim files page by page, process them, report in groups.
 
-A batch never raises for what is in its files. Near the soft time limit, or when its worker is told to end, it takes
-no more files and hands the rest to a new batch. When its own slice is done it helps its siblings: the backend hands
-out what nobody works on.
+A batch never raises for what is in its files. Near the soft time limit, or when its worker shuts down, it takes no
+more files and hands the rest to a new batch. When its own slice is done it helps its siblings: the backend hands out
+files without a lease.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REPORTING_BATCHES = 2
 
 
 class BatchRun:
-    """Carries out one ``FileBatchData``. ``has_to_leave`` is asked between two files."""
+    """Carries out one ``FileBatchData``. ``has_to_leave`` is called between two files."""
 
     def __init__(
         self,
@@ -67,14 +67,14 @@ class BatchRun:
         self.unfinished = False
         """True when it had to leave before it was done: files are left for another batch."""
         self.ended = False
-        """True when its report was the last of the execution, which is final since."""
+        """True when its report was the last one of the execution, which made the execution final."""
 
-    def run(self, claimed: ClaimResponse, asked: float) -> BatchExecutionResult:
+    def run(self, claimed: ClaimResponse, sent_at: float) -> BatchExecutionResult:
         """Process until there is nothing left to claim, the execution is stopped, or it has to leave.
 
-        ``claimed`` is the answer to the first ``claim_request``, sent at ``asked`` on the monotonic clock.
+        ``claimed`` is the answer to the first ``claim_request``, sent at ``sent_at`` on the monotonic clock.
         """
-        claims = self._take(claimed, asked)
+        claims = self._take(claimed, sent_at)
         while claims:
             for position, claim in enumerate(claims):
                 if self._leases.stopped:
@@ -87,7 +87,7 @@ class BatchRun:
                         self._hand_back(claims[position:])
                         return self._finish()
                 except SoftTimeLimitExceeded:
-                    # The file that took the time stays leased, and its attempt counted; the others lose nothing.
+                    # The file that took the time stays leased and its attempt counts; the others lose nothing.
                     self._result.errors.append(f"the batch ran into its time limit at {claim.file.file_name}")
                     self._hand_back(claims[position + 1 :])
                     return self._finish()
@@ -127,7 +127,7 @@ class BatchRun:
         return now - self._reported >= wait
 
     def _report(self, *, claim_next: bool, release: list[Lease] | None = None) -> list[FileClaim]:
-        """Send what is known and, when wanted, ask for the next files: one call."""
+        """Send the outcomes and, with ``claim_next``, claim the next files: one call."""
         claim = (
             claim_request(self._batch, self._leases, self._claim_limit)
             if claim_next and not self._leases.stopped
@@ -137,7 +137,7 @@ class BatchRun:
             return []
         reported = [outcome.file_execution_id for outcome in self._outcomes]
         held = [lease for lease in self._leases.held() if lease.file_execution_id not in reported]
-        asked = time.monotonic()
+        sent_at = time.monotonic()
         point("report.before")
         answer = self._client.report(
             self._execution_id,
@@ -151,32 +151,32 @@ class BatchRun:
             ),
         )
         point("report.sent")
-        # Not before: while the report is tried they are renewed, or others would do them again.
+        # Not before: while the report is tried their leases are renewed, or other workers would repeat the files.
         self._leases.drop(reported)
         refused = {outcome.file_execution_id for outcome in answer.refused}
         self._file_run.reported([o for o in self._outcomes if o.file_execution_id not in refused])
         self._outcomes, self._bytes = [], 0
         self._reported = time.monotonic()
-        self._leases.renewed(held, answer.lost, asked)
+        self._leases.renewed(held, answer.lost, sent_at)
         for outcome in answer.refused:
             log.warning("report.refused", file_execution_id=outcome.file_execution_id, reason=outcome.reason)
         if answer.stop:
             self._leases.stop()
             self.ended = not answer.open_files
-        return self._take(answer.claim, asked) if answer.claim else []
+        return self._take(answer.claim, sent_at) if answer.claim else []
 
-    def _take(self, answer: ClaimResponse, asked: float) -> list[FileClaim]:
+    def _take(self, answer: ClaimResponse, sent_at: float) -> list[FileClaim]:
         self._result.skipped_already_completed += answer.already_done
         self._result.skipped_active_duplicate += answer.active_elsewhere
         if answer.stop:
             self._leases.stop()
-        self._leases.add(answer.claims, asked)
+        self._leases.add(answer.claims, sent_at)
         if answer.claims:
             point("batch.claimed")
         return answer.claims
 
     def _hand_back(self, claims: list[FileClaim], *, again: bool = True) -> None:
-        """Release what is still to do; ``again`` has it taken up at once by a new batch."""
+        """Release the files that are not done; with ``again`` a new batch takes them up at once."""
         leases = [Lease(file_execution_id=claim.file_execution_id, attempt=claim.attempt) for claim in claims]
         self._leases.drop([lease.file_execution_id for lease in leases])
         self._report(claim_next=False, release=leases)
@@ -184,7 +184,7 @@ class BatchRun:
         log.info("batch.handed_back", files=len(leases))
 
     def _given_up(self) -> list[Lease]:
-        """What a stop leaves undone: the execution ends once all of it is given back."""
+        """The files that a stop leaves undone: the execution ends once all of them are given back."""
         if not self._leases.stopped:
             return []
         delivered = {outcome.file_execution_id for outcome in self._outcomes}
@@ -199,7 +199,7 @@ class BatchRun:
 
 
 def claim_request(batch: FileBatchData, leases: LeaseKeeper, limit: int, *, with_context: bool = False) -> ClaimRequest:
-    """Ask for up to ``limit`` files of the batch, or for all that it names."""
+    """Claim up to ``limit`` files of the batch, or all that it names."""
     return ClaimRequest(
         owner=leases.owner,
         lease_seconds=leases.lease_seconds,

@@ -1,4 +1,4 @@
-"""``WorkerExecutionContext``: what every task does first."""
+"""``WorkerExecutionContext``: the first step of every task about an execution."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WorkerExecutionContext:
     def bind(organization_id: str, execution_id: str) -> InternalApi:
         """Bind organization and execution to this task and its log lines; no call is made.
 
-        Raises ``InvalidInput`` for what are no ids: they come from a message, and become parts of URLs and paths.
+        Raises ``InvalidInput`` for malformed ids: they come from a message, and become parts of URLs and paths.
         """
         if parse_id(execution_id, "the execution") != execution_id:
             raise InvalidInput(f"the execution is not a UUID as we write it: {execution_id!r:.80}")
@@ -47,7 +47,7 @@ class WorkerExecutionContext:
 
     @staticmethod
     def remember(context: ExecutionContext) -> None:
-        """Bind what the context says to this task and its log lines."""
+        """Bind workflow and log channel of the context to this task and its log lines."""
         structlog.contextvars.bind_contextvars(workflow_id=context.execution.workflow_id)
         StateStore.set(LOG_EVENTS_ID, context.execution.execution_log_id or context.execution.pipeline_id)
 

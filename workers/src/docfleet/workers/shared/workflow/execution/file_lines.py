@@ -1,4 +1,4 @@
-"""What users are told about one file: that it began, what its tools said, how it ended."""
+"""The lines that users see about one file: its start, the output of its tools, its end."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class FileLines:
         self._attempt = claim.attempt
         self._id = claim.file_execution_id
 
-    def begun(self, total: int) -> None:
-        """It is taken up."""
+    def started(self, total: int) -> None:
+        """The attempt starts; ``total`` is the number of files of the execution, 0 when it is not known."""
         again = f" (attempt {self._attempt})" if self._attempt > 1 else ""
         self._line(
             LogLevel.INFO,
             LogStage.PROCESSING,
-            f"{self._name}: begun{again}",
+            f"{self._name}: started{again}",
             iteration=self._number,
             iteration_total=total or None,
         )
@@ -33,8 +33,8 @@ class FileLines:
         text = f"{self._name}: step {step} ({tool_id}) was done before and is not repeated"
         self._line(LogLevel.INFO, LogStage.TOOL, text, step=step)
 
-    def said(self, step: int, tool_id: str, lines: list[RunLine]) -> None:
-        """The tool's own words."""
+    def tool_output(self, step: int, tool_id: str, lines: list[RunLine]) -> None:
+        """Lines that the tool wrote."""
         for line in lines:
             if line.state:
                 WorkflowLogger.update(
@@ -57,15 +57,15 @@ class FileLines:
         self._line(LogLevel.INFO, LogStage.TOOL, text, step=step)
 
     def delivered(self, seconds: float) -> None:
-        """Its result is where it belongs."""
+        """Its result is at the destination."""
         self._line(LogLevel.INFO, LogStage.DESTINATION, f"{self._name}: delivered after {seconds:.2f} s")
 
     def failed(self, reason: str) -> None:
-        """It failed, in the words that its row has, too."""
+        """It failed; the row has the same reason."""
         self._line(LogLevel.ERROR, LogStage.PROCESSING, f"{self._name}: {reason}")
 
     def given_up(self, reason: str) -> None:
-        """It is somebody else's, or nobody's, from now on."""
+        """This worker stops working on it; another one may take it up."""
         self._line(LogLevel.WARN, LogStage.PROCESSING, f"{self._name}: left by this worker: {reason}")
 
     def _line(self, level: LogLevel, stage: LogStage, text: str, **more: object) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import structlog
@@ -23,7 +23,7 @@ from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.log_events import LogStage
-from docfleet.core.names import QueueName, TaskName
+from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import CallbackTaskData
 from docfleet.core.review import plan_review
 from docfleet.core.status import EmptyReason
@@ -35,35 +35,53 @@ from docfleet.workers.shared.workflow.execution.batching import batch_count, cre
 log = structlog.get_logger()
 
 REGISTER_PAGE = 500
-"""Files a registration call carries: 1,000 files are two calls, and a page stays below a megabyte."""
+"""Files per registration call: 1,000 files are two calls, and a page stays below a megabyte."""
 
 MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
 
 _ENDED = ("already_final", "nothing_open")
 
 
-class Queues(msgspec.Struct, frozen=True):
-    """Queues and callback of one kind of execution."""
+class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The message of ``async_execute_bin``. ``files`` are those of an API's call, in the form that
+    ``FileProcessingUtils.convert_file_hash_data`` takes."""
 
-    files: QueueName
-    callback: QueueName
-    callback_task: TaskName
+    organization_id: str
+    workflow_id: str
+    execution_id: str
+    files: dict[str, Any] = {}
+    scheduled: bool = False
+    pipeline_id: str | None = None
 
+    @classmethod
+    def of(
+        cls,
+        schema_name: str,
+        workflow_id: str,
+        execution_id: str,
+        hash_values_of_files: dict[str, Any] | None = None,
+        scheduled: bool = False,
+        pipeline_id: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """From the arguments of the task, which are the original's.
 
-ETL_QUEUES = Queues(QueueName.FILE_PROCESSING, QueueName.FILE_PROCESSING_CALLBACK, TaskName.PROCESS_BATCH_CALLBACK)
-API_QUEUES = Queues(
-    QueueName.API_FILE_PROCESSING, QueueName.API_FILE_PROCESSING_CALLBACK, TaskName.PROCESS_BATCH_CALLBACK_API
-)
-
-
-def queues_of(context: ExecutionContext) -> Queues:
-    """The queues an execution's batches and callback go to."""
-    return API_QUEUES if context.source_config.is_api else ETL_QUEUES
+        Its sender may pass ids as UUID objects. Further ``options`` are accepted and not needed: the execution's row
+        has them.
+        """
+        return cls(
+            organization_id=str(schema_name),
+            workflow_id=str(workflow_id),
+            execution_id=str(execution_id),
+            files=hash_values_of_files or {},
+            scheduled=scheduled,
+            pipeline_id=pipeline_id,
+        )
 
 
 class Orchestrated(msgspec.Struct, kw_only=True):
-    """What became of an orchestration. ``status`` is orchestrated, completed, skipped or error; ``final`` when the
-    execution has ended, so that nobody else will call its callback."""
+    """The result of an orchestration. ``status`` is orchestrated, completed, skipped or error; ``final`` when the
+    execution has ended, so that no batch will call its callback."""
 
     status: str
     execution_id: str
@@ -105,7 +123,7 @@ class WorkflowOrchestrationUtils:
 class Orchestrator:
     """Carries one execution from its source to its batches."""
 
-    def __init__(self, app: Celery, api: InternalApi, context: ExecutionContext, queues: Queues) -> None:
+    def __init__(self, app: Celery, api: InternalApi, context: ExecutionContext, queues: ExecutionQueues) -> None:
         self._app = app
         self._api = api
         self._context = context
@@ -116,9 +134,9 @@ class Orchestrator:
         self._skipped: dict[str, int] = {}
 
     def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> Orchestrated:
-        """List, register, start, send. A source that cannot be listed ends the execution with its reason.
+        """List, register, start, send. A source that cannot be listed ends the execution in ERROR with its reason.
 
-        Raises ``DependencyError`` when the backend stays away; a later delivery of the task goes on from there.
+        Raises ``DependencyError`` when the backend stays away; a later delivery of the task continues from there.
         """
         try:
             if self._context.execution.retry_of is not None:
@@ -153,7 +171,7 @@ class Orchestrator:
         for number, page in enumerate(itertools.batched(_listing(source), REGISTER_PAGE), start=1):
             listed += len(page)
             point("orchestrate.listed")
-            # A first page that is not full is the whole listing: it starts the execution in the same call.
+            # A first page that is not full is the complete listing: it starts the execution in the same call.
             start = self._plan(len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
             answer = self._executions.register(
                 self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files, start=start)
@@ -176,14 +194,14 @@ class Orchestrator:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
         after = self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
         if after.total_files and not after.status.is_final:
-            # Another orchestrator, which died, had found files: they are rows, and somebody has to send them.
+            # Another orchestrator, which died, had registered files: they are rows, and still have to be sent.
             return self._send(file_data, after.total_files, None)
         log.info("execution.empty", reason=reason.value)
         return self._result("completed", final=after.status.is_final)
 
     def _plan(self, total: int) -> StartRequest:
-        """How ``total`` files are carried out. Planned once, for the whole run, before there are batches; a batch only
-        looks its files up."""
+        """How ``total`` files are processed. Planned once per run, before there are batches; a batch only looks its
+        files up."""
         return StartRequest(
             batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
             q_file_no_list=plan_review(self._execution_id, total, self._context.manual_review.review_percentage),
@@ -209,7 +227,7 @@ class Orchestrator:
         return self._result("orchestrated", total=total, batches=plan.batch_count)
 
     def _dispatch(self, batches: list[FileBatchData], file_data: WorkerFileData) -> None:
-        queue = self._queues.files.value
+        queue = self._queues.batches.value
         if len(batches) == 1:
             # Nothing to wait for: a batch outside a chord calls the callback itself, and needs no result kept.
             self._app.send_task(
@@ -256,7 +274,7 @@ def _listed(listed: int, registered: int, skipped: dict[str, int]) -> str:
 
 
 def _listing(source: Source) -> Iterator[FileHashData]:
-    """The source's files. A fault of the connector is the execution's error at once, not a task tried for a day."""
+    """The source's files. A fault of the connector ends the execution at once; the task is not retried for a day."""
     try:
         yield from source.files()
     except DocfleetError:

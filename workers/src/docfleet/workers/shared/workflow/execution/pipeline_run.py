@@ -1,4 +1,4 @@
-"""A run of a pipeline that a message asks for: somebody else's schedule, as the original's Celery beat keeps them."""
+"""Runs of pipelines that a message requests: schedules that Celery beat of the original keeps."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZAT
 log = structlog.get_logger()
 
 RETRY_SECONDS = 30
-MOST_RETRIES = 120
-"""A backend that stays away for an hour loses the run."""
+MAX_RETRIES = 120
+"""A backend that is away for more than an hour loses the run."""
 
 
 def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str, Any]:
-    """Ask the backend to run it, once for this Celery ``task``, however often its message comes.
+    """Have the backend run it, once per Celery ``task``, however often its message comes.
 
     What the backend refuses (a paused or unknown pipeline) is logged and not tried again. Raises ``InvalidInput`` for
-    what are no ids, and Celery's ``Retry`` while the backend is away.
+    malformed ids, and Celery's ``Retry`` while the backend is away.
     """
     pipeline_id = parse_id(str(pipeline_id), "the pipeline")  # some of the original's messages carry a UUID
     safe_segment(organization_id)
@@ -33,10 +33,25 @@ def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str,
     try:
         run = internal_api().pipelines(organization_id).run(pipeline_id, key=f"task:{task.request.id}")
     except DependencyError as error:
-        raise task.retry(exc=error, countdown=RETRY_SECONDS, max_retries=MOST_RETRIES) from error
+        raise task.retry(exc=error, countdown=RETRY_SECONDS, max_retries=MAX_RETRIES) from error
     except DocfleetError as error:
         log.warning("pipeline.refused", code=error.code, error=error.message)
         return {"status": "refused", "code": error.code, "error": error.message}
     log.info("pipeline.started", execution_id=run.execution_id)
-    found: dict[str, Any] = msgspec.to_builtins(run)
-    return found
+    started: dict[str, Any] = msgspec.to_builtins(run)
+    return started
+
+
+def run_scheduled_pipeline(
+    task: Any,
+    workflow_id: str,
+    org_schema: str,
+    execution_action: str | None = None,
+    execution_id: str | None = None,
+    pipepline_id: str = "",
+    with_logs: bool = False,
+    name: str = "",
+) -> dict[str, Any]:
+    """``run_pipeline`` with the arguments of the original's ``execute_pipeline_task``, the misspelt one included.
+    Organization and pipeline are all that is needed of them."""
+    return run_pipeline(task, org_schema, pipepline_id)

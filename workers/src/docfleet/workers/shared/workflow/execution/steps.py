@@ -1,4 +1,4 @@
-"""Results of finished steps: what a file has been paid for is not paid again after a crash, a stop or a failure.
+"""Results of finished steps: a step that was paid for is not run again after a crash, a stop or a failure.
 
 A step's result is kept under a key of all that it depends on, beside the working folders::
 
@@ -6,11 +6,11 @@ A step's result is kept under a key of all that it depends on, beside the workin
         {key}           what the step left as INFILE
         {key}.copies/   what is in COPY_TO_FOLDER since, if anything is
         {key}.json      the verdict on the step, and the digests of these files
-        {key}.counted   its presence says that the usage of the step is reported
+        {key}.counted   present once the usage of the step is reported
 
-It takes no bytes of its own (hard links to what the step left, which nobody writes into) and no call. It goes when the
-file is COMPLETED and reported; else the backend's sweep removes it after STEP_RESULTS_SECONDS. What is damaged, or
-half written, counts as absent: the step runs again.
+A result takes no space of its own (hard links to what the step left, which is never written into) and no call. It is
+removed when the file is COMPLETED and reported; else the backend's sweep removes it after STEP_RESULTS_SECONDS. A
+damaged or half-written result counts as absent: the step runs again.
 """
 
 # ruff: noqa: PTH103, PTH106, PTH108, PTH110, PTH112, PTH120, PTH123
@@ -60,7 +60,7 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class StepResults:
-    """The results of the steps of one file. ``metadata`` is what the tools are told about it, METADATA.json."""
+    """The results of the steps of one file. ``metadata`` is METADATA.json: what the tools know about the file."""
 
     def __init__(self, root: Path, context: ExecutionContext, metadata: dict[str, Any]) -> None:
         self._metadata = metadata
@@ -82,7 +82,7 @@ class StepResults:
         try:
             self._put(self.places[len(finished) - 1], folder, [step.state for step in finished])
         except OSError as error:
-            # Somebody who processes the same file removed it meanwhile, or the disk is full: as if there was none.
+            # Another worker with the same file removed it meanwhile, or the disk is full: the steps run again.
             log.warning("steps.not_resumed", error=str(error))
             self._reset(folder)
             return []
@@ -106,7 +106,7 @@ class StepResults:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
                 files = _copy(str(folder), place)
             record = msgspec.json.encode(StepRecord(state, files, self._metadata["execution_id"]))
-            # Last: who finds it finds everything. Its digest says whether it is whole, so it needs no rename.
+            # Last: where the record is, everything is. Its digest shows whether it is complete, so it needs no rename.
             with open(place + RECORD, "wb") as stream:
                 stream.write(hashlib.sha256(record).hexdigest().encode() + record)
         except OSError as error:
@@ -136,7 +136,7 @@ class StepResults:
 
 def remove(place: str) -> None:
     """Remove a kept result; harmless when it is gone."""
-    # The record first: who finds none looks no further.
+    # The record first: without it the rest does not count.
     for name in (place + RECORD, place, place + COUNTED):
         with contextlib.suppress(OSError):
             os.unlink(name)
@@ -156,8 +156,8 @@ def note_counted(place: str) -> None:
 
 
 def _keys(context: ExecutionContext, metadata: dict[str, Any]) -> Iterator[str]:
-    """A key a step, of all that its result depends on: content, what its tool is told about the file, the steps before
-    it, tool, version and settings. What differs from run to run is left out."""
+    """One key per step, of all that its result depends on: content, what its tool knows about the file, the steps
+    before it, tool, version and settings. What differs from run to run is left out."""
     seen = {name: value for name, value in metadata.items() if name not in _OF_ONE_RUN}
     chain = _digest(seen)
     for tool in context.tool_instances:
@@ -175,7 +175,7 @@ def _elapsed(state: RunState) -> float:
 
 
 def _read(place: str) -> StepRecord | None:
-    """The record, once every file was found as it was written."""
+    """The record, if every file is as it was written."""
     try:
         with open(place + RECORD, "rb") as stream:
             written = stream.read()
@@ -185,8 +185,8 @@ def _read(place: str) -> StepRecord | None:
         if hashlib.sha256(written[_DIGEST:]).hexdigest().encode() != written[:_DIGEST]:
             raise ValueError("the record is not as it was written")
         record = msgspec.json.decode(written[_DIGEST:], type=StepRecord)
-        found = {INFILE: place} | _files(place + COPIES)
-        if {name: _sha256(path) for name, path in found.items()} != record.files:
+        files = {INFILE: place} | _files(place + COPIES)
+        if {name: _sha256(path) for name, path in files.items()} != record.files:
             raise ValueError("its files are not as they were written")
     except (OSError, ValueError) as error:  # a decoding error is a ValueError
         log.warning("step.damaged", error=str(error))

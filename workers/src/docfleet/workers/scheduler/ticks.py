@@ -1,4 +1,4 @@
-"""The heartbeat: what the backend is asked to do every so many seconds. What is due, it knows itself."""
+"""Ticks: calls that make the backend do what is due. The backend alone knows what that is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from docfleet.workers.shared.infrastructure.process.runtime import settings
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 120.0
-"""How long to wait for the answer. What takes longer goes on, and is harmless beside a second one."""
+"""How long to wait for the answer. What takes longer goes on, and is harmless beside a second call."""
 
 
 @per_process
@@ -27,10 +27,10 @@ def _backend() -> HttpTransport:
     )
 
 
-def ask(path: str) -> None:
-    """One tick: POST to ``path``. A backend that does not answer is asked again by the next one."""
+def tick_backend(path: str) -> None:
+    """One tick: POST to ``path``. The next tick repeats a call that was not answered."""
     try:
-        # Around the breaker: recovery is never put off.
+        # Not through the breaker: recovery is never delayed.
         _backend().request("POST", path, body={}, final=True)
     except DependencyError as error:
         log.warning("tick.not_answered", path=path, error=error.message)

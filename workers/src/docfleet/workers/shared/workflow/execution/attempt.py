@@ -1,0 +1,219 @@
+"""One attempt at a file: its claim, its working folder, its lines, its outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from docfleet.core.batch_calls import FileClaim
+from docfleet.core.errors import DocfleetError
+from docfleet.core.execution import ExecutionContext
+from docfleet.core.faults import point
+from docfleet.core.results import FileOutcome
+from docfleet.core.runs import RunLine, RunRequest, RunState
+from docfleet.core.status import ExecutionStatus
+from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
+from docfleet.workers.shared.clients.tool_client import ToolClient
+from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
+from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery
+from docfleet.workers.shared.workflow.connectors.source import Source
+from docfleet.workers.shared.workflow.execution import steps
+from docfleet.workers.shared.workflow.execution.file_lines import FileLines
+from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from docfleet.workers.shared.workflow.execution.steps import StepResults
+
+TEXT_BYTES = 1024 * 1024
+"""How much of a document's text is kept for a caller who requests the extracted text."""
+
+
+class Attempt:
+    """From the claim of a file to its outcome. ``outcome`` is COMPLETED until ``fail``."""
+
+    def __init__(
+        self, claim: FileClaim, context: ExecutionContext, settings: WorkerSettings, leases: LeaseKeeper
+    ) -> None:
+        self.claim = claim
+        self.lines = FileLines(claim)
+        self.outcome = FileOutcome(
+            file_execution_id=claim.file_execution_id, attempt=claim.attempt, status=ExecutionStatus.COMPLETED
+        )
+        self._context = context
+        self._settings = settings
+        self._leases = leases
+        self._root = Path(settings.execution_storage_root)
+        # A folder per attempt: a worker that was taken for dead cannot write into its successor's.
+        self._relative_folder = file_folder(
+            context.organization_context.organization_id,
+            context.execution.workflow_id,
+            context.execution.id,
+            f"{claim.file_execution_id}.{claim.attempt}",
+        )
+        self.folder = resolve_folder(self._root, self._relative_folder)
+        self.step_places: list[str] = []
+        """Where the results of the steps are kept; none before the tools ran."""
+        self._metadata = _metadata(claim, context)
+        self._states: list[RunState] = []
+        self._text: str | None = None
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt has taken so far."""
+        return time.monotonic() - self._started
+
+    def require_lease(self) -> None:
+        """Raise ``Fenced`` unless the file is certainly still ours."""
+        self._leases.require(self.claim.file_execution_id)
+
+    def fetch(self, source: Source) -> None:
+        """Bring the file's bytes into an empty folder, beside a METADATA.json without steps."""
+        # An earlier attempt that died may have left half a file.
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        source_hash = source.fetch(self.claim.file, self.folder / SOURCE)
+        self._metadata["source_hash"] = source_hash
+        # Two names of the same bytes: a tool's output replaces INFILE by a rename and never writes into it.
+        (self.folder / INFILE).hardlink_to(self.folder / SOURCE)
+        (self.folder / METADATA).write_bytes(msgspec.json.encode(self._metadata))
+        self.outcome.file_hash = source_hash
+        point("file.fetched", self.claim.file.file_name)
+
+    def run_tools(self, tools: ToolClient) -> None:
+        """Take the steps that are finished from earlier attempts, and run the others."""
+        results = self._step_results()
+        for step in results.resume(self.folder):
+            self._states.append(step.state)
+            number = len(self._states)
+            self.lines.step_kept(number, self._context.tool_instances[number - 1].tool_id)
+            with contextlib.suppress(FileNotFoundError):  # removed since
+                self._read_text(step.state, step.result)
+            self._add_cost(step.state, counted=step.counted)
+        for number in range(len(self._states) + 1, len(self._context.tool_instances) + 1):
+            point("tool.before", self.claim.file.file_name)
+            state = self._run_tool(tools, number)
+            results.keep(number, self.folder, msgspec.structs.replace(state, lines=[]))
+            point("tool.done", self.claim.file.file_name)
+            self._states.append(state)
+            self._read_text(state, self.folder / INFILE)
+            self._add_cost(state)
+
+    def delivery(self) -> Delivery:
+        """What the sink gets: the result in the folder, or the error of the outcome."""
+        failed = self.outcome.error is not None
+        file_execution_id = self.claim.file_execution_id
+        return Delivery(
+            execution_id=self._context.execution.id,
+            file_execution_id=file_execution_id,
+            attempt=self.claim.attempt,
+            require=lambda: self._leases.require(file_execution_id, started=True),
+            file=self.claim.file,
+            folder=self.folder,
+            error=self.outcome.error,
+            metadata=self._metadata,
+            text=None if failed else self._text,
+            metrics={} if failed else self._metrics(),
+        )
+
+    def delivered(self, delivered: Delivered) -> None:
+        """Note where the result, or the error, is."""
+        self.outcome.outputs, self.outcome.digest = delivered.outputs, delivered.digest
+        self.outcome.result, self.outcome.metadata = delivered.result, delivered.metadata
+
+    def forget_last_step(self) -> None:
+        """The last tool's result is at fault: the next attempt has to run that tool again."""
+        steps.remove(self.step_places[-1])
+
+    def fail(self, failure: DocfleetError) -> None:
+        """The outcome is an error."""
+        self.outcome.status = ExecutionStatus.ERROR
+        self.outcome.error, self.outcome.error_code = failure.message, failure.code
+
+    def remove_folder(self) -> None:
+        """Delete the working folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _step_results(self) -> StepResults:
+        results = StepResults(self._root, self._context, self._metadata)
+        self.step_places = results.places
+        anew = not self._context.use_file_history and self._context.execution.retry_of is None
+        if anew:
+            # A run without history takes no steps of earlier runs, only its own, after a crash. (The number of the
+            # attempt does not distinguish them: a claim may be lost or given back before the file was started.)
+            results.forget_others()
+        return results
+
+    def _run_tool(self, tools: ToolClient, step: int) -> RunState:
+        tool = self._context.tool_instances[step - 1]
+        file_execution_id = self.claim.file_execution_id
+        run_id = f"{file_execution_id}.{self.claim.attempt}.{step}"
+        request = RunRequest(
+            tool_id=tool.tool_id,
+            folder=self._relative_folder,
+            step=step,
+            settings=tool.metadata,
+            limits=self._settings.run_limits,
+            organization_id=self._context.organization_context.organization_id,
+            execution_id=self._context.execution.id,
+            file_execution_id=file_execution_id,
+        )
+
+        def publish(lines: list[RunLine]) -> None:
+            self.lines.tool_output(step, tool.tool_id, lines)
+
+        with self._leases.interrupting(file_execution_id, lambda: tools.kill(run_id)):
+            state = tools.run(
+                run_id, request, should_stop=lambda: self._leases.is_lost(file_execution_id), on_lines=publish
+            )
+        self.lines.step_done(step, tool.tool_id, state)
+        return state
+
+    def _read_text(self, state: RunState, result: Path) -> None:
+        """Keep what a step read from the document, for a caller of an API."""
+        if self._context.destination_config.is_api and state.tool_metadata.get("output_type") == "TXT":
+            with result.open("rb") as file:
+                self._text = file.read(TEXT_BYTES).decode("utf-8", "replace") or self._text
+
+    def _add_cost(self, state: RunState, *, counted: bool = False) -> None:
+        self.outcome.pages = max(self.outcome.pages, int(state.tool_metadata.get("pages") or 0))
+        if not counted:
+            self.outcome.usage = {**self.outcome.usage, **(state.tool_metadata.get("usage") or {})}
+
+    def _metrics(self) -> dict[str, Any]:
+        """What the steps cost: seconds and bytes."""
+        return {
+            "steps": [
+                {
+                    "tool_id": tool.tool_id,
+                    "step": tool.step,
+                    "elapsed_time": round((state.finished_at or state.started_at) - state.started_at, 4),
+                    "cpu_seconds": state.cpu_seconds,
+                    "max_rss_bytes": state.max_rss_bytes,
+                }
+                for tool, state in zip(self._context.tool_instances, self._states, strict=False)
+            ]
+        }
+
+
+def _metadata(claim: FileClaim, context: ExecutionContext) -> dict[str, Any]:
+    """METADATA.json before the first step: what the tools know about the file."""
+    options = {name: value for name, value in msgspec.to_builtins(context.options).items() if value}
+    return {
+        "source_name": claim.file.file_name,
+        # The place where an upload is staged is internal.
+        "source_path": claim.file.file_name if context.source_config.is_api else claim.file.file_path,
+        "source_hash": claim.file.file_hash,
+        "organization_id": context.organization_context.organization_id,
+        "workflow_id": context.execution.workflow_id,
+        "execution_id": context.execution.id,
+        "file_execution_id": claim.file_execution_id,
+        "tags": [tag.name for tag in context.execution.tags],
+        "workflow_start_time": time.time(),
+        "tool_metadata": [],
+        "total_elapsed_time": 0.0,
+        **options,
+    }
