@@ -42,6 +42,8 @@ def options(command: click.Command, connection: bool = False) -> Iterator[tuple[
     context = click.Context(command, info_name="docfleet")
     shared = set(CONNECTION) <= {str(parameter.name) for parameter in command.params}
     for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            continue
         record = parameter.get_help_record(context)
         if record is not None and connection == (shared and parameter.name in CONNECTION):
             yield code(record[0]), cell(record[1])

@@ -28,6 +28,7 @@ SECTIONS = (
     ("Workers", ("/internal/",), "The key is the internal key. Only workers call these; they may change with them."),
     ("Health", ("/",), "`/livez` and `/readyz` need no key."),
 )
+CALLERS = ("/deployment/", "/api/v1/unstract/")
 HEAD = ("method", "path", "what it does", "parameters", "answers")
 
 
@@ -58,7 +59,11 @@ def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str
             text = first_sentence(operation.get("description") or operation.get("summary"))
             parameters = [code(each["name"]) for each in operation.get("parameters", ()) if each["in"] == "query"]
             parameters += [f"body: {kind}" for kind in operation.get("requestBody", {}).get("content", ())]
-            answers = ", ".join(status for status in operation["responses"] if status.isdecimal())
+            # Routes of callers state their refusals; those of the others are the same for all of them.
+            least = 600 if path.startswith(CALLERS) else 400
+            answers = ", ".join(
+                sorted(each for each in operation["responses"] if each.isdecimal() and int(each) < least)
+            )
             yield path, (method.upper(), code(path), text, ", ".join(parameters), answers)
 
 
@@ -83,8 +88,9 @@ def render() -> str:
     return page(
         "HTTP API",
         prose(
-            "The backend describes itself at `/schema` (a page) and `/schema/openapi.json` (OpenAPI). Every call carries "
-            "`Authorization: Bearer KEY`. An error is `application/problem+json`; [errors](errors.md) lists the codes. "
+            "The backend describes itself at `/schema` (a page) and `/schema/openapi.json` (OpenAPI). "
+            "Every call carries `Authorization: Bearer KEY`. An error is `application/problem+json`; [errors](errors.md) lists the codes. "
+            "Any route may answer 400, 401, 404, 409, 413, 422 or 503. "
             "[Call the API](../howto/call-the-api.md) shows calls."
         ),
         *parts,

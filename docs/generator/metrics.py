@@ -46,9 +46,7 @@ def render() -> str:
     head = ("metric", "kind", "labels", "meaning")
     return page(
         "Metrics",
-        prose(
-            "[Watch](../howto/watch.md) says which of them to alert on. Counters are of one process: they begin at 0 with it."
-        ),
+        prose("[Watch](../howto/watch.md) says which of them to alert on. A counter begins at 0 with its process."),
         "## Backend",
         prose("`GET /metrics`, with the internal key."),
         table(head, rows(of_backend())),

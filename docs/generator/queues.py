@@ -10,15 +10,15 @@ from docs.generator.sources import defined, sources
 from docfleet.core.names import QueueName, TaskName
 
 
-def task_docstrings() -> dict[tuple[str, str], str]:
-    """What each task does, by worker type and member of ``TaskName``: the docstring of its function."""
-    found = {}
+def task_docstrings() -> dict[str, str]:
+    """What each task does, by member of ``TaskName``: the docstring of its function."""
+    found: dict[str, str] = {}
     for source in sources():
         for node in source.tree.body:
             if isinstance(node, ast.FunctionDef):
                 for decorator in node.decorator_list:
                     if (member := _task_of(decorator)) is not None:
-                        found[source.name.split(".")[2], member] = first_sentence(ast.get_docstring(node))
+                        found.setdefault(member, first_sentence(ast.get_docstring(node)))
     return found
 
 
@@ -45,12 +45,14 @@ def render() -> str:
         for spec in workers
     ]
     head = ("worker type", "queues", "health port", "slots", "soft / hard limit (s)", "tasks per child")
-    takes = {queue: [spec.type.value for spec in workers if queue in spec.queues] for queue in QueueName}
+    queues = [
+        (code(queue.value), ", ".join(code(spec.type.value) for spec in workers if queue in spec.queues) or "nobody")
+        for queue in QueueName
+    ]
     tasks = []
     for task in TaskName:
         takers = [spec.type.value for spec in workers if task in spec.tasks]
-        texts = [text for taker in takers if (text := says.get((taker, task.name)))]
-        tasks.append((code(task.value), ", ".join(map(code, takers)) or "nobody", texts[0] if texts else ""))
+        tasks.append((code(task.value), ", ".join(map(code, takers)) or "nobody", says.get(task.name, "")))
     return page(
         "Queues and tasks",
         prose(
@@ -60,9 +62,7 @@ def render() -> str:
         "## Worker types",
         table(head, types),
         "## Queues",
-        table(
-            ("queue", "worker type"), ((code(q.value), ", ".join(map(code, takes[q])) or "nobody") for q in QueueName)
-        ),
+        table(("queue", "worker type"), queues),
         "## Tasks",
         table(("task", "worker type", "what it does"), tasks),
     )

@@ -19,6 +19,7 @@ TITLES = {
     "SystemSettings": "`docfleet run` and `docfleet dev`",
     "FaultSettings": "Faults, for tests",
 }
+_WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`"}
 INTRODUCTION = """
 Settings are environment variables. `docfleet config PROCESS` prints every setting of a process, its value there and
 where it came from. A blank variable counts as absent. A misspelt or malformed setting stops its process at start; [what
@@ -73,9 +74,7 @@ def _kind(annotation: Any) -> Iterator[str]:
     elif get_origin(annotation) is Literal:
         yield " ".join(map(code, get_args(annotation)))
     elif isinstance(annotation, type):
-        yield {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`"}[
-            annotation.__name__
-        ]
+        yield _WORDS[annotation.__name__]
     else:
         for part in get_args(annotation):
             if part is not type(None):
