@@ -61,10 +61,8 @@ def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str
             parameters += [f"body: {kind}" for kind in operation.get("requestBody", {}).get("content", ())]
             # Routes of callers state their refusals; those of the others are the same for all of them.
             least = 600 if path.startswith(CALLERS) else 400
-            answers = ", ".join(
-                sorted(each for each in operation["responses"] if each.isdecimal() and int(each) < least)
-            )
-            yield path, (method.upper(), code(path), text, ", ".join(parameters), answers)
+            statuses = sorted(each for each in operation["responses"] if each.isdecimal() and int(each) < least)
+            yield path, (method.upper(), code(path), text, ", ".join(parameters), ", ".join(statuses))
 
 
 def of_runner() -> Iterator[tuple[str, str, str]]:
@@ -89,8 +87,8 @@ def render() -> str:
         "HTTP API",
         prose(
             "The backend describes itself at `/schema` (a page) and `/schema/openapi.json` (OpenAPI). "
-            "Every call carries `Authorization: Bearer KEY`. An error is `application/problem+json`; [errors](errors.md) lists the codes. "
-            "Any route may answer 400, 401, 404, 409, 413, 422 or 503. "
+            "Every call carries `Authorization: Bearer KEY`. An error is `application/problem+json`; "
+            "[errors](errors.md) lists the codes. Any route may answer 400, 401, 404, 409, 413, 422 or 503. "
             "[Call the API](../howto/call-the-api.md) shows calls."
         ),
         *parts,
