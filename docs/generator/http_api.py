@@ -55,7 +55,7 @@ def _sockets(app: Litestar) -> dict[str, Any]:
 def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str, str, str]]]:
     """The path and the row of each operation."""
     for path, methods in sorted(paths.items()):
-        for method, operation in methods.items():
+        for method, operation in sorted(methods.items()):
             text = first_sentence(operation.get("description") or operation.get("summary"))
             parameters = [code(each["name"]) for each in operation.get("parameters", ()) if each["in"] == "query"]
             parameters += [f"body: {kind}" for kind in operation.get("requestBody", {}).get("content", ())]
@@ -65,14 +65,16 @@ def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str
             yield path, (method.upper(), code(path), text, ", ".join(parameters), ", ".join(statuses))
 
 
-def of_runner() -> Iterator[tuple[str, str, str]]:
+def of_runner() -> list[tuple[str, str, str]]:
     """Method, path and meaning of each route of the runner."""
-    for route in sorted(runner().routes, key=lambda route: route.path):
-        for handler in getattr(route, "route_handlers", ()):
-            if isinstance(handler, HTTPRouteHandler):
-                for method in sorted(handler.http_methods - {"OPTIONS"}):
-                    path = re.sub(r":\w+}", "}", route.path)
-                    yield method, code(path), first_sentence(inspect.getdoc(handler.fn))
+    found = [
+        (re.sub(r":\w+}", "}", route.path), method, first_sentence(inspect.getdoc(handler.fn)))
+        for route in runner().routes
+        for handler in getattr(route, "route_handlers", ())
+        if isinstance(handler, HTTPRouteHandler)
+        for method in handler.http_methods - {"OPTIONS"}
+    ]
+    return [(method, code(path), text) for path, method, text in sorted(found)]
 
 
 def render() -> str:
