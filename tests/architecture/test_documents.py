@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from functools import cache
+from pathlib import PurePosixPath
 
 import click
 import pytest
@@ -25,7 +27,7 @@ _COMMAND = re.compile(r"^\s*(?:\$ )?(?:\S*/)?docfleet\s+(?P<rest>.+)$")
 _VARIABLE = re.compile(r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?$")
 _METRIC = re.compile(r"\bdocfleet_[a-z_]+\b")
 _EVENT = re.compile(r"^[a-z_]+\.[a-z_]+$")
-_PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]*$|^[\w-]+\.py$")
+_PATH = re.compile(r"^(?:[\w.-]+/)+(?:[\w-]+\.\w+)?$|^[\w-]+\.(?:py|toml|md)$")
 OF_OTHERS = {
     *("GRPC_ENABLE_FORK_SUPPORT", "GRPC_POLL_STRATEGY", "EXECUTION_DATA_DIR", "API_CONCURRENT_REQUEST_LIMIT"),
     *("DOCFLEET_TEST_POSTGRES_URL", "DOCFLEET_TEST_RABBITMQ_URL", "DOCFLEET_TEST_DATA", "DOCFLEET_FAULT_SEED"),
@@ -33,6 +35,8 @@ OF_OTHERS = {
     *("SPLIT_JSON_INTO_COLUMNS", "WRITE_JSON_TO_A_SINGLE_COLUMN", "CONFIG_GET"),
 }
 """Words of the form of a setting that are something else: variables of libraries and tests, names on the wire."""
+OF_USERS = ("application/", "stamp/", "mine")
+"""What a path in a document begins with that is no file of the repository."""
 COLUMNS = {"executions.stop_requested_at", "pipelines.cron_string"}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=repr)
@@ -147,6 +151,21 @@ def variables() -> set[str]:
 def test_every_setting_that_a_document_names_exists(document: Document) -> None:
     named = {found[1] for span in document.spans if (found := _VARIABLE.match(span))}
     assert named - variables() - OF_OTHERS == set()
+
+
+@cache
+def tracked() -> tuple[str, ...]:
+    """Files and folders of the repository; a folder ends with a slash."""
+    answer = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = answer.stdout.splitlines()
+    folders = {f"{parent}/" for file in files for parent in PurePosixPath(file).parents if parent.name}
+    return (*files, *sorted(folders))
+
+
+@each_document
+def test_every_file_of_the_code_that_a_document_names_exists(document: Document) -> None:
+    named = {span for span in document.spans if _PATH.match(span) and not span.startswith(OF_USERS)}
+    assert {span for span in named if not any(f"/{path}".endswith(f"/{span}") for path in tracked())} == set()
 
 
 @cache
