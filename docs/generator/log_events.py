@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import NamedTuple
 
 from docs.generator.markdown import code, page, prose, table
@@ -21,6 +22,7 @@ class Event(NamedTuple):
     fields: list[str]
 
 
+@cache
 def events() -> dict[str, dict[str, Event]]:
     """All events, by member and name."""
     found: dict[str, dict[str, Event]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import itertools
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,12 +37,10 @@ def sources() -> tuple[Source, ...]:
     return tuple(sorted(found, key=lambda source: source.name))
 
 
-def calls() -> Iterator[tuple[Source, ast.Call]]:
+@cache
+def calls() -> tuple[tuple[Source, ast.Call], ...]:
     """Every call of every module."""
-    for source in sources():
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Call):
-                yield source, node
+    return tuple((source, node) for source in sources() for node in ast.walk(source.tree) if isinstance(node, ast.Call))
 
 
 def constant(node: ast.AST | None) -> Any:
