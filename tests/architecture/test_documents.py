@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from docs.generator import commands, metrics
 from docs.generator.log_events import events
 from docs.generator.settings import rows, settings_types
+from docs.generator.sources import calls, constant
 from tests.architecture.documents import DOCUMENTS, ROOT, Document
 
 from docfleet.core.names import WorkerType
@@ -26,7 +28,7 @@ LONGEST_LINE = 110
 _COMMAND = re.compile(r"^\s*(?:\$ )?(?:\S*/)?docfleet\s+(?P<rest>.+)$")
 _VARIABLE = re.compile(r"^([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?$")
 _METRIC = re.compile(r"\bdocfleet_[a-z_]+\b")
-_EVENT = re.compile(r"^[a-z_]+\.[a-z_]+$")
+_EVENT = re.compile(r"(?<![\w./-])[a-z_]+\.[a-z_]+\b(?![./])")
 _PATH = re.compile(r"^(?:[\w.-]+/)+(?:[\w-]+\.\w+)?$|^[\w-]+\.(?:py|toml|md)$")
 OF_OTHERS = {
     *("GRPC_ENABLE_FORK_SUPPORT", "GRPC_POLL_STRATEGY", "EXECUTION_DATA_DIR", "API_CONCURRENT_REQUEST_LIMIT"),
@@ -35,6 +37,7 @@ OF_OTHERS = {
     *("SPLIT_JSON_INTO_COLUMNS", "WRITE_JSON_TO_A_SINGLE_COLUMN", "CONFIG_GET"),
 }
 """Words of the form of a setting that are something else: variables of libraries and tests, names on the wire."""
+ENDINGS = (".py", ".md", ".toml", ".db")
 OF_USERS = (".venv/", "COPY_TO_FOLDER/", "application/", "stamp/")
 """What a path in a document begins with that is no file of the repository."""
 AWAITED = {
@@ -190,10 +193,19 @@ def test_every_metric_that_a_document_names_exists(document: Document) -> None:
     assert named - metric_names() == set()
 
 
+@cache
+def fault_points() -> set[str]:
+    """Their names have the form of events."""
+    of_points = (
+        call for _, call in calls() if isinstance(call.func, ast.Name) and call.func.id == "point" and call.args
+    )
+    return {str(constant(call.args[0])) for call in of_points}
+
+
 @each_document
 def test_every_log_event_that_a_document_names_exists(document: Document) -> None:
     known = {name for named in events().values() for name in named}
     first_words = {name.partition(".")[0] for name in known}
-    named = {span for span in document.spans if _EVENT.match(span) and span.partition(".")[0] in first_words}
-    files = {name for name in named if name.endswith((".py", ".md", ".toml"))}
-    assert named - known - COLUMNS - files == set()
+    named = {found for span in document.spans for found in _EVENT.findall(span)}
+    named = {name for name in named if name.partition(".")[0] in first_words and not name.endswith(ENDINGS)}
+    assert named - known - fault_points() - COLUMNS == set()
