@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-celery-5.5 lint fmt types imports check services-test acceptance faults soak mutants bench lock clean
+.PHONY: help setup demo dev test test-celery-5.5 lint fmt types imports check services-test acceptance faults soak mutants bench docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ check: lint types imports test ## All of the above: what has to pass before a co
 
 bench: setup ## Measure; prints a table, writes bench/results.json (SHORT=1: smaller runs; BENCH="--only NAME")
 	$(BIN)/python -m bench $(if $(SHORT),--short) $(BENCH)
+
+docs: setup ## Write the pages of docs/reference from the code
+	$(BIN)/python -m docs.generator
 
 lock: $(filter .venv-uv/bin/uv,$(UV)) ## Pin the versions of the whole closure (UPGRADE=1: the newest ones)
 	UV="$(UV)" $(BOOTSTRAP) deploy/lock.py $(if $(UPGRADE),--upgrade)

@@ -22,8 +22,11 @@ class ConnectionSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The environment's part."""
 
     docfleet_url: str | None = None
+    """The backend that commands call. Unset, the running `docfleet dev` of the data folder."""
     docfleet_key: str | None = None
+    """The backend's internal key."""
     docfleet_organization: str | None = None
+    """The organization that commands work in. Unset, `default`."""
 
 
 def connected(function: Callable[..., Any]) -> Callable[..., Any]:

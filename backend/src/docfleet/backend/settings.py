@@ -34,63 +34,97 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
-    """What ``docfleet backend`` reads. Times are seconds; 0 as EXECUTION_DEADLINE_SECONDS means none.
-
-    MAX_FILE_EXECUTION_COUNT bounds failed runs of one file over all executions, MAX_FILE_ATTEMPTS the processes one
-    file may kill within one execution, MAX_WORKER_LOSSES the leases on it that may run out. EXECUTION_RETENTION_DAYS
-    is how long ended executions are kept, 0 for ever; STEP_RESULTS_SECONDS how long what finished steps made of files
-    that did not succeed. OUTBOX_RETRY_SECONDS is the wait before the second attempt of a notification, doubled each
-    time up to OUTBOX_LONGEST_WAIT_SECONDS; OUTBOX_RETENTION_DAYS how long those that were told, or are dead, are kept,
-    0 for ever. MIN_SCHEDULE_INTERVAL_SECONDS is what lies at least between two runs of a schedule; a run that
-    is due for longer than SCHEDULE_LATE_SECONDS is the catch-up policy's; what became of each is kept for
-    SCHEDULE_HISTORY_DAYS, 0 for ever. LOG_RETENTION_SECONDS is how long after its end
-    the log of an execution stays in the database before it goes to the archive, LOG_ARCHIVE_DAYS how long it stays
-    there, 0 for ever. EXECUTION_STORAGE_ROOT is where calls of APIs lay their files for the workers;
-    without it they are refused. REDIS_URL brings the limits on concurrent calls; without it there
-    are none. API_PRESIGNED_ALLOWED_HOSTS are comma-separated host names (``*.`` for any label) instead of S3's,
-    API_PRESIGNED_ALLOWED_NETWORKS private networks they may resolve to. Raises ``ConfigurationError`` naming the
-    variable.
-    """
+    """What ``docfleet backend`` reads. Raises ``ConfigurationError`` naming the variable."""
 
     database_url: str
+    """Where the rows live: `sqlite:////path/file.db` or `postgresql://USER:PASSWORD@HOST/DATABASE`."""
     internal_service_api_key: str
+    """The key of workers and administrators, at least 32 characters. Whoever has it can do everything."""
     encryption_key: str
+    """The Fernet key of the stored credentials. Losing it loses them."""
     broker_url: str = msgspec.field(name="CELERY_BROKER_BASE_URL")
+    """The Celery broker: `redis://`, `rediss://` or `amqp://`."""
     internal_service_api_key_previous: str | None = None
+    """The internal key before the current one. It is accepted as well while keys are rotated."""
     backend_host: str = "127.0.0.1"
+    """The address the backend listens on."""
     backend_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
+    """The port the backend listens on; 0 takes a free one."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least serious log line that is written."""
     log_format: Literal["console", "json"] = "console"
+    """`json` writes one object per line, `console` is for people."""
     max_parallel_file_batches: Positive | None = None
+    """Batches per execution at most. Unset, the file-processing slots decide. An organization may override it."""
     max_file_execution_count: Positive = 3
+    """Executions in which one file may fail. Later executions skip it as `attempts_exhausted`; a retry does not."""
     max_file_attempts: Positive = 3
+    """Strikes: processes one file may kill within one execution while their worker lives. Then the file ends in ERROR,
+    alone. An execution whose listing kills that many processes ends in ERROR, too."""
     max_worker_losses: Positive = 10
+    """Losses: how often the lease of one file may expire within one execution. Then the file ends in ERROR."""
     dispatch_deadline_seconds: Seconds = 60.0
+    """Seconds until work that nobody took is sent again. Each repeat waits twice as long. While messages still lie in
+    its queue, the sweep sends it again only when the queue has moved past it, or after ten times as long."""
     execution_deadline_seconds: Seconds = 0.0
+    """Seconds an execution may take; 0 sets no limit. Beyond, it ends in ERROR: its tools are killed, and what was
+    delivered stays COMPLETED."""
     execution_retention_days: Seconds = 0.0
+    """Days that ended executions, their files and results are kept; 0 keeps them for ever. File history and usage stay.
+    """
     step_results_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86_400.0
+    """Seconds that results of finished steps are kept for files that did not succeed. They are extracts of documents.
+    Those of a file that succeeded are deleted at once."""
     orchestration_timeout_seconds: Seconds = 86_400.0
+    """Seconds until an execution that no worker has begun ends in ERROR."""
     outbox_retry_seconds: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    """Seconds before the second attempt of a notification. The wait doubles with each attempt."""
     outbox_longest_wait_seconds: Annotated[float, msgspec.Meta(gt=0)] = 3600.0
+    """Upper bound in seconds of the wait between two attempts of a notification."""
     outbox_retention_days: Seconds = 7.0
+    """Days that delivered and dead notification events are kept; 0 keeps them for ever. An event that waits longer
+    becomes dead."""
     min_schedule_interval_seconds: Positive = 60
+    """Seconds that must lie between two runs of a schedule. A denser schedule is refused."""
     schedule_late_seconds: Seconds = 120.0
+    """Seconds after which a due run counts as missed. The catch-up policy of its pipeline then decides."""
     schedule_history_days: Seconds = 90.0
+    """Days that the outcome of each tick is kept; 0 keeps it for ever."""
     log_retention_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86_400.0
+    """Seconds after its end that the log of an execution stays in the database. The sweep then moves it to the archive
+    below EXECUTION_STORAGE_ROOT. Without that folder it stays until its execution is deleted."""
     log_archive_days: Seconds = 90.0
+    """Days that an archived log is kept; 0 keeps it for ever."""
     tool_registry_config_path: str | None = None
+    """A folder of tool descriptors, in addition to the installed tools."""
     redis_url: str | None = None
+    """Redis for the limits on concurrent calls, and for news between several backends. Unset, calls are not limited."""
     execution_storage_root: str | None = None
+    """The folder that backend, runner and workers share, an absolute path. Unset, API calls with documents answer 503,
+    and the sweep deletes no working folder."""
     execution_result_ttl_seconds: Annotated[int, msgspec.Meta(ge=1)] = 86_400
+    """Seconds that results of an API call can be read, and that its failed files can be retried."""
     api_concurrent_limit_org: Positive = 20
+    """API executions of one organization that may be open at once. Beyond, calls answer 429. The organization setting
+    `API_CONCURRENT_REQUEST_LIMIT` overrides it."""
     api_concurrent_limit_global: Positive = 100
+    """API executions of all organizations that may be open at once. Beyond, calls answer 429."""
     api_max_file_size_mb: Positive = 100
+    """MiB of one uploaded file. Beyond, the call answers 413."""
     api_max_request_size_mb: Positive = 1024
+    """MiB of one call. Beyond, the call answers 413."""
     api_presigned_max_file_size_mb: Positive = 20
+    """MiB of one file that is fetched from a presigned URL. Beyond, the call answers 413."""
     api_presigned_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    """Seconds that fetching one presigned URL may take."""
     api_presigned_allowed_hosts: str = ""
+    """Hosts that presigned URLs may point to, separated by commas; `*.` stands for any label. Empty allows Amazon S3.
+    """
     api_presigned_allowed_networks: str = ""
+    """Private networks that those hosts may resolve to, as `10.1.0.0/16`, separated by commas. Empty allows public
+    addresses only."""
     api_presigned_ca_file: str | None = None
+    """A file of certificates that are trusted for presigned URLs, instead of the system's."""
 
     def __post_init__(self) -> None:
         normalise_url(self.database_url)

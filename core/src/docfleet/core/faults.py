@@ -47,7 +47,9 @@ class FaultSettings(msgspec.Struct, frozen=True, rename="upper"):
     """Which faults are armed in this process; none by default."""
 
     docfleet_faults: str | None = None
+    """Faults that are armed, as `delivery.written=kill@2; report.before=sleep:5`. For tests only."""
     docfleet_faults_folder: str | None = None
+    """A folder whose file `armed` a running process reads again at each fault point. For tests only."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

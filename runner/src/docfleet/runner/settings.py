@@ -19,19 +19,32 @@ class RunnerSettings(msgspec.Struct, frozen=True, rename="upper", kw_only=True):
     """Read from the environment; the variable has the field's name in upper case. Times are seconds."""
 
     runner_api_key: str
+    """The key that workers send, at least 32 characters."""
     execution_storage_root: str
+    """The folder that backend, runner and workers share, an absolute path."""
     runner_host: str = "127.0.0.1"
+    """The address the runner listens on."""
     runner_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 5002
+    """The port the runner listens on; 0 takes a free one."""
     runner_work_dir: str = msgspec.field(default_factory=tempfile.gettempdir)
+    """Where the runner keeps the private folders of its runs, an absolute path. Unset, the system's temporary folder.
+    """
     runner_concurrency: Annotated[int, msgspec.Meta(ge=1, le=1024)] = msgspec.field(
         default_factory=lambda: os.cpu_count() or 1
     )
+    """Tools that run at once; further runs wait. Unset, one per processor."""
     runner_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    """Seconds from SIGTERM until the runner ends its tools. The workers send those runs again."""
     run_retention_seconds: Annotated[float, msgspec.Meta(ge=0)] = 600.0
+    """Seconds that the state of an ended run can be asked for."""
     run_retention_count: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    """Ended runs that are remembered at most."""
     tool_registry_config_path: str | None = None
+    """A folder of tool descriptors, in addition to the installed tools."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least serious log line that is written."""
     log_format: Literal["console", "json"] = "console"
+    """`json` writes one object per line, `console` is for people."""
 
     def __post_init__(self) -> None:
         if len(self.runner_api_key) < _MIN_KEY_LENGTH:

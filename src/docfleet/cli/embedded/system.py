@@ -35,17 +35,29 @@ class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
     """What the user may set for an embedded system; what is absent is embedded or generated."""
 
     redis_url: str | None = None
+    """A Redis server for broker, results and cache. Unset, the embedded Valkey."""
     celery_broker_base_url: str | None = None
+    """A broker. Unset, REDIS_URL, else the embedded Valkey."""
     celery_result_backend: str | None = None
+    """A result backend. Unset, REDIS_URL, else the embedded Valkey."""
     database_url: str | None = None
+    """A database. Unset, an SQLite file in the data folder."""
     execution_storage_root: str | None = None
+    """A folder for files in work. Unset, one in the data folder."""
     internal_service_api_key: str | None = None
+    """The internal key. Unset, one is generated and kept in the data folder."""
     runner_api_key: str | None = None
+    """The runner's key. Unset, one is generated and kept in the data folder."""
     encryption_key: str | None = None
+    """The Fernet key. Unset, one is generated and kept in the data folder."""
     backend_port: int | None = None
+    """The backend's port. Unset, the one of the last time, else a free one."""
     runner_port: int | None = None
+    """The runner's port. Unset, a free one."""
     log_format: str = "console"
+    """`json` writes one object per line, `console` is for people."""
     sweep_interval_seconds: float = 30.0
+    """Seconds between two sweeps."""
 
 
 @dataclass(frozen=True)

@@ -48,57 +48,115 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     """What a worker process needs to know. Times are seconds, sizes are bytes."""
 
     celery_broker_base_url: str
+    """The Celery broker: `redis://`, `rediss://` or `amqp://`."""
     celery_result_backend: str
+    """Where Celery keeps the results of chords: `redis://`, or `db+postgresql+psycopg://`."""
     redis_url: str
+    """The Redis of the cache. It may evict; the broker's may not."""
     internal_api_base_url: str
+    """The internal API of the backend, as `http://backend:8000/internal`."""
     internal_service_api_key: str
+    """The backend's internal key, at least 32 characters."""
     unstract_runner_url: str
+    """Where the runner answers, as `http://runner:5002`."""
     runner_api_key: str
+    """The runner's key, at least 32 characters."""
     execution_storage_root: str
+    """The folder that backend, runner and workers share, an absolute path."""
 
     celery_broker_user: str | None = None
+    """The broker's user, when it is not part of the URL."""
     celery_broker_pass: str | None = None
+    """The password of that user."""
     celery_broker_heartbeat: Positive = 30
+    """Seconds between heartbeats. RabbitMQ closes a connection that is silent for two of them."""
     celery_concurrency: Positive | None = None
+    """Slots of the pool: tasks that run at once. Unset, the worker type decides."""
     celery_pool_type: Literal["prefork", "solo"] | None = None
+    """`prefork` runs tasks in child processes. `solo` runs them in the worker itself, one at a time. Unset, the worker
+    type decides."""
     celery_prefetch_multiplier: Positive = 1
+    """Messages that each slot reserves. More makes batches wait behind a long one; on RabbitMQ its timeout counts for
+    them, too."""
     celery_max_tasks_per_child: Positive | None = None
+    """Tasks after which a child is replaced. Lower it when a library leaks memory. Unset, the worker type decides."""
     celery_task_time_limit: Positive | None = None
+    """Seconds after which a task is killed. Unset, the worker type decides; on RabbitMQ the limit is made to fit
+    `consumer_timeout`."""
     celery_task_soft_time_limit: Positive | None = None
+    """Seconds after which a task is asked to end. A batch stops taking files well before and hands the rest on."""
     celery_result_chord_retry_interval: Seconds = 1.0
+    """Seconds between two looks at a chord, where the result backend needs them. The end of an execution does not wait
+    for it."""
     celery_visibility_timeout: Positive | None = None
+    """Seconds until Redis hands out again a message that nobody acknowledged. Unset, two time limits; less is refused.
+    """
     broker_consumer_timeout_seconds: Positive | None = None
+    """RabbitMQ's `consumer_timeout` in seconds, as configured there. Unset, 1800. A time limit that does not fit within
+    it is refused."""
 
     internal_api_timeout: Seconds = 30.0
+    """Seconds that one call of the backend may take."""
     internal_api_retry_attempts: Positive = 12
+    """Attempts of one call of the backend, with growing waits between them."""
     lease_seconds: Annotated[float, msgspec.Meta(ge=3, le=86_400)] = 120.0
+    """Seconds that a killed worker keeps its files from others. A live worker renews after a third of it."""
     sweep_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    """Seconds between two sweeps: how soon freed and expired leases are noticed."""
     tick_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
+    """Seconds between two ticks: how soon a scheduled run begins after its time, and how soon a notification is
+    repeated."""
     claim_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    """Files that one batch holds under leases at most. A killed worker keeps all of them from others for one lease."""
     file_processing_concurrency: Positive | None = None
+    """Slots of the `file_processing` worker. The orchestrating workers read it, too: it is the default number of
+    batches per execution. Unset, one per processor."""
 
     notification_timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    """Seconds that one attempt may take, from the connection to the answer. Resolving the name is the system's time."""
     notification_lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    """Seconds after which the notifications of a dead worker are sent again. At least twice
+    NOTIFICATION_TIMEOUT_SECONDS."""
     notification_breaker_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
+    """Seconds that a host which failed three times in a row is left alone between two probes."""
     notification_allowed_networks: str = ""
+    """Private networks that targets may be in, as `10.1.0.0/16`, separated by commas. Empty allows public addresses
+    only."""
     notification_ca_file: str | None = None
+    """A file of certificates that are trusted for targets, instead of the system's."""
 
     tool_timeout_seconds: Seconds = 600.0
+    """Seconds that one tool run may take. Beyond, it is killed and the file fails with `tool_timeout`."""
     tool_cpu_seconds: Positive = 600
+    """Seconds of processor time of one tool run. Beyond, it is killed and the file fails with `tool_timeout`."""
     tool_memory_bytes: Positive = 2 * 1024**3
+    """Bytes of memory of one tool run. Beyond, the file fails with `tool_memory_exceeded`."""
     tool_file_size_bytes: Positive = 512 * 1024**2
+    """Bytes of the largest file a tool run may write. Beyond, the file fails with `tool_output_too_large`."""
     tool_processes: Positive = 64
+    """Processes of one tool run at once. Beyond, it is killed and the file fails with `tool_failed`."""
 
     enable_log_history: bool = True
+    """False: workers write no execution log. Set it where no `log_consumer` runs, or lines pile up in the broker."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least serious log line that is written."""
     log_format: Literal["console", "json"] = "console"
+    """`json` writes one object per line, `console` is for people."""
     worker_ready_file: str | None = None
+    """A file that the worker makes once it consumes messages."""
     worker_grace_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    """Seconds from SIGTERM to the end of the worker, whatever it does. Shorter hands back more files; none is lost."""
     worker_allow_unsafe_timeouts: bool = False
+    """True: start in spite of time limits that do not fit the broker. Work may then run twice at a time, and only
+    fencing keeps its effect single."""
     worker_health_host: str = "127.0.0.1"
+    """The address of the health endpoints."""
     worker_health_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
+    """The port of the health endpoints; 0 switches them off. Unset, the worker type decides."""
     worker_health_stale_seconds: Seconds = 60.0
+    """Seconds that the event loop may stand still before `/health/live` fails."""
     worker_health_broker_seconds: Seconds = 300.0
+    """Seconds that the broker may be away before `/health/live` fails."""
 
     def __post_init__(self) -> None:
         check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)

@@ -1,0 +1,37 @@
+"""``python -m docs.generator``: write the pages of `docs/reference/`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from docfleet.core.logs import configure_logging
+from docs.generator import commands, errors, http_api, log_events, metrics, queues, settings
+
+FOLDER = Path(__file__).resolve().parents[1] / "reference"
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands.render,
+    "errors.md": errors.render,
+    "exit-codes.md": commands.render_exit_codes,
+    "http-api.md": http_api.render,
+    "log-events.md": log_events.render,
+    "metrics.md": metrics.render,
+    "queues-and-tasks.md": queues.render,
+    "settings.md": settings.render,
+}
+
+
+def main() -> None:
+    """Write what has changed, and say so."""
+    configure_logging("ERROR", "console")
+    FOLDER.mkdir(exist_ok=True)
+    for name, render in PAGES.items():
+        path, text = FOLDER / name, render()
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            sys.stdout.write(f"wrote {path}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""`commands.md` and `exit-codes.md`: from the command line itself."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+
+import click
+
+from docs.generator.markdown import cell, code, page, prose, table
+from docs.generator.meanings import EXIT_CODES
+from docs.generator.sources import constant, sources
+
+CONNECTION = ("url", "key", "organization", "data")
+"""The options of every command that calls a backend: they are shown once."""
+_EXIT = re.compile(r"(?:^|(?<=\s))Exit code.*", re.DOTALL)
+_CODE_NAME = re.compile(r"^(EXIT_\w+|WRONG_CONFIGURATION|BEAT_DIED)$")
+
+
+def program() -> click.Group:
+    """The ``docfleet`` command."""
+    (point,) = entry_points(group="console_scripts", name="docfleet")
+    group: click.Group = importlib.import_module(point.module).cli
+    return group
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ("docfleet",)) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, as it is written."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        elif command is not None:
+            yield " ".join((*path, name)), command
+
+
+def options(command: click.Command, connection: bool = False) -> Iterator[tuple[str, str]]:
+    """How each option is written, and its help; those of the connection, or all others."""
+    context = click.Context(command, info_name="docfleet")
+    shared = set(CONNECTION) <= {str(parameter.name) for parameter in command.params}
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            continue
+        record = parameter.get_help_record(context)
+        if record is not None and connection == (shared and parameter.name in CONNECTION):
+            yield code(record[0]), cell(record[1])
+
+
+def _section(written: str, command: click.Command) -> str:
+    arguments = " ".join(
+        parameter.make_metavar(click.Context(command))
+        for parameter in command.params
+        if isinstance(parameter, click.Argument)
+    )
+    parts = [f"## {written}", f"```\n{' '.join(filter(None, (written, arguments, '[OPTIONS]')))}\n```"]
+    parts.append(prose((command.help or "").replace("\b", "")))
+    shown = list(options(command))
+    if shown:
+        parts.append(table(("option", "meaning"), shown))
+    if any(options(command, connection=True)):
+        parts.append("It takes the [options of a connection](#options-of-a-connection).")
+    return "\n\n".join(parts)
+
+
+def render() -> str:
+    """The page of commands."""
+    found = list(leaves(program()))
+    connected = next(command for _, command in found if any(options(command, connection=True)))
+    return page(
+        "Commands",
+        prose("`docfleet COMMAND --help` prints the same. [Exit codes](exit-codes.md) have a page of their own."),
+        *(_section(written, command) for written, command in found),
+        "## Options of a connection",
+        prose("Commands that call a backend take these. They find the `docfleet dev` of this folder by themselves."),
+        table(("option", "meaning"), options(connected, connection=True)),
+    )
+
+
+def exit_code_constants() -> Iterator[tuple[str, int]]:
+    """The codes that modules give a name: the name and the number."""
+    for source in sources():
+        for node in source.tree.body:
+            if isinstance(node, ast.Assign):
+                target, value = node.targets[0], node.value
+                names = target.elts if isinstance(target, ast.Tuple) else [target]
+                values = value.elts if isinstance(value, ast.Tuple) else [value]
+                for name, number in zip(names, values, strict=False):
+                    if isinstance(name, ast.Name) and _CODE_NAME.match(name.id) and isinstance(constant(number), int):
+                        yield name.id, constant(number)
+
+
+def render_exit_codes() -> str:
+    """The page of exit codes."""
+    by_command = []
+    for written, command in leaves(program()):
+        said = _EXIT.search(command.help or "")
+        if said:
+            by_command.append((code(written), cell(said.group().partition("\n\n")[0])))
+    return page(
+        "Exit codes",
+        table(("code", "meaning"), EXIT_CODES.items()),
+        "## Commands that say more with theirs",
+        table(("command", "codes"), by_command),
+    )

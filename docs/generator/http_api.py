@@ -1,0 +1,101 @@
+"""`http-api.md`: from the OpenAPI document of the backend, and from the routes of the runner."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
+from litestar.testing import TestClient
+
+from docs.generator.applications import KEY, backend, runner
+from docs.generator.markdown import code, first_sentence, page, prose, table
+
+SECTIONS = (
+    ("Calls of deployments and pipelines", ("/deployment/",), "The key is the caller's own."),
+    (
+        "Platform keys",
+        ("/api/v1/unstract/",),
+        "The key is a platform key: `docfleet keys create` without `--api` makes one.",
+    ),
+    (
+        "Management",
+        ("/api/v1/",),
+        "The key is the internal key; the header `X-Organization-ID` names the organization. The commands call these.",
+    ),
+    ("Workers", ("/internal/",), "The key is the internal key. Only workers call these; they may change with them."),
+    ("Health", ("/",), "`/livez` and `/readyz` need no key."),
+)
+CALLERS = ("/deployment/", "/api/v1/unstract/")
+HEAD = ("method", "path", "what it does", "parameters", "answers")
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document as the backend serves it."""
+    with backend() as app, TestClient(app) as client:
+        answer = client.get("/schema/openapi.json", headers={"Authorization": f"Bearer {KEY}"})
+        answer.raise_for_status()
+        described: dict[str, Any] = answer.json()
+        described["paths"].update(_sockets(app))
+        return described
+
+
+def _sockets(app: Litestar) -> dict[str, Any]:
+    """OpenAPI knows no WebSocket."""
+    return {
+        re.sub(r":\w+}", "}", route.path): {"websocket": {"description": inspect.getdoc(handler.fn), "responses": {}}}
+        for route in app.routes
+        for handler in [getattr(route, "route_handler", None)]
+        if isinstance(handler, WebsocketRouteHandler)
+    }
+
+
+def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str, str, str]]]:
+    """The path and the row of each operation."""
+    for path, methods in sorted(paths.items()):
+        for method, operation in sorted(methods.items()):
+            text = first_sentence(operation.get("description") or operation.get("summary"))
+            parameters = [code(each["name"]) for each in operation.get("parameters", ()) if each["in"] == "query"]
+            parameters += [f"body: {kind}" for kind in operation.get("requestBody", {}).get("content", ())]
+            # Routes of callers state their refusals; those of the others are the same for all of them.
+            least = 600 if path.startswith(CALLERS) else 400
+            statuses = sorted(each for each in operation["responses"] if each.isdecimal() and int(each) < least)
+            yield path, (method.upper(), code(path), text, ", ".join(parameters), ", ".join(statuses))
+
+
+def of_runner() -> list[tuple[str, str, str]]:
+    """Method, path and meaning of each route of the runner."""
+    found = [
+        (re.sub(r":\w+}", "}", route.path), method, first_sentence(inspect.getdoc(handler.fn)))
+        for route in runner().routes
+        for handler in getattr(route, "route_handlers", ())
+        if isinstance(handler, HTTPRouteHandler)
+        for method in handler.http_methods - {"OPTIONS"}
+    ]
+    return [(method, code(path), text) for path, method, text in sorted(found)]
+
+
+def render() -> str:
+    """The page."""
+    parts, placed = [], set()
+    found = list(operations(document()["paths"]))
+    for title, prefixes, note in SECTIONS:
+        rows = [row for path, row in found if path.startswith(prefixes) and path not in placed]
+        placed |= {path for path, _ in found if path.startswith(prefixes)}
+        parts += [f"## {title}", prose(note), table(HEAD, rows)]
+    return page(
+        "HTTP API",
+        prose(
+            "The backend describes itself at `/schema` (a page) and `/schema/openapi.json` (OpenAPI). "
+            "Every call carries `Authorization: Bearer KEY`. An error is `application/problem+json`; "
+            "[errors](errors.md) lists the codes. Any route may answer 400, 401, 404, 409, 413, 422 or 503. "
+            "[Call the API](../howto/call-the-api.md) shows calls."
+        ),
+        *parts,
+        "## Runner",
+        prose("The key is `RUNNER_API_KEY`; `/livez` and `/readyz` need none."),
+        table(("method", "path", "what it does"), of_runner()),
+    )
