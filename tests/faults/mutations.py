@@ -176,9 +176,9 @@ MUTANTS = (
         MESSAGES + "test_t05_a_header_comes_twice[redis]",
         (
             EXECUTIONS + "finalize.py",
-            "    counts = repository.count(connection, execution.id)\n"
+            "    counts = count_files(connection, execution.id)\n"
             "    return not counts.open and _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
-            "    counts = repository.count(connection, execution.id)\n"
+            "    counts = count_files(connection, execution.id)\n"
             "    return _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
         ),
     ),
@@ -853,7 +853,7 @@ MUTANTS = (
         "a pipeline that fails keeps no other from its turn",
         SCHEDULED + "test_a_pipeline_that_is_refused_or_broken_keeps_no_other_from_its_turn[sqlite]",
         (
-            BACKEND + "ticking.py",
+            EXECUTIONS + "ticking.py",
             "                with connection.begin_nested():\n                    decided = step(connection, error)\n",
             "                raise\n",
         ),
@@ -861,10 +861,10 @@ MUTANTS = (
     mutant(
         "a queued tick waits for the open run",
         SCHEDULED + "test_overlap_queue_one_runs_after_the_open_one[sqlite]",
-        (BACKEND + "ticking.py", "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))", "_QUEUED"),
+        (EXECUTIONS + "ticking.py", "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))", "_QUEUED"),
         # Asked once more behind it.
         (
-            BACKEND + "ticking.py",
+            EXECUTIONS + "ticking.py",
             "limit(1)) is not None:\n            return []",
             "limit(1)) == 0:\n            return []",
         ),
@@ -1038,7 +1038,7 @@ MUTANTS = (
         "a queued tick waits for what began meanwhile",
         SCHEDULED + "test_a_queued_tick_waits_for_a_run_that_began_since_it_was_looked_at[sqlite]",
         (
-            BACKEND + "ticking.py",
+            EXECUTIONS + "ticking.py",
             "limit(1)) is not None:\n            return []",
             "limit(1)) == 0:\n            return []",
         ),

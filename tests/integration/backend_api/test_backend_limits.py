@@ -16,8 +16,9 @@ import redis
 from docfleet.backend.calls import places
 from docfleet.backend.calls.cache import LARGEST_BYTES, TTL_SECONDS, ResultCache
 from docfleet.backend.calls.options import Include
-from docfleet.backend.calls.places import GLOBAL, Slots, redis_url
+from docfleet.backend.calls.places import GLOBAL, Slots
 from docfleet.backend.platform import waiting
+from docfleet.backend.platform.redis import normalise_url as normalise_redis_url
 from docfleet.backend.platform.refusals import Refused
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.core.errors import ConfigurationError
@@ -157,10 +158,10 @@ def test_without_redis_nobody_is_refused_early(tmp_path: Any) -> None:
 
 
 def test_urls_of_redis() -> None:
-    assert redis_url("redis+socket:///s?virtual_host=2") == "unix:///s?db=2"
-    assert redis_url("rediss://h/1") == "rediss://h/1"
+    assert normalise_redis_url("redis+socket:///s?virtual_host=2") == "unix:///s?db=2"
+    assert normalise_redis_url("rediss://h/1") == "rediss://h/1"
     with pytest.raises(ConfigurationError, match="REDIS_URL"):
-        redis_url("amqp://h")
+        normalise_redis_url("amqp://h")
 
 
 def _members(client: redis.Redis) -> set[str]:

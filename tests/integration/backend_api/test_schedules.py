@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from docfleet.backend import ticking
+from docfleet.backend.executions import ticking
 
 TICK = "/internal/v1/schedules/tick/"
 EVERY_MINUTE = {"cron": "* * * * *"}

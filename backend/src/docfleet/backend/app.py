@@ -17,7 +17,7 @@ from litestar.di import Provide
 
 from docfleet.backend.calls.cache import ResultCache
 from docfleet.backend.calls.calls import Calls
-from docfleet.backend.calls.places import Slots, redis_url
+from docfleet.backend.calls.places import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.endings import Endings
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
@@ -30,6 +30,7 @@ from docfleet.backend.notifications.dispatching import Courier
 from docfleet.backend.platform.db import THREADS, Database
 from docfleet.backend.platform.dispatch import CeleryDispatcher, Dispatcher
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.platform.redis import normalise_url
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.startup import listen, prepare_database
@@ -99,7 +100,7 @@ class Parts:
         for each in both:
             each.start()
             if self.settings.redis_url is not None:
-                following.append(asyncio.create_task(each.follow(redis_url(self.settings.redis_url))))
+                following.append(asyncio.create_task(each.follow(normalise_url(self.settings.redis_url))))
         try:
             yield
         finally:

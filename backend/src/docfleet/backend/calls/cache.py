@@ -13,8 +13,8 @@ import redis
 import structlog
 
 from docfleet.backend.calls.options import Include
-from docfleet.backend.calls.places import redis_url
 from docfleet.backend.platform.db import Record
+from docfleet.backend.platform.redis import connect
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +27,7 @@ class ResultCache:
     """Items of final executions under ``api_results:{workflow}:{execution}``, a field for each set of flags."""
 
     def __init__(self, url: str | None) -> None:
-        self._client: redis.Redis | None = None
-        if url is not None:
-            self._client = redis.Redis.from_url(
-                redis_url(url), socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-            )
+        self._client = connect(url, _TIMEOUT_SECONDS)
 
     def get(self, execution: Record, include: Include) -> list[dict[str, Any]] | None:
         """The items as they were shown with the same flags; None when they are not kept."""

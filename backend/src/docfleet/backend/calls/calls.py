@@ -16,14 +16,12 @@ from docfleet.backend.calls.places import Slots
 from docfleet.backend.calls.staging import Area, Staging
 from docfleet.backend.executions import messages, register, repository, service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.http.management.deployments import path_of
 from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.platform.refusals import DispatchFailed, Refused
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.core.batch_calls import RegisterRequest, StartRequest
 from docfleet.core.errors import NotFound
@@ -40,6 +38,11 @@ _FIRST_TOOL = (
     .order_by(tool_instances.c.step)
     .limit(1)
 )
+
+
+def call_path(organization_id: str, api_name: str) -> str:
+    """The URL path at which an API is called."""
+    return f"/deployment/api/{organization_id}/{api_name}/"
 
 
 class Answer(msgspec.Struct):
@@ -164,20 +167,4 @@ class Calls:
 
     def status_path(self, caller: Caller, execution_id: str) -> str:
         """Where a caller asks for the execution."""
-        return f"{path_of(caller.organization_id, caller.target.api_name)}?execution_id={execution_id}"
-
-
-def runs_of(database: Database, rows: list[Record]) -> dict[str, list[Record]]:
-    """The executions of deployments, newest first, by deployment: at most the last five each, and the count."""
-    found: dict[str, list[Record]] = {}
-    with database.reading() as connection:
-        for row in rows:
-            found[row.id] = list(
-                connection.execute(
-                    select(executions.c.id, executions.c.status, executions.c.created_at)
-                    .where(executions.c.api_deployment_id == row.id)
-                    .order_by(executions.c.created_at.desc())
-                    .limit(5)
-                )
-            )
-    return found
+        return f"{call_path(caller.organization_id, caller.target.api_name)}?execution_id={execution_id}"

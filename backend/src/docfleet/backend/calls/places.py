@@ -17,10 +17,10 @@ from redis import RedisError
 from sqlalchemy import select
 
 from docfleet.backend.platform.db import Database, chunks
+from docfleet.backend.platform.redis import connect
 from docfleet.backend.platform.refusals import Refused
 from docfleet.backend.platform.waiting import channel
 from docfleet.backend.tables.executions import executions
-from docfleet.core.errors import ConfigurationError
 from docfleet.core.status import FINAL
 
 log = structlog.get_logger(__name__)
@@ -61,15 +61,6 @@ return 0
 """
 
 
-def redis_url(url: str) -> str:
-    """``url`` as the client library takes it. Raises ``ConfigurationError``."""
-    if url.startswith("redis+socket://"):
-        url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise ConfigurationError("setting REDIS_URL has to begin with redis://, rediss:// or unix://")
-    return url
-
-
 class Slots:
     """The places of running executions. ``unavailable`` counts the calls that were let in unchecked."""
 
@@ -77,13 +68,10 @@ class Slots:
         self.unavailable = 0
         self._organization_limit = organization_limit
         self._global_limit = global_limit
-        self._client: redis.Redis | None = None
+        self._client = connect(url, _TIMEOUT_SECONDS)
         self._rest_until = 0.0
         self._lock = threading.Lock()
-        if url is not None:
-            self._client = redis.Redis.from_url(
-                redis_url(url), socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-            )
+        if self._client is not None:
             self._script = self._client.register_script(_ACQUIRE)
             self._full = self._client.register_script(_FULL)
         self._crowded: dict[str, float] = {}

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, and_, func, update
 
 from docfleet.backend.executions import repository, state
-from docfleet.backend.executions.repository import Counts
+from docfleet.backend.files.counts import Counts, count_files
 from docfleet.backend.logs import endings
 from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
@@ -44,7 +44,7 @@ def finalize(
     else:
         when_done(connection, execution, request.empty_reason)
     after = repository.find(connection, organization_id, execution_id)
-    counts = repository.count(connection, execution_id)
+    counts = count_files(connection, execution_id)
     return FinalizeResponse(
         execution_id=execution_id,
         workflow_id=execution.workflow_id,
@@ -75,7 +75,7 @@ def when_done(connection: Connection, execution: Record, empty_reason: EmptyReas
         )
     if execution.dispatched_at is None:
         return False
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     return not counts.open and _by_counts(connection, execution, counts)
 
 
@@ -95,7 +95,7 @@ def complete(connection: Connection, execution: Record) -> bool:
         return False
     if execution.stop_requested_at is not None:
         return _stop(connection, execution)
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     return not counts.open and _by_counts(connection, execution, counts)
 
 
@@ -109,7 +109,7 @@ def fail(connection: Connection, execution: Record, error: str, error_code: str 
     cause = clean(error, LONGEST_ERROR)
     code = clean(error_code, 50)
     state.move_files(connection, execution.id, ExecutionStatus.ERROR, error=cause, error_code=code)
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     return _end(connection, execution, ExecutionStatus.ERROR, counts, error_message=cause, error_code=code)
 
 
@@ -156,14 +156,14 @@ def _stop(connection: Connection, execution: Record, *, abandoned: bool = False)
         target, cause, code = ExecutionStatus.ERROR, execution.error_message, {"error_code": execution.error_code}
     state.move_files(connection, execution.id, target, lost, *free, error=cause + _LOST, **code)
     state.move_files(connection, execution.id, target, *free, error=cause, **code)
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     return not counts.open and _end(connection, execution, target, counts)
 
 
 def close(connection: Connection, execution: Record) -> None:
     """Stop what is open of an ``execution`` that is final, and count its files anew."""
     state.move_files(connection, execution.id, ExecutionStatus.STOPPED, error="its execution had ended")
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     connection.execute(
         update(executions)
         .where(executions.c.id == execution.id)

@@ -9,10 +9,8 @@ import msgspec
 from docfleet.backend.platform.db import Record
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
-from docfleet.core.names import QueueName, TaskName
+from docfleet.core.names import ExecutionQueues, QueueName, TaskName, WorkflowType, execution_queues
 from docfleet.core.results import CallbackTaskData
-
-API = "API"
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -32,7 +30,7 @@ def orchestrate(execution: Record, workflow_type: str) -> Message:
     """``async_execute_bin`` for the execution; runs of an API go to their own queue."""
     return Message(
         task=TaskName.ASYNC_EXECUTE_BIN,
-        queue=QueueName.API_DEPLOYMENTS if workflow_type == API else QueueName.GENERAL,
+        queue=_queues(workflow_type).orchestration,
         args=[execution.organization_id, execution.workflow_id, execution.id, uploaded(execution.upload_manifest)],
         kwargs={
             "scheduled": execution.execution_method == "SCHEDULED",
@@ -59,7 +57,7 @@ def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]
             file_hash=item["file_hash"],
             file_size=item["file_size"],
             mime_type=item["mime_type"],
-            source_connection_type=API,
+            source_connection_type=WorkflowType.API.value,
             rejection=item["rejection"],
         ).to_dict()
         for item in manifest or []
@@ -84,7 +82,7 @@ def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHash
     )
     return Message(
         task=TaskName.PROCESS_FILE_BATCH,
-        queue=QueueName.API_FILE_PROCESSING if workflow_type == API else QueueName.FILE_PROCESSING,
+        queue=_queues(workflow_type).batches,
         args=[data.to_dict()],
     )
 
@@ -94,10 +92,9 @@ def callback(execution: Record, workflow_type: str) -> Message:
     data = CallbackTaskData(
         execution_id=execution.id, organization_id=execution.organization_id, pipeline_id=execution.pipeline_id
     )
-    api = workflow_type == API
-    return Message(
-        task=TaskName.PROCESS_BATCH_CALLBACK_API if api else TaskName.PROCESS_BATCH_CALLBACK,
-        queue=QueueName.API_FILE_PROCESSING_CALLBACK if api else QueueName.FILE_PROCESSING_CALLBACK,
-        args=[[]],
-        kwargs=data.to_dict(),
-    )
+    queues = _queues(workflow_type)
+    return Message(task=queues.callback_task, queue=queues.callback, args=[[]], kwargs=data.to_dict())
+
+
+def _queues(workflow_type: str) -> ExecutionQueues:
+    return execution_queues(is_api=workflow_type == WorkflowType.API)

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_
 
-from docfleet.backend.executions import lost, messages
+from docfleet.backend.executions import lost
 from docfleet.backend.platform.db import db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
+from docfleet.core.names import WorkflowType
 
 BACKLOG_FACTOR = 10
 """While messages wait in its queue, work that nothing has overtaken is sent again only after so many deadlines."""
@@ -37,7 +38,7 @@ class Overdue:
 
     def __init__(self, deadline: float, *, api: bool, busy: bool) -> None:
         self._deadline = deadline
-        self._of_kind = (_its_workflow.c.deployment_type == messages.API) == api
+        self._of_kind = (_its_workflow.c.deployment_type == WorkflowType.API.value) == api
         self._busy = busy
 
     def batches(self) -> ColumnElement[bool]:

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from docfleet.backend.executions import finalize, repository, state
-from docfleet.backend.executions.messages import API
 from docfleet.backend.files import history, results
+from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.platform.db import Record, chunks, clean, db_now, upsert
 from docfleet.backend.tables.executions import executions, registered_pages
@@ -22,6 +22,7 @@ from docfleet.core.batch_calls import RegisterRequest, RegisterResponse, StartRe
 from docfleet.core.errors import InvalidInput, UnsafePath
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
+from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus, SkipReason
 
 LONGEST_PATH = 4096
@@ -150,7 +151,7 @@ def _write(
 def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
     """Whether an earlier run's result is the answer for this file: a caller of an API gets it again."""
     done = known.status == ExecutionStatus.COMPLETED.value and known.result is not None
-    return done and workflow.deployment_type == API and not file.rejection
+    return done and workflow.deployment_type == WorkflowType.API and not file.rejection
 
 
 def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict[str, Any]:
@@ -281,7 +282,7 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     if execution.status == ExecutionStatus.PENDING.value:  # a retry: its rows came with it
         state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
-    if execution.api_deployment_id is not None and not repository.open_files(connection, execution_id):
+    if execution.api_deployment_id is not None and not count_open_files(connection, execution_id):
         # Every file was final when it was registered, refused or answered from the history: the caller need not
         # wait for a batch that has nothing to do.
         finalize.when_done(connection, repository.find(connection, organization_id, execution_id))

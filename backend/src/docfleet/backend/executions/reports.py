@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from docfleet.backend.executions import claims, finalize, repository, state
 from docfleet.backend.files import deliveries, history, results
+from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.platform.db import Record, chunks, clean
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.usage import repository as usage
@@ -41,7 +42,7 @@ def report(
     answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
     if request.claim is not None:
         answer.claim = claims.claim(connection, execution, request.claim, caps)
-    answer.open_files = repository.open_files(connection, execution_id)
+    answer.open_files = count_open_files(connection, execution_id)
     if not final and (answer.stop or not answer.open_files) and finalize.when_done(connection, execution):
         answer.stop, answer.open_files = True, 0
         if answer.claim is not None:

@@ -17,10 +17,11 @@ from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.platform.refusals import DispatchFailed
 from docfleet.backend.tables.executions import executions
+from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
 from docfleet.core.files import Tag
 from docfleet.core.ids import new_id
-from docfleet.core.names import STOP_EXECUTION
+from docfleet.core.names import STOP_EXECUTION, WorkflowType
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import ExecutionStatus
 
@@ -91,7 +92,7 @@ def write(
     if len(request.tags) > MOST_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
         raise InvalidInput(f"at most {MOST_TAGS} tags, each of 1 to 50 characters")
     digest = cipher.digest(msgspec.to_builtins(request)) if key is not None else ""
-    workflow = repository.workflow_of(connection, organization_id, request.workflow_id)
+    workflow = workflows.find(connection, organization_id, request.workflow_id)
     if key is not None:
         known = connection.execute(
             select(executions).where(
@@ -152,7 +153,7 @@ def _row(
 
 
 def _refuse_without_files(workflow: Record, request: NewExecution) -> None:
-    if workflow.deployment_type == messages.API and request.upload_manifest is None and request.retry_of is None:
+    if workflow.deployment_type == WorkflowType.API and request.upload_manifest is None and request.retry_of is None:
         raise InvalidInput("the workflow's source is an API: publish it as a deployment and send files to its URL")
 
 

@@ -27,7 +27,7 @@ from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.faults import point
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
-from docfleet.core.names import STOP_EXECUTION, QueueName
+from docfleet.core.names import STOP_EXECUTION, ExecutionQueues, QueueName, WorkflowType, execution_queues
 from docfleet.core.status import FINAL, ExecutionStatus
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ _UNCLOSED = and_(
     # From the side of the files, whose open ones have an index.
     executions.c.id.in_(select(files.c.execution_id).where(text(OPEN_FILE))),
 )
-_API = workflows.c.deployment_type == messages.API
+_API = workflows.c.deployment_type == WorkflowType.API.value
 _FOUND = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
     workflows, workflows.c.id == executions.c.workflow_id
 )
@@ -119,34 +119,34 @@ class Sweep:
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
         yield from self._again(
             lambda overdue: and_(dispatched, exists().where(_OF_IT, _LOST, overdue.file(executions.c))),
-            QueueName.API_FILE_PROCESSING,
-            QueueName.FILE_PROCESSING,
+            lambda queues: queues.batches,
             self._hand_out_again,
         )
         yield and_(dispatched, ~exists().where(_OF_IT, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
         pending = and_(dispatched, exists().where(_OF_IT, files.c.status == ExecutionStatus.PENDING.value))
         yield from self._again(
             lambda overdue: and_(pending, overdue.batches()),
-            QueueName.API_FILE_PROCESSING,
-            QueueName.FILE_PROCESSING,
+            lambda queues: queues.batches,
             self._send_batch,
         )
         unbegun = and_(_GOING, executions.c.dispatched_at.is_(None))
         yield from self._again(
             lambda overdue: and_(unbegun, overdue.orchestration()),
-            QueueName.API_DEPLOYMENTS,
-            QueueName.GENERAL,
+            lambda queues: queues.orchestration,
             self._send_execution,
         )
 
     def _again(
-        self, waiting: Callable[[Overdue], ColumnElement[bool]], api_queue: QueueName, queue: QueueName, step: Any
+        self,
+        waiting: Callable[[Overdue], ColumnElement[bool]],
+        queue_of: Callable[[ExecutionQueues], QueueName],
+        step: Any,
     ) -> Iterator[tuple[ColumnElement[bool], Any]]:
         """Send again what is ``waiting`` for too long: how long depends on what the broker still holds for its kind."""
-        for api, where in ((True, api_queue), (False, queue)):
-            kind = _API if api else ~_API
+        for api in (True, False):
+            queue, kind = queue_of(execution_queues(is_api=api)), _API if api else ~_API
             soonest = Overdue(self._deadline, api=api, busy=False)
-            if self._candidates(and_(waiting(soonest), kind)) and (overdue := self._overdue(where, api=api)):
+            if self._candidates(and_(waiting(soonest), kind)) and (overdue := self._overdue(queue, api=api)):
                 yield and_(waiting(overdue), kind), step
 
     def _overdue(self, queue: QueueName, *, api: bool) -> Overdue | None:
@@ -203,9 +203,8 @@ class Sweep:
         self._result.expired += finalize.fail(connection, execution, cause, "orchestration_timeout")
 
     def _hand_out_again(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        api = workflow_type == messages.API
-        queue = QueueName.API_FILE_PROCESSING if api else QueueName.FILE_PROCESSING
-        overdue = self._overdue(queue, api=api)
+        api = workflow_type == WorkflowType.API
+        overdue = self._overdue(execution_queues(is_api=api).batches, api=api)
         if overdue is None:
             return
         rows = connection.execute(

@@ -10,16 +10,13 @@ import anyio.to_thread
 from litestar import Request, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
-from sqlalchemy import func, select
 
 from docfleet.backend.calls import callers
-from docfleet.backend.calls.calls import runs_of
+from docfleet.backend.calls.calls import call_path
 from docfleet.backend.deployments import repository
 from docfleet.backend.http.calls import documentation, formats
-from docfleet.backend.http.management.deployments import path_of
 from docfleet.backend.platform.db import Database, Record, iso
 from docfleet.backend.platform.refusals import Refused, invalid
-from docfleet.backend.tables.executions import executions
 
 PUBLIC = {"public": True}
 _ORDERS = ("api_name", "display_name", "created_at", "modified_at", "is_active")
@@ -100,17 +97,15 @@ def _page(rows: list[Record], page: int, size: int) -> list[Record]:
 
 
 def _summary(database: Database, row: Record) -> dict[str, Any]:
-    runs = runs_of(database, [row])[row.id]
     with database.reading() as connection:
-        where = executions.c.api_deployment_id == row.id
-        count = connection.scalar(select(func.count()).select_from(executions).where(where)) or 0
+        runs, count = repository.recent_runs(connection, row.id), repository.count_runs(connection, row.id)
     return {
         "id": row.id,
         "api_name": row.api_name,
         "display_name": row.display_name,
         "description": row.description,
         "is_active": row.is_active,
-        "api_endpoint": path_of(row.organization_id, row.api_name).lstrip("/"),
+        "api_endpoint": call_path(row.organization_id, row.api_name).lstrip("/"),
         "workflow": row.workflow_id,
         "workflow_name": row.workflow_name,
         "run_count": count,

@@ -20,6 +20,7 @@ from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions import repository, service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing
+from docfleet.backend.files.counts import count_files
 from docfleet.backend.http.answers import whole
 from docfleet.backend.http.workers.executions import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
@@ -29,6 +30,7 @@ from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.workflows import workflows
+from docfleet.backend.workflows.repository import find as find_workflow
 from docfleet.core.errors import NotFound
 from docfleet.core.status import ExecutionStatus
 
@@ -78,8 +80,8 @@ def run_workflow(
 def _state(database: Database, organization_id: str, execution_id: str) -> dict[str, Any]:
     with database.reading() as connection:
         row = repository.find(connection, organization_id, execution_id)
-        workflow = repository.workflow_of(connection, organization_id, row.workflow_id)
-        counts = repository.count(connection, execution_id)
+        workflow = find_workflow(connection, organization_id, row.workflow_id)
+        counts = count_files(connection, execution_id)
         final = repository.is_final(row)
         # Only an ended one is retried; who waits for the end asks often.
         again = repository.retries(connection, [row]).get(row.id, []) if final else []

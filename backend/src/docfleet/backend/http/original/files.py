@@ -18,6 +18,7 @@ from docfleet.backend.platform.db import Database, Record, chunks, db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import OPEN_FILE, identity
 from docfleet.backend.tables.files import file_executions as files
+from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import AlreadyFinal, InvalidInput
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import parse_id
@@ -112,7 +113,7 @@ def check_active(
         raise InvalidInput(f"files has to be a list of at most {MOST_FILES} objects")
     keys = {str(item.get("uuid")): item.get("path") for item in asked}
     with database.reading() as connection:
-        repository.workflow_of(connection, organization_id, workflow_id)
+        workflows.find(connection, organization_id, workflow_id)
         open_rows = select(files).where(files.c.workflow_id == workflow_id, text(OPEN_FILE)).subquery()
         running = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
         statement = select(open_rows).join(executions, executions.c.id == open_rows.c.execution_id).where(running)

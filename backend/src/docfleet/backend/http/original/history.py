@@ -11,13 +11,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 from sqlalchemy import select
 
-from docfleet.backend.executions import repository
 from docfleet.backend.files import history
 from docfleet.backend.platform.db import Database, Record, iso
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.files import file_history, identity
+from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import parse_id
+from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus
 
 MOST_FILES = 1000
@@ -64,14 +65,14 @@ def batch_lookup(
     paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in asked]
     answer: dict[str, Any] = {}
     with database.reading() as connection:
-        workflow = repository.workflow_of(connection, organization_id, workflow_id)
+        workflow = workflows.find(connection, organization_id, workflow_id)
         found = history.lookup(connection, workflow_id, list(zip(keys, paths, strict=True)))
         for position, item in enumerate(asked):
             row = found.get(position)
             if row is None and item.get("cache_key"):
                 row = history.by_content(connection, workflow_id, str(item["cache_key"]), paths[position])
             limit = workflow.max_file_execution_count or settings.max_file_execution_count
-            shown = None if row is None else _described(row, limit, api=workflow.deployment_type == "API")
+            shown = None if row is None else _described(row, limit, api=workflow.deployment_type == WorkflowType.API)
             default = f"{keys[position]}:{paths[position]}" if paths[position] else keys[position]
             answer[str(item.get("identifier") or default)] = {
                 "found": shown is not None,
@@ -92,10 +93,10 @@ def by_cache_key(
 ) -> dict[str, Any]:
     """E20: history of one content (hash or provider uuid)."""
     with database.reading() as connection:
-        workflow = repository.workflow_of(connection, organization_id, str(workflow_id))
+        workflow = workflows.find(connection, organization_id, str(workflow_id))
         row = history.by_content(connection, workflow.id, cache_key, file_path)
     limit = workflow.max_file_execution_count or settings.max_file_execution_count
-    shown = None if row is None else _described(row, limit, api=workflow.deployment_type == "API")
+    shown = None if row is None else _described(row, limit, api=workflow.deployment_type == WorkflowType.API)
     return {"found": row is not None, "cache_key": cache_key, "file_history": shown}
 
 
@@ -127,7 +128,7 @@ def create_history(
         metadata=_text(data.get("metadata")),
     )
     with database.writing() as connection:
-        workflow = repository.workflow_of(connection, organization_id, workflow_id)
+        workflow = workflows.find(connection, organization_id, workflow_id)
         history.record(connection, [entry])
         row = connection.execute(
             select(file_history).where(
@@ -136,7 +137,7 @@ def create_history(
             )
         ).one()
     limit = workflow.max_file_execution_count or settings.max_file_execution_count
-    shown = _described(row, limit, api=workflow.deployment_type == "API")
+    shown = _described(row, limit, api=workflow.deployment_type == WorkflowType.API)
     return {"status": "created", "workflow_id": workflow_id, "file_history": shown, "message": "recorded"}
 
 

@@ -9,10 +9,11 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from docfleet.backend.executions import context, repository
 from docfleet.backend.platform.db import Database, Record, iso
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.workflows import repository
 from docfleet.core.errors import DocfleetError, InvalidInput, ToolUnknown
+from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.tools.registry import ToolRegistry
 
 
@@ -22,7 +23,7 @@ def _connector(cipher: Cipher, endpoint: Record) -> dict[str, Any] | None:
     return {
         "connector_id": endpoint.connector_id,
         "connector_name": endpoint.connector_name,
-        "connector_metadata": context.opened(cipher, endpoint),
+        "connector_metadata": repository.decrypted_settings(cipher, endpoint),
     }
 
 
@@ -48,8 +49,8 @@ def get_definition(
 ) -> dict[str, Any]:
     """E5: the definition; ``configuration`` holds the endpoint's, credentials are in ``connector_instance``."""
     with database.reading() as connection:
-        row = repository.workflow_of(connection, organization_id, str(workflow_id))
-        found = context.endpoints(connection, row.id)
+        row = repository.find(connection, organization_id, str(workflow_id))
+        found = repository.endpoints(connection, row.id)
     return {
         "id": row.id,
         "workflow_id": row.id,
@@ -73,12 +74,12 @@ def get_endpoints(
 ) -> dict[str, Any]:
     """E6: both endpoints, null where there is none."""
     with database.reading() as connection:
-        repository.workflow_of(connection, organization_id, str(workflow_id))
-        found = context.endpoints(connection, str(workflow_id))
+        repository.find(connection, organization_id, str(workflow_id))
+        found = repository.endpoints(connection, str(workflow_id))
     source, destination = found.get("SOURCE"), found.get("DESTINATION")
     return {
         "workflow_id": str(workflow_id),
-        "has_api_endpoints": destination is not None and destination.connection_type in context.API_TYPES,
+        "has_api_endpoints": destination is not None and destination.connection_type in API_CONNECTION_TYPES,
         "source_endpoint": None if source is None else _endpoint(cipher, source, "SOURCE"),
         "destination_endpoint": None if destination is None else _endpoint(cipher, destination, "DESTINATION"),
     }
@@ -90,8 +91,8 @@ def get_tool_instances(
 ) -> dict[str, Any]:
     """E7: the steps in order."""
     with database.reading() as connection:
-        repository.workflow_of(connection, organization_id, str(workflow_id))
-        found = context.steps(connection, str(workflow_id))
+        repository.find(connection, organization_id, str(workflow_id))
+        found = repository.steps(connection, str(workflow_id))
     return {
         "tool_instances": [
             {
@@ -121,8 +122,8 @@ def validate_tools(
     if not isinstance(workflow_id, str) or not isinstance(wanted, list):
         raise InvalidInput("workflow_id has to be an id, tool_instances a list of ids")
     with database.reading() as connection:
-        repository.workflow_of(connection, organization_id, workflow_id)
-        found = {step.id: step for step in context.steps(connection, workflow_id)}
+        repository.find(connection, organization_id, workflow_id)
+        found = {step.id: step for step in repository.steps(connection, workflow_id)}
     valid: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for instance_id in wanted:

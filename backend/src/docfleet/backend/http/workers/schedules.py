@@ -11,13 +11,13 @@ from litestar.params import FromPath
 
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.executions.ticking import Ticker
 from docfleet.backend.http.workers.executions import IDEMPOTENCY_HEADER
 from docfleet.backend.pipelines import repository
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.ticking import Ticker
 from docfleet.core.schedule import PipelineRun, TickResult
 
 

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Text, func, select, type_coerce
 
 from docfleet.backend.executions import context, repository
+from docfleet.backend.files.counts import count_files
 from docfleet.backend.files.results import text_digest
 from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.encryption import Cipher
@@ -24,6 +25,7 @@ from docfleet.connectors.delivery import combined_digest, content_digest
 from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import Conflict, DestinationUnavailable, FileError, SourceError, UnsafePath
 from docfleet.core.execution import DestinationConfig
+from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus
 
 PAGE_FILES = 500
@@ -90,14 +92,14 @@ def verify(database: Database, cipher: Cipher, organization_id: str, execution_i
         if not repository.is_final(row):
             raise Conflict(f"the execution is {row.status}: what it delivers can be verified when it has ended")
         config = context.build(connection, cipher, organization_id, execution_id).destination_config
-        expected = repository.count(connection, execution_id).completed
+        expected = count_files(connection, execution_id).completed
         numbers = select(func.max(files.c.file_number)).where(files.c.execution_id == execution_id)
         highest = connection.scalar(numbers) or 0
     found = Verification(
         execution_id=execution_id, status=row.status, destination=config.connection_type, expected=expected
     )
     if row.api_deployment_id is not None or config.is_api:
-        found.destination = "API"
+        found.destination = WorkflowType.API.value
         _results(database, found)
     elif config.connection_type == "DATABASE":
         _Rows(database, found, highest).compare(config)
