@@ -124,9 +124,9 @@ MUTANTS = (
         "the sweep deletes folders nobody deleted",
         SWEEP + "test_folders_of_ended_executions_go_and_no_others",
         (
-            BACKEND + "http/workers/executions.py",
-            "            lambda: housekeeping.remove_folders(database, root),\n",
-            "",
+            BACKEND + "housekeeping.py",
+            "lambda h: remove_folders(h.database, h.settings.execution_storage_root)",
+            "lambda h: None",
         ),
     ),
     mutant(
@@ -1019,9 +1019,9 @@ MUTANTS = (
         "a chore that fails keeps no other from its turn",
         SWEEP + "test_a_chore_that_fails_keeps_nothing_else_from_being_done[sqlite]",
         (
-            BACKEND + "http/workers/executions.py",
-            "        except Exception:  # the boundary of a chore",
-            "        except KeyError:  # ",
+            BACKEND + "housekeeping.py",
+            "                except Exception:  # the boundary of a chore",
+            "                except KeyError:  # ",
         ),
     ),
     mutant(

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from docfleet.backend.calls import form
 from docfleet.backend.calls.staging import Area
+from docfleet.backend.http.calls import form
 from docfleet.backend.platform.refusals import Refused
 
 BOUNDARY = "xx"

@@ -7,17 +7,23 @@ from typing import Any
 
 import msgspec
 
-from docfleet.backend.calls.form import LONGEST_FIELD, Fields
 from docfleet.backend.platform.refusals import invalid
 from docfleet.core.nesting import DEEPEST, deeper
 
 LONGEST_WAIT = 300
+LONGEST_FIELD = 64 * 1024
+"""Bytes of one field."""
+MOST_FILES = 32
+"""Files of one call, uploaded and fetched together."""
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n", ""})
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
-MOST_URLS = 32
 LONGEST_PROFILE = 100
+
+
+type Fields = dict[str, list[Any]]
+"""The fields of a call: texts of a form, any value of a JSON body."""
 
 
 class Include(msgspec.Struct, frozen=True):
@@ -123,8 +129,8 @@ def _urls(values: list[Any]) -> list[str]:
     urls = [value for value in values if value not in (None, "")]
     if any(not isinstance(value, str) or len(value) > 8192 for value in urls):
         raise invalid("presigned_urls", "presigned_urls has to be a list of URLs")
-    if len(urls) > MOST_URLS:
-        raise invalid("presigned_urls", f"at most {MOST_URLS} files a call")
+    if len(urls) > MOST_FILES:
+        raise invalid("presigned_urls", f"at most {MOST_FILES} files a call")
     return urls
 
 
@@ -135,8 +141,8 @@ def parse(fields: Fields, uploaded: int) -> CallOptions:
         raise invalid("files", "files have to come as multipart/form-data")
     urls = _urls(fields.get("presigned_urls", []))
     count = uploaded + len(urls)
-    if not 1 <= count <= MOST_URLS:
-        raise invalid("files", f"send 1 to {MOST_URLS} files, as `files` or `presigned_urls`; these are {count}")
+    if not 1 <= count <= MOST_FILES:
+        raise invalid("files", f"send 1 to {MOST_FILES} files, as `files` or `presigned_urls`; these are {count}")
     options = {
         "llm_profile_id": _text(fields, "llm_profile_id", LONGEST_PROFILE),
         "custom_data": _custom_data(_one(fields, "custom_data")),

@@ -19,8 +19,7 @@ import anyio.to_thread
 import msgspec
 from anyio.lowlevel import RunVar
 
-from docfleet.backend.calls.form import LONGEST_NAME
-from docfleet.backend.calls.staging import Area
+from docfleet.backend.calls.staging import LONGEST_NAME, Area
 from docfleet.backend.platform.refusals import Refused, invalid
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.outbound import Address, Timed, is_public, left

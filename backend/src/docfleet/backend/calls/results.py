@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from docfleet.backend.calls.options import Include
+from docfleet.backend.executions.finalize import STOPPED_ON_REQUEST
 from docfleet.backend.platform.db import Record, db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
@@ -14,7 +15,6 @@ from docfleet.backend.tables.files import file_results
 from docfleet.backend.usage import repository as usage
 from docfleet.core.status import ExecutionStatus
 
-STOPPED = "stopped on request"
 _HIGHLIGHT = "highlight_data"
 _ROWS = (
     select(files, file_results.c.result, file_results.c.metadata)
@@ -86,9 +86,9 @@ def _error(execution: Record, entry: dict[str, Any], row: Record | None) -> str 
     stopped = execution.status == ExecutionStatus.STOPPED.value
     if row is None:
         reason = execution.error_message or "the execution ended before the file was processed"
-        return entry["rejection"] or (STOPPED if stopped else reason)
+        return entry["rejection"] or (STOPPED_ON_REQUEST if stopped else reason)
     if row.status == ExecutionStatus.STOPPED.value:
-        return STOPPED
+        return STOPPED_ON_REQUEST
     return row.error or "the file failed without a cause"
 
 

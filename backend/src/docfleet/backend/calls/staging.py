@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.platform.db import Database, chunks, db_now
+from docfleet.backend.platform.refusals import invalid
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.errors import Conflict, DependencyError, UnsafePath
@@ -24,6 +25,8 @@ from docfleet.core.status import FINAL, ExecutionStatus
 from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
 PARTIAL = ".part"
+LONGEST_NAME = 255
+"""Characters of a file's name."""
 ABANDONED_SECONDS = 3600.0
 
 
@@ -258,3 +261,12 @@ def _storage(error: OSError) -> DependencyError:
         f"the storage does not take the file ({error.strerror or type(error).__name__}): "
         "check EXECUTION_STORAGE_ROOT, its space and its permissions"
     )
+
+
+def check_name(name: str) -> str:
+    """``name`` when it can name a document. Raises ``Refused`` (400): a name is not a path."""
+    if not name or name in (".", "..") or any(ord(character) < 32 or character in "/\\\x7f" for character in name):
+        raise invalid("files", f"not a file name: {name!r:.120}; a name has no slashes and no control characters")
+    if len(name) > LONGEST_NAME:
+        raise invalid("files", f"a file name has at most {LONGEST_NAME} characters")
+    return name

@@ -26,9 +26,9 @@ from docfleet.core.status import EmptyReason, ExecutionStatus, derive_execution_
 log = structlog.get_logger(__name__)
 
 LONGEST_ERROR = 2000
-STOPPED = "stopped on request"
+STOPPED_ON_REQUEST = "stopped on request"
 _LOST = "; the worker that had this file was lost, so it may have been delivered before"
-STOPPED_LOST = STOPPED + _LOST
+STOPPED_LOST = STOPPED_ON_REQUEST + _LOST
 
 
 def finalize(
@@ -151,7 +151,7 @@ def _stop(connection: Connection, execution: Record, *, abandoned: bool = False)
     """End what nobody works on, and the execution when nothing else is left."""
     free = [] if abandoned else [files.c.lease_until < db_now()]
     lost = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
-    target, cause, code = ExecutionStatus.STOPPED, STOPPED, {}
+    target, cause, code = ExecutionStatus.STOPPED, STOPPED_ON_REQUEST, {}
     if execution.error_code is not None:
         target, cause, code = ExecutionStatus.ERROR, execution.error_message, {"error_code": execution.error_code}
     state.move_files(connection, execution.id, target, lost, *free, error=cause + _LOST, **code)

@@ -19,7 +19,7 @@ from docfleet.backend.tables.files import OPEN_FILE, identity
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.batch_calls import RegisterRequest, RegisterResponse, StartRequest, StartResponse
-from docfleet.core.errors import InvalidInput, UnsafePath
+from docfleet.core.errors import AlreadyFinal, InvalidInput, UnsafePath
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
 from docfleet.core.names import WorkflowType
@@ -91,6 +91,23 @@ def register(
     statement = upsert(connection, registered_pages).values(execution_id=execution_id, page=request.page, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["execution_id", "page"], set_=values))
     return answer
+
+
+def register_one(connection: Connection, organization_id: str, execution_id: str, file: FileHashData) -> Record:
+    """The row of this file in the execution, written when there is none. Raises ``NotFound``, ``AlreadyFinal``."""
+    execution = repository.lock_execution(connection, organization_id, execution_id)
+    own = (files.c.execution_id == execution_id, files.c.identity == identity(file.file_key, file.file_path))
+    row = connection.execute(select(files).where(*own)).one_or_none()
+    if row is not None:
+        return row
+    if repository.is_ending(execution):
+        raise AlreadyFinal("the execution is final, or being stopped: it takes no more files")
+    number = execution.total_files + 1
+    connection.execute(insert(files).values(row_of(execution, file, number, connection.scalar(_NOW))))
+    connection.execute(
+        update(executions).where(executions.c.id == execution_id).values(total_files=number, progress_at=db_now())
+    )
+    return connection.execute(select(files).where(*own)).one()
 
 
 def _digest(page: list[FileHashData]) -> str:

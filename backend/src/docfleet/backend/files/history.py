@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
 
-from docfleet.backend.platform.db import Record, chunks, clean, db_now, upsert
+from docfleet.backend.platform.db import SECONDS_PER_DAY, Record, chunks, clean, db_now, upsert
 from docfleet.backend.tables.files import file_history, identity
 from docfleet.backend.tables.workflows import workflow_endpoints
 from docfleet.core.ids import new_id
 from docfleet.core.status import ExecutionStatus
 
-_DAY = 86_400.0
-_UNIT_SECONDS = {"days": _DAY, "months": 30 * _DAY}
+_UNIT_SECONDS = {"days": SECONDS_PER_DAY, "months": 30 * SECONDS_PER_DAY}
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +40,7 @@ def reprocess_seconds(configuration: dict[str, Any]) -> float | None:
     if configuration.get("fileReprocessingHandling") != "reprocess_after_interval":
         return None
     interval = configuration.get("reprocessInterval")
-    unit = _UNIT_SECONDS.get(str(configuration.get("intervalUnit") or "days").lower(), _DAY)
+    unit = _UNIT_SECONDS.get(str(configuration.get("intervalUnit") or "days").lower(), SECONDS_PER_DAY)
     return float(interval) * unit if isinstance(interval, int | float) and interval > 0 else None
 
 
@@ -85,6 +84,12 @@ def lookup(connection: Connection, workflow_id: str, files: list[tuple[str, str 
         if past is not None:
             found[position] = past
     return found
+
+
+def find(connection: Connection, workflow_id: str, file_key: str, file_path: str | None) -> Record:
+    """The history row of a file that was counted (``record``)."""
+    own = (file_history.c.workflow_id == workflow_id, file_history.c.identity == identity(file_key, file_path))
+    return connection.execute(select(file_history).where(*own)).one()
 
 
 def by_content(connection: Connection, workflow_id: str, cache_key: str, file_path: str | None) -> Record | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
@@ -30,13 +29,6 @@ def readyz(database: NamedDependency[Database]) -> Response[dict[str, str]]:
     """The database answers; 503 when it does not."""
     database.check()
     return Response({"status": "ok"})
-
-
-@get("/health", sync_to_thread=True, opt={"organization": False})
-def health(database: NamedDependency[Database]) -> dict[str, Any]:
-    """E39: for workers."""
-    database.check()
-    return {"status": "healthy", "service": "docfleet-backend", "version": "v1", "authenticated": True}
 
 
 @get("/metrics", sync_to_thread=True, opt={"organization": False}, media_type=MediaType.TEXT, tags=["health"])

@@ -10,9 +10,8 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from docfleet.backend.platform import database_errors
 from docfleet.backend.platform.refusals import DispatchFailed, Refused
 from docfleet.core import errors
 from docfleet.core.names import in_words
@@ -99,13 +98,13 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     return response
 
 
-def _database(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    log.error("database.unavailable", path=request.url.path, error=str(getattr(error, "orig", None) or error))
+def _unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("database.unavailable", path=request.url.path, error=database_errors.cause(error))
     return _problem(request, 503, errors.DependencyError.code, "the database does not answer; try again")
 
 
-def _integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Response[Any]:
-    log.warning("database.conflict", path=request.url.path, error=str(error.orig))
+def _conflicting(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.warning("database.conflict", path=request.url.path, error=database_errors.cause(error))
     return _problem(request, 409, errors.Conflict.code, "the same row was written at the same time; try again")
 
 
@@ -129,12 +128,9 @@ handlers: ExceptionHandlersMap = {
     errors.DocfleetError: _docfleet,
     ValidationException: _validation,
     HTTPException: _http,
-    OperationalError: _database,
-    InterfaceError: _database,
-    PoolTimeout: _database,
-    IntegrityError: _integrity,
-    DataError: _out_of_range,
-    OverflowError: _out_of_range,
+    **dict.fromkeys(database_errors.UNAVAILABLE, _unavailable),
+    **dict.fromkeys(database_errors.CONFLICTING, _conflicting),
+    **dict.fromkeys(database_errors.OUT_OF_RANGE, _out_of_range),
     RecursionError: _too_deep,
     Exception: _unexpected,
 }

@@ -33,6 +33,8 @@ type Record = Row[*tuple[Any, ...]]
 THREADS = 8
 """Requests that may be in the database at once; also the size of the connection pool."""
 
+SECONDS_PER_DAY = 86_400.0
+
 _STATEMENT_TIMEOUT_MS = 30_000
 _LOCK_TIMEOUT_MS = 10_000
 _IDLE_TIMEOUT_MS = 120_000

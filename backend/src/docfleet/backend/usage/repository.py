@@ -39,7 +39,8 @@ def record(connection: Connection, organization_id: str, outcomes: list[FileOutc
         return
     now = connection.scalar(select(db_now()))
     if used:
-        add(connection, [usage_row(organization_id, o.file_execution_id, o.usage, now) for o in used])
+        rows = [usage_row(organization_id, outcome.file_execution_id, outcome.usage, now) for outcome in used]
+        connection.execute(insert(usage), rows)
     if paged:
         statement = upsert(connection, page_usage).on_conflict_do_nothing(index_elements=["run_id"])
         rows = [
@@ -54,8 +55,10 @@ def record(connection: Connection, organization_id: str, outcomes: list[FileOutc
         connection.execute(statement, rows)
 
 
-def add(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Write usage rows (``usage_row``)."""
+def add(connection: Connection, organization_id: str, records: list[dict[str, Any]]) -> None:
+    """Write usage records as they were sent, each under its ``run_id``."""
+    now = connection.scalar(select(db_now()))
+    rows = [usage_row(organization_id, str(record.get("run_id") or "")[:100], record, now) for record in records]
     connection.execute(insert(usage), rows)
 
 

@@ -10,15 +10,15 @@ from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from docfleet.backend.calls import callers, form, options, presigned
+from docfleet.backend.calls import callers, options, presigned
 from docfleet.backend.calls.callers import Caller
 from docfleet.backend.calls.calls import ACKNOWLEDGED, Answer, Calls
-from docfleet.backend.calls.form import SizeLimits
 from docfleet.backend.calls.options import CallOptions
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.http.calls import documentation, formats
+from docfleet.backend.http.calls import documentation, form, formats
+from docfleet.backend.http.calls.form import SizeLimits
 from docfleet.backend.platform.refusals import invalid
 from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import new_id, parse_id

@@ -17,8 +17,8 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from docfleet.backend.calls.form import JSON, MOST_FILES, MULTIPART
-from docfleet.backend.calls.options import LONGEST_WAIT
+from docfleet.backend.calls.options import LONGEST_WAIT, MOST_FILES
+from docfleet.backend.http.calls.form import JSON, MULTIPART
 
 
 class ErrorDetail(msgspec.Struct):

@@ -22,7 +22,7 @@ from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing
 from docfleet.backend.files.counts import count_files
 from docfleet.backend.http.answers import whole
-from docfleet.backend.http.workers.executions import IDEMPOTENCY_HEADER
+from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher

@@ -1,4 +1,4 @@
-"""Internal API of workflows: definition, endpoints, tools (the original's E5 to E9)."""
+"""Workflows in pieces: definition, endpoints, tools."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def get_definition(
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E5: the definition; ``configuration`` holds the endpoint's, credentials are in ``connector_instance``."""
+    """The definition; ``configuration`` holds the endpoint's, credentials are in ``connector_instance``."""
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(workflow_id))
         found = repository.endpoints(connection, row.id)
@@ -72,7 +72,7 @@ def get_endpoints(
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E6: both endpoints, null where there is none."""
+    """Both endpoints, null where there is none."""
     with database.reading() as connection:
         repository.find(connection, organization_id, str(workflow_id))
         found = repository.endpoints(connection, str(workflow_id))
@@ -89,7 +89,7 @@ def get_endpoints(
 def get_tool_instances(
     workflow_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> dict[str, Any]:
-    """E7: the steps in order."""
+    """The steps in order."""
     with database.reading() as connection:
         repository.find(connection, organization_id, str(workflow_id))
         found = repository.steps(connection, str(workflow_id))
@@ -117,7 +117,7 @@ def validate_tools(
     tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E8: are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
+    """Are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
     workflow_id, wanted = data.get("workflow_id"), data.get("tool_instances") or []
     if not isinstance(workflow_id, str) or not isinstance(wanted, list):
         raise InvalidInput("workflow_id has to be an id, tool_instances a list of ids")
@@ -143,7 +143,7 @@ def validate_tools(
 
 @get("/tool-execution/tool/{tool_id:str}", sync_to_thread=True)
 def get_tool(tool_id: FromPath[str], tool_registry: NamedDependency[ToolRegistry]) -> dict[str, Any]:
-    """E9: a tool of the registry; an unknown one is 200 with ``error``, as in the original."""
+    """A tool of the registry; an unknown one is 200 with ``error``, as in the original."""
     empty = {"tool_id": tool_id, "properties": {}, "image_name": "", "image_tag": "", "version": ""}
     try:
         tool = tool_registry.get(tool_id)

@@ -1,4 +1,4 @@
-"""Internal API of logs: the consumer brings lines."""
+"""Logs: the consumer brings lines."""
 
 from __future__ import annotations
 

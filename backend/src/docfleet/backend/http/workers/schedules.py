@@ -1,4 +1,4 @@
-"""Internal API of schedules: the tick, and the run of a pipeline for the original's tasks."""
+"""Schedules: the tick, and the run of a pipeline that another scheduler starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.executions.ticking import Ticker
-from docfleet.backend.http.workers.executions import IDEMPOTENCY_HEADER
+from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
 from docfleet.backend.pipelines import repository
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher

@@ -12,26 +12,21 @@ from litestar import Request
 from litestar.exceptions import ClientException, InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from docfleet.backend.calls.staging import Area, Incoming
+from docfleet.backend.calls.options import LONGEST_FIELD, MOST_FILES, Fields
+from docfleet.backend.calls.staging import Area, Incoming, check_name
 from docfleet.backend.platform.refusals import Refused, invalid
 
-MOST_FILES = 32
 MOST_FIELDS = 100
-LONGEST_FIELD = 64 * 1024
 LARGEST_DOCUMENT = 1024 * 1024
 """Bytes of a body without files: JSON, or a form of fields."""
 
 LONGEST_SILENCE = 60.0
 """Seconds a client may take between two pieces of its body."""
 
-LONGEST_NAME = 255
 MULTIPART = "multipart/form-data"
 URL_ENCODED = "application/x-www-form-urlencoded"
 JSON = "application/json"
 _MB = 1024 * 1024
-
-type Fields = dict[str, list[Any]]
-"""The fields of a call: texts of a form, any value of a JSON body."""
 
 
 class SizeLimits(msgspec.Struct, frozen=True):
@@ -127,7 +122,7 @@ async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area,
     if not boundary:
         raise Refused(400, "parse_error", "the Content-Type names no boundary", close=True)
     received = 0
-    reader = _Reader(area, limits)
+    reader = _FormReader(area, limits)
     with PushMultipartParser(boundary, max_segment_count=MOST_FIELDS + MOST_FILES + 1, header_charset="utf8") as parser:
         async for chunk in _chunks(request):
             received += len(chunk)
@@ -138,7 +133,7 @@ async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area,
     return reader.fields
 
 
-class _Reader:
+class _FormReader:
     """Turns the parser's events into fields and staged files."""
 
     def __init__(self, area: Area, limits: SizeLimits) -> None:
@@ -203,12 +198,3 @@ class _Reader:
             except UnicodeDecodeError as error:
                 raise invalid(name[:100], "the field is not valid UTF-8") from error
             self.fields.setdefault(name, []).append(_clean(name, text))
-
-
-def check_name(name: str) -> str:
-    """``name`` when it can name a document. Raises ``Refused`` (400): a name is not a path."""
-    if not name or name in (".", "..") or any(ord(character) < 32 or character in "/\\\x7f" for character in name):
-        raise invalid("files", f"not a file name: {name!r:.120}; a name has no slashes and no control characters")
-    if len(name) > LONGEST_NAME:
-        raise invalid("files", f"a file name has at most {LONGEST_NAME} characters")
-    return name
