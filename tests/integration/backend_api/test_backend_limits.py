@@ -19,9 +19,8 @@ from docfleet.backend.calls.options import Include
 from docfleet.backend.calls.places import GLOBAL, Slots
 from docfleet.backend.platform import waiting
 from docfleet.backend.platform.redis import normalise_url as normalise_redis_url
-from docfleet.backend.platform.refusals import Refused
 from docfleet.backend.platform.waiting import Waiting
-from docfleet.core.errors import ConfigurationError
+from docfleet.core.errors import CallRefused, ConfigurationError
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +58,11 @@ def test_places_run_out_by_organization_and_in_all(url: str) -> None:
     slots.acquire("a", "1")
     slots.acquire("a", "2")
     slots.acquire("a", "2")  # the same execution has its place already
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CallRefused) as refused:
         slots.acquire("a", "3")
     assert refused.value.status == 429 and int(refused.value.headers["Retry-After"]) > 0
     slots.acquire("a", "3", organization_limit=5)
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         slots.acquire("b", "4")
     slots.release([("a", "1")])
     slots.release([("a", "1")])
@@ -79,7 +78,7 @@ def test_many_threads_never_get_more_places_than_there_are(url: str) -> None:
         try:
             slots.acquire("a", name)
             taken.append(name)
-        except Refused:
+        except CallRefused:
             pass
 
     threads = [threading.Thread(target=take, args=(str(number),)) for number in range(30)]
@@ -114,7 +113,7 @@ def test_without_redis_calls_are_let_in_and_counted(tmp_path: Path) -> None:
 def refuses(slots: Slots, organization: str = "a", limit: int | None = None) -> bool:
     try:
         slots.check(organization, limit)
-    except Refused as refused:
+    except CallRefused as refused:
         assert refused.status == 429 and int(refused.headers["Retry-After"]) > 0
         return True
     return False
@@ -124,7 +123,7 @@ def test_after_a_refusal_calls_are_refused_early_until_there_is_a_place(url: str
     slots = Slots(url, organization_limit=1, global_limit=2)
     slots.acquire("a", "1")
     assert not refuses(slots)  # nobody was refused yet: Redis is not asked
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         slots.acquire("a", "2")
     before = client.dbsize(), client.zcard(places.GLOBAL)
     assert refuses(slots) and refuses(slots)
@@ -141,7 +140,7 @@ def test_after_a_refusal_calls_are_refused_early_until_there_is_a_place(url: str
 def test_a_place_that_is_too_old_refuses_nobody(url: str, client: Any) -> None:
     slots = Slots(url, organization_limit=1, global_limit=1)
     slots.acquire("a", "1")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         slots.acquire("a", "2")
     for key in client.keys("*"):
         client.zincrby(key, -places.STALE_SECONDS - 1, "1")

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules, is_public
 from docfleet.backend.calls.staging import Area
-from docfleet.backend.platform.refusals import Refused
+from docfleet.core.errors import CallRefused
 
 HOST = "files.localhost.test"
 SLOW = ("/slow.pdf", "/drip.pdf")
@@ -320,5 +320,5 @@ def test_which_urls_are_taken_by_default(url: str, allowed: bool) -> None:
     if allowed:
         presigned._check(url, rules)
         return
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         presigned._check(url, rules)

@@ -12,7 +12,7 @@ import pytest
 
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.http.calls import form
-from docfleet.backend.platform.refusals import Refused
+from docfleet.core.errors import CallRefused
 
 BOUNDARY = "xx"
 PART = b'--xx\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n'
@@ -261,7 +261,7 @@ def test_a_client_that_falls_silent_is_let_go(tmp_path: Path, monkeypatch: pytes
         async with asyncio.timeout(5):
             await form.read(Silent(), area, form.SizeLimits(file_mb=1, request_mb=1))  # type: ignore[arg-type]
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CallRefused) as refused:
         asyncio.run(call())
     assert refused.value.status == 408 and refused.value.close
     area.discard()

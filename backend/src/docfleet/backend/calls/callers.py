@@ -10,8 +10,7 @@ from docfleet.backend.keys.repository import Scope
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record
-from docfleet.backend.platform.refusals import Refused
-from docfleet.core.errors import InvalidInput, NotFound
+from docfleet.core.errors import CallRefused, InvalidInput, NotFound
 from docfleet.core.ids import parse_id
 
 
@@ -25,26 +24,28 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def bearer(header: str) -> str:
-    """The key of an ``Authorization`` header. Raises ``Refused`` (403)."""
+    """The key of an ``Authorization`` header. Raises ``CallRefused`` (403)."""
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise Refused(403, "permission_denied", "no key: send `Authorization: Bearer KEY`")
+        raise CallRefused(403, "permission_denied", "no key: send `Authorization: Bearer KEY`")
     return key.strip()
 
 
-def _wrong() -> Refused:
-    return Refused(401, "authentication_failed", "the key is wrong, revoked, expired or another's: ask for a new one")
+def _wrong() -> CallRefused:
+    return CallRefused(
+        401, "authentication_failed", "the key is wrong, revoked, expired or another's: ask for a new one"
+    )
 
 
 def deployment(database: Database, organization_id: str, api_name: str, header: str) -> Caller:
-    """Let a call of an API in. Raises ``Refused``: 403 without key, 404 for an unknown API, 401 for a wrong key."""
+    """Let a call of an API in. Raises ``CallRefused``: 403 without key, 404 for an unknown API, 401 for a wrong key."""
     key = bearer(header)
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
         limit = organizations.settings(connection, organization_id).get("API_CONCURRENT_REQUEST_LIMIT")
         found = keys.opens(connection, key, Scope.DEPLOYMENT)
     if row is None or not row.is_active:
-        raise Refused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
+        raise CallRefused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
     if found is None or found.target_id != row.id:
         raise _wrong()
     keys.used(database, found)
@@ -52,24 +53,24 @@ def deployment(database: Database, organization_id: str, api_name: str, header: 
 
 
 def pipeline(database: Database, organization_id: str, pipeline_id: str, header: str) -> Caller:
-    """Let a pipeline's trigger in. Raises ``Refused``: 403, 404, 401, and 422 for an inactive pipeline."""
+    """Let a pipeline's trigger in. Raises ``CallRefused``: 403, 404, 401, and 422 for an inactive pipeline."""
     key = bearer(header)
     try:
         with database.reading() as connection:
             row = pipelines.find(connection, organization_id, parse_id(pipeline_id))
             found = keys.opens(connection, key, Scope.PIPELINE)
     except (NotFound, InvalidInput) as error:
-        raise Refused(404, "not_found", "there is no such pipeline in this organization") from error
+        raise CallRefused(404, "not_found", "there is no such pipeline in this organization") from error
     if found is None or found.target_id != row.id:
         raise _wrong()
     keys.used(database, found)
     if not row.active:
-        raise Refused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
+        raise CallRefused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
     return Caller(organization_id, row, found)
 
 
 def platform(database: Database, header: str) -> Caller:
-    """Let a reader of an organization's description in. Raises ``Refused`` (401)."""
+    """Let a reader of an organization's description in. Raises ``CallRefused`` (401)."""
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise _wrong()

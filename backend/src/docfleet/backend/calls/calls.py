@@ -19,12 +19,11 @@ from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
-from docfleet.backend.platform.refusals import DispatchFailed, Refused
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.core.batch_calls import RegisterRequest, StartRequest
-from docfleet.core.errors import NotFound
+from docfleet.core.errors import CallRefused, DispatchFailed, NotFound
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
 from docfleet.tools.registry import ToolRegistry
@@ -80,7 +79,7 @@ class Calls:
         self._tools = tools
 
     def admit(self, organization_id: str, api_name: str, authorization: str) -> Caller:
-        """Let a caller in who may call and for whose call there is probably a place. Raises ``Refused``, so that a
+        """Let a caller in who may call and for whose call there is probably a place. Raises ``CallRefused``, so that a
         call that cannot run costs next to nothing: nothing of its body is kept."""
         caller = callers.deployment(self.database, organization_id, api_name, authorization)
         self.slots.check(caller.organization_id, caller.concurrent_limit)
@@ -89,7 +88,7 @@ class Calls:
     def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
         """Write the execution and send it; the error when it could not be sent (it is ERROR then).
 
-        Raises ``Refused`` when there is no place for it; the caller discards ``area`` when this raises.
+        Raises ``CallRefused`` when there is no place for it; the caller discards ``area`` when this raises.
         """
         deployment = caller.target
         with self.database.reading() as connection:
@@ -137,7 +136,7 @@ class Calls:
     def read(self, caller: Caller, execution_id: str, include: Include, *, once: bool) -> Answer:
         """The state of one of the deployment's executions, and its items when it is final.
 
-        ``once``: the first read takes the results, every later one is told so. Raises ``Refused``: 404 for another
+        ``once``: the first read takes the results, every later one is told so. Raises ``CallRefused``: 404 for another
         deployment's execution, 410 when the results expired.
         """
         with self.database.reading() as connection:
@@ -146,14 +145,14 @@ class Calls:
             except NotFound:
                 row = None
             if row is None or row.api_deployment_id != caller.target.id:
-                raise Refused(404, "not_found", f"this API has no execution {execution_id}", attr="execution_id")
+                raise CallRefused(404, "not_found", f"this API has no execution {execution_id}", attr="execution_id")
             status = ExecutionStatus(row.status)
             if not status.is_final:
                 return Answer(status)
             if once and row.result_acknowledged:
                 return Answer(status, acknowledged=True)
             if results.expired(connection, row, self.settings.execution_result_ttl_seconds):
-                raise Refused(410, "expired", "the results have expired: send the files again")
+                raise CallRefused(410, "expired", "the results have expired: send the files again")
             items = None if once else self.cache.get(row, include)
             if items is None:
                 items = results.items(connection, row, include)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from docfleet.backend.platform.refusals import invalid
+from docfleet.core.errors import invalid_field
 from docfleet.core.nesting import DEEPEST, deeper
 
 LONGEST_WAIT = 300
@@ -48,22 +48,22 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
 def _one(fields: Fields, name: str) -> Any:
     values = fields.get(name) or [None]
     if len(values) > 1:
-        raise invalid(name, f"{name} is given {len(values)} times; give it once")
+        raise invalid_field(name, f"{name} is given {len(values)} times; give it once")
     return values[0]
 
 
 def flag(value: Any, name: str) -> bool:
-    """A boolean as forms and queries write it. Raises ``Refused``."""
+    """A boolean as forms and queries write it. Raises ``CallRefused``."""
     if value is None or isinstance(value, bool):
         return bool(value)
     text = str(value).strip().lower()
     if text not in _TRUE | _FALSE:
-        raise invalid(name, f"{name} has to be true or false, not {text!r:.40}")
+        raise invalid_field(name, f"{name} has to be true or false, not {text!r:.40}")
     return text in _TRUE
 
 
 def include(values: Any) -> Include:
-    """The include flags of a mapping. Raises ``Refused``."""
+    """The include flags of a mapping. Raises ``CallRefused``."""
     names = {"metadata": "include_metadata", "metrics": "include_metrics", "extracted_text": "include_extracted_text"}
     return Include(**{key: flag(values.get(name), name) for key, name in names.items()})
 
@@ -73,7 +73,7 @@ def _text(fields: Fields, name: str, longest: int) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > longest:
-        raise invalid(name, f"{name} has to be a text of at most {longest} characters")
+        raise invalid_field(name, f"{name} has to be a text of at most {longest} characters")
     return value
 
 
@@ -84,7 +84,7 @@ def _timeout(value: Any) -> int:
     if isinstance(value, str) and _WHOLE.match(value):
         number = int(value)
     if number is None or not -1 <= number <= LONGEST_WAIT:
-        raise invalid("timeout", f"timeout has to be a whole number from -1 to {LONGEST_WAIT} (seconds)")
+        raise invalid_field("timeout", f"timeout has to be a whole number from -1 to {LONGEST_WAIT} (seconds)")
     return number
 
 
@@ -92,12 +92,12 @@ def _tags(value: Any) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, str):
-        raise invalid("tags", "tags has to be a text")
+        raise invalid_field("tags", "tags has to be a text")
     tags = [tag.strip() for tag in value.split(",") if tag.strip()]
     if len(tags) > 1:
-        raise invalid("tags", "at most 1 tag a call")
+        raise invalid_field("tags", "at most 1 tag a call")
     if tags and not _TAG.match(tags[0]):
-        raise invalid("tags", "a tag begins with a letter and has letters, digits, '_' and '-', at most 50")
+        raise invalid_field("tags", "a tag begins with a letter and has letters, digits, '_' and '-', at most 50")
     return tags
 
 
@@ -108,13 +108,13 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, ValueError) as error:
-            raise invalid("custom_data", "custom_data has to be a JSON object") from error
+            raise invalid_field("custom_data", "custom_data has to be a JSON object") from error
     if not isinstance(value, dict):
-        raise invalid("custom_data", "custom_data has to be a JSON object")
+        raise invalid_field("custom_data", "custom_data has to be a JSON object")
     if deeper(value):  # it travels in messages, and a worker refuses deep ones
-        raise invalid("custom_data", f"custom_data is nested too deeply: at most {DEEPEST} levels are taken")
+        raise invalid_field("custom_data", f"custom_data is nested too deeply: at most {DEEPEST} levels are taken")
     if len(msgspec.json.encode(value)) > LONGEST_FIELD:
-        raise invalid("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
+        raise invalid_field("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
     return value
 
 
@@ -122,27 +122,29 @@ def _no_review(fields: Fields) -> None:
     # A blank queue is refused too, as in the original: whoever names one expects a person to look.
     for name in ("hitl_queue_name", "hitl_packet_id"):
         if any(value is not None for value in fields.get(name, ())):
-            raise invalid(name, "manual review is not available: no review queue is configured; leave the field out")
+            raise invalid_field(
+                name, "manual review is not available: no review queue is configured; leave the field out"
+            )
 
 
 def _urls(values: list[Any]) -> list[str]:
     urls = [value for value in values if value not in (None, "")]
     if any(not isinstance(value, str) or len(value) > 8192 for value in urls):
-        raise invalid("presigned_urls", "presigned_urls has to be a list of URLs")
+        raise invalid_field("presigned_urls", "presigned_urls has to be a list of URLs")
     if len(urls) > MOST_FILES:
-        raise invalid("presigned_urls", f"at most {MOST_FILES} files a call")
+        raise invalid_field("presigned_urls", f"at most {MOST_FILES} files a call")
     return urls
 
 
 def parse(fields: Fields, uploaded: int) -> CallOptions:
-    """The options in ``fields`` of a call that brought ``uploaded`` files. Raises ``Refused``."""
+    """The options in ``fields`` of a call that brought ``uploaded`` files. Raises ``CallRefused``."""
     _no_review(fields)
     if "files" in fields:
-        raise invalid("files", "files have to come as multipart/form-data")
+        raise invalid_field("files", "files have to come as multipart/form-data")
     urls = _urls(fields.get("presigned_urls", []))
     count = uploaded + len(urls)
     if not 1 <= count <= MOST_FILES:
-        raise invalid("files", f"send 1 to {MOST_FILES} files, as `files` or `presigned_urls`; these are {count}")
+        raise invalid_field("files", f"send 1 to {MOST_FILES} files, as `files` or `presigned_urls`; these are {count}")
     options = {
         "llm_profile_id": _text(fields, "llm_profile_id", LONGEST_PROFILE),
         "custom_data": _custom_data(_one(fields, "custom_data")),

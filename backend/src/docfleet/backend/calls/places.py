@@ -18,9 +18,9 @@ from sqlalchemy import select
 
 from docfleet.backend.platform.db import Database, chunks
 from docfleet.backend.platform.redis import connect
-from docfleet.backend.platform.refusals import Refused
 from docfleet.backend.platform.waiting import channel
 from docfleet.backend.tables.executions import executions
+from docfleet.core.errors import CallRefused
 from docfleet.core.status import FINAL
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Slots:
         self._crowded: dict[str, float] = {}
 
     def acquire(self, organization_id: str, execution_id: str, organization_limit: int | None = None) -> None:
-        """Take a place. Raises ``Refused`` (429) when there is none."""
+        """Take a place. Raises ``CallRefused`` (429) when there is none."""
         limit = organization_limit or self._organization_limit
         keys = [_ORGANIZATION + organization_id, GLOBAL]
         args: list[str | int] = [execution_id, limit, self._global_limit, STALE_SECONDS]
@@ -100,10 +100,10 @@ class Slots:
         if full:
             raise self._refused(organization_id, full, limit)
 
-    def _refused(self, organization_id: str, full: int, limit: int) -> Refused:
+    def _refused(self, organization_id: str, full: int, limit: int) -> CallRefused:
         self._crowded[organization_id] = time.monotonic() + CROWDED_SECONDS
         what = f"{limit} executions of this organization run" if full == 1 else "too many executions run"
-        return Refused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
+        return CallRefused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
 
     def release(self, ended: list[tuple[str, str]], *, announce: bool = True) -> None:
         """Give back the places of (organization, execution), and tell other processes that they ended."""

@@ -20,8 +20,8 @@ import msgspec
 from anyio.lowlevel import RunVar
 
 from docfleet.backend.calls.staging import LONGEST_NAME, Area
-from docfleet.backend.platform.refusals import Refused, invalid
 from docfleet.backend.settings import BackendSettings
+from docfleet.core.errors import CallRefused, invalid_field
 from docfleet.core.outbound import Address, Timed, is_public, left
 
 _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")
@@ -86,7 +86,7 @@ def is_s3(host: str) -> bool:
 async def fetch(urls: list[str], area: Area, rules: Rules) -> None:
     """Fetch the URLs in order into ``area``, all within the rules' seconds.
 
-    Raises ``Refused``: 400 for a URL that is not allowed, 413, 502, 504, or the host's own 4xx.
+    Raises ``CallRefused``: 400 for a URL that is not allowed, 413, 502, 504, or the host's own 4xx.
     """
     parsed = [_check(url, rules) for url in urls]
     deadline = time.monotonic() + rules.seconds
@@ -103,8 +103,8 @@ def _limiter() -> anyio.CapacityLimiter:
         return limiter
 
 
-def _bad(detail: str) -> Refused:
-    return invalid("presigned_urls", detail)
+def _bad(detail: str) -> CallRefused:
+    return invalid_field("presigned_urls", detail)
 
 
 def _check(url: str, rules: Rules) -> SplitResult:
@@ -132,7 +132,9 @@ def _resolve(host: str, port: int, rules: Rules) -> str:
     except UnicodeError as error:
         raise _bad(f"host {host!r:.120} is no host name: it has an empty part, or one of more than 63") from error
     except OSError as error:
-        raise Refused(502, "connection_error", f"host {host!r:.120} has no address", attr="presigned_urls") from error
+        raise CallRefused(
+            502, "connection_error", f"host {host!r:.120} has no address", attr="presigned_urls"
+        ) from error
     addresses = [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]
     if not addresses or not all(rules.permits(address) for address in addresses):
         raise _bad(f"host {host!r:.120} leads to an address that is not public")
@@ -157,10 +159,10 @@ def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
                 _receive(response, _name(url), area, rules)
     except TimeoutError as error:
         detail = f"host {host!r:.120} took too long: a call's URLs have {rules.seconds:.0f} seconds in all"
-        raise Refused(504, "timeout", detail, attr="presigned_urls") from error
+        raise CallRefused(504, "timeout", detail, attr="presigned_urls") from error
     except (OSError, http.client.HTTPException) as error:
         detail = f"host {host!r:.120} does not answer: {type(error).__name__}"
-        raise Refused(502, "connection_error", detail, attr="presigned_urls") from error
+        raise CallRefused(502, "connection_error", detail, attr="presigned_urls") from error
 
 
 def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: Rules) -> None:
@@ -169,7 +171,7 @@ def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: R
         raise _bad("a presigned URL redirects: send the final URL")
     if status >= 400:
         code = status if status in PASSED_ON else 400 if status < 500 else 502
-        raise Refused(code, "upstream_error", f"a presigned URL answers {status}", attr="presigned_urls")
+        raise CallRefused(code, "upstream_error", f"a presigned URL answers {status}", attr="presigned_urls")
     limit = rules.max_mb * _MB
     if (response.length or 0) > limit:
         raise _too_large(rules)
@@ -186,9 +188,9 @@ def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: R
     incoming.finish()
 
 
-def _too_large(rules: Rules) -> Refused:
+def _too_large(rules: Rules) -> CallRefused:
     detail = f"the file behind a presigned URL is too large; at most {rules.max_mb} MB are taken"
-    return Refused(413, "too_large", detail, attr="presigned_urls")
+    return CallRefused(413, "too_large", detail, attr="presigned_urls")
 
 
 def _name(url: SplitResult) -> str:

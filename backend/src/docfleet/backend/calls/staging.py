@@ -17,10 +17,9 @@ from sqlalchemy import select
 
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.platform.db import Database, chunks, db_now
-from docfleet.backend.platform.refusals import invalid
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
-from docfleet.core.errors import Conflict, DependencyError, UnsafePath
+from docfleet.core.errors import Conflict, DependencyError, UnsafePath, invalid_field
 from docfleet.core.status import FINAL, ExecutionStatus
 from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
@@ -264,9 +263,9 @@ def _storage(error: OSError) -> DependencyError:
 
 
 def check_name(name: str) -> str:
-    """``name`` when it can name a document. Raises ``Refused`` (400): a name is not a path."""
+    """``name`` when it can name a document. Raises ``CallRefused`` (400): a name is not a path."""
     if not name or name in (".", "..") or any(ord(character) < 32 or character in "/\\\x7f" for character in name):
-        raise invalid("files", f"not a file name: {name!r:.120}; a name has no slashes and no control characters")
+        raise invalid_field("files", f"not a file name: {name!r:.120}; a name has no slashes and no control characters")
     if len(name) > LONGEST_NAME:
-        raise invalid("files", f"a file name has at most {LONGEST_NAME} characters")
+        raise invalid_field("files", f"a file name has at most {LONGEST_NAME} characters")
     return name

@@ -15,10 +15,9 @@ from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record, clean, db_now
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
-from docfleet.backend.platform.refusals import DispatchFailed
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.workflows import repository as workflows
-from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
+from docfleet.core.errors import BrokerUnavailable, Conflict, DispatchFailed, InvalidInput, ReviewUnavailable
 from docfleet.core.files import Tag
 from docfleet.core.ids import new_id
 from docfleet.core.names import STOP_EXECUTION, WorkflowType

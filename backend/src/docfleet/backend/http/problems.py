@@ -12,7 +12,6 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
 from docfleet.backend.platform import database_errors
-from docfleet.backend.platform.refusals import DispatchFailed, Refused
 from docfleet.core import errors
 from docfleet.core.names import in_words
 
@@ -57,13 +56,13 @@ def _docfleet(request: Request[Any, Any, Any], error: errors.DocfleetError) -> R
     status = status_of(error)
     if status == 500:
         log.error("request.failed", path=request.url.path, error=error.message, code=error.code)
-    more = {"execution_id": error.execution_id} if isinstance(error, DispatchFailed) else {}
+    more = {"execution_id": error.execution_id} if isinstance(error, errors.DispatchFailed) else {}
     return _problem(request, status, error.code, error.message, **more)
 
 
-def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]:
-    more = {} if error.attr is None else {"errors": [f"{error.attr}: {error.detail}"]}
-    response = _problem(request, error.status, error.code, error.detail, **more)
+def _refused(request: Request[Any, Any, Any], error: errors.CallRefused) -> Response[Any]:
+    more = {} if error.attr is None else {"errors": [f"{error.attr}: {error.message}"]}
+    response = _problem(request, error.status, error.code, error.message, **more)
     response.headers.update(error.headers)
     return response
 
@@ -124,7 +123,7 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[A
 
 
 handlers: ExceptionHandlersMap = {
-    Refused: _refused,
+    errors.CallRefused: _refused,
     errors.DocfleetError: _docfleet,
     ValidationException: _validation,
     HTTPException: _http,

@@ -19,8 +19,7 @@ from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.http.calls import documentation, form, formats
 from docfleet.backend.http.calls.form import SizeLimits
-from docfleet.backend.platform.refusals import invalid
-from docfleet.core.errors import InvalidInput
+from docfleet.core.errors import InvalidInput, invalid_field
 from docfleet.core.ids import new_id, parse_id
 from docfleet.core.status import ExecutionStatus
 
@@ -145,7 +144,7 @@ async def status(
     try:
         execution_id = parse_id(given[0] if len(given) == 1 else "", "execution_id")
     except InvalidInput as error:
-        raise invalid("execution_id", error.message) from error
+        raise invalid_field("execution_id", error.message) from error
     better = formats.asked_for_better(request)
     include = options.include(request.query_params)
     answer = await _run(lambda: calls.read(caller, execution_id, include, once=not better))

@@ -14,7 +14,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 
 from docfleet.backend.calls.options import LONGEST_FIELD, MOST_FILES, Fields
 from docfleet.backend.calls.staging import Area, Incoming, check_name
-from docfleet.backend.platform.refusals import Refused, invalid
+from docfleet.core.errors import CallRefused, invalid_field
 
 MOST_FIELDS = 100
 LARGEST_DOCUMENT = 1024 * 1024
@@ -37,12 +37,12 @@ class SizeLimits(msgspec.Struct, frozen=True):
 
 
 async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) -> Fields:
-    """Read the body: its fields; its files are in ``area``. Raises ``Refused`` (400, 408, 413, 415).
+    """Read the body: its fields; its files are in ``area``. Raises ``CallRefused`` (400, 408, 413, 415).
 
     The caller discards the area when this raises.
     """
     if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise Refused(
+        raise CallRefused(
             415, "unsupported_media_type", "Content-Encoding is not taken: send the body as it is", close=True
         )
     declared = request.headers.get("Content-Length", "")
@@ -55,10 +55,12 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
         if kind in (JSON, URL_ENCODED):
             return _document(kind, await _small(request))
     except MultipartError as error:
-        raise Refused(400, "parse_error", f"the multipart body is malformed: {error}", close=True) from error
+        raise CallRefused(400, "parse_error", f"the multipart body is malformed: {error}", close=True) from error
     except (InternalServerException, ClientException) as error:
-        raise Refused(400, "disconnected", "the client went away before the body was complete", close=True) from error
-    raise Refused(
+        raise CallRefused(
+            400, "disconnected", "the client went away before the body was complete", close=True
+        ) from error
+    raise CallRefused(
         415,
         "unsupported_media_type",
         f"Content-Type {kind or 'is missing'!r:.100}: send {MULTIPART}, or {JSON} when there are only presigned URLs",
@@ -67,7 +69,7 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
 
 
 async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises ``Refused`` (408) when nothing comes any more: a client that vanished without
+    """The body as it comes. Raises ``CallRefused`` (408) when nothing comes any more: a client that vanished without
     closing its connection would hold its half of a file for ever."""
     stream = request.stream()
     while True:
@@ -76,14 +78,14 @@ async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
                 chunk = await anext(stream, None)
         except TimeoutError as error:
             detail = f"nothing of the body came for {LONGEST_SILENCE:g} seconds; send it again"
-            raise Refused(408, "timeout", detail, close=True) from error
+            raise CallRefused(408, "timeout", detail, close=True) from error
         if chunk is None:
             return
         yield chunk
 
 
-def _too_large(what: str, limit_mb: int) -> Refused:
-    return Refused(413, "too_large", f"{what}; at most {limit_mb} MB are taken", close=True)
+def _too_large(what: str, limit_mb: int) -> CallRefused:
+    return CallRefused(413, "too_large", f"{what}; at most {limit_mb} MB are taken", close=True)
 
 
 async def _small(request: Request[Any, Any, Any]) -> bytes:
@@ -100,7 +102,7 @@ def _document(kind: str, body: bytes) -> Fields:
         try:
             pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError as error:
-            raise Refused(400, "parse_error", f"the form is malformed: {error}") from error
+            raise CallRefused(400, "parse_error", f"the form is malformed: {error}") from error
         fields: Fields = {}
         for name, value in pairs:
             fields.setdefault(name, []).append(_clean(name, value))
@@ -108,19 +110,19 @@ def _document(kind: str, body: bytes) -> Fields:
     try:
         found = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError) as error:
-        raise Refused(400, "parse_error", f"the body is no JSON object: {error}") from error
+        raise CallRefused(400, "parse_error", f"the body is no JSON object: {error}") from error
     return {name: value if isinstance(value, list) else [value] for name, value in found.items()}
 
 
 def _clean(name: str, text: str) -> str:
     if "\0" in text or "\0" in name:
-        raise invalid(name.replace("\0", "")[:100], "the field has a NUL character; take it out")
+        raise invalid_field(name.replace("\0", "")[:100], "the field has a NUL character; take it out")
     return text
 
 
 async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area, limits: SizeLimits) -> Fields:
     if not boundary:
-        raise Refused(400, "parse_error", "the Content-Type names no boundary", close=True)
+        raise CallRefused(400, "parse_error", "the Content-Type names no boundary", close=True)
     received = 0
     reader = _FormReader(area, limits)
     with PushMultipartParser(boundary, max_segment_count=MOST_FIELDS + MOST_FILES + 1, header_charset="utf8") as parser:
@@ -160,18 +162,18 @@ class _FormReader:
         name = segment.name or ""
         if segment.filename is not None:
             if name != "files":
-                raise invalid(name[:100], f"a file came in field {name!r:.100}; send files in the field 'files'")
+                raise invalid_field(name[:100], f"a file came in field {name!r:.100}; send files in the field 'files'")
             if len(self._area.files) >= MOST_FILES:
-                raise invalid("files", f"at most {MOST_FILES} files a call")
+                raise invalid_field("files", f"at most {MOST_FILES} files a call")
             if segment.filename == "":
                 return  # a browser's file input that was left empty; bytes in it are refused below
             self._file = self._area.open(check_name(segment.filename))
             return
         self._count += 1
         if self._count > MOST_FIELDS:
-            raise invalid(None, f"at most {MOST_FIELDS} form fields a call")
+            raise invalid_field(None, f"at most {MOST_FIELDS} form fields a call")
         if name == "files":
-            raise invalid("files", "the submitted data was not a file: give the part a filename")
+            raise invalid_field("files", "the submitted data was not a file: give the part a filename")
 
     def _bytes(self, chunk: bytearray | bytes) -> None:
         if self._file is not None:
@@ -179,12 +181,12 @@ class _FormReader:
             if self._file.size > self._limits.file_mb * _MB:
                 raise _too_large(f"file {self._file.name!r:.120} is too large", self._limits.file_mb)
         elif self._segment is not None and self._segment.filename == "":
-            raise invalid("files", "a file has no name")
+            raise invalid_field("files", "a file has no name")
         else:
             self._text += chunk
             if len(self._text) > LONGEST_FIELD:
                 name = (self._segment.name or "")[:100] if self._segment else None
-                raise invalid(name, f"a form field has at most {LONGEST_FIELD // 1024} KB")
+                raise invalid_field(name, f"a form field has at most {LONGEST_FIELD // 1024} KB")
 
     def _end(self) -> None:
         segment, self._segment = self._segment, None
@@ -196,5 +198,5 @@ class _FormReader:
             try:
                 text = self._text.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise invalid(name[:100], "the field is not valid UTF-8") from error
+                raise invalid_field(name[:100], "the field is not valid UTF-8") from error
             self.fields.setdefault(name, []).append(_clean(name, text))

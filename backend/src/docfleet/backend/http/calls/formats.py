@@ -12,7 +12,7 @@ from typing import Any
 from litestar import Request, Response
 
 from docfleet.backend.http import problems
-from docfleet.backend.platform.refusals import Refused
+from docfleet.core.errors import CallRefused
 
 MEDIA_TYPE = "application/vnd.docfleet+json"
 
@@ -27,8 +27,8 @@ def _standard(request: Request[Any, Any, Any], response: Response[Any], error: E
     problem = response.content
     status = response.status_code or 500
     kind = "validation_error" if status == 400 else "client_error" if status < 500 else "server_error"
-    attr = error.attr if isinstance(error, Refused) else None
-    code = error.code if isinstance(error, Refused) else problem["code"]
+    attr = error.attr if isinstance(error, CallRefused) else None
+    code = error.code if isinstance(error, CallRefused) else problem["code"]
     body = {"type": kind, "errors": [{"code": code, "detail": problem["detail"], "attr": attr}]}
     return Response(body, status_code=status, headers=response.headers)
 

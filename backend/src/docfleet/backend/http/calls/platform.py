@@ -16,7 +16,7 @@ from docfleet.backend.calls.calls import call_path
 from docfleet.backend.deployments import repository
 from docfleet.backend.http.calls import documentation, formats
 from docfleet.backend.platform.db import Database, Record, iso
-from docfleet.backend.platform.refusals import Refused, invalid
+from docfleet.core.errors import CallRefused, invalid_field
 
 PUBLIC = {"public": True}
 _ORDERS = ("api_name", "display_name", "created_at", "modified_at", "is_active")
@@ -51,7 +51,7 @@ async def list_apis(
     def read() -> tuple[list[dict[str, Any]], int]:
         caller = callers.platform(database, request.headers.get("Authorization", ""))
         if caller.organization_id != org_id:
-            raise Refused(403, "permission_denied", "the key belongs to another organization")
+            raise CallRefused(403, "permission_denied", "the key belongs to another organization")
         with database.reading() as connection:
             rows = repository.listing(connection, org_id)
         wanted = [row for row in rows if _matches(row, api_name, search, workflow)]
@@ -59,7 +59,7 @@ async def list_apis(
 
     results, count = await anyio.to_thread.run_sync(read)
     if page > 1 and not results:
-        raise Refused(404, "not_found", "there is no such page")
+        raise CallRefused(404, "not_found", "there is no such page")
     last = -(-count // page_size)
     return {
         "count": count,
@@ -88,7 +88,7 @@ def _ordered(rows: list[Record], ordering: str | None) -> list[Record]:
         return rows
     name = ordering.removeprefix("-")
     if name not in _ORDERS:
-        raise invalid("ordering", f"ordering has to be one of {', '.join(_ORDERS)}, with - for descending")
+        raise invalid_field("ordering", f"ordering has to be one of {', '.join(_ORDERS)}, with - for descending")
     return sorted(rows, key=lambda row: row._mapping[name], reverse=ordering.startswith("-"))
 
 
