@@ -904,6 +904,15 @@ MUTANTS = (
         (OUTBOUND, "not all(self.permits(address) for address in addresses)", "not self.permits(addresses[0])"),
     ),
     mutant(
+        "presigned URLs: the guard makes the connection",
+        "tests/unit/backend/calls/test_presigned.py::test_the_connected_address_is_looked_at",
+        (
+            BACKEND + "calls/presigned.py",
+            "return rules.outbound.connect(host, port, deadline)",
+            "return socket.create_connection((str(rules.outbound.resolve(host, port)[0]), port))",
+        ),
+    ),
+    mutant(
         "notifications: a target that drips has its seconds (HTTP)",
         TARGETS + "test_a_target_has_its_seconds_and_no_more[drip]",
         (OUTBOUND, "        self._connection.settimeout(left(self._deadline))\n", ""),

@@ -16,6 +16,7 @@ import pytest
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules
 from docfleet.backend.calls.staging import Area
+from docfleet.core import outbound
 from docfleet.core.errors import CallRefused
 
 _INSIDE = "127.0.0.1"
@@ -175,7 +176,7 @@ def test_a_name_that_flips_gets_one_look(canary: Canary, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "create_connection", connect)
-    monkeypatch.setattr(presigned, "is_public", lambda address: str(address) != _INSIDE)
+    monkeypatch.setattr(outbound, "is_public", lambda address: str(address) != _INSIDE)
     rules = Rules(("flip.test",), (), 1, 2.0, None)
     with pytest.raises(CallRefused):
         presigned._fetch(

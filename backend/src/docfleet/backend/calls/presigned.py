@@ -1,13 +1,11 @@
-"""Files behind presigned URLs: fetched from allowed hosts only, and never from inside.
+"""Files behind presigned URLs: fetched from allowed hosts only, and never from inside the network.
 
-The name is resolved once, every address it has must be public, and the connection goes to the address that was
-checked, under the name's certificate: a name that changes its address in between gains nothing.
+``Outbound`` guards the connection. TLS checks the certificate against the name, and redirects are not followed.
 """
 
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import time
@@ -22,7 +20,7 @@ from anyio.lowlevel import RunVar
 from docfleet.backend.calls.staging import LONGEST_NAME, Area
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import CallRefused, invalid_field
-from docfleet.core.outbound import Address, Timed, is_public, left
+from docfleet.core.outbound import ForbiddenAddress, Outbound, Timed, left
 
 _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")
 
@@ -70,9 +68,10 @@ class Rules(msgspec.Struct, frozen=True):
             host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:])) for pattern in self.hosts
         )
 
-    def permits(self, address: Address) -> bool:
-        """Whether a connection may go to this address."""
-        return is_public(address) or any(address in network for network in self.networks)
+    @property
+    def outbound(self) -> Outbound:
+        """The guard of every connection."""
+        return Outbound(self.seconds, self.networks, self.ca_file)
 
 
 def is_s3(host: str) -> bool:
@@ -126,37 +125,32 @@ def _check(url: str, rules: Rules) -> SplitResult:
     return parsed
 
 
-def _resolve(host: str, port: int, rules: Rules) -> str:
+def _connect(host: str, port: int, rules: Rules, deadline: float) -> socket.socket:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return rules.outbound.connect(host, port, deadline)
+    except ForbiddenAddress as error:
+        raise _bad(f"host {host!r:.120} leads to an address that is not public") from error
     except UnicodeError as error:
         raise _bad(f"host {host!r:.120} is no host name: it has an empty part, or one of more than 63") from error
-    except OSError as error:
-        raise CallRefused(
-            502, "connection_error", f"host {host!r:.120} has no address", attr="presigned_urls"
-        ) from error
-    addresses = [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]
-    if not addresses or not all(rules.permits(address) for address in addresses):
-        raise _bad(f"host {host!r:.120} leads to an address that is not public")
-    return str(addresses[0])
+    except socket.gaierror as error:
+        message = f"host {host!r:.120} has no address"
+        raise CallRefused(502, "connection_error", message, attr="presigned_urls") from error
 
 
 def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
     host, port = (url.hostname or "").lower(), url.port or _HTTPS_PORT
     try:
-        address = _resolve(host, port, rules)
         context = ssl.create_default_context(cafile=rules.ca_file)
-        with (
-            socket.create_connection((address, port), timeout=left(deadline)) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secure,
-        ):
-            connection = http.client.HTTPConnection(host, port)
-            connection.sock = secure
-            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-            connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
-            with http.client.HTTPResponse(Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
-                response.begin()
-                _receive(response, _name(url), area, rules)
+        with _connect(host, port, rules, deadline) as plain:
+            plain.settimeout(left(deadline))
+            with context.wrap_socket(plain, server_hostname=host) as secure:
+                connection = http.client.HTTPConnection(host, port)
+                connection.sock = secure
+                path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+                connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
+                with http.client.HTTPResponse(Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
+                    response.begin()
+                    _receive(response, _name(url), area, rules)
     except TimeoutError as error:
         detail = f"host {host!r:.120} took too long: a call's URLs have {rules.seconds:.0f} seconds in all"
         raise CallRefused(504, "timeout", detail, attr="presigned_urls") from error
