@@ -177,9 +177,9 @@ MUTANTS = (
         (
             EXECUTIONS + "finalize.py",
             "    counts = count_files(connection, execution.id)\n"
-            "    return not counts.open and _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
+            "    return not counts.open and _end_by_counts(connection, execution, counts)\n\n\ndef _end_by_counts",
             "    counts = count_files(connection, execution.id)\n"
-            "    return _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
+            "    return _end_by_counts(connection, execution, counts)\n\n\ndef _end_by_counts",
         ),
     ),
     mutant(
@@ -187,9 +187,9 @@ MUTANTS = (
         MESSAGES + "test_t06_the_callback_comes_three_times[redis]",
         (
             EXECUTIONS + "finalize.py",
-            "asked to stop ends whatever is left of it, once no lease of it runs.\n"
+            "A stop ends an execution once no lease of it runs.\n"
             '    """\n    if repository.is_final(execution):\n        return False\n',
-            'asked to stop ends whatever is left of it, once no lease of it runs.\n    """\n',
+            'A stop ends an execution once no lease of it runs.\n    """\n',
         ),
         (
             EXECUTIONS + "state.py",
@@ -417,11 +417,11 @@ MUTANTS = (
     mutant(
         "rows, not the chord, say that all is done",
         BROKERS + "test_t09_the_result_backend_is_away_when_the_headers_end[redis-8]",
-        (EXECUTIONS + "reports.py", "and finalize.when_done(connection, execution):", "and False:"),
+        (EXECUTIONS + "reports.py", "and finalize.end_if_done(connection, execution):", "and False:"),
         (EXECUTIONS + "sweep.py", '("PENDING", "EXECUTING")))), self._finalize\n', '("PENDING",)))), self._finalize\n'),
         (
             EXECUTIONS + "sweep.py",
-            "        if finalize.when_done(connection, execution):\n            self._result",
+            "        if finalize.end_if_done(connection, execution):\n            self._result",
             "        if False:\n            self._result",
         ),
     ),

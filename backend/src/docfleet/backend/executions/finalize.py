@@ -42,7 +42,7 @@ def finalize(
     if request.error is not None and execution.dispatched_at is None:
         fail(connection, execution, request.error, request.error_code)
     else:
-        when_done(connection, execution, request.empty_reason)
+        end_if_done(connection, execution, request.empty_reason)
     after = repository.find(connection, organization_id, execution_id)
     counts = count_files(connection, execution_id)
     return FinalizeResponse(
@@ -59,27 +59,33 @@ def finalize(
     )
 
 
-def when_done(connection: Connection, execution: Record, empty_reason: EmptyReason | None = None) -> bool:
-    """Finalize the locked ``execution`` if nothing of it is open; True for the call that did.
+def end_if_done(
+    connection: Connection,
+    execution: Record,
+    empty_reason: EmptyReason | None = None,
+    *,
+    require_dispatched: bool = True,
+) -> bool:
+    """End the locked ``execution`` if none of its files is open; True for the call that did.
 
-    Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched. One
-    that is asked to stop ends whatever is left of it, once no lease of it runs.
+    Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched.
+    ``require_dispatched`` False ends it as its rows are now. A stop ends an execution once no lease of it runs.
     """
     if repository.is_final(execution):
         return False
     if execution.stop_requested_at is not None:
         return _stop(connection, execution)
-    if execution.total_files == 0:
+    if require_dispatched and execution.total_files == 0:
         return empty_reason is not None and _end(
             connection, execution, ExecutionStatus.COMPLETED, Counts(), empty_reason=empty_reason.value
         )
-    if execution.dispatched_at is None:
+    if require_dispatched and execution.dispatched_at is None:
         return False
     counts = count_files(connection, execution.id)
-    return not counts.open and _by_counts(connection, execution, counts)
+    return not counts.open and _end_by_counts(connection, execution, counts)
 
 
-def _by_counts(connection: Connection, execution: Record, counts: Counts) -> bool:
+def _end_by_counts(connection: Connection, execution: Record, counts: Counts) -> bool:
     status = derive_execution_status(
         total=execution.total_files, successful=counts.completed, failed=counts.error, stopped=counts.stopped
     )
@@ -87,16 +93,6 @@ def _by_counts(connection: Connection, execution: Record, counts: Counts) -> boo
     if status is ExecutionStatus.ERROR:
         fields["error_message"] = "no file succeeded; each file says why"
     return _end(connection, execution, status, counts, **fields)
-
-
-def complete(connection: Connection, execution: Record) -> bool:
-    """End the locked ``execution`` as its rows say, dispatched or not; False while files are open."""
-    if repository.is_final(execution):
-        return False
-    if execution.stop_requested_at is not None:
-        return _stop(connection, execution)
-    counts = count_files(connection, execution.id)
-    return not counts.open and _by_counts(connection, execution, counts)
 
 
 def fail(connection: Connection, execution: Record, error: str, error_code: str | None = None) -> bool:
@@ -117,7 +113,7 @@ def request_stop(connection: Connection, execution: Record, *, abandoned: bool =
     """Ask the locked ``execution`` to stop; False when it was final. It ends here if no lease of it runs.
 
     From now on it gives out no file. A lease that runs may stand for a delivery that has begun, so it is waited for:
-    the worker reports or gives back, or the lease runs out (``when_done``). ``abandoned`` does not wait: for a caller
+    the worker reports or gives back, or the lease runs out (``end_if_done``). ``abandoned`` does not wait: for a caller
     who knows that no worker of it lives.
     """
     if repository.is_final(execution):

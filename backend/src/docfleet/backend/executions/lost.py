@@ -39,7 +39,7 @@ def record(connection: Connection, organization_id: str, lost: LostProcess, cap:
     held = _free(connection, lost, execution.stop_requested_at)
     struck = lost.file_execution_id in held
     if execution.stop_requested_at is not None:
-        finalize.when_done(connection, execution)
+        finalize.end_if_done(connection, execution)
     elif lost.orchestration and execution.dispatched_at is None and not repository.is_final(execution):
         struck = True
         _strike_orchestration(connection, execution, cap)

@@ -302,6 +302,6 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     if execution.api_deployment_id is not None and not count_open_files(connection, execution_id):
         # Every file was final when it was registered, refused or answered from the history: the caller need not
         # wait for a batch that has nothing to do.
-        finalize.when_done(connection, repository.find(connection, organization_id, execution_id))
+        finalize.end_if_done(connection, repository.find(connection, organization_id, execution_id))
         return StartResponse(status="skipped", total_files=execution.total_files, reason="nothing_open")
     return StartResponse(status="started", total_files=execution.total_files)

@@ -43,7 +43,7 @@ def report(
     if request.claim is not None:
         answer.claim = claims.claim(connection, execution, request.claim, caps)
     answer.open_files = count_open_files(connection, execution_id)
-    if not final and (answer.stop or not answer.open_files) and finalize.when_done(connection, execution):
+    if not final and (answer.stop or not answer.open_files) and finalize.end_if_done(connection, execution):
         answer.stop, answer.open_files = True, 0
         if answer.claim is not None:
             answer.claim.stop = True

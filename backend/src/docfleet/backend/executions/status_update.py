@@ -82,7 +82,7 @@ def _move(connection: Connection, execution: Record, request: StatusUpdate) -> b
         case ExecutionStatus.COMPLETED:
             if request.cascade_terminal_files:
                 state.move_files(connection, execution.id, ExecutionStatus.COMPLETED)
-            return finalize.complete(connection, execution)
+            return finalize.end_if_done(connection, execution, require_dispatched=False)
         case ExecutionStatus.EXECUTING if execution.status == ExecutionStatus.EXECUTING.value:
             return True
         case _:
@@ -113,6 +113,6 @@ def update_file(
     if not moved and not again:
         answer |= {"status": "skipped", "reason": "already_final"}
     elif request.status.is_final:
-        finalize.when_done(connection, execution)
+        finalize.end_if_done(connection, execution)
     answer["data"] = {"status": after.status, "error_message": after.error, "result": request.result}
     return answer

@@ -234,7 +234,7 @@ class Sweep:
         yield from ([row] for row in last)
 
     def _finalize(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        if finalize.when_done(connection, execution):
+        if finalize.end_if_done(connection, execution):
             self._result.finalized += 1
             self._messages.append(messages.callback(execution, workflow_type))
 

@@ -107,7 +107,7 @@ def claim_files(
     with database.writing() as connection:
         execution = repository.lock_execution(connection, organization_id, str(execution_id))
         answer = claims.claim(connection, execution, data, claims.Caps.of(settings))
-        if not answer.claims and not answer.stop and finalize.when_done(connection, execution):
+        if not answer.claims and not answer.stop and finalize.end_if_done(connection, execution):
             answer.stop = True
     if data.with_context:
         with database.reading() as connection:
