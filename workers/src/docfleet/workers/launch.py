@@ -3,6 +3,7 @@
 # ruff: noqa: E402 - gRPC reads these when it is imported, by whatever connector comes first
 from __future__ import annotations
 
+from docfleet.core import json_schema
 from docfleet.core.settings import set_default
 
 set_default("GRPC_ENABLE_FORK_SUPPORT", "1")
@@ -82,6 +83,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     )
     for connector in spec.preload:
         connector_class(connector)
+        json_schema.preload()  # checks the settings of each connector
     GracefulShutdown(worker, settings.worker_grace_seconds).install()
     freeze_before_fork()
     if health is None:
