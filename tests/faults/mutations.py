@@ -219,7 +219,7 @@ MUTANTS = (
     mutant(
         "a report counts only under its own attempt",
         API + "test_recovery_lost.py::test_the_report_of_the_dead_is_fenced_once_another_holds_the_file",
-        (EXECUTIONS + "reports.py", "if found is None or found.attempt != outcome.attempt:", "if found is None:"),
+        (EXECUTIONS + "reports.py", "if known is None or known.attempt != outcome.attempt:", "if known is None:"),
         (EXECUTIONS + "state.py", '        files.c.attempt == bindparam("b_attempt"),\n', ""),
     ),
     mutant(
@@ -387,8 +387,8 @@ MUTANTS = (
         SWEEP + "test_a_paused_leader_acts_on_what_is_true_when_it_wakes[sqlite]",
         (
             EXECUTIONS + "sweep.py",
-            "_FOUND.where(executions.c.id == found.id, where)",
-            "_FOUND.where(executions.c.id == found.id)",
+            "_CANDIDATES.where(executions.c.id == candidate.id, where)",
+            "_CANDIDATES.where(executions.c.id == candidate.id)",
         ),
     ),
     mutant(
@@ -488,12 +488,12 @@ MUTANTS = (
         BACKEND_FAULTS + "test_t19_the_answer_is_lost[redis-/report/-lose-sqlite]",
         (
             EXECUTIONS + "reports.py",
-            "        elif again is not None or ExecutionStatus(found.status).is_final:\n",
+            "        elif again is not None or ExecutionStatus(known.status).is_final:\n",
             "        elif again is not None:\n",
         ),
         (
             EXECUTIONS + "reports.py",
-            "        elif found.status == ExecutionStatus.EXECUTING.value:\n",
+            "        elif known.status == ExecutionStatus.EXECUTING.value:\n",
             "        elif True:\n",
         ),
     ),

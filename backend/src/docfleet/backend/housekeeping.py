@@ -34,7 +34,7 @@ from docfleet.core.storage import STEPS, execution_folder, remove_work, resolve_
 log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 5.0
-"""How long after the end of an execution its folder is left to those whose business it is."""
+"""How long after its end the folder of an execution is left to its callback."""
 MOST_EXECUTIONS = 50
 
 _FINAL = executions.c.status.in_([status.value for status in FINAL])
@@ -92,16 +92,16 @@ CHORES = (
 
 
 def remove_folders(database: Database, root: str | None) -> int:
-    """Delete what ended executions left below the storage ``root``, but for their uploads; how many had something.
+    """Delete the working folders of ended executions below the storage ``root``, but not their uploads; how many.
 
-    Only what a row says is an ended execution's: a folder nobody knows is left alone.
+    A folder without the row of an ended execution is left alone.
     """
     if root is None:
         return 0
-    found = {path.name for path in Path(root).glob("*/*/*") if path.is_dir()}
+    folders = {path.name for path in Path(root).glob("*/*/*") if path.is_dir()}
     ended: list[Record] = []
     with database.reading() as connection:
-        for part in chunks(list(found)):
+        for part in chunks(list(folders)):
             ended += connection.execute(
                 select(executions.c.id, executions.c.organization_id, executions.c.workflow_id).where(
                     executions.c.id.in_(part), _FINAL, executions.c.finished_at < db_now() - GRACE_SECONDS
@@ -120,7 +120,7 @@ def remove_folders(database: Database, root: str | None) -> int:
 
 
 def forget_steps(root: str | None, seconds: float) -> int:
-    """Delete what finished steps left below the storage ``root`` more than ``seconds`` ago; how many entries."""
+    """Delete results of steps that were written below the storage ``root`` more than ``seconds`` ago; how many."""
     if root is None:
         return 0
     old = time.time() - seconds
@@ -135,13 +135,13 @@ def forget_steps(root: str | None, seconds: float) -> int:
                 else:
                     path.unlink()
             except FileNotFoundError:
-                continue  # its file is done since
+                continue  # deleted meanwhile: its file is done
             removed += 1
         try:
             if folder.stat().st_mtime < old:
                 folder.rmdir()
         except OSError:
-            continue  # there is something in it
+            continue  # it is not empty
     return removed
 
 
@@ -175,6 +175,6 @@ def forget_results(database: Database, older_than: float) -> int:
 
 
 def forget_ticks(database: Database, days: float) -> int:
-    """Delete what became of schedules' ticks more than ``days`` ago; how many. 0 days: none."""
+    """Delete ticks of schedules that were decided more than ``days`` ago; how many. 0 days: none."""
     with database.writing() as connection:
         return schedules.forget(connection, days)

@@ -43,13 +43,13 @@ def deployment(database: Database, organization_id: str, api_name: str, header: 
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
         limit = organizations.settings(connection, organization_id).get("API_CONCURRENT_REQUEST_LIMIT")
-        found = keys.opens(connection, key, Scope.DEPLOYMENT)
+        key_row = keys.opens(connection, key, Scope.DEPLOYMENT)
     if row is None or not row.is_active:
         raise CallRefused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
-    if found is None or found.target_id != row.id:
+    if key_row is None or key_row.target_id != row.id:
         raise _wrong()
-    keys.used(database, found)
-    return Caller(organization_id, row, found, limit)
+    keys.used(database, key_row)
+    return Caller(organization_id, row, key_row, limit)
 
 
 def pipeline(database: Database, organization_id: str, pipeline_id: str, header: str) -> Caller:
@@ -58,15 +58,15 @@ def pipeline(database: Database, organization_id: str, pipeline_id: str, header:
     try:
         with database.reading() as connection:
             row = pipelines.find(connection, organization_id, parse_id(pipeline_id))
-            found = keys.opens(connection, key, Scope.PIPELINE)
+            key_row = keys.opens(connection, key, Scope.PIPELINE)
     except (NotFound, InvalidInput) as error:
         raise CallRefused(404, "not_found", "there is no such pipeline in this organization") from error
-    if found is None or found.target_id != row.id:
+    if key_row is None or key_row.target_id != row.id:
         raise _wrong()
-    keys.used(database, found)
+    keys.used(database, key_row)
     if not row.active:
         raise CallRefused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
-    return Caller(organization_id, row, found)
+    return Caller(organization_id, row, key_row)
 
 
 def platform(database: Database, header: str) -> Caller:
@@ -75,9 +75,9 @@ def platform(database: Database, header: str) -> Caller:
     if scheme.lower() != "bearer" or not key.strip():
         raise _wrong()
     with database.reading() as connection:
-        found = keys.opens(connection, key.strip(), Scope.PLATFORM)
-        if found is None:
+        key_row = keys.opens(connection, key.strip(), Scope.PLATFORM)
+        if key_row is None:
             raise _wrong()
-        row = organizations.find(connection, found.organization_id)
-    keys.used(database, found)
-    return Caller(found.organization_id, row, found)  # type: ignore[arg-type]  # a key's organization is never deleted
+        row = organizations.find(connection, key_row.organization_id)
+    keys.used(database, key_row)
+    return Caller(key_row.organization_id, row, key_row)  # type: ignore[arg-type]  # a key's organization is never deleted

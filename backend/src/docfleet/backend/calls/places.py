@@ -121,8 +121,8 @@ class Slots:
 
     def purge(self, database: Database) -> int:
         """Give back places whose execution is final or was never written; how many."""
-        found = self._try(self._members, counted=False) or []
-        ids = sorted({execution_id for _, execution_id, _ in found})
+        members = self._try(self._members, counted=False) or []
+        ids = sorted({execution_id for _, execution_id, _ in members})
         final: dict[str, bool] = {}
         with database.reading() as connection:
             for part in chunks(ids):
@@ -131,7 +131,7 @@ class Slots:
         young = time.time() - GRACE_SECONDS
         stale = [
             (organization_id, execution_id)
-            for organization_id, execution_id, since in found
+            for organization_id, execution_id, since in members
             if final.get(execution_id, since < young)
         ]
         if stale:
@@ -140,13 +140,13 @@ class Slots:
         return len(stale)
 
     def _members(self, client: redis.Redis) -> list[tuple[str, str, float]]:
-        found = []
+        places = []
         for key in client.scan_iter(match=_ORGANIZATION + "*", count=500):
             organization_id = key.decode().removeprefix(_ORGANIZATION)
             members: Any = client.zrange(key, 0, -1, withscores=True)
             for member, score in members:
-                found.append((organization_id, member.decode(), float(score)))
-        return found
+                places.append((organization_id, member.decode(), float(score)))
+        return places
 
     def _try[T](self, call: Callable[[redis.Redis], T], *, counted: bool = True) -> T | None:
         if self._client is None:

@@ -92,11 +92,11 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
     ).one()
 
 
-def _hand_on(staging: Staging, old: Record, new: Record, found: list[FileHashData]) -> list[FileHashData]:
+def _hand_on(staging: Staging, old: Record, new: Record, again: list[FileHashData]) -> list[FileHashData]:
     """An API's files with their places in the new execution's uploads; one that was refused has none."""
-    hashes = [file.file_hash for file in found if not file.rejection]
+    hashes = [file.file_hash for file in again if not file.rejection]
     places = staging.hand_on(old.organization_id, old.workflow_id, old.id, new.id, hashes)
-    return [msgspec.structs.replace(file, file_path=places.get(file.file_hash, file.file_path)) for file in found]
+    return [msgspec.structs.replace(file, file_path=places.get(file.file_hash, file.file_path)) for file in again]
 
 
 def _manifest(before: list[dict[str, Any]], taken: dict[str, str | None]) -> list[dict[str, Any]]:
@@ -126,16 +126,16 @@ def _pages(connection: Connection, old: Record) -> Iterator[Sequence[Record]]:
 
 def _descendants(connection: Connection, old: Record) -> list[str]:
     """The retries of the execution, and theirs."""
-    found: list[str] = []
+    descendants: list[str] = []
     rows: Sequence[Record] = [old]
     while ids := [again for ids in repository.retries(connection, rows).values() for again in ids]:
-        found += ids
+        descendants += ids
         rows = [
             row
             for part in chunks(ids)
             for row in connection.execute(select(executions).where(executions.c.id.in_(part)))
         ]
-    return found
+    return descendants
 
 
 def _left_out(

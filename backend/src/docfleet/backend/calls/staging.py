@@ -180,10 +180,10 @@ class Staging:
         an execution that ended since, what succeeded: what processes that died left behind. How many folders went."""
         if self._root is None or not self._root.is_dir():
             return 0
-        found = {path.parent.name: path for path in self._root.glob(f"*/*/*/{UPLOADS}")}
+        folders = {path.parent.name: path for path in self._root.glob(f"*/*/*/{UPLOADS}")}
         known: dict[str, bool | None] = {}  # whether its time has passed; None while it runs
         with database.reading() as connection:
-            for part in chunks(list(found)):
+            for part in chunks(list(folders)):
                 past = executions.c.finished_at < db_now() - self._keep_seconds
                 rows = connection.execute(
                     select(executions.c.id, executions.c.status, past.label("past")).where(executions.c.id.in_(part))
@@ -191,7 +191,7 @@ class Staging:
                 known |= {row.id: bool(row.past) if row.status in FINAL else None for row in rows}
         kept = _kept(database, [execution_id for execution_id, past in known.items() if past is False])
         gone = 0
-        for execution_id, path in found.items():
+        for execution_id, path in folders.items():
             if execution_id not in known:
                 gone += _is_old(path) and _reduce(path, set())
             elif known[execution_id] is not None:

@@ -36,7 +36,7 @@ def build(
     execution = repository.find(connection, organization_id, execution_id)
     workflow = workflows.find(connection, organization_id, execution.workflow_id)
     organization = organizations.find(connection, organization_id)
-    found = workflows.endpoints(connection, workflow.id)
+    endpoints = workflows.endpoints(connection, workflow.id)
     counts = None if repository.is_final(execution) else count_files(connection, execution_id)
     return ExecutionContext(
         execution=repository.describe(execution, workflow.workflow_name, counts),
@@ -47,8 +47,8 @@ def build(
             description=workflow.description,
             is_active=workflow.is_active,
         ),
-        source_config=_source(cipher, found.get("SOURCE"), execution.pipeline_id),
-        destination_config=_destination(cipher, found.get("DESTINATION"), execution.use_file_history),
+        source_config=_source(cipher, endpoints.get("SOURCE"), execution.pipeline_id),
+        destination_config=_destination(cipher, endpoints.get("DESTINATION"), execution.use_file_history),
         organization_context=OrganizationContext(
             organization_id=organization_id,
             organization_name=organization.name if organization is not None else "",

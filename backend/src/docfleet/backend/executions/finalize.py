@@ -128,19 +128,19 @@ def request_stop(connection: Connection, execution: Record, *, abandoned: bool =
 
 def expire(connection: Connection, execution: Record, error: str, error_code: str) -> bool:
     """Ask the locked ``execution`` to end in ERROR with this cause, as a stop ends it: not before the last lease on a
-    file of it, so that no file is delivered and ERROR. True when it ended here. One that is asked to stop goes on as
+    file of it, so that no file is delivered and ERROR. True when it ended here. One that is stopping to stop goes on as
     a stop."""
     if repository.is_ending(execution):
         return False
     # An error code before the end is the cause of the end to come.
     cause = {"error_message": clean(error, LONGEST_ERROR), "error_code": clean(error_code, 50)}
-    asked = connection.execute(
+    stopping = connection.execute(
         update(executions)
         .where(executions.c.id == execution.id)
         .values(stop_requested_at=db_now(), modified_at=db_now(), **cause)
         .returning(executions)
     ).one()
-    return _stop(connection, asked)
+    return _stop(connection, stopping)
 
 
 def _stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:

@@ -13,7 +13,7 @@ from docfleet.core.names import ExecutionQueues, QueueName, TaskName, WorkflowTy
 from docfleet.core.results import CallbackTaskData
 
 
-class Message(msgspec.Struct, frozen=True):
+class TaskMessage(msgspec.Struct, frozen=True):
     """One task to send once the transaction is committed."""
 
     task: TaskName
@@ -26,9 +26,9 @@ class Message(msgspec.Struct, frozen=True):
         dispatcher.send(self.task, self.args, self.kwargs, self.queue)
 
 
-def orchestrate(execution: Record, workflow_type: str) -> Message:
+def orchestrate(execution: Record, workflow_type: str) -> TaskMessage:
     """``async_execute_bin`` for the execution; runs of an API go to their own queue."""
-    return Message(
+    return TaskMessage(
         task=TaskName.ASYNC_EXECUTE_BIN,
         queue=_queues(workflow_type).orchestration,
         args=[execution.organization_id, execution.workflow_id, execution.id, uploaded(execution.upload_manifest)],
@@ -65,7 +65,7 @@ def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]
     }
 
 
-def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> Message:
+def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> TaskMessage:
     """``process_file_batch`` for these files, or for whatever is free when none are named."""
     data = FileBatchData(
         file_data=WorkerFileData(
@@ -80,20 +80,20 @@ def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHash
         ),
         files=files,
     )
-    return Message(
+    return TaskMessage(
         task=TaskName.PROCESS_FILE_BATCH,
         queue=_queues(workflow_type).batches,
         args=[data.to_dict()],
     )
 
 
-def callback(execution: Record, workflow_type: str) -> Message:
+def callback(execution: Record, workflow_type: str) -> TaskMessage:
     """``process_batch_callback`` for an execution that ended without one: it deletes the working files."""
     data = CallbackTaskData(
         execution_id=execution.id, organization_id=execution.organization_id, pipeline_id=execution.pipeline_id
     )
     queues = _queues(workflow_type)
-    return Message(task=queues.callback_task, queue=queues.callback, args=[[]], kwargs=data.to_dict())
+    return TaskMessage(task=queues.callback_task, queue=queues.callback, args=[[]], kwargs=data.to_dict())
 
 
 def _queues(workflow_type: str) -> ExecutionQueues:

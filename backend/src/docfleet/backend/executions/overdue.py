@@ -26,7 +26,7 @@ _later = executions.alias()
 _its_workflow = workflows.alias()
 
 
-class Execution(Protocol):
+class ExecutionColumns(Protocol):
     """The table's columns, or one row of it."""
 
     organization_id: Any
@@ -51,7 +51,7 @@ class Overdue:
         sent = func.coalesce(executions.c.redispatched_at, executions.c.created_at)
         return self._quiet(self._patience(executions.c, _later.c.created_at > sent))
 
-    def file(self, execution: Execution) -> ColumnElement[bool]:
+    def file(self, execution: ExecutionColumns) -> ColumnElement[bool]:
         """Of a file nobody has: no message about it is under way."""
         sent = files.c.redispatched_at
         patience = self._patience(execution, _batch_taken_since(sent))
@@ -69,7 +69,7 @@ class Overdue:
         )
         return or_(repeated == lost.DUE, silent)
 
-    def _patience(self, execution: Execution, overtook: ColumnElement[bool]) -> Any:
+    def _patience(self, execution: ExecutionColumns, overtook: ColumnElement[bool]) -> Any:
         """Seconds. ``overtook``: the message of a later execution, sent after this one's, was taken."""
         if not self._busy:
             return self._deadline

@@ -255,11 +255,11 @@ def _elsewhere(connection: Connection, execution: Record, page: list[FileHashDat
 
 
 def _present(connection: Connection, execution: Record, wanted: list[str]) -> set[str]:
-    found: set[str] = set()
+    present: set[str] = set()
     if execution.total_files:
         for part in chunks(wanted):
-            found.update(connection.scalars(_PRESENT, {"execution_id": execution.id, "identities": part}))
-    return found
+            present.update(connection.scalars(_PRESENT, {"execution_id": execution.id, "identities": part}))
+    return present
 
 
 def active_elsewhere(connection: Connection, execution: Record, identities: list[str]) -> set[str]:
@@ -269,16 +269,16 @@ def active_elsewhere(connection: Connection, execution: Record, identities: list
         .where(files.c.workflow_id == execution.workflow_id, text(OPEN_FILE))
         .where(files.c.execution_id != execution.id)
     )
-    found: set[str] = set()
+    elsewhere: set[str] = set()
     for part in chunks(identities):
         active = candidates.where(files.c.identity.in_(part)).subquery()
         running = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
-        found.update(
+        elsewhere.update(
             connection.scalars(
                 select(active.c.identity).join(executions, executions.c.id == active.c.execution_id).where(running)
             )
         )
-    return found
+    return elsewhere
 
 
 def start(connection: Connection, organization_id: str, execution_id: str, request: StartRequest) -> StartResponse:

@@ -59,19 +59,19 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
             rows[row.id] = row
     fresh: dict[str, FileOutcome] = {}
     for outcome in outcomes:
-        found = rows.get(outcome.file_execution_id)
+        known = rows.get(outcome.file_execution_id)
         again = fresh.get(outcome.file_execution_id)
-        if found is None or found.attempt != outcome.attempt:
-            final = found is not None and ExecutionStatus(found.status).is_final
+        if known is None or known.attempt != outcome.attempt:
+            final = known is not None and ExecutionStatus(known.status).is_final
             _refuse(answer, outcome, "already_final" if final else "fenced")
-        elif again is not None or ExecutionStatus(found.status).is_final:
-            same = again.status.value if again is not None else found.status
+        elif again is not None or ExecutionStatus(known.status).is_final:
+            same = again.status.value if again is not None else known.status
             if same == outcome.status.value:
                 answer.written += 1
             else:
                 _refuse(answer, outcome, "already_final")
-        elif found.status == ExecutionStatus.EXECUTING.value:
-            fresh[found.id] = outcome
+        elif known.status == ExecutionStatus.EXECUTING.value:
+            fresh[known.id] = outcome
             answer.written += 1
         else:
             _refuse(answer, outcome, "fenced")

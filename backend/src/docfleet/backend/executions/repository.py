@@ -74,7 +74,7 @@ def touch(connection: Connection, execution_id: str) -> None:
 
 def retries(connection: Connection, rows: Sequence[Record]) -> dict[str, list[str]]:
     """For executions, those that are retries of them: ids by id, oldest first."""
-    found: dict[str, list[str]] = {}
+    by_execution: dict[str, list[str]] = {}
     for part in chunks([row.id for row in rows]):
         again = connection.execute(
             select(executions.c.id, executions.c.retry_of)
@@ -82,8 +82,8 @@ def retries(connection: Connection, rows: Sequence[Record]) -> dict[str, list[st
             .order_by(executions.c.created_at, executions.c.id)
         )
         for row in again:
-            found.setdefault(row.retry_of, []).append(row.id)
-    return found
+            by_execution.setdefault(row.retry_of, []).append(row.id)
+    return by_execution
 
 
 def describe(row: Record, workflow_name: str, counts: Counts | None) -> ExecutionInfo:

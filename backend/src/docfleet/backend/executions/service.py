@@ -203,10 +203,10 @@ def stop(
     """
     with database.writing() as connection:
         row = repository.lock_execution(connection, organization_id, execution_id)
-        asked = finalize.request_stop(connection, row, abandoned=abandoned)
-        working = asked and not repository.is_final(repository.find(connection, organization_id, execution_id))
-    if asked:
+        is_requested = finalize.request_stop(connection, row, abandoned=abandoned)
+        working = is_requested and not repository.is_final(repository.find(connection, organization_id, execution_id))
+    if is_requested:
         log.info("execution.stop_requested", execution_id=execution_id, working=working)
     if working:
         dispatcher.broadcast(STOP_EXECUTION, {"execution_id": execution_id})
-    return asked
+    return is_requested

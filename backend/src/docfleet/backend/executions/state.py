@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from docfleet.backend.platform.db import chunks, db_now, happened
+from docfleet.backend.platform.db import chunks, db_now, emit
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.status import ExecutionStatus, sources_of
@@ -40,7 +40,7 @@ def move_execution(connection: Connection, execution_id: str, target: ExecutionS
     parameters = {"execution": execution_id} | {f"new_{name}": value for name, value in fields.items()}
     moved = connection.execute(_move_execution(target, tuple(fields)), parameters).one_or_none()
     if moved is not None and target.is_final:
-        happened(connection, Ended(execution_id=execution_id, status=target, **moved._mapping))
+        emit(connection, Ended(execution_id=execution_id, status=target, **moved._mapping))
     return moved is not None
 
 

@@ -52,7 +52,7 @@ _UNCLOSED = and_(
     executions.c.id.in_(select(files.c.execution_id).where(text(OPEN_FILE))),
 )
 _API = workflows.c.deployment_type == WorkflowType.API.value
-_FOUND = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
+_CANDIDATES = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
     workflows, workflows.c.id == executions.c.workflow_id
 )
 _LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until < db_now())
@@ -85,7 +85,7 @@ class Sweep:
         self.led = False
         """Whether this sweep was the one that swept."""
         self._result = SweepResult()
-        self._messages: list[messages.Message] = []
+        self._messages: list[messages.TaskMessage] = []
         self._expiring: list[str] = []
 
     def run(self) -> SweepResult:
@@ -95,9 +95,9 @@ class Sweep:
             return self._result
         try:
             for where, step in self._steps():
-                for found in self._candidates(where):
+                for candidate in self._candidates(where):
                     self._renew_lease()
-                    self._look_after(found, where, step)
+                    self._look_after(candidate, where, step)
                     point("sweep.middle")
         finally:
             self._send()  # also after a failure: what was committed says that it is on its way
@@ -163,25 +163,25 @@ class Sweep:
     def _candidates(self, where: ColumnElement[bool]) -> list[Record]:
         with self._database.reading() as connection:
             return list(
-                connection.execute(_FOUND.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
+                connection.execute(_CANDIDATES.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
             )
 
-    def _look_after(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
+    def _look_after(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
         try:
-            self._one(found, where, step)
+            self._one(candidate, where, step)
         except Exception:  # the boundary of an execution: the sweep is what all the others wait for
-            log.exception("sweep.execution_failed", execution_id=found.id)
+            log.exception("sweep.execution_failed", execution_id=candidate.id)
             self._result.failed += 1
             self._database.check()
 
-    def _one(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
+    def _one(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
         with self._database.writing() as connection:
-            execution = repository.lock_free_execution(connection, found.id)
+            execution = repository.lock_free_execution(connection, candidate.id)
             if execution is None:
                 return  # somebody is at it, or hangs: the others must not wait for that
             # Asked again under the lock: a sweeper that was paused must not act on what it saw before.
-            if connection.execute(_FOUND.where(executions.c.id == found.id, where)).one_or_none() is not None:
-                step(connection, execution, found.deployment_type)
+            if connection.execute(_CANDIDATES.where(executions.c.id == candidate.id, where)).one_or_none() is not None:
+                step(connection, execution, candidate.deployment_type)
 
     def _close(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         """No file outlives its execution, nor does a lease."""

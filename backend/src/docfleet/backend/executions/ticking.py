@@ -69,7 +69,7 @@ class Ticker:
         self._cipher = cipher
         self._settings = settings
         self._result = TickResult()
-        self._begun: list[Created] = []
+        self._created: list[Created] = []
         self._broker_away = False
 
     def run(self) -> TickResult:
@@ -79,10 +79,10 @@ class Ticker:
         # What a broker confirms is waited for beside the next transaction, not before it.
         with ThreadPoolExecutor(SENDERS, "schedules") as senders:
             while time.monotonic() < end and self._take_due():
-                sent += [senders.submit(self._send, created) for created in self._begun]
-                self._begun.clear()
+                sent += [senders.submit(self._send, created) for created in self._created]
+                self._created.clear()
             self._take_queued()
-            sent += [senders.submit(self._send, created) for created in self._begun]
+            sent += [senders.submit(self._send, created) for created in self._created]
         for each in sent:
             each.result()
         if any(msgspec.structs.astuple(self._result)):
@@ -128,13 +128,13 @@ class Ticker:
         """Ticks whose pipeline has come free: one of each, for the next one waits for the run of this; never again."""
         waiting = _QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))
         with self._database.reading() as connection:
-            found = list(connection.scalars(waiting.distinct().limit(MOST_QUEUED)))
-        if not found:
+            ids = list(connection.scalars(waiting.distinct().limit(MOST_QUEUED)))
+        if not ids:
             return
         with self._database.writing() as connection:
             rows = connection.execute(
                 select(pipelines)
-                .where(pipelines.c.id.in_(found), pipelines.c.active)
+                .where(pipelines.c.id.in_(ids), pipelines.c.active)
                 .where(pipelines.c.id.in_(waiting))  # asked again under the lock
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
@@ -162,7 +162,7 @@ class Ticker:
         for outcome, created in decided:
             setattr(self._result, outcome.value, getattr(self._result, outcome.value) + 1)
             if created is not None:
-                self._begun.append(created)
+                self._created.append(created)
 
     def _due(
         self,
@@ -186,7 +186,7 @@ class Ticker:
             moves.append({"moved": row.id, "tick_at": following.tick_at, "run_at": following.run_at})
         written = repository.note(connection, ticks)
         decided = [
-            (outcome, self._begin(connection, row, execution_id))
+            (outcome, self._create(connection, row, execution_id))
             for key, (row, outcome, execution_id) in noted.items()
             # Whoever moves a pipeline back in time does not have its ticks fired again.
             if key in written
@@ -214,9 +214,9 @@ class Ticker:
         outcome, execution_id, detail = _noted(TickOutcome.FIRED, refusal)
         if tick is None or not repository.release(connection, row.id, tick, outcome, execution_id, detail):
             return []
-        return [(outcome, self._begin(connection, row, execution_id))]
+        return [(outcome, self._create(connection, row, execution_id))]
 
-    def _begin(self, connection: Connection, row: Record, execution_id: str | None) -> Created | None:
+    def _create(self, connection: Connection, row: Record, execution_id: str | None) -> Created | None:
         if execution_id is None:
             return None
         wanted = NewExecution(

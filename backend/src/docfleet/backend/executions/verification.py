@@ -95,54 +95,54 @@ def verify(database: Database, cipher: Cipher, organization_id: str, execution_i
         expected = count_files(connection, execution_id).completed
         numbers = select(func.max(files.c.file_number)).where(files.c.execution_id == execution_id)
         highest = connection.scalar(numbers) or 0
-    found = Verification(
+    result = Verification(
         execution_id=execution_id, status=row.status, destination=config.connection_type, expected=expected
     )
     if row.api_deployment_id is not None or config.is_api:
-        found.destination = WorkflowType.API.value
-        _results(database, found)
+        result.destination = WorkflowType.API.value
+        _results(database, result)
     elif config.connection_type == "DATABASE":
-        _Rows(database, found, highest).compare(config)
+        _Rows(database, result, highest).compare(config)
     else:
-        _files(database, found, config)
-    return found.judge()
+        _files(database, result, config)
+    return result.judge()
 
 
 class _Rows:
     """Compares the rows of a table. ``state`` has one byte a file, by number."""
 
-    def __init__(self, database: Database, found: Verification, highest: int) -> None:
+    def __init__(self, database: Database, result: Verification, highest: int) -> None:
         self._database = database
-        self._found = found
+        self._result = result
         self._state = bytearray(highest + 1)
 
     def compare(self, config: DestinationConfig) -> None:
         connector = open_database(config.connector_id or "", config.connector_settings)
         try:
-            stored = connector.read_back(table_settings(config.settings), self._found.execution_id)
+            stored = connector.read_back(table_settings(config.settings), self._result.execution_id)
             for page in batched(stored, PAGE_FILES):
                 self._page(page)
         finally:
             connector.close()
-        if sum(1 for state in self._state if state) < self._found.expected:
+        if sum(1 for state in self._state if state) < self._result.expected:
             self._name_missing()
 
     def _page(self, page: tuple[StoredRow, ...]) -> None:
         ids = {row.file_execution_id for row in page}
         with self._database.reading() as connection:
-            statement = _with_digest(self._found.execution_id).where(files.c.id.in_(ids))
+            statement = _with_digest(self._result.execution_id).where(files.c.id.in_(ids))
             known = {row.id: row for row in connection.execute(statement)}
         for stored in page:
             row = known.get(stored.file_execution_id)
             if row is None:
-                self._found.add("unexpected", stored.file_execution_id, "", "a row of no file of this execution")
+                self._result.add("unexpected", stored.file_execution_id, "", "a row of no file of this execution")
             elif row.status == _COMPLETED:
                 self._completed(row, stored)
             elif row.status == _ERROR and stored.status == "ERROR":
-                self._found.error_rows += 1
+                self._result.error_rows += 1
             else:
                 detail = f"a row with status {stored.status} of a file that is {row.status}"
-                self._found.add("unexpected", row.id, row.file_path, detail)
+                self._result.add("unexpected", row.id, row.file_path, detail)
 
     def _completed(self, row: Record, stored: StoredRow) -> None:
         before = self._state[row.file_number]
@@ -150,32 +150,32 @@ class _Rows:
             return
         if before != _UNSEEN:
             self._state[row.file_number] = _DOUBLED
-            self._found.changed -= before == _CHANGED
-            self._found.add("doubled", row.id, row.file_path, "more than one row")
+            self._result.changed -= before == _CHANGED
+            self._result.add("doubled", row.id, row.file_path, "more than one row")
         elif row.digest not in (None, stored.digest):
             self._state[row.file_number] = _CHANGED
-            self._found.add("changed", row.id, row.file_path, "the row is not what was delivered")
+            self._result.add("changed", row.id, row.file_path, "the row is not what was delivered")
         else:
             self._state[row.file_number] = _SAME
-            self._found.not_compared += row.digest is None
+            self._result.not_compared += row.digest is None
 
     def _name_missing(self) -> None:
-        for row in _completed_files(self._database, self._found.execution_id):
+        for row in _completed_files(self._database, self._result.execution_id):
             if self._state[row.file_number] == _UNSEEN:
-                self._found.add("missing", row.id, row.file_path, "no row")
+                self._result.add("missing", row.id, row.file_path, "no row")
 
 
-def _files(database: Database, found: Verification, config: DestinationConfig) -> None:
+def _files(database: Database, result: Verification, config: DestinationConfig) -> None:
     connector = open_file_system(config.connector_id or "", config.connector_settings)
     try:
-        if found.expected:
+        if result.expected:
             connector.check()
-        for row in _completed_files(database, found.execution_id):
+        for row in _completed_files(database, result.execution_id):
             problem = _compare_file(connector, row)
             if problem is not None:
-                found.add(problem[0], row.id, row.file_path, problem[1])
+                result.add(problem[0], row.id, row.file_path, problem[1])
             else:
-                found.not_compared += row.digest is None
+                result.not_compared += row.digest is None
     except SourceError as error:
         raise DestinationUnavailable(f"the destination cannot be read from the backend: {error.message}") from error
     finally:
@@ -197,25 +197,25 @@ def _compare_file(connector: FileSystemConnector, row: Record) -> tuple[str, str
     return None
 
 
-def _results(database: Database, found: Verification) -> None:
-    result = type_coerce(file_results.c.result, Text).label("result")
+def _results(database: Database, result: Verification) -> None:
+    text = type_coerce(file_results.c.result, Text).label("result")
     statement = (
-        _with_digest(found.execution_id)
-        .add_columns(file_results.c.file_execution_id.label("kept"), result)
+        _with_digest(result.execution_id)
+        .add_columns(file_results.c.file_execution_id.label("kept"), text)
         .outerjoin(file_results, file_results.c.file_execution_id == files.c.id)
     )
     for row in _by_number(database, statement):
         if row.status == _COMPLETED:
             if row.result is None:
-                found.add("missing", row.id, row.file_path, "no result is kept")
+                result.add("missing", row.id, row.file_path, "no result is kept")
             elif row.digest not in (None, text_digest(row.result)):
-                found.add("changed", row.id, row.file_path, "the result is not what was delivered")
+                result.add("changed", row.id, row.file_path, "the result is not what was delivered")
             else:
-                found.not_compared += row.digest is None
+                result.not_compared += row.digest is None
         elif row.kept is not None and row.result is None and row.status == _ERROR:
-            found.error_rows += 1
+            result.error_rows += 1
         elif row.kept is not None:
-            found.add("unexpected", row.id, row.file_path, f"a result of a file that is {row.status}")
+            result.add("unexpected", row.id, row.file_path, f"a result of a file that is {row.status}")
 
 
 def _with_digest(execution_id: str) -> Any:

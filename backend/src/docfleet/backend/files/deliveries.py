@@ -38,5 +38,5 @@ def record(connection: Connection, execution: Record, outcomes: list[FileOutcome
 def note(connection: Connection, execution_id: str, digests: dict[str, str]) -> None:
     """Write digests by file execution id; each file is delivered once."""
     if digests:
-        rows = [{"b_file": key, "b_execution": execution_id, "b_digest": found} for key, found in digests.items()]
+        rows = [{"b_file": key, "b_execution": execution_id, "b_digest": digest} for key, digest in digests.items()]
         connection.execute(_NOTE, rows)

@@ -78,12 +78,12 @@ def lookup(connection: Connection, workflow_id: str, files: list[tuple[str, str 
     for part in chunks(sorted(wanted)):
         for row in connection.execute(select(file_history).where(fresh, file_history.c.identity.in_(part))):
             rows[row.identity] = row
-    found = {}
+    by_position = {}
     for position, (key, path) in enumerate(files):
         past = rows.get(identity(key, path)) or rows.get(identity(key, None))
         if past is not None:
-            found[position] = past
-    return found
+            by_position[position] = past
+    return by_position
 
 
 def find(connection: Connection, workflow_id: str, file_key: str, file_path: str | None) -> Record:
@@ -99,9 +99,9 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
     places = [file_path, None] if file_path else [None]
     for place in places:
         at = file_history.c.file_path.is_(None) if place is None else file_history.c.file_path == place
-        found = connection.execute(statement.where(at).order_by(file_history.c.modified_at.desc()).limit(1)).first()
-        if found is not None:
-            return found
+        row = connection.execute(statement.where(at).order_by(file_history.c.modified_at.desc()).limit(1)).first()
+        if row is not None:
+            return row
     if file_path:
         return None
     return connection.execute(statement.order_by(file_history.c.modified_at.desc()).limit(1)).first()

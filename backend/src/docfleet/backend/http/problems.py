@@ -35,7 +35,7 @@ _CODE_OF_STATUS = {400: "invalid_input", 401: "not_allowed", 404: "not_found", 4
 
 
 def status_of(error: errors.DocfleetError) -> int:
-    """The HTTP status of an error of the tree; 500 for one that is nobody's fault but ours."""
+    """The HTTP status of an error of the tree; 500 for a fault of Docfleet."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
@@ -68,16 +68,18 @@ def _refused(request: Request[Any, Any, Any], error: errors.CallRefused) -> Resp
 
 
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
-    found = error.extra if isinstance(error.extra, list) else []
+    faults = error.extra if isinstance(error.extra, list) else []
     texts = [
-        f"{item.get('key') or 'body'}: {in_words(str(item.get('message')))}" for item in found if isinstance(item, dict)
+        f"{item.get('key') or 'body'}: {in_words(str(item.get('message')))}"
+        for item in faults
+        if isinstance(item, dict)
     ]
     more = {"errors": texts} if texts else {}
     return _problem(request, 400, "invalid_input", "; ".join(texts) or error.detail, **more)
 
 
 def _of_body(error: msgspec.ValidationError) -> str | None:
-    """The fault of a field of the body. Litestar takes one that is named like a dependency (``settings``) for ours."""
+    """The fault of a field of the body. Litestar takes one that is named as a dependency (``settings``) for ours."""
     text, _, field = str(error).rpartition(" - at `$.data.")
     return f"{field.rstrip('`')}: {in_words(text)}" if field and text else None
 
@@ -112,7 +114,7 @@ def _out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response
 
 
 def _too_deep(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    # Only decoding and encoding of JSON recurses here, and its depth is the caller's.
+    # Only decoding and encoding of JSON recurses here, and the caller chooses its depth.
     log.warning("request.too_deep", path=request.url.path)
     return _problem(request, 400, errors.InvalidInput.code, "the JSON is nested too deeply")
 

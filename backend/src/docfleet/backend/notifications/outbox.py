@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Float, bindparam, select
 
 from docfleet.backend.keys.repository import Scope
-from docfleet.backend.platform.db import Record, db_now, happened, upsert
+from docfleet.backend.platform.db import Record, db_now, emit, upsert
 from docfleet.backend.tables.deployments import api_deployments
 from docfleet.backend.tables.notifications import notification_events, notifications
 from docfleet.backend.tables.pipelines import pipelines
@@ -154,5 +154,5 @@ def _write(connection: Connection, notification: Record, data: EventData, club_s
     statement = upsert(connection, notification_events).values(**values)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["notification_id", "event", "execution_id"]))
     if not club_seconds:
-        happened(connection, Recorded())
+        emit(connection, Recorded())
     return event_id

@@ -96,9 +96,9 @@ def iso(seconds: float | None) -> str:
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def happened(connection: Connection, event: Any) -> None:
-    """Tell ``Database.after_commit`` about ``event`` once this writing transaction is committed."""
-    connection.get_execution_options()["docfleet_happened"].append(event)
+def emit(connection: Connection, event: Any) -> None:
+    """Hand ``event`` to ``Database.after_commit`` once this writing transaction is committed."""
+    connection.get_execution_options()["docfleet_events"].append(event)
 
 
 def upsert(connection: Connection, table: Any) -> Any:
@@ -156,7 +156,7 @@ class Database:
         """One transaction that may write; committed when the block ends, rolled back when it raises."""
         events: list[Any] = []
         with self._write_lock or nullcontext(), self.engine.connect() as plain:
-            connection = plain.execution_options(docfleet_writing=True, docfleet_happened=events)
+            connection = plain.execution_options(docfleet_writing=True, docfleet_events=events)
             with connection.begin():
                 yield connection
         if events and self.after_commit is not None:

@@ -1,4 +1,4 @@
-"""The public API: files in, results out, at once or by asking again."""
+"""The public API: files in, results out, in one call or by polling."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PUBLIC = {"public": True}
 _run = anyio.to_thread.run_sync
 
 
-class Message(msgspec.Struct):
+class ExecutionMessage(msgspec.Struct):
     """An execution as its call is answered. ``result`` has one item a file, null while it runs."""
 
     execution_id: str
@@ -40,7 +40,7 @@ class Message(msgspec.Struct):
 class ExecuteAnswer(msgspec.Struct):
     """The answer to a call."""
 
-    message: Message
+    message: ExecutionMessage
 
 
 class StatusAnswer(msgspec.Struct):
@@ -76,19 +76,19 @@ async def execute(
         if error is not None:
             failed = Answer(ExecutionStatus.ERROR, error=error)
             return _answered(request, calls, caller, execution_id, failed, error)
-        here = True
+        is_connected = True
         if wanted.timeout > 0:
-            here = await calls.waiting.until_final(
+            is_connected = await calls.waiting.until_final(
                 ended,
                 wanted.timeout,
                 lambda: _run(calls.is_final, caller.organization_id, execution_id),
-                _left(request),
+                _disconnected(request),
             )
     if wanted.timeout <= 0:
         answer = Answer(ExecutionStatus.PENDING)
     else:
-        # A caller who went away has read nothing.
-        once = here and not formats.asked_for_better(request)
+        # A caller that disconnected has read nothing.
+        once = is_connected and not formats.wants_native_format(request)
         answer = await _run(lambda: calls.read(caller, execution_id, wanted.include, once=once))
     return _answered(request, calls, caller, execution_id, answer, None)
 
@@ -102,7 +102,7 @@ async def _receive(request: Request[Any, Any, Any], calls: Calls, area: Area) ->
     return wanted
 
 
-async def _left(request: Request[Any, Any, Any]) -> None:
+async def _disconnected(request: Request[Any, Any, Any]) -> None:
     """Returns when the caller's connection ends."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -111,7 +111,7 @@ async def _left(request: Request[Any, Any, Any]) -> None:
 def _answered(
     request: Request[Any, Any, Any], calls: Calls, caller: Caller, execution_id: str, answer: Answer, error: str | None
 ) -> Response[ExecuteAnswer]:
-    message = Message(
+    message = ExecutionMessage(
         execution_id=execution_id,
         execution_status=answer.status,
         status_api=calls.status_path(caller, execution_id),
@@ -120,7 +120,7 @@ def _answered(
     )
     if error is not None:
         status = 422
-    elif formats.asked_for_better(request):
+    elif formats.wants_native_format(request):
         status = 200 if answer.status.is_final else 202
     else:
         status = 422 if answer.status is ExecutionStatus.ERROR else 200
@@ -145,12 +145,12 @@ async def status(
         execution_id = parse_id(given[0] if len(given) == 1 else "", "execution_id")
     except InvalidInput as error:
         raise invalid_field("execution_id", error.message) from error
-    better = formats.asked_for_better(request)
+    is_native = formats.wants_native_format(request)
     include = options.include(request.query_params)
-    answer = await _run(lambda: calls.read(caller, execution_id, include, once=not better))
+    answer = await _run(lambda: calls.read(caller, execution_id, include, once=not is_native))
     if answer.acknowledged:
         return Response(StatusAnswer(answer.status, ACKNOWLEDGED), status_code=406)
-    if better:
+    if is_native:
         code = 200 if answer.status.is_final else 202
     else:
         code = 200 if answer.status is ExecutionStatus.COMPLETED else 422

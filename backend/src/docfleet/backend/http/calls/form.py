@@ -108,10 +108,10 @@ def _document(kind: str, body: bytes) -> Fields:
             fields.setdefault(name, []).append(_clean(name, value))
         return fields
     try:
-        found = msgspec.json.decode(body, type=dict[str, Any])
+        document = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError) as error:
         raise CallRefused(400, "parse_error", f"the body is no JSON object: {error}") from error
-    return {name: value if isinstance(value, list) else [value] for name, value in found.items()}
+    return {name: value if isinstance(value, list) else [value] for name, value in document.items()}
 
 
 def _clean(name: str, text: str) -> str:
@@ -148,7 +148,7 @@ class _FormReader:
         self._text = bytearray()
 
     def take(self, event: MultipartSegment | bytearray | bytes | None) -> None:
-        """A segment begins, brings bytes, or ends (None)."""
+        """Handle the start of a segment, bytes of it, or its end (None)."""
         if isinstance(event, MultipartSegment):
             self._begin(event)
         elif event is not None:

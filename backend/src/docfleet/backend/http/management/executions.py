@@ -21,7 +21,7 @@ from docfleet.backend.executions import repository, service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing
 from docfleet.backend.files.counts import count_files
-from docfleet.backend.http.answers import whole
+from docfleet.backend.http.answers import with_defaults
 from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
@@ -88,7 +88,7 @@ def _state(database: Database, organization_id: str, execution_id: str) -> dict[
     info = repository.describe(row, workflow.workflow_name, None if final else counts)
     done = counts.total - counts.open
     return {
-        "execution": whole(info),
+        "execution": with_defaults(info),
         "retries": again,
         "stopping": row.stop_requested_at is not None and not final,
         "counts": counts.by_status(),
@@ -141,7 +141,8 @@ def list_executions(
         ).all()
         again = repository.retries(connection, rows)
     found = [
-        {**whole(repository.describe(row, row.workflow_name, None)), "retries": again.get(row.id, [])} for row in rows
+        {**with_defaults(repository.describe(row, row.workflow_name, None)), "retries": again.get(row.id, [])}
+        for row in rows
     ]
     return {"executions": found, "next": found[-1]["id"] if len(found) == limit else None}
 

@@ -64,9 +64,9 @@ def batch_lookup(
     answer: dict[str, Any] = {}
     with database.reading() as connection:
         workflow = workflows.find(connection, organization_id, workflow_id)
-        found = history.lookup(connection, workflow_id, list(zip(keys, paths, strict=True)))
+        rows = history.lookup(connection, workflow_id, list(zip(keys, paths, strict=True)))
         for position, item in enumerate(wanted):
-            row = found.get(position)
+            row = rows.get(position)
             if row is None and item.get("cache_key"):
                 row = history.by_content(connection, workflow_id, str(item["cache_key"]), paths[position])
             limit = workflow.max_file_execution_count or settings.max_file_execution_count

@@ -21,8 +21,8 @@ def get_tokens(
 ) -> dict[str, Any]:
     """Tokens and cost of one file execution."""
     with database.reading() as connection:
-        found = repository.totals(connection, organization_id, run_id)
-    return {"success": True, "data": {"file_execution_id": run_id, "usage": found}}
+        totals = repository.totals(connection, organization_id, run_id)
+    return {"success": True, "data": {"file_execution_id": run_id, "usage": totals}}
 
 
 @get("/usage/aggregated-pages-processed/{run_id:str}", sync_to_thread=True)
@@ -31,8 +31,8 @@ def get_pages(
 ) -> dict[str, Any]:
     """Pages of one file execution."""
     with database.reading() as connection:
-        found = repository.pages(connection, organization_id, run_id)
-    return {"success": True, "data": {"file_execution_id": run_id, "total_pages_processed": found}}
+        pages = repository.pages(connection, organization_id, run_id)
+    return {"success": True, "data": {"file_execution_id": run_id, "total_pages_processed": pages}}
 
 
 @post("/usage/batch", sync_to_thread=True)

@@ -50,7 +50,7 @@ def get_definition(
     """The definition; ``configuration`` holds the endpoint's, credentials are in ``connector_instance``."""
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(workflow_id))
-        found = repository.endpoints(connection, row.id)
+        endpoints = repository.endpoints(connection, row.id)
     return {
         "id": row.id,
         "workflow_id": row.id,
@@ -60,8 +60,8 @@ def get_definition(
         "is_active": row.is_active,
         "created_at": iso(row.created_at),
         "modified_at": iso(row.modified_at),
-        "source_config": _endpoint(cipher, found.get("SOURCE"), "SOURCE"),
-        "destination_config": _endpoint(cipher, found.get("DESTINATION"), "DESTINATION"),
+        "source_config": _endpoint(cipher, endpoints.get("SOURCE"), "SOURCE"),
+        "destination_config": _endpoint(cipher, endpoints.get("DESTINATION"), "DESTINATION"),
     }
 
 
@@ -75,8 +75,8 @@ def get_endpoints(
     """Both endpoints, null where there is none."""
     with database.reading() as connection:
         repository.find(connection, organization_id, str(workflow_id))
-        found = repository.endpoints(connection, str(workflow_id))
-    source, destination = found.get("SOURCE"), found.get("DESTINATION")
+        endpoints = repository.endpoints(connection, str(workflow_id))
+    source, destination = endpoints.get("SOURCE"), endpoints.get("DESTINATION")
     return {
         "workflow_id": str(workflow_id),
         "has_api_endpoints": destination is not None and destination.connection_type in API_CONNECTION_TYPES,
@@ -92,7 +92,7 @@ def get_tool_instances(
     """The steps in order."""
     with database.reading() as connection:
         repository.find(connection, organization_id, str(workflow_id))
-        found = repository.steps(connection, str(workflow_id))
+        steps = repository.steps(connection, str(workflow_id))
     return {
         "tool_instances": [
             {
@@ -105,7 +105,7 @@ def get_tool_instances(
                 "input": {},
                 "output": {},
             }
-            for step in found
+            for step in steps
         ]
     }
 
@@ -123,11 +123,11 @@ def validate_tools(
         raise InvalidInput("workflow_id has to be an id, tool_instances a list of ids")
     with database.reading() as connection:
         repository.find(connection, organization_id, workflow_id)
-        found = {step.id: step for step in repository.steps(connection, workflow_id)}
+        steps = {step.id: step for step in repository.steps(connection, workflow_id)}
     valid: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for instance_id in wanted:
-        step = found.get(str(instance_id))
+        step = steps.get(str(instance_id))
         if step is None:
             errors.append({"id": instance_id, "error": "there is no such tool instance in this workflow"})
             continue

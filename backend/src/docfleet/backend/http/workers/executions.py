@@ -12,7 +12,7 @@ from litestar.params import FromPath, JSONBody
 
 from docfleet.backend.executions import claims, context, finalize, lost, register, reports, repository
 from docfleet.backend.files import listing
-from docfleet.backend.http.answers import whole
+from docfleet.backend.http.answers import with_defaults
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
@@ -55,7 +55,7 @@ def get_context(
     """The execution's context. ``file_execution=true`` adds at most 100 file rows."""
     flags = lenient_flags(request.url.query)
     with database.reading() as connection:
-        answer = whole(context.build(connection, cipher, organization_id, str(execution_id), tool_registry))
+        answer = with_defaults(context.build(connection, cipher, organization_id, str(execution_id), tool_registry))
         if "file_execution" in flags:
             rows = listing.page(connection, str(execution_id), after=0, limit=100, status=None)
             answer["file_executions"] = [listing.described(row) for row in rows]
@@ -70,8 +70,8 @@ def register_files(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> RegisterResponse:
-    """Write one page of the listing as rows, numbered 1..N, and say what was left out and why. A page that is the
-    whole listing may bring the start along."""
+    """Write one page of the listing as rows, numbered 1..N, and answer what was left out and why. A page that is the
+    complete listing may contain the start."""
     with database.writing() as connection:
         answer = register.register(
             connection, organization_id, str(execution_id), data, settings.max_file_execution_count
@@ -88,7 +88,7 @@ def start_execution(
     database: NamedDependency[Database],
     organization_id: NamedDependency[str],
 ) -> StartResponse:
-    """Close the listing; whoever is told "started" sends the batches."""
+    """Close the listing; the caller that gets "started" sends the batches."""
     with database.writing() as connection:
         return register.start(connection, organization_id, str(execution_id), data)
 
@@ -103,7 +103,7 @@ def claim_files(
     tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> ClaimResponse:
-    """Take files under a lease; with the execution's context when it is asked for."""
+    """Take files under a lease; with the execution's context on request."""
     with database.writing() as connection:
         execution = repository.lock_execution(connection, organization_id, str(execution_id))
         answer = claims.claim(connection, execution, data, claims.Caps.of(settings))
@@ -135,7 +135,7 @@ def report_files(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> ReportResponse:
-    """Write outcomes, keep or give back leases, and claim again."""
+    """Write outcomes, extend or release leases, and claim again."""
     with database.writing() as connection:
         answer = reports.report(connection, organization_id, str(execution_id), data, claims.Caps.of(settings))
         point("report.before_commit")
@@ -161,7 +161,7 @@ def lost_process(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> LostProcessResponse:
-    """A worker's pool child died: free what it held at once."""
+    """A worker's pool child died: free its leases at once."""
     with database.writing() as connection:
         return lost.record(connection, organization_id, data, settings.max_file_attempts)
 

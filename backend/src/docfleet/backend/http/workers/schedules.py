@@ -28,7 +28,7 @@ def tick_schedules(
     cipher: NamedDependency[Cipher],
     settings: NamedDependency[BackendSettings],
 ) -> TickResult:
-    """Begin the runs that are due, for all organizations."""
+    """Start the runs that are due, for all organizations."""
     return Ticker(database, dispatcher, cipher, settings).run()
 
 
@@ -41,8 +41,10 @@ def start_pipeline(
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
 ) -> PipelineRun:
-    """Begin a run that somebody else's schedule asks for: once for each ``Idempotency-Key``; 409 while it is paused.
-    One that cannot be sent waits for the sweep."""
+    """Start a run for another scheduler: once for each ``Idempotency-Key``; 409 while the pipeline is paused.
+
+    A run that cannot be sent waits for the sweep.
+    """
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(pipeline_id))
     key = request.headers.get(IDEMPOTENCY_HEADER)

@@ -1,4 +1,4 @@
-"""The sweep: what a scheduler's tick asks for."""
+"""The sweep: requested by each tick of a scheduler."""
 
 from __future__ import annotations
 
