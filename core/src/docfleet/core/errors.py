@@ -7,14 +7,14 @@ A class without a code of its own has its parent's.
 ::
 
     DocfleetError
-    ├── InvalidInput            what the caller sent is wrong
+    ├── InvalidInput            the caller's input is wrong
     │   └── UnsafePath          a name that would leave its folder
     ├── ConfigurationError      a setting is missing, unknown or malformed
     ├── NotAllowed              no key, a wrong key
     ├── NotFound                no such row (or another organization's)
     ├── Conflict                the row is not in a state that allows this
     │   ├── AlreadyFinal        a terminal status absorbs the write
-    │   └── Fenced              the lease was lost: somebody else owns the file now
+    │   └── Fenced              the lease was lost: another worker owns the file now
     ├── ReviewUnavailable       manual review is requested where it is not configured
     ├── CallRefused             a call of the public API: has the status and the code of its answer
     ├── SourceError             the source as a whole

@@ -1,7 +1,7 @@
 """Results that may be read again, kept in Redis for a while.
 
-A cache and nothing more: who may read, whether the results expired and what they are is decided by the rows. A
-Redis that is away is a miss. Results that are read once are not kept.
+Only a cache: the rows decide who may read the results, whether they expired and what they are. An unavailable Redis
+is a miss. Results that may be read only once are not kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TIMEOUT_SECONDS = 0.5
 
 
 class ResultCache:
-    """Items of final executions under ``api_results:{workflow}:{execution}``, a field for each set of flags."""
+    """Items of final executions under ``api_results:{workflow}:{execution}``, one field per set of flags."""
 
     def __init__(self, url: str | None) -> None:
         self._client = connect(url, _TIMEOUT_SECONDS)
@@ -54,7 +54,7 @@ class ResultCache:
             log.warning("results_cache.unavailable", error=str(error))
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         if self._client is not None:
             self._client.close()
 

@@ -1,4 +1,4 @@
-"""Who calls a public route: a bearer key of the right scope, for the right thing."""
+"""The caller of a public route: it has a bearer key of the right scope for the right target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from docfleet.core.ids import parse_id
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A caller that was let in. ``target`` is the row of the deployment, the pipeline or the organization."""
+    """A caller that was admitted. ``target`` is the row of the deployment, the pipeline or the organization."""
 
     organization_id: str
     target: Record
@@ -31,14 +31,14 @@ def bearer(header: str) -> str:
     return key.strip()
 
 
-def _wrong() -> CallRefused:
+def _wrong_key() -> CallRefused:
     return CallRefused(
         401, "authentication_failed", "the key is wrong, revoked, expired or another's: ask for a new one"
     )
 
 
 def deployment(database: Database, organization_id: str, api_name: str, header: str) -> Caller:
-    """Let a call of an API in. Raises ``CallRefused``: 403 without key, 404 for an unknown API, 401 for a wrong key."""
+    """Admit a call of an API. Raises ``CallRefused``: 403 without key, 404 for an unknown API, 401 for a wrong key."""
     key = bearer(header)
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
@@ -47,13 +47,13 @@ def deployment(database: Database, organization_id: str, api_name: str, header: 
     if row is None or not row.is_active:
         raise CallRefused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
     if key_row is None or key_row.target_id != row.id:
-        raise _wrong()
+        raise _wrong_key()
     keys.used(database, key_row)
     return Caller(organization_id, row, key_row, limit)
 
 
 def pipeline(database: Database, organization_id: str, pipeline_id: str, header: str) -> Caller:
-    """Let a pipeline's trigger in. Raises ``CallRefused``: 403, 404, 401, and 422 for an inactive pipeline."""
+    """Admit the trigger of a pipeline. Raises ``CallRefused``: 403, 404, 401, and 422 for an inactive pipeline."""
     key = bearer(header)
     try:
         with database.reading() as connection:
@@ -62,7 +62,7 @@ def pipeline(database: Database, organization_id: str, pipeline_id: str, header:
     except (NotFound, InvalidInput) as error:
         raise CallRefused(404, "not_found", "there is no such pipeline in this organization") from error
     if key_row is None or key_row.target_id != row.id:
-        raise _wrong()
+        raise _wrong_key()
     keys.used(database, key_row)
     if not row.active:
         raise CallRefused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
@@ -70,14 +70,14 @@ def pipeline(database: Database, organization_id: str, pipeline_id: str, header:
 
 
 def platform(database: Database, header: str) -> Caller:
-    """Let a reader of an organization's description in. Raises ``CallRefused`` (401)."""
+    """Admit a reader of an organization's description. Raises ``CallRefused`` (401)."""
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise _wrong()
+        raise _wrong_key()
     with database.reading() as connection:
         key_row = keys.opens(connection, key.strip(), Scope.PLATFORM)
         if key_row is None:
-            raise _wrong()
+            raise _wrong_key()
         row = organizations.find(connection, key_row.organization_id)
     keys.used(database, key_row)
     return Caller(key_row.organization_id, row, key_row)  # type: ignore[arg-type]  # a key's organization is never deleted

@@ -45,7 +45,7 @@ def call_path(organization_id: str, api_name: str) -> str:
 
 
 class Answer(msgspec.Struct):
-    """What a caller is told: the execution's status, and the items once there are any."""
+    """The answer to a caller: the execution's status, and the items once it is final."""
 
     status: ExecutionStatus
     items: list[dict[str, Any]] | None = None
@@ -54,7 +54,7 @@ class Answer(msgspec.Struct):
 
 
 class Calls:
-    """Everything a call of an API needs. Its methods block: they run in threads."""
+    """The steps of a call of an API. The methods block: they run in threads."""
 
     def __init__(
         self,
@@ -79,8 +79,10 @@ class Calls:
         self._tools = tools
 
     def admit(self, organization_id: str, api_name: str, authorization: str) -> Caller:
-        """Let a caller in who may call and for whose call there is probably a place. Raises ``CallRefused``, so that a
-        call that cannot run costs next to nothing: nothing of its body is kept."""
+        """Admit a caller with a valid key, unless its organization was refused a place a moment ago.
+
+        Raises ``CallRefused`` before the body is read, so that a call that cannot run costs next to nothing.
+        """
         caller = callers.deployment(self.database, organization_id, api_name, authorization)
         self.slots.check(caller.organization_id, caller.concurrent_limit)
         return caller
@@ -121,7 +123,7 @@ class Calls:
         return None
 
     def _refuse(self, execution: Record, files: dict[str, dict[str, Any]]) -> None:
-        """End an execution none of whose files is of a type that is taken: its rows say why, and no worker is asked."""
+        """End an execution all of whose files were refused: its rows have the reasons, and no worker is needed."""
         page = RegisterRequest(page=1, files=[FileHashData.from_dict(file) for file in files.values()])
         most = self.settings.max_file_execution_count
         with self.database.writing() as connection:
@@ -136,8 +138,8 @@ class Calls:
     def read(self, caller: Caller, execution_id: str, include: Include, *, once: bool) -> Answer:
         """The state of one of the deployment's executions, and its items when it is final.
 
-        ``once``: the first read takes the results, every later one is told so. Raises ``CallRefused``: 404 for another
-        deployment's execution, 410 when the results expired.
+        ``once``: only the first read gets the results, later ones get ``acknowledged``.
+        Raises ``CallRefused``: 404 for another deployment's execution, 410 when the results expired.
         """
         with self.database.reading() as connection:
             try:
@@ -165,5 +167,5 @@ class Calls:
         return Answer(status, items, row.error_message or None)
 
     def status_path(self, caller: Caller, execution_id: str) -> str:
-        """Where a caller asks for the execution."""
+        """The path, with its query, at which a caller polls the execution."""
         return f"{call_path(caller.organization_id, caller.target.api_name)}?execution_id={execution_id}"

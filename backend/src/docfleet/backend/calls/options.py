@@ -18,7 +18,7 @@ MOST_FILES = 32
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n", ""})
-_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
 LONGEST_PROFILE = 100
 
 
@@ -27,7 +27,7 @@ type Fields = dict[str, list[Any]]
 
 
 class Include(msgspec.Struct, frozen=True):
-    """What of a result the caller wants to see."""
+    """The parts of a result that the caller requests."""
 
     metadata: bool = False
     metrics: bool = False
@@ -35,7 +35,7 @@ class Include(msgspec.Struct, frozen=True):
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """A call. ``timeout`` in seconds: how long the caller waits; below 1 not at all."""
+    """The options of a call. The caller waits ``timeout`` seconds; below 1 it does not wait."""
 
     timeout: int = -1
     include: Include = Include()
@@ -81,7 +81,7 @@ def _timeout(value: Any) -> int:
     if value is None or value == "":
         return -1
     number = value if isinstance(value, int) and not isinstance(value, bool) else None
-    if isinstance(value, str) and _WHOLE.match(value):
+    if isinstance(value, str) and _INTEGER.match(value):
         number = int(value)
     if number is None or not -1 <= number <= LONGEST_WAIT:
         raise invalid_field("timeout", f"timeout has to be a whole number from -1 to {LONGEST_WAIT} (seconds)")
@@ -111,7 +111,7 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
             raise invalid_field("custom_data", "custom_data has to be a JSON object") from error
     if not isinstance(value, dict):
         raise invalid_field("custom_data", "custom_data has to be a JSON object")
-    if deeper(value):  # it travels in messages, and a worker refuses deep ones
+    if deeper(value):  # it is sent in messages, and workers refuse deep ones
         raise invalid_field("custom_data", f"custom_data is nested too deeply: at most {DEEPEST} levels are taken")
     if len(msgspec.json.encode(value)) > LONGEST_FIELD:
         raise invalid_field("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
@@ -119,7 +119,7 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
 
 
 def _no_review(fields: Fields) -> None:
-    # A blank queue is refused too, as in the original: whoever names one expects a person to look.
+    # A blank queue is refused too, as in the original: a caller that names one expects a review.
     for name in ("hitl_queue_name", "hitl_packet_id"):
         if any(value is not None for value in fields.get(name, ())):
             raise invalid_field(

@@ -1,7 +1,7 @@
 """Limits on concurrent executions of APIs, kept in Redis so that all backends share them.
 
-Every running execution is a member of two sorted sets, its organization's and the global one, scored by when it
-began. Without Redis there is no limit: a call is let in, and the log and a counter say so.
+Each running execution is a member of two sorted sets, its organization's and the global one, scored by its start.
+Without Redis there is no limit: calls are admitted, and the log and a counter show it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ GLOBAL = "api_deployment:rate_limit:global"
 _ORGANIZATION = "api_deployment:rate_limit:org:"
 STALE_SECONDS = 6 * 3600
 GRACE_SECONDS = 120.0
-"""A slot is taken before its execution's row is written: a younger one without row is left alone."""
+"""A place is taken before the row of its execution is written: a younger place without row is left alone."""
 
 RETRY_AFTER_SECONDS = 2
 CROWDED_SECONDS = 10.0
-"""How long after a refusal calls are checked before their files are received."""
+"""For this long after a refusal, calls are checked before their files are received."""
 _REST_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
@@ -62,7 +62,7 @@ return 0
 
 
 class Slots:
-    """The places of running executions. ``unavailable`` counts the calls that were let in unchecked."""
+    """The places of running executions. ``unavailable`` counts the calls that were admitted unchecked."""
 
     def __init__(self, url: str | None, organization_limit: int, global_limit: int) -> None:
         self.unavailable = 0
@@ -88,14 +88,14 @@ class Slots:
     def check(self, organization_id: str, organization_limit: int | None = None) -> None:
         """Refuse (429) a call for which there is no place, before anything is done for it; take none.
 
-        Redis is asked only for a while after a refusal: a call pays nothing for this as long as there are places.
+        Redis is called only for a while after a refusal, so the check costs nothing while there are places.
         """
         if self._crowded.get(organization_id, 0.0) < time.monotonic():
             return
         limit = organization_limit or self._organization_limit
         keys = [_ORGANIZATION + organization_id, GLOBAL]
         args: list[str | int] = [limit, self._global_limit, STALE_SECONDS]
-        # Not counted: ``acquire`` follows, and counts the call that is let in unchecked.
+        # Not counted: ``acquire`` follows, and counts the call that is admitted unchecked.
         full = self._try(lambda client: self._full(keys=keys, args=args, client=client), counted=False)
         if full:
             raise self._refused(organization_id, full, limit)
@@ -106,7 +106,7 @@ class Slots:
         return CallRefused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
 
     def release(self, ended: list[tuple[str, str]], *, announce: bool = True) -> None:
-        """Give back the places of (organization, execution), and tell other processes that they ended."""
+        """Free the places of (organization, execution), and announce to other processes that they ended."""
 
         def run(client: redis.Redis) -> None:
             with client.pipeline(transaction=False) as pipeline:
@@ -120,7 +120,7 @@ class Slots:
         self._try(run, counted=False)
 
     def purge(self, database: Database) -> int:
-        """Give back places whose execution is final or was never written; how many."""
+        """Free places whose execution is final or was never written; how many."""
         members = self._try(self._members, counted=False) or []
         ids = sorted({execution_id for _, execution_id, _ in members})
         final: dict[str, bool] = {}
@@ -155,7 +155,7 @@ class Slots:
             try:
                 return call(self._client)
             except (RedisError, OSError) as error:
-                # One call waits for the time-out, the next ones are let in at once.
+                # One call waits for the time-out, the next ones are admitted at once.
                 self._rest_until = time.monotonic() + _REST_SECONDS
                 log.warning("rate_limit.unavailable", error=str(error))
         if counted:
@@ -164,6 +164,6 @@ class Slots:
         return None
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         if self._client is not None:
             self._client.close()

@@ -31,15 +31,15 @@ _CHUNK = 64 * 1024
 _MB = 1024 * 1024
 _HTTPS_PORT = 443
 PASSED_ON = (403, 404)
-"""Refusals of a URL's host that the caller gets as they are: expired, and gone. The others would be taken for our own
-(401 for a wrong key, 429 for a limit) or are no registered status at all."""
+"""Statuses of a URL's host that are answered unchanged: expired, and gone. Others would be mistaken for Docfleet's own
+(401 for a wrong key, 429 for a limit), or are no registered status."""
 
 AT_ONCE = 8
-"""Downloads at a time; they have threads of their own, so that slow hosts do not stop other calls."""
+"""Concurrent downloads. They have threads of their own, so that slow hosts do not block other calls."""
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What may be fetched."""
+    """Which files may be fetched."""
 
     hosts: tuple[str, ...]
     networks: tuple[Any, ...]
@@ -83,7 +83,7 @@ def is_s3(host: str) -> bool:
 
 
 async def fetch(urls: list[str], area: Area, rules: Rules) -> None:
-    """Fetch the URLs in order into ``area``, all within the rules' seconds.
+    """Fetch the URLs in order into ``area``, all of them within the rules' seconds.
 
     Raises ``CallRefused``: 400 for a URL that is not allowed, 413, 502, 504, or the host's own 4xx.
     """

@@ -30,7 +30,7 @@ _AGE = select(db_now() - executions.c.finished_at).where(executions.c.id == bind
 
 
 def items(connection: Connection, execution: Record, include: Include) -> list[dict[str, Any]]:
-    """The items of a final execution. A file sent twice under two names has two."""
+    """The items of a final execution. A file that was sent under two names has two."""
     rows = {row.file_key: row for row in connection.execute(_ROWS, {"execution": execution.id})}
     return [
         _item(connection, execution, entry, rows.get(entry["file_hash"]), include)
@@ -93,7 +93,7 @@ def _error(execution: Record, entry: dict[str, Any], row: Record | None) -> str 
 
 
 def _shown(item: dict[str, Any], include: Include) -> dict[str, Any]:
-    """The item with what was asked for, and nothing more."""
+    """The item with the requested parts, and nothing more."""
     result, metadata = item["result"], item["metadata"]
     inner = result.get("metadata") if isinstance(result, dict) else None
     inner = dict(inner) if isinstance(inner, dict) else {}
@@ -114,11 +114,11 @@ def _shown(item: dict[str, Any], include: Include) -> dict[str, Any]:
 
 
 def acknowledge(connection: Connection, execution: Record) -> bool:
-    """Note that the results were read; True for the first reader."""
+    """Record that the results were read; True for the first reader."""
     return connection.execute(_ACKNOWLEDGE, {"execution": execution.id}).rowcount == 1
 
 
 def expired(connection: Connection, execution: Record, ttl_seconds: int) -> bool:
-    """Whether a final execution's results are past their time."""
+    """Whether a final execution's results have expired."""
     age = connection.scalar(_AGE, {"execution": execution.id})
     return age is not None and age > ttl_seconds

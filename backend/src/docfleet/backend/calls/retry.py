@@ -1,7 +1,7 @@
 """Retry: the failed and stopped files of an ended execution, as a new execution.
 
 The rows are copied as they were registered; the source is not listed again. A file is left out, and counted under its
-reason, when it is done or under way by now. How often it failed before does not count: somebody asked for it.
+reason, when it is done or in work by now. The number of its failures does not count: a user requested the retry.
 """
 
 from __future__ import annotations
@@ -93,14 +93,14 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
 
 
 def _hand_on(staging: Staging, old: Record, new: Record, again: list[FileHashData]) -> list[FileHashData]:
-    """An API's files with their places in the new execution's uploads; one that was refused has none."""
+    """An API's files with their places in the uploads of the new execution; a refused file has none."""
     hashes = [file.file_hash for file in again if not file.rejection]
     places = staging.hand_on(old.organization_id, old.workflow_id, old.id, new.id, hashes)
     return [msgspec.structs.replace(file, file_path=places.get(file.file_hash, file.file_path)) for file in again]
 
 
 def _manifest(before: list[dict[str, Any]], taken: dict[str, str | None]) -> list[dict[str, Any]]:
-    """The items of a call that are taken up again, in the call's order; ``taken`` are the places by hash."""
+    """The items of a call that are retried, in the call's order; ``taken`` are the places by hash."""
     items: list[dict[str, Any]] = []
     first: dict[str, int] = {}
     for item in before:
@@ -141,7 +141,7 @@ def _descendants(connection: Connection, old: Record) -> list[str]:
 def _left_out(
     connection: Connection, old: Record, new: Record, later: list[str], page: Sequence[Record]
 ) -> dict[str, SkipReason]:
-    """Why files of the page are not taken up again, by identity."""
+    """Why files of the page are not retried, by identity."""
     identities = [row.identity for row in page]
     reasons: dict[str, SkipReason] = {}
     if old.api_deployment_id is None:
@@ -153,7 +153,7 @@ def _left_out(
                 if known.status == ExecutionStatus.COMPLETED.value:
                     reasons[identities[position]] = SkipReason.ALREADY_PROCESSED
     for execution_id in later:
-        # The place of an API's file is another one in each execution.
+        # The path of an API's file differs in each execution.
         known_by = files.c.identity if old.api_deployment_id is None else files.c.file_key
         own = {getattr(row, known_by.name): row.identity for row in page}
         for part in chunks(list(own)):

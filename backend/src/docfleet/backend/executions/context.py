@@ -1,4 +1,4 @@
-"""The execution's context: everything a worker asks for, in one answer."""
+"""The execution's context: everything a worker needs, in one answer."""
 
 from __future__ import annotations
 
@@ -31,8 +31,11 @@ def build(
     execution_id: str,
     tools: ToolRegistry | None = None,
 ) -> ExecutionContext:
-    """The context. Holds opened credentials: it goes to a worker and nowhere else. With ``tools`` the steps have the
-    versions that are installed now, not when the workflow was written. Raises ``NotFound``."""
+    """The context. It holds decrypted credentials: for workers only.
+
+    With ``tools`` the steps have the versions that are installed now, instead of those of the time at which the
+    workflow was applied. Raises ``NotFound``.
+    """
     execution = repository.find(connection, organization_id, execution_id)
     workflow = workflows.find(connection, organization_id, execution.workflow_id)
     organization = organizations.find(connection, organization_id)

@@ -1,7 +1,7 @@
 """Ending an execution: idempotent, level-triggered, counted from rows.
 
-The callback, the errback, the last report, a stop and the sweep all come here; whoever is first makes the
-transition, everybody else is told how it ended.
+The callback, the errback, the last report, a stop and the sweep all call this; the first one makes the transition, the
+others get its result.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def finalize(
 ) -> FinalizeResponse:
     """End the execution when it can end; otherwise change nothing. Raises ``NotFound``.
 
-    An error is of the listing: once the batches are on their way, which another orchestrator has sent, it ends nothing.
+    An error is one of the listing. It ends nothing once another orchestrator has dispatched the batches.
     """
     execution = repository.lock_execution(connection, organization_id, execution_id)
     if request.error is not None and execution.dispatched_at is None:
@@ -96,8 +96,8 @@ def _end_by_counts(connection: Connection, execution: Record, counts: Counts) ->
 
 
 def fail(connection: Connection, execution: Record, error: str, error_code: str | None = None) -> bool:
-    """End the locked ``execution`` with ``error``; what is open ends with the same cause. A stop that was asked for
-    goes on as a stop."""
+    """End the locked ``execution`` with ``error``; its open files end with the same cause. An execution that is to stop
+    stops instead."""
     if repository.is_final(execution):
         return False
     if execution.stop_requested_at is not None:
@@ -110,11 +110,11 @@ def fail(connection: Connection, execution: Record, error: str, error_code: str 
 
 
 def request_stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
-    """Ask the locked ``execution`` to stop; False when it was final. It ends here if no lease of it runs.
+    """Request the locked ``execution`` to stop; False when it was final. It ends here if no lease of it runs.
 
-    From now on it gives out no file. A lease that runs may stand for a delivery that has begun, so it is waited for:
-    the worker reports or gives back, or the lease runs out (``end_if_done``). ``abandoned`` does not wait: for a caller
-    who knows that no worker of it lives.
+    From now on its files cannot be claimed. A lease that runs may stand for a delivery that has started. So the end
+    waits until the worker reports or releases the file, or the lease runs out (``end_if_done``). ``abandoned`` does not
+    wait: the caller knows that no worker of it lives.
     """
     if repository.is_final(execution):
         return False
@@ -127,12 +127,13 @@ def request_stop(connection: Connection, execution: Record, *, abandoned: bool =
 
 
 def expire(connection: Connection, execution: Record, error: str, error_code: str) -> bool:
-    """Ask the locked ``execution`` to end in ERROR with this cause, as a stop ends it: not before the last lease on a
-    file of it, so that no file is delivered and ERROR. True when it ended here. One that is stopping to stop goes on as
-    a stop."""
+    """Request the locked ``execution`` to end in ERROR with this cause; True when it ended here.
+
+    As a stop, it waits for the last lease on a file, so that no file is delivered and ERROR at once. An execution that
+    is to stop stops instead."""
     if repository.is_ending(execution):
         return False
-    # An error code before the end is the cause of the end to come.
+    # An error code of an open execution is the cause of its end to come.
     cause = {"error_message": clean(error, LONGEST_ERROR), "error_code": clean(error_code, 50)}
     stopping = connection.execute(
         update(executions)
@@ -144,7 +145,7 @@ def expire(connection: Connection, execution: Record, error: str, error_code: st
 
 
 def _stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
-    """End what nobody works on, and the execution when nothing else is left."""
+    """End the files that no worker holds, and the execution when no other is left."""
     free = [] if abandoned else [files.c.lease_until < db_now()]
     lost = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
     target, cause, code = ExecutionStatus.STOPPED, STOPPED_ON_REQUEST, {}
@@ -157,7 +158,7 @@ def _stop(connection: Connection, execution: Record, *, abandoned: bool = False)
 
 
 def close(connection: Connection, execution: Record) -> None:
-    """Stop what is open of an ``execution`` that is final, and count its files anew."""
+    """Stop the open files of a final ``execution``, and count its files again."""
     state.move_files(connection, execution.id, ExecutionStatus.STOPPED, error="its execution had ended")
     counts = count_files(connection, execution.id)
     connection.execute(

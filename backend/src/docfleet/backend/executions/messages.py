@@ -1,4 +1,4 @@
-"""What the backend sends about an execution."""
+"""The messages that the backend sends about an execution."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def orchestrate(execution: Record, workflow_type: str) -> TaskMessage:
 
 
 def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]:
-    """The files of an API's call as its message carries them, by display name and in the call's order.
+    """The files of an API's call in its message, by display name and in the call's order.
 
-    Content that was sent twice is there once.
+    Content that was uploaded twice is there once.
     """
     return {
         item["name"]: FileHashData(
             file_name=item["name"],
-            # A file that was refused is not staged; its row still needs a place of its own.
+            # A refused file is not staged; its row still needs a path of its own.
             file_path=item["staged"] or f"refused/{item['file_hash']}",
             file_hash=item["file_hash"],
             file_size=item["file_size"],
@@ -66,7 +66,7 @@ def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]
 
 
 def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> TaskMessage:
-    """``process_file_batch`` for these files, or for whatever is free when none are named."""
+    """``process_file_batch`` for these files, or for all free ones when none are named."""
     data = FileBatchData(
         file_data=WorkerFileData(
             workflow_id=execution.workflow_id,

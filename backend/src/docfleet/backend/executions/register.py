@@ -66,8 +66,8 @@ def register(
 ) -> RegisterResponse:
     """Write one page. ``default_limit`` bounds failed runs of one file (MAX_FILE_EXECUTION_COUNT).
 
-    Repeating a page answers as the first time and writes nothing. A page that holds other files than the first
-    time (the source changed between two listings) adds the files that are new. Raises ``NotFound``, ``InvalidInput``.
+    A repeated page gets the first answer and writes nothing. When it holds other files than the first time (the source
+    changed between two listings), the new files are added. Raises ``NotFound``, ``InvalidInput``.
     """
     if request.page < 1 or len(request.files) > LARGEST_PAGE or (request.limit is not None and request.limit < 1):
         raise InvalidInput(f"pages count from 1, hold at most {LARGEST_PAGE} files, and a limit is at least 1")
@@ -166,13 +166,13 @@ def _write(
 
 
 def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
-    """Whether an earlier run's result is the answer for this file: a caller of an API gets it again."""
+    """Whether an earlier run's result is the answer for this file: the caller of an API gets it again."""
     done = known.status == ExecutionStatus.COMPLETED.value and known.result is not None
     return done and workflow.deployment_type == WorkflowType.API and not file.rejection
 
 
 def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict[str, Any]:
-    """The new row of one file; one that was rejected is final from the start."""
+    """The new row of one file; the row of a rejected file is final at once."""
     file = msgspec.structs.replace(file, file_number=number)
     rejection = file.rejection or _unfit(file)
     return {
@@ -219,7 +219,7 @@ def _skips(
     elsewhere: set[str],
     default_limit: int,
 ) -> list[SkipReason | None]:
-    """For each file of the page why it is left out, or None."""
+    """The reason why each file of the page is left out, or None."""
     identities = [identity(file.file_key, file.file_path) for file in page]
     api = execution.api_deployment_id is not None
     present = _present(connection, execution, identities)
@@ -233,7 +233,7 @@ def _skips(
         if key in present:
             reason = SkipReason.DUPLICATE
         elif page[position].rejection or api:
-            # A rejected file ends with its reason, whatever happened before; a caller gets one item for each file.
+            # A rejected file ends with its reason, whatever its history; a caller gets one item per file.
             pass
         elif position in past and past[position].status == ExecutionStatus.COMPLETED.value:
             reason = SkipReason.ALREADY_PROCESSED
@@ -248,7 +248,7 @@ def _skips(
 
 
 def _elsewhere(connection: Connection, execution: Record, page: list[FileHashData]) -> set[str]:
-    """Identities of the page that other executions are at. What came with a call is nobody else's."""
+    """Identities of the page that other executions work on. Files of a call belong to one execution."""
     if execution.api_deployment_id is not None:
         return set()
     return active_elsewhere(connection, execution, [identity(file.file_key, file.file_path) for file in page])
@@ -300,8 +300,8 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
         state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
     if execution.api_deployment_id is not None and not count_open_files(connection, execution_id):
-        # Every file was final when it was registered, refused or answered from the history: the caller need not
-        # wait for a batch that has nothing to do.
+        # Every file was final when it was registered, refused or answered from the history: the caller need
+        # not wait for a batch that has nothing to do.
         finalize.end_if_done(connection, repository.find(connection, organization_id, execution_id))
         return StartResponse(status="skipped", total_files=execution.total_files, reason="nothing_open")
     return StartResponse(status="started", total_files=execution.total_files)

@@ -28,7 +28,7 @@ _REPORTED = (
 def report(
     connection: Connection, organization_id: str, execution_id: str, request: ReportRequest, caps: claims.Caps
 ) -> ReportResponse:
-    """Take a report. A repeated one answers alike and changes nothing. Raises ``NotFound``, ``InvalidInput``."""
+    """Write a report. A repeated one gets the same answer. Raises ``NotFound``, ``InvalidInput``."""
     claims.check_lease(request.owner, request.lease_seconds)
     if max(len(request.outcomes), len(request.renew), len(request.release)) > LARGEST_REPORT:
         raise InvalidInput(f"a report holds at most {LARGEST_REPORT} outcomes and leases of a kind")

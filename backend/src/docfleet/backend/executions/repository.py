@@ -16,7 +16,7 @@ from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag
 from docfleet.core.status import EmptyReason, ExecutionStatus
 
-# Statements are built once: building one costs several times what SQLite needs to carry it out.
+# Statements are built once: building one costs several times what SQLite needs to execute it.
 _FIND = select(executions).where(
     executions.c.id == bindparam("execution_id"), executions.c.organization_id == bindparam("organization_id")
 )
@@ -46,14 +46,14 @@ def _one(connection: Connection, statement: Select[Any], organization_id: str, e
 def lock_execution(connection: Connection, organization_id: str, execution_id: str) -> Record:
     """The execution's row, locked to the end of the transaction.
 
-    Whoever changes files of an execution locks its row first, so that counting, the last report and a stop see
-    each other; a lock order of one cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
+    Every writer of an execution's files locks its row first, so that counting, the last report and a stop see each
+    other. One lock per transaction cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
     """
     return _one(connection, _LOCK, organization_id, execution_id)
 
 
 def lock_free_execution(connection: Connection, execution_id: str) -> Record | None:
-    """As ``lock_execution``, in any organization; None when somebody else has it locked."""
+    """As ``lock_execution``, in any organization; None when another transaction has it locked."""
     return connection.execute(_LOCK_FREE, {"execution_id": execution_id}).one_or_none()
 
 
@@ -63,17 +63,17 @@ def is_final(row: Record) -> bool:
 
 
 def is_ending(row: Record) -> bool:
-    """Whether nobody is to begin anything for the execution: it is final, or asked to stop."""
+    """Whether no new work may start for the execution: it is final, or is to stop."""
     return is_final(row) or row.stop_requested_at is not None
 
 
 def touch(connection: Connection, execution_id: str) -> None:
-    """Note progress, which keeps the sweep from sending work again."""
+    """Record progress, which keeps the sweep from sending work again."""
     connection.execute(_TOUCH, {"execution_id": execution_id})
 
 
 def retries(connection: Connection, rows: Sequence[Record]) -> dict[str, list[str]]:
-    """For executions, those that are retries of them: ids by id, oldest first."""
+    """The retries of executions: lists of ids by id, oldest first."""
     by_execution: dict[str, list[str]] = {}
     for part in chunks([row.id for row in rows]):
         again = connection.execute(

@@ -34,8 +34,10 @@ MOST_TAGS = 50
 
 
 class NewExecution(msgspec.Struct, kw_only=True):
-    """What a caller asks for. ``use_file_history`` None means as the workflow says. ``retry_of`` is the ended
-    execution whose files it takes up again. The last four are an API's."""
+    """The execution to create. The last four fields are for APIs.
+
+    ``use_file_history`` None means the workflow's. ``retry_of`` is the ended execution whose files are retried.
+    """
 
     workflow_id: str
     pipeline_id: str | None = None
@@ -84,7 +86,7 @@ def write(
     request: NewExecution,
     fill: Callable[[Connection, Record], Record] | None = None,
 ) -> Created:
-    """``create`` within a transaction of the caller's: the only place where executions begin to exist."""
+    """``create`` within a transaction of the caller's: the only place that creates executions."""
     key = request.idempotency_key
     if key is not None and not 1 <= len(key) <= LONGEST_KEY:
         raise InvalidInput(f"Idempotency-Key has to have 1 to {LONGEST_KEY} characters")
@@ -108,7 +110,7 @@ def write(
     row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
     if fill is not None:
         row = fill(connection, row)
-    # Last, as it locks the pipeline's row: whoever ends an execution locks that one last too.
+    # Last, as it locks the pipeline's row: the end of an execution locks that row last too.
     pipelines.begin(connection, row)
     outbox.started(connection, row)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
@@ -176,7 +178,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
         with database.writing() as connection:
             row = repository.lock_execution(connection, created.row.organization_id, created.row.id)
             if row.status != ExecutionStatus.PENDING.value:
-                # It did get through, only its confirmation did not: workers are at it.
+                # The message arrived, only its confirmation was lost: workers have it.
                 log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
                 return
             finalize.fail(connection, row, cause, error.code)
@@ -184,7 +186,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
 
 
 def send(dispatcher: Dispatcher, created: Created) -> bool:
-    """Send a new execution that nobody waits for; one that cannot be sent stays PENDING, and the sweep sends it."""
+    """Send a new execution without a waiting caller; one that cannot be sent stays PENDING, and the sweep sends it."""
     try:
         messages.orchestrate(created.row, created.workflow_type).send(dispatcher)
     except BrokerUnavailable as error:
@@ -196,8 +198,10 @@ def send(dispatcher: Dispatcher, created: Created) -> bool:
 def stop(
     database: Database, dispatcher: Dispatcher, organization_id: str, execution_id: str, *, abandoned: bool = False
 ) -> bool:
-    """Ask the execution to stop; False when it was final already. It is STOPPED once no worker is at a file of it,
-    which the workers hear of at once. ``abandoned``: no worker of it lives, so none is waited for.
+    """Request the execution to stop; False when it was final already.
+
+    The workers are notified at once. It is STOPPED once no worker holds a file of it. ``abandoned``: no worker of it
+    lives, so it does not wait for one.
 
     Raises ``NotFound``.
     """

@@ -1,7 +1,7 @@
-"""The sweep: what guarantees that every accepted execution ends.
+"""The sweep: it guarantees that every accepted execution ends.
 
-The chord of batches is the fast path; this finds what it lost: leases that ran out, messages that got lost,
-executions nobody finalized. One sweeper at a time (a lease row), each execution in a transaction of its own.
+The chord of batches is the fast path. The sweep recovers what it lost: leases that ran out, lost messages, executions
+that were not finalized. One sweeper at a time (a lease row), each execution in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 LEASE_NAME = "sweep"
 LEASE_SECONDS = 10.0
-"""How long a sweeper that died keeps others from sweeping. A living one renews it between executions."""
+"""How long a dead sweeper blocks others. A living one renews the lease between executions."""
 FILES_A_MESSAGE = 50
 MOST_EXECUTIONS = 200
 MOST_FILES = 1000
@@ -44,11 +44,11 @@ _GOING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
 _RUNNING = and_(_GOING, executions.c.status == ExecutionStatus.EXECUTING.value)
 _OF_IT = files.c.execution_id == executions.c.id
 _HELD = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until >= db_now())
-# One whose workers still report is none of the sweep's business: there may be more of those than a sweep looks at.
+# Not those whose workers still report: there may be more of them than one sweep handles.
 _STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None), ~exists().where(_OF_IT, _HELD))
 _UNCLOSED = and_(
     executions.c.status.in_([status.value for status in FINAL]),
-    # From the side of the files, whose open ones have an index.
+    # Starts from the files: the open ones have an index.
     executions.c.id.in_(select(files.c.execution_id).where(text(OPEN_FILE))),
 )
 _API = workflows.c.deployment_type == WorkflowType.API.value
@@ -59,8 +59,8 @@ _LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_un
 
 
 class SweepResult(msgspec.Struct):
-    """What one sweep did. ``poisoned`` files ended after too many attempts, ``expired`` executions by a deadline;
-    ``failed`` executions could not be looked after."""
+    """The result of one sweep. ``poisoned`` files ended after too many attempts, ``expired`` executions by a deadline;
+    ``failed`` executions raised an error."""
 
     redispatched_files: int = 0
     redispatched_executions: int = 0
@@ -83,13 +83,13 @@ class Sweep:
         self._owner = new_id()
         self._renewed = 0.0
         self.led = False
-        """Whether this sweep was the one that swept."""
+        """Whether this sweeper held the lease and swept."""
         self._result = SweepResult()
         self._messages: list[messages.TaskMessage] = []
         self._expiring: list[str] = []
 
     def run(self) -> SweepResult:
-        """Sweep, unless somebody else is at it: then all numbers are 0."""
+        """Sweep, unless another sweeper holds the lease: then all numbers are 0."""
         self.led = self._take_lease()
         if not self.led:
             return self._result
@@ -108,7 +108,7 @@ class Sweep:
         return self._result
 
     def _steps(self) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        """Conditions and what to do where they hold. Level-triggered: what a sweep does not get done, the next does."""
+        """Conditions, each with the step for executions where it holds. The next sweep does what this one leaves."""
         yield _UNCLOSED, self._close
         yield _STOPPING, self._finalize
         if self._settings.execution_deadline_seconds > 0:
@@ -142,7 +142,7 @@ class Sweep:
         queue_of: Callable[[ExecutionQueues], QueueName],
         step: Any,
     ) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        """Send again what is ``waiting`` for too long: how long depends on what the broker still holds for its kind."""
+        """Repeat ``step`` where work waits for too long, which depends on the messages in the queue of its kind."""
         for api in (True, False):
             queue, kind = queue_of(execution_queues(is_api=api)), _API if api else ~_API
             soonest = Overdue(self._deadline, api=api, busy=False)
@@ -150,7 +150,7 @@ class Sweep:
                 yield and_(waiting(overdue), kind), step
 
     def _overdue(self, queue: QueueName, *, api: bool) -> Overdue | None:
-        """What counts as lost on its way through ``queue``; None when the broker is away."""
+        """The conditions of lost work in ``queue``; None when the broker is unavailable."""
         if queue not in self._busy:
             try:
                 self._busy[queue] = self._dispatcher.waiting(queue) > 0
@@ -178,8 +178,8 @@ class Sweep:
         with self._database.writing() as connection:
             execution = repository.lock_free_execution(connection, candidate.id)
             if execution is None:
-                return  # somebody is at it, or hangs: the others must not wait for that
-            # Asked again under the lock: a sweeper that was paused must not act on what it saw before.
+                return  # another transaction works on it, or hangs: the others must not wait
+            # Checked again under the lock: a sweeper that was paused must not act on old rows.
             if connection.execute(_CANDIDATES.where(executions.c.id == candidate.id, where)).one_or_none() is not None:
                 step(connection, execution, candidate.deployment_type)
 
@@ -227,7 +227,7 @@ class Sweep:
         self._result.redispatched_files += len(again)
 
     def _parts(self, rows: list[Record]) -> Iterator[list[Record]]:
-        """What goes into one message; a file on its last attempt has one of its own (``claims`` says why)."""
+        """The files of each message; a file on its last attempt has a message of its own (see ``claims``)."""
         last = [row for row in rows if self._caps.last(row)]
         ids = {row.id for row in last}
         yield from chunks([row for row in rows if row.id not in ids], FILES_A_MESSAGE)
@@ -259,7 +259,7 @@ class Sweep:
         self._result.redispatched_executions += 1
 
     def _send(self) -> None:
-        for execution_id in self._expiring:  # workers are at files of it
+        for execution_id in self._expiring:  # workers hold files of it
             self._dispatcher.broadcast(STOP_EXECUTION, {"execution_id": execution_id})
         for message in self._messages:
             try:
@@ -280,7 +280,7 @@ class Sweep:
             return connection.execute(taken.returning(leases.c.owner)).one_or_none() is not None
 
     def _renew_lease(self) -> None:
-        # One that was taken over, as this sweeper was paused, is not taken back: two at once are harmless.
+        # A lease that was taken over while this sweeper was paused is not taken back: two sweepers are harmless.
         if time.monotonic() - self._renewed > LEASE_SECONDS / 3:
             self._renewed = time.monotonic()
             with self._database.writing() as connection:

@@ -1,7 +1,7 @@
-"""Does the destination hold what the rows say was delivered: each file once, unchanged, and nothing else?
+"""Verification: the destination holds each delivered file once, unchanged, and nothing else.
 
-The destination is read again, a page at a time, and compared with the file rows and the ledger. Three sinks, three ways
-to look: rows of a table, files of a folder, results kept for an API's caller. Memory grows by one byte a file.
+The destination is read again, page by page, and compared with the file rows and the ledger. There are three kinds
+of sinks: rows of a table, files of a folder, results kept for an API's caller. Memory grows by one byte per file.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Verification(msgspec.Struct, kw_only=True):
             self.more_findings += 1
 
     def judge(self) -> Verification:
-        """Draw the sum."""
+        """Compute the totals."""
         self.delivered_once = self.expected - self.doubled - self.missing - self.changed
         self.clean = not (self.doubled or self.missing or self.changed or self.unexpected)
         return self
@@ -109,7 +109,7 @@ def verify(database: Database, cipher: Cipher, organization_id: str, execution_i
 
 
 class _Rows:
-    """Compares the rows of a table. ``state`` has one byte a file, by number."""
+    """Compares the rows of a table. ``state`` has one byte per file, by number."""
 
     def __init__(self, database: Database, result: Verification, highest: int) -> None:
         self._database = database
@@ -238,7 +238,7 @@ def _completed_files(database: Database, execution_id: str) -> Iterator[Record]:
 
 
 def _by_number(database: Database, statement: Any) -> Iterator[Record]:
-    """The rows in order of file number, a page at a time; no transaction is open while one is worked on."""
+    """The rows in order of file number, page by page; no transaction is open while a page is processed."""
     after = 0
     while True:
         with database.reading() as connection:

@@ -1,7 +1,7 @@
-"""File history: what became of a file in earlier executions of its workflow.
+"""File history: the result of a file in earlier executions of its workflow.
 
-One row a workflow and file (key and path). A row without path, as runs of an API leave it, stands for the file
-wherever it lies. Rows older than the source's re-processing interval count as absent.
+One row per workflow and file (key and path). A row without path, as written by runs of an API, is valid for every
+path. Rows older than the source's re-processing interval count as absent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reprocess_seconds(configuration: dict[str, Any]) -> float | None:
-    """After how many seconds a file is taken again; None: never."""
+    """After how many seconds a file is processed again; None: never."""
     if configuration.get("fileReprocessingHandling") != "reprocess_after_interval":
         return None
     interval = configuration.get("reprocessInterval")
@@ -60,7 +60,7 @@ def _fresh(connection: Connection, workflow_id: str) -> ColumnElement[bool]:
 
 
 def forget_expired(connection: Connection, workflow_id: str) -> None:
-    """Drop what is older than the re-processing interval, so that its runs are not counted either."""
+    """Delete rows older than the re-processing interval, so that their runs are not counted either."""
     seconds = _interval(connection, workflow_id)
     if seconds is not None:
         connection.execute(
@@ -108,14 +108,14 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
 
 
 def forget_results(connection: Connection, workflow_id: str) -> None:
-    """Drop the results kept for an API's callers: the workflow changed, and they are no answers any more."""
+    """Delete the results kept for an API's callers: the workflow changed, so they are no longer valid answers."""
     connection.execute(
         delete(file_history).where(file_history.c.workflow_id == workflow_id, file_history.c.result.is_not(None))
     )
 
 
 def record(connection: Connection, entries: list[HistoryEntry]) -> None:
-    """Count finished files: a new row, or one run more on the row there is."""
+    """Count finished files: a new row, or one more run on the existing row."""
     counted = [e for e in entries if e.status in (ExecutionStatus.COMPLETED.value, ExecutionStatus.ERROR.value)]
     if not counted:
         return

@@ -1,4 +1,4 @@
-"""Pages of file rows, and how a row is shown."""
+"""Queries of file rows, and a row as JSON values."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def search(
 def active(
     connection: Connection, workflow_id: str, file_keys: list[str], except_execution_id: str | None
 ) -> list[Record]:
-    """Rows of these files that are open in an open execution of the workflow, ``except_execution_id`` left aside."""
+    """Open rows of these files in open executions of the workflow, without those of ``except_execution_id``."""
     open_rows = select(files).where(files.c.workflow_id == workflow_id, text(OPEN_FILE)).subquery()
     running = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
     statement = select(open_rows).join(executions, executions.c.id == open_rows.c.execution_id).where(running)

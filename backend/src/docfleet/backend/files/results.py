@@ -18,17 +18,17 @@ _INSERT = insert(file_results).values(created_at=db_now())
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 (hex) of a result as it is kept: its JSON text, which is the worker's too."""
+    """SHA-256 (hex) of a result's JSON text; the worker computes the same."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_text(value: Any) -> str | None:
-    """``value`` as JSON text; nothing for None."""
+    """``value`` as JSON text; None for None."""
     return None if value is None else msgspec.json.encode(value).decode()
 
 
 def keep(connection: Connection, execution: Record, outcomes: list[FileOutcome]) -> None:
-    """Write the results of files that an API's run finished just now; others bring none."""
+    """Write the results of files that an API's run just finished; other runs have none."""
     if execution.api_deployment_id is None or not outcomes:
         return
     rows = [
@@ -44,7 +44,7 @@ def keep(connection: Connection, execution: Record, outcomes: list[FileOutcome])
 
 
 def copy(connection: Connection, execution: Record, answered: list[tuple[dict[str, Any], Record]]) -> None:
-    """Give new file rows the results that history rows hold: the same content was processed before."""
+    """Write the results of history rows for new file rows with the same content."""
     if not answered:
         return
     rows = [

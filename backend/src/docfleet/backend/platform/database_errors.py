@@ -1,4 +1,4 @@
-"""What goes wrong with the database, by what it means for a caller."""
+"""Errors of the database, grouped by their meaning for a caller."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ UNAVAILABLE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, Po
 """The database does not answer, or not in time."""
 
 CONFLICTING: tuple[type[Exception], ...] = (IntegrityError,)
-"""Somebody else wrote the same row at the same time."""
+"""Another transaction wrote the same row at the same time."""
 
 OUT_OF_RANGE: tuple[type[Exception], ...] = (DataError, OverflowError)
 """A value does not fit into its column."""
 
 
 def cause(error: Exception) -> str:
-    """What the driver said, without the statement."""
+    """The driver's message, without the statement."""
     return str(getattr(error, "orig", None) or error)

@@ -1,7 +1,7 @@
 """The database: one engine, short transactions, one clock.
 
 SQLite runs in WAL mode and takes its write lock when a writing transaction begins (``BEGIN IMMEDIATE``), so a
-transaction never fails half way because another one wrote. On PostgreSQL writers of one execution queue at that
+transaction never fails halfway because another one wrote. On PostgreSQL writers of one execution queue at that
 execution's row (``executions.repository.lock_execution``).
 
 Every time that is compared comes from the database: ``db_now()``, seconds since the epoch.
@@ -84,7 +84,7 @@ class Json(TypeDecorator[Any]):
 
 
 def clean(text: str | None, longest: int | None = None) -> str | None:
-    """``text`` as a column takes it: PostgreSQL refuses NUL characters, so they become U+FFFD."""
+    """``text`` as a column accepts it: PostgreSQL refuses NUL characters, so they become U+FFFD."""
     if text is None:
         return None
     text = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
@@ -102,7 +102,7 @@ def emit(connection: Connection, event: Any) -> None:
 
 
 def upsert(connection: Connection, table: Any) -> Any:
-    """An INSERT of this dialect that knows ``on_conflict_do_update``."""
+    """An INSERT of this dialect with ``on_conflict_do_update``."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
@@ -163,12 +163,12 @@ class Database:
             self.after_commit(events)
 
     def check(self) -> None:
-        """One round trip; raises what the driver raises when the database does not answer."""
+        """Make one round trip; raises the driver's error when the database does not answer."""
         with self.reading() as connection:
             connection.execute(select(1))
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
 

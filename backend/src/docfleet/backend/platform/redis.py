@@ -1,4 +1,4 @@
-"""Connections to Redis. What the backend keeps there may be lost, so every wait is short."""
+"""Connections to Redis. The backend works without it, so every wait is short."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from docfleet.core.errors import ConfigurationError
 
 
 def normalise_url(url: str) -> str:
-    """``url`` as the client library takes it. Raises ``ConfigurationError``."""
+    """``url`` as the client library accepts it. Raises ``ConfigurationError``."""
     if url.startswith("redis+socket://"):
         url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
     if not url.startswith(("redis://", "rediss://", "unix://")):

@@ -28,7 +28,7 @@ _run = anyio.to_thread.run_sync
 
 
 class ExecutionMessage(msgspec.Struct):
-    """An execution as its call is answered. ``result`` has one item a file, null while it runs."""
+    """The execution in the answer to its call. ``result`` has one item per file, null while it runs."""
 
     execution_id: str
     execution_status: ExecutionStatus
@@ -44,7 +44,7 @@ class ExecuteAnswer(msgspec.Struct):
 
 
 class StatusAnswer(msgspec.Struct):
-    """The answer to a poll: ``message`` has one item a file, or null while it runs."""
+    """The answer to a poll: ``message`` has one item per file, or null while it runs."""
 
     status: ExecutionStatus
     message: list[dict[str, Any]] | str | None
@@ -103,7 +103,7 @@ async def _receive(request: Request[Any, Any, Any], calls: Calls, area: Area) ->
 
 
 async def _disconnected(request: Request[Any, Any, Any]) -> None:
-    """Returns when the caller's connection ends."""
+    """Return when the caller disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

@@ -22,7 +22,7 @@ from docfleet.backend.http.calls.form import JSON, MULTIPART
 
 
 class ErrorDetail(msgspec.Struct):
-    """One fault; ``attr`` is the field, when it is one's."""
+    """One fault; ``attr`` is the field at fault, if any."""
 
     code: str
     detail: str

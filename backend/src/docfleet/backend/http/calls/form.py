@@ -1,4 +1,4 @@
-"""The body of a call, read as a stream: files go to the disk as they come, never into memory."""
+"""The body of a call, read as a stream: files are written to disk as they arrive, never held in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MB = 1024 * 1024
 
 
 class SizeLimits(msgspec.Struct, frozen=True):
-    """Megabytes a file and a request may have."""
+    """Limits in megabytes, per file and per request."""
 
     file_mb: int
     request_mb: int
@@ -69,8 +69,8 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
 
 
 async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises ``CallRefused`` (408) when nothing comes any more: a client that vanished without
-    closing its connection would hold its half of a file for ever."""
+    """The body as it comes. Raises ``CallRefused`` (408) when nothing comes any more: a client that disappeared
+    without closing its connection would keep its part of a file on disk for ever."""
     stream = request.stream()
     while True:
         try:
@@ -166,7 +166,7 @@ class _FormReader:
             if len(self._area.files) >= MOST_FILES:
                 raise invalid_field("files", f"at most {MOST_FILES} files a call")
             if segment.filename == "":
-                return  # a browser's file input that was left empty; bytes in it are refused below
+                return  # a browser's empty file input; bytes in it are refused below
             self._file = self._area.open(check_name(segment.filename))
             return
         self._count += 1

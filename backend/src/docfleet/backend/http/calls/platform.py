@@ -1,4 +1,4 @@
-"""What a platform key reads: its organization, and the APIs in it."""
+"""Routes of a platform key: its organization, and the APIs in it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _described(row: Record, limit: int, *, api: bool) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    # What callers store comes back as JSON text; a text is kept as it is.
+    # Values come back as JSON text; texts are kept unchanged.
     return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -54,7 +54,7 @@ def batch_lookup(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """History of many files by ``identifier``; what is older than the re-processing interval is not found."""
+    """History of many files by ``identifier``; rows older than the re-processing interval do not count."""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
     wanted = data.get("files") or []
     if not isinstance(wanted, list) or len(wanted) > MOST_FILES or not all(isinstance(item, dict) for item in wanted):
