@@ -98,7 +98,7 @@ MUTANTS = (
         CHILD + "test_t02_a_lost_worker_is_not_the_files_fault[redis]",
         (
             EXECUTIONS + "sweep.py",
-            "            self._hand_out_again,\n",
+            "            self._redispatch_files,\n",
             "            lambda *_: None,\n",
         ),
     ),

@@ -45,7 +45,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     run: dict[str, Any] = {}
 
 
-def _one(fields: Fields, name: str) -> Any:
+def _single(fields: Fields, name: str) -> Any:
     values = fields.get(name) or [None]
     if len(values) > 1:
         raise invalid_field(name, f"{name} is given {len(values)} times; give it once")
@@ -69,7 +69,7 @@ def include(values: Any) -> Include:
 
 
 def _text(fields: Fields, name: str, longest: int) -> str | None:
-    value = _one(fields, name)
+    value = _single(fields, name)
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > longest:
@@ -147,14 +147,14 @@ def parse(fields: Fields, uploaded: int) -> CallOptions:
         raise invalid_field("files", f"send 1 to {MOST_FILES} files, as `files` or `presigned_urls`; these are {count}")
     options = {
         "llm_profile_id": _text(fields, "llm_profile_id", LONGEST_PROFILE),
-        "custom_data": _custom_data(_one(fields, "custom_data")),
+        "custom_data": _custom_data(_single(fields, "custom_data")),
     }
     names = ("include_metadata", "include_metrics", "include_extracted_text")
     return CallOptions(
-        timeout=_timeout(_one(fields, "timeout")),
-        include=include({name: _one(fields, name) for name in names}),
-        use_file_history=flag(_one(fields, "use_file_history"), "use_file_history"),
-        tags=_tags(_one(fields, "tags")),
+        timeout=_timeout(_single(fields, "timeout")),
+        include=include({name: _single(fields, name) for name in names}),
+        use_file_history=flag(_single(fields, "use_file_history"), "use_file_history"),
+        tags=_tags(_single(fields, "tags")),
         presigned_urls=urls,
         run={name: value for name, value in options.items() if value is not None},
     )

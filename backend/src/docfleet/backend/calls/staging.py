@@ -97,7 +97,7 @@ class Area:
             raise _storage(error) from error
         return self._incoming
 
-    def take(self, folder: str, hashes: list[str]) -> dict[str, str]:
+    def link_from(self, folder: str, hashes: list[str]) -> dict[str, str]:
         """Link files of another upload ``folder`` into this one; their places by hash.
 
         Raises ``Conflict`` when one was deleted, ``DependencyError`` when the storage fails.
@@ -162,16 +162,16 @@ class Staging:
         for execution_id, path in folders.items():
             _reduce(path, kept.get(execution_id, set()))
 
-    def hand_on(
+    def link(
         self, organization_id: str, workflow_id: str, before: str, after: str, hashes: list[str]
     ) -> dict[str, str]:
-        """Give staged files of the execution ``before`` to the execution ``after`` as well; their places by hash.
+        """Link staged files of the execution ``before`` into the uploads of ``after``; their places by hash.
 
         Raises ``Conflict`` when one was deleted, ``DependencyError`` when the storage fails.
         """
         area = self.area(organization_id, workflow_id, after)
         try:
-            return area.take(upload_folder(organization_id, workflow_id, before), hashes)
+            return area.link_from(upload_folder(organization_id, workflow_id, before), hashes)
         except BaseException:
             area.discard()
             raise

@@ -80,12 +80,12 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, caps
         return ClaimResponse(stop=True)
     if request.request_id and (again := _claimed_before(connection, execution.id, request)):
         return ClaimResponse(claims=again)
-    rows, answer = _wanted(connection, execution.id, request)
+    rows, answer = _candidates(connection, execution.id, request)
     while rows and all(caps.spent(row) for row in rows):
         give_up(connection, execution, rows)
-        rows, answer = _wanted(connection, execution.id, request)
+        rows, answer = _candidates(connection, execution.id, request)
     give_up(connection, execution, [row for row in rows if caps.spent(row)])
-    taken = _apart([row for row in rows if not caps.spent(row)], caps)
+    taken = _isolated([row for row in rows if not caps.spent(row)], caps)
     if taken:
         state.take_files(connection, [row.id for row in taken], holder(request), request.lease_seconds)
     if rows:
@@ -97,7 +97,9 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, caps
     return answer
 
 
-def _wanted(connection: Connection, execution_id: str, request: ClaimRequest) -> tuple[Sequence[Record], ClaimResponse]:
+def _candidates(
+    connection: Connection, execution_id: str, request: ClaimRequest
+) -> tuple[Sequence[Record], ClaimResponse]:
     if request.file_execution_ids:
         return _named(connection, execution_id, request)
     return _slice(connection, execution_id, request), ClaimResponse()
@@ -130,7 +132,7 @@ def _claimed_before(connection: Connection, execution_id: str, request: ClaimReq
     ]
 
 
-def _apart(rows: list[Record], caps: Caps) -> list[Record]:
+def _isolated(rows: list[Record], caps: Caps) -> list[Record]:
     # A lease that runs out is a loss for every file of its holder. A file that would be given up for the next loss is
     # claimed alone, so that only the file that kills its workers is given up, and not those beside it.
     safe = [row for row in rows if not caps.last(row)]
@@ -254,7 +256,7 @@ def extend(
     return [lease.file_execution_id for lease in leases if lease.file_execution_id not in held]
 
 
-def give_back(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> list[str]:
+def release(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> list[str]:
     """End leases early, without a loss for the file; the ids of those that were not the owner's."""
     if not leases:
         return []

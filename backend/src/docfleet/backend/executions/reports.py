@@ -38,7 +38,7 @@ def report(
     final = repository.is_final(execution)
     answer = ReportResponse(stop=repository.is_ending(execution))
     _outcomes(connection, execution, request.outcomes, answer)
-    answer.lost = claims.give_back(connection, execution_id, request.owner, request.release)
+    answer.lost = claims.release(connection, execution_id, request.owner, request.release)
     answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
     if request.claim is not None:
         answer.claim = claims.claim(connection, execution, request.claim, caps)

@@ -31,10 +31,10 @@ _TOUCH = update(executions).where(executions.c.id == bindparam("execution_id")).
 
 def find(connection: Connection, organization_id: str, execution_id: str) -> Record:
     """The execution's row. Raises ``NotFound``, for another organization's too."""
-    return _one(connection, _FIND, organization_id, execution_id)
+    return _row(connection, _FIND, organization_id, execution_id)
 
 
-def _one(connection: Connection, statement: Select[Any], organization_id: str, execution_id: str) -> Record:
+def _row(connection: Connection, statement: Select[Any], organization_id: str, execution_id: str) -> Record:
     row = connection.execute(
         statement, {"execution_id": execution_id, "organization_id": organization_id}
     ).one_or_none()
@@ -49,7 +49,7 @@ def lock_execution(connection: Connection, organization_id: str, execution_id: s
     Every writer of an execution's files locks its row first, so that counting, the last report and a stop see each
     other. One lock per transaction cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
     """
-    return _one(connection, _LOCK, organization_id, execution_id)
+    return _row(connection, _LOCK, organization_id, execution_id)
 
 
 def lock_free_execution(connection: Connection, execution_id: str) -> Record | None:

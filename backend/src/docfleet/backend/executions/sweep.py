@@ -97,7 +97,7 @@ class Sweep:
             for where, step in self._steps():
                 for candidate in self._candidates(where):
                     self._renew_lease()
-                    self._look_after(candidate, where, step)
+                    self._handle(candidate, where, step)
                     point("sweep.middle")
         finally:
             self._send()  # also after a failure: what was committed says that it is on its way
@@ -117,26 +117,26 @@ class Sweep:
         stuck = executions.c.progress_at < db_now() - self._settings.orchestration_timeout_seconds
         yield and_(_GOING, executions.c.dispatched_at.is_(None), stuck), self._abandon
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
-        yield from self._again(
+        yield from self._repeat(
             lambda overdue: and_(dispatched, exists().where(_OF_IT, _LOST, overdue.file(executions.c))),
             lambda queues: queues.batches,
-            self._hand_out_again,
+            self._redispatch_files,
         )
         yield and_(dispatched, ~exists().where(_OF_IT, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
         pending = and_(dispatched, exists().where(_OF_IT, files.c.status == ExecutionStatus.PENDING.value))
-        yield from self._again(
+        yield from self._repeat(
             lambda overdue: and_(pending, overdue.batches()),
             lambda queues: queues.batches,
             self._send_batch,
         )
         unbegun = and_(_GOING, executions.c.dispatched_at.is_(None))
-        yield from self._again(
+        yield from self._repeat(
             lambda overdue: and_(unbegun, overdue.orchestration()),
             lambda queues: queues.orchestration,
             self._send_execution,
         )
 
-    def _again(
+    def _repeat(
         self,
         waiting: Callable[[Overdue], ColumnElement[bool]],
         queue_of: Callable[[ExecutionQueues], QueueName],
@@ -166,15 +166,15 @@ class Sweep:
                 connection.execute(_CANDIDATES.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
             )
 
-    def _look_after(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
+    def _handle(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
         try:
-            self._one(candidate, where, step)
+            self._handle_locked(candidate, where, step)
         except Exception:  # the boundary of an execution: the sweep is what all the others wait for
             log.exception("sweep.execution_failed", execution_id=candidate.id)
             self._result.failed += 1
             self._database.check()
 
-    def _one(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
+    def _handle_locked(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
         with self._database.writing() as connection:
             execution = repository.lock_free_execution(connection, candidate.id)
             if execution is None:
@@ -202,7 +202,7 @@ class Sweep:
         )
         self._result.expired += finalize.fail(connection, execution, cause, "orchestration_timeout")
 
-    def _hand_out_again(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+    def _redispatch_files(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         api = workflow_type == WorkflowType.API
         overdue = self._overdue(execution_queues(is_api=api).batches, api=api)
         if overdue is None:
@@ -248,13 +248,13 @@ class Sweep:
         )
         if waiting is not None:
             self._messages.append(messages.batch(execution, workflow_type, []))
-            self._remember(connection, execution)
+            self._note_redispatch(connection, execution)
 
     def _send_execution(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         self._messages.append(messages.orchestrate(execution, workflow_type))
-        self._remember(connection, execution)
+        self._note_redispatch(connection, execution)
 
-    def _remember(self, connection: Connection, execution: Record) -> None:
+    def _note_redispatch(self, connection: Connection, execution: Record) -> None:
         connection.execute(update(executions).where(executions.c.id == execution.id).values(redispatched_at=db_now()))
         self._result.redispatched_executions += 1
 

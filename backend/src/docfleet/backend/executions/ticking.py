@@ -115,7 +115,7 @@ class Ticker:
             except Exception:  # noqa: BLE001 - the boundary of these pipelines: which one it is, is found one by one
                 for row in rows:
                     step = partial(self._due, [row], now, busy, queued)
-                    if not self._look_after(connection, row, step):
+                    if not self._handle(connection, row, step):
                         later = update(pipelines).where(pipelines.c.id == row.id)
                         connection.execute(later.values(next_run_at=int(now) + POSTPONED_SECONDS))
             else:
@@ -139,9 +139,9 @@ class Ticker:
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
             for row in rows:
-                self._look_after(connection, row, partial(self._oldest_queued, row))
+                self._handle(connection, row, partial(self._oldest_queued, row))
 
-    def _look_after(self, connection: Connection, row: Record, step: _Step) -> bool:
+    def _handle(self, connection: Connection, row: Record, step: _Step) -> bool:
         """Handle one pipeline; False when it failed. A refused run has ``step`` called once more, to record it."""
         try:
             try:

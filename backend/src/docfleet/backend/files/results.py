@@ -52,7 +52,7 @@ def copy(connection: Connection, execution: Record, answered: list[tuple[dict[st
             "file_execution_id": row["id"],
             "execution_id": execution.id,
             "result": msgspec.json.decode(known.result),
-            "metadata": _again(execution, row, msgspec.json.decode(known._mapping["metadata"] or "{}")),
+            "metadata": _copied_metadata(execution, row, msgspec.json.decode(known._mapping["metadata"] or "{}")),
         }
         for row, known in answered
     ]
@@ -61,7 +61,7 @@ def copy(connection: Connection, execution: Record, answered: list[tuple[dict[st
     deliveries.note(connection, execution.id, digests)
 
 
-def _again(execution: Record, row: dict[str, Any], before: Any) -> dict[str, Any]:
+def _copied_metadata(execution: Record, row: dict[str, Any], before: Any) -> dict[str, Any]:
     kept = {key: value for key, value in (before or {}).items() if key not in ("custom_data", "llm_profile_id")}
     return kept | {
         "workflow_id": execution.workflow_id,

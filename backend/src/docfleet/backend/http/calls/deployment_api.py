@@ -68,8 +68,8 @@ async def execute(
     area = calls.staging.area(caller.organization_id, caller.target.workflow_id, execution_id)
     with calls.waiting.listen(execution_id) as ended:
         try:
-            wanted = await _receive(request, calls, area)
-            error = await _run(calls.launch, caller, execution_id, area, wanted)
+            call_options = await _receive(request, calls, area)
+            error = await _run(calls.launch, caller, execution_id, area, call_options)
         except BaseException:
             area.discard()
             raise
@@ -77,29 +77,29 @@ async def execute(
             failed = Answer(ExecutionStatus.ERROR, error=error)
             return _answered(request, calls, caller, execution_id, failed, error)
         is_connected = True
-        if wanted.timeout > 0:
+        if call_options.timeout > 0:
             is_connected = await calls.waiting.until_final(
                 ended,
-                wanted.timeout,
+                call_options.timeout,
                 lambda: _run(calls.is_final, caller.organization_id, execution_id),
                 _disconnected(request),
             )
-    if wanted.timeout <= 0:
+    if call_options.timeout <= 0:
         answer = Answer(ExecutionStatus.PENDING)
     else:
         # A caller that disconnected has read nothing.
         once = is_connected and not formats.wants_native_format(request)
-        answer = await _run(lambda: calls.read(caller, execution_id, wanted.include, once=once))
+        answer = await _run(lambda: calls.read(caller, execution_id, call_options.include, once=once))
     return _answered(request, calls, caller, execution_id, answer, None)
 
 
 async def _receive(request: Request[Any, Any, Any], calls: Calls, area: Area) -> CallOptions:
     settings = calls.settings
     limits = SizeLimits(file_mb=settings.api_max_file_size_mb, request_mb=settings.api_max_request_size_mb)
-    wanted = options.parse(await form.read(request, area, limits), len(area.files))
-    if wanted.presigned_urls:
-        await presigned.fetch(wanted.presigned_urls, area, presigned.Rules.of(settings))
-    return wanted
+    call_options = options.parse(await form.read(request, area, limits), len(area.files))
+    if call_options.presigned_urls:
+        await presigned.fetch(call_options.presigned_urls, area, presigned.Rules.of(settings))
+    return call_options
 
 
 async def _disconnected(request: Request[Any, Any, Any]) -> None:
