@@ -254,10 +254,10 @@ def _elsewhere(connection: Connection, execution: Record, page: list[FileHashDat
     return active_elsewhere(connection, execution, [identity(file.file_key, file.file_path) for file in page])
 
 
-def _present(connection: Connection, execution: Record, wanted: list[str]) -> set[str]:
+def _present(connection: Connection, execution: Record, identities: list[str]) -> set[str]:
     present: set[str] = set()
     if execution.total_files:
-        for part in chunks(wanted):
+        for part in chunks(identities):
             present.update(connection.scalars(_PRESENT, {"execution_id": execution.id, "identities": part}))
     return present
 

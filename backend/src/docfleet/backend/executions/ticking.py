@@ -179,8 +179,8 @@ class Ticker:
         moves: list[dict[str, Any]] = []
         for row in rows:
             decisions, following = self._decisions(row, now, busy=row.id in busy, queued=row.id in queued)
-            for tick, wanted in decisions:
-                outcome, execution_id, detail = _noted(wanted, refusal)
+            for tick, decision in decisions:
+                outcome, execution_id, detail = _noted(decision, refusal)
                 noted[row.id, tick] = row, outcome, execution_id
                 ticks.append(repository.tick(row.id, tick, outcome, execution_id, detail))
             moves.append({"moved": row.id, "tick_at": following.tick_at, "run_at": following.run_at})
@@ -219,10 +219,8 @@ class Ticker:
     def _create(self, connection: Connection, row: Record, execution_id: str | None) -> Created | None:
         if execution_id is None:
             return None
-        wanted = NewExecution(
-            execution_id=execution_id, workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True
-        )
-        return service.write(connection, self._cipher, row.organization_id, wanted)
+        new = NewExecution(execution_id=execution_id, workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True)
+        return service.write(connection, self._cipher, row.organization_id, new)
 
     def _send(self, created: Created) -> None:
         """Send what was committed. Once the broker is unavailable, nothing more is tried: the sweep sends it."""

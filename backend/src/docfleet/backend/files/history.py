@@ -73,9 +73,9 @@ def forget_expired(connection: Connection, workflow_id: str) -> None:
 def lookup(connection: Connection, workflow_id: str, files: list[tuple[str, str | None]]) -> dict[int, Record]:
     """The history rows of ``files`` (key, path), by position in the list; a file without history is left out."""
     fresh = _fresh(connection, workflow_id)
-    wanted = {identity(key, path) for key, path in files} | {identity(key, None) for key, _ in files}
+    identities = {identity(key, path) for key, path in files} | {identity(key, None) for key, _ in files}
     rows: dict[str, Record] = {}
-    for part in chunks(sorted(wanted)):
+    for part in chunks(sorted(identities)):
         for row in connection.execute(select(file_history).where(fresh, file_history.c.identity.in_(part))):
             rows[row.identity] = row
     by_position = {}

@@ -79,10 +79,14 @@ def check_active(
 ) -> dict[str, Any]:
     """Which of these files are open in another open execution of the workflow?"""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
-    wanted = data.get("files") or [{"uuid": uuid} for uuid in data.get("provider_file_uuids") or []]
-    if not isinstance(wanted, list) or len(wanted) > MOST_FILES or not all(isinstance(item, dict) for item in wanted):
+    entries = data.get("files") or [{"uuid": uuid} for uuid in data.get("provider_file_uuids") or []]
+    if (
+        not isinstance(entries, list)
+        or len(entries) > MOST_FILES
+        or not all(isinstance(item, dict) for item in entries)
+    ):
         raise InvalidInput(f"files has to be a list of at most {MOST_FILES} objects")
-    keys = {str(item.get("uuid")): item.get("path") for item in wanted}
+    keys = {str(item.get("uuid")): item.get("path") for item in entries}
     with database.reading() as connection:
         workflows.find(connection, organization_id, workflow_id)
         rows = listing.active(connection, workflow_id, list(keys), data.get("current_execution_id"))

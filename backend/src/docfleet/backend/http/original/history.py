@@ -56,16 +56,20 @@ def batch_lookup(
 ) -> dict[str, Any]:
     """History of many files by ``identifier``; rows older than the re-processing interval do not count."""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
-    wanted = data.get("files") or []
-    if not isinstance(wanted, list) or len(wanted) > MOST_FILES or not all(isinstance(item, dict) for item in wanted):
+    entries = data.get("files") or []
+    if (
+        not isinstance(entries, list)
+        or len(entries) > MOST_FILES
+        or not all(isinstance(item, dict) for item in entries)
+    ):
         raise InvalidInput(f"files has to be a list of at most {MOST_FILES} objects")
-    keys = [str(item.get("provider_file_uuid") or item.get("cache_key") or "") for item in wanted]
-    paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in wanted]
+    keys = [str(item.get("provider_file_uuid") or item.get("cache_key") or "") for item in entries]
+    paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in entries]
     answer: dict[str, Any] = {}
     with database.reading() as connection:
         workflow = workflows.find(connection, organization_id, workflow_id)
         rows = history.lookup(connection, workflow_id, list(zip(keys, paths, strict=True)))
-        for position, item in enumerate(wanted):
+        for position, item in enumerate(entries):
             row = rows.get(position)
             if row is None and item.get("cache_key"):
                 row = history.by_content(connection, workflow_id, str(item["cache_key"]), paths[position])

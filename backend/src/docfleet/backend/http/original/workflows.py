@@ -118,15 +118,15 @@ def validate_tools(
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """Are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
-    workflow_id, wanted = data.get("workflow_id"), data.get("tool_instances") or []
-    if not isinstance(workflow_id, str) or not isinstance(wanted, list):
+    workflow_id, instance_ids = data.get("workflow_id"), data.get("tool_instances") or []
+    if not isinstance(workflow_id, str) or not isinstance(instance_ids, list):
         raise InvalidInput("workflow_id has to be an id, tool_instances a list of ids")
     with database.reading() as connection:
         repository.find(connection, organization_id, workflow_id)
         steps = {step.id: step for step in repository.steps(connection, workflow_id)}
     valid: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
-    for instance_id in wanted:
+    for instance_id in instance_ids:
         step = steps.get(str(instance_id))
         if step is None:
             errors.append({"id": instance_id, "error": "there is no such tool instance in this workflow"})
