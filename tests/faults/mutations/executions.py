@@ -42,10 +42,10 @@ MUTANTS = (
         "tests/faults/test_messages.py::test_a_header_comes_twice[redis]",
         (
             "backend/src/docfleet/backend/executions/finalize.py",
-            "    counts = repository.count(connection, execution.id)\n"
-            "    return not counts.open and _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
-            "    counts = repository.count(connection, execution.id)\n"
-            "    return _by_counts(connection, execution, counts)\n\n\ndef _by_counts",
+            "    counts = count_files(connection, execution.id)\n"
+            "    return not counts.open and _end_by_counts(connection, execution, counts)\n\n\ndef _end_by_counts",
+            "    counts = count_files(connection, execution.id)\n"
+            "    return _end_by_counts(connection, execution, counts)\n\n\ndef _end_by_counts",
         ),
     ),
     mutant(
@@ -53,9 +53,9 @@ MUTANTS = (
         "tests/faults/test_messages.py::test_the_callback_comes_three_times[redis]",
         (
             "backend/src/docfleet/backend/executions/finalize.py",
-            "asked to stop ends whatever is left of it, once no lease of it runs.\n"
+            "A stop ends an execution once no lease of it runs.\n"
             '    """\n    if repository.is_final(execution):\n        return False\n',
-            'asked to stop ends whatever is left of it, once no lease of it runs.\n    """\n',
+            'A stop ends an execution once no lease of it runs.\n    """\n',
         ),
         (
             "backend/src/docfleet/backend/executions/state.py",
@@ -91,8 +91,8 @@ MUTANTS = (
         "tests/integration/backend/executions/test_lost.py::test_the_report_of_the_dead_is_fenced_once_another_holds_the_file",
         (
             "backend/src/docfleet/backend/executions/reports.py",
-            "if found is None or found.attempt != outcome.attempt:",
-            "if found is None:",
+            "if known is None or known.attempt != outcome.attempt:",
+            "if known is None:",
         ),
         (
             "backend/src/docfleet/backend/executions/state.py",
@@ -210,12 +210,12 @@ MUTANTS = (
         "tests/faults/test_backend_faults.py::test_the_answer_is_lost[redis-/report/-lose-sqlite]",
         (
             "backend/src/docfleet/backend/executions/reports.py",
-            "        elif again is not None or ExecutionStatus(found.status).is_final:\n",
+            "        elif again is not None or ExecutionStatus(known.status).is_final:\n",
             "        elif again is not None:\n",
         ),
         (
             "backend/src/docfleet/backend/executions/reports.py",
-            "        elif found.status == ExecutionStatus.EXECUTING.value:\n",
+            "        elif known.status == ExecutionStatus.EXECUTING.value:\n",
             "        elif True:\n",
         ),
     ),

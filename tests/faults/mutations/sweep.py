@@ -11,7 +11,7 @@ MUTANTS = (
         "tests/faults/test_child_kill.py::test_a_lost_worker_is_not_the_files_fault[redis]",
         (
             "backend/src/docfleet/backend/executions/sweep.py",
-            "            self._hand_out_again,\n",
+            "            self._redispatch_files,\n",
             "            lambda *_: None,\n",
         ),
     ),
@@ -37,9 +37,9 @@ MUTANTS = (
         "the sweep deletes folders nobody deleted",
         "tests/integration/backend/test_housekeeping.py::test_folders_of_ended_executions_go_and_no_others",
         (
-            "backend/src/docfleet/backend/http/workers/executions.py",
-            "            lambda: housekeeping.remove_folders(database, root),\n",
-            "",
+            "backend/src/docfleet/backend/housekeeping.py",
+            "lambda h: remove_folders(h.database, h.settings.execution_storage_root)",
+            "lambda h: None",
         ),
     ),
     mutant(
@@ -114,8 +114,8 @@ MUTANTS = (
         "tests/integration/backend/test_housekeeping.py::test_a_paused_leader_acts_on_what_is_true_when_it_wakes[sqlite]",
         (
             "backend/src/docfleet/backend/executions/sweep.py",
-            "_FOUND.where(executions.c.id == found.id, where)",
-            "_FOUND.where(executions.c.id == found.id)",
+            "_CANDIDATES.where(executions.c.id == candidate.id, where)",
+            "_CANDIDATES.where(executions.c.id == candidate.id)",
         ),
     ),
     mutant(
@@ -132,7 +132,7 @@ MUTANTS = (
         "tests/faults/test_brokers.py::test_the_result_backend_is_away_when_the_headers_end[redis-8]",
         (
             "backend/src/docfleet/backend/executions/reports.py",
-            "and finalize.when_done(connection, execution):",
+            "and finalize.end_if_done(connection, execution):",
             "and False:",
         ),
         (
@@ -142,7 +142,7 @@ MUTANTS = (
         ),
         (
             "backend/src/docfleet/backend/executions/sweep.py",
-            "        if finalize.when_done(connection, execution):\n            self._result",
+            "        if finalize.end_if_done(connection, execution):\n            self._result",
             "        if False:\n            self._result",
         ),
     ),
@@ -164,9 +164,9 @@ MUTANTS = (
         "a chore that fails keeps no other from its turn",
         "tests/integration/backend/test_housekeeping.py::test_a_chore_that_fails_keeps_nothing_else_from_being_done[sqlite]",
         (
-            "backend/src/docfleet/backend/http/workers/executions.py",
-            "        except Exception:  # the boundary of a chore",
-            "        except KeyError:  # ",
+            "backend/src/docfleet/backend/housekeeping.py",
+            "                except Exception:  # the boundary of a chore",
+            "                except KeyError:  # ",
         ),
     ),
     mutant(

@@ -23,14 +23,14 @@ def test_a_paused_leader_acts_on_what_is_true_when_it_wakes(fresh_api: Any, monk
     settings = fresh_api.client.app.dependencies["settings"].dependency()
     leader = Sweep(fresh_api.database, fresh_api.recorder, settings)
     paused, go_on = threading.Event(), threading.Event()
-    before = leader._one
+    before = leader._handle_locked
 
     def one(*found: Any) -> None:
         paused.set()
         assert go_on.wait(10)
         before(*found)
 
-    monkeypatch.setattr(leader, "_one", one)
+    monkeypatch.setattr(leader, "_handle_locked", one)
     thread = threading.Thread(target=leader.run)
     thread.start()
     assert paused.wait(10)
@@ -61,7 +61,7 @@ def test_a_leader_that_lives_stays_leader(fresh_api: Any, monkeypatch: pytest.Mo
         fresh_api.run().age(61)
     settings = fresh_api.client.app.dependencies["settings"].dependency()
     leader = Sweep(fresh_api.database, fresh_api.recorder, settings)
-    before, left = leader._one, []
+    before, left = leader._handle_locked, []
 
     def one(*found: Any) -> None:
         with fresh_api.database.reading() as connection:
@@ -70,7 +70,7 @@ def test_a_leader_that_lives_stays_leader(fresh_api: Any, monkeypatch: pytest.Mo
         leader._renewed -= 0.9 * sweeping.LEASE_SECONDS
         fresh_api.write("UPDATE leases SET until = until - :s", s=0.9 * sweeping.LEASE_SECONDS)
 
-    monkeypatch.setattr(leader, "_one", one)
+    monkeypatch.setattr(leader, "_handle_locked", one)
     leader.run()
     assert len(left) == 3 and min(left) > 0.8 * sweeping.LEASE_SECONDS
 

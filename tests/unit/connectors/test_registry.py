@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docfleet.connectors.base import ConnectorMode
+from docfleet.connectors.base import ConnectorMode, connector_settings
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.connectors.registry import (
     connector_info,
@@ -50,9 +50,6 @@ def test_an_unknown_connector_lists_the_known(name: str) -> None:
         ("local", {}, "'path' is missing"),
         ("local", {"path": "  "}, "'path' is missing"),
         ("local", {"path": "/x", "pth": "/y"}, "unknown field 'pth'"),
-        ("local", {"path": 3}, "'path' must be of type string"),
-        ("postgresql", {"host": "h", "port": "many"}, "'port' must be of type integer"),
-        ("postgresql", {"host": "h", "port": True}, "'port' must be of type integer"),
         ("postgresql", {"password": "tops3cret"}, "'host'"),
         ("postgresql", {"connection_url": "mysql://u:tops3cret@h/d"}, "'connection_url'"),
         ("postgresql", {"connection_url": "tops3cret"}, "'connection_url'"),
@@ -64,6 +61,20 @@ def test_a_wrong_field_is_named_and_no_secret_is(name: str, settings: dict[str, 
         open_connector(name, settings)
     assert says in caught.value.message
     assert "tops3cret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "says"),
+    [
+        ("local", {"path": 3}, "'path' must be of type string"),
+        ("postgresql", {"host": "h", "port": "many"}, "'port' must be of type integer"),
+        ("postgresql", {"host": "h", "port": True}, "'port' must be of type integer"),
+    ],
+)
+def test_a_mistyped_field_is_refused_before_it_is_stored(name: str, settings: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connector_settings(connector_info(name), settings)
+    assert says in caught.value.message
 
 
 def test_the_mode_is_checked(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from docfleet.core.errors import DocfleetError
 
 
 def test_error_codes_are_unique_and_come_back() -> None:
-    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, DocfleetError)]
+    tree = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, DocfleetError)]
+    assert all(kind.__doc__ for kind in tree)
+    classes = [kind for kind in tree if "code" in vars(kind)]
+    assert {kind.__name__ for kind in set(tree) - set(classes)} == {"CallRefused", "DispatchFailed"}
     codes = [kind.code for kind in classes]
     assert len(codes) == len(set(codes))
     for kind in classes:
         assert type(errors.error_from_code(kind.code, "m")) is kind
-        assert kind.__doc__

@@ -17,7 +17,7 @@ from litestar.di import Provide
 
 from docfleet.backend.calls.cache import ResultCache
 from docfleet.backend.calls.calls import Calls
-from docfleet.backend.calls.places import Slots, redis_url
+from docfleet.backend.calls.places import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.endings import Endings
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
@@ -30,6 +30,7 @@ from docfleet.backend.notifications.dispatching import Courier
 from docfleet.backend.platform.db import THREADS, Database
 from docfleet.backend.platform.dispatch import CeleryDispatcher, Dispatcher
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.platform.redis import normalise_url
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.startup import listen, prepare_database
@@ -42,10 +43,10 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What the backend is made of. A handler asks for a part by its name here.
+class Services:
+    """The objects of the backend that live as long as its process. A handler gets one by its field's name.
 
-    No name of a request body's field: Litestar takes a fault of such a field for a fault of ours.
+    No name here is that of a field of a request body: Litestar takes a fault of such a field for a fault of ours.
     """
 
     database: Database
@@ -63,7 +64,7 @@ class Parts:
     calls: Calls
 
     @classmethod
-    def make(cls, settings: BackendSettings, dispatcher: Dispatcher) -> Parts:
+    def create(cls, settings: BackendSettings, dispatcher: Dispatcher) -> Services:
         """All of them; nothing is contacted. Raises ``ConfigurationError``."""
         database = Database(settings.database_url)
         slots = Slots(settings.redis_url, settings.api_concurrent_limit_org, settings.api_concurrent_limit_global)
@@ -91,27 +92,27 @@ class Parts:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The schema is up to date and endings in other processes are heard; at the end everything is closed."""
+        """Bring the schema up to date and follow what other processes announce; at the end close everything."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         await anyio.to_thread.run_sync(upgrade, self.settings.database_url)
-        following: list[asyncio.Task[None]] = []
-        both = (self.waiting, self.log_readers.waiting)
-        for each in both:
-            each.start()
+        followers: list[asyncio.Task[None]] = []
+        signals = (self.waiting, self.log_readers.waiting)
+        for signal in signals:
+            signal.start()
             if self.settings.redis_url is not None:
-                following.append(asyncio.create_task(each.follow(redis_url(self.settings.redis_url))))
+                followers.append(asyncio.create_task(signal.follow(normalise_url(self.settings.redis_url))))
         try:
             yield
         finally:
-            for each in both:
-                each.stop()
-            for task in following:
+            for signal in signals:
+                signal.stop()
+            for task in followers:
                 task.cancel()
-            await asyncio.gather(*following, return_exceptions=True)
+            await asyncio.gather(*followers, return_exceptions=True)
             await anyio.to_thread.run_sync(self.courier.stop)
             await anyio.to_thread.run_sync(self.dispatcher.close)
-            for part in (self.slots, self.log_readers, self.result_cache, self.database):
-                part.close()
+            for service in (self.slots, self.log_readers, self.result_cache, self.database):
+                service.close()
 
 
 def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) -> Litestar:
@@ -119,19 +120,19 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
 
     ``dispatcher`` replaces the Celery producer (tests). Raises ``ConfigurationError``.
     """
-    parts = Parts.make(settings, dispatcher or CeleryDispatcher(settings.broker_url))
+    services = Services.create(settings, dispatcher or CeleryDispatcher(settings.broker_url))
     return Litestar(
         route_handlers=routes.handlers,
-        guards=[Guard(settings.keys, parts.database, openapi.PATH)],
+        guards=[Guard(settings.keys, services.database, openapi.PATH)],
         dependencies={
-            **{field.name: _value(getattr(parts, field.name)) for field in fields(parts)},
+            **{field.name: _value(getattr(services, field.name)) for field in fields(services)},
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
-        signature_types=list(get_type_hints(Parts).values()),
+        signature_types=list(get_type_hints(Services).values()),
         exception_handlers=formats.application_handlers,
         openapi_config=openapi.config,
-        lifespan=[lambda _: parts.running()],
-        state=State({"engine": parts.database.engine}),
+        lifespan=[lambda _: services.running()],
+        state=State({"engine": services.database.engine}),
         logging_config=None,
         debug=False,
     )
@@ -164,7 +165,7 @@ def serve(settings: BackendSettings) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=10,
-            # Whoever follows a log sends nothing.
+            # A client that follows a log sends nothing.
             ws_max_size=16_384,
             ws_per_message_deflate=False,  # costs more than the bytes are worth within a data centre
         )

@@ -1,5 +1,5 @@
-"""What follows the end of an API's execution, once it is committed: whoever waits wakes, its place is free, the
-staged files that succeeded go. And of what the outbox may send at once: it goes."""
+"""What follows a commit: the end of an execution wakes its waiters, frees its place and deletes its staged files;
+notifications that may be sent at once are sent."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 
 class Endings:
-    """``Database.after_commit`` of the application. A process that dies before it is done leaves places to the
-    sweep, files too, and waiters to their own look at the row."""
+    """``Database.after_commit`` of the application. When the process dies before it is done, the sweep frees places and
+    deletes files, and waiters read the row by themselves."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Endings:
         self._log_readers = log_readers
 
     def __call__(self, events: list[Any]) -> None:
-        """Handle what a transaction brought about. Never raises: the transaction is committed."""
+        """Handle the events of a transaction. Never raises: the transaction is committed."""
         if any(isinstance(event, Recorded) for event in events):
             self._courier.wake()
         ended = [event for event in events if isinstance(event, Ended)]

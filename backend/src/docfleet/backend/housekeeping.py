@@ -1,23 +1,31 @@
-"""What an execution leaves behind, and when it goes.
+"""The chores of the sweep: what ended executions and processes that died leave behind, and when it goes.
 
-Its working folders go with the callback, or with the report that ended it; this finds what those missed because
-somebody died. What a call uploaded is ``Staging``'s. Its rows are kept for ever unless EXECUTION_RETENTION_DAYS says
-otherwise. Results of finished steps outlive it when their file did not succeed: a retry does not pay for them again
-within STEP_RESULTS_SECONDS.
+The working folders of an execution go with its callback, or with the report that ended it. ``remove_folders`` deletes
+what those missed because their process died. Rows of executions are kept for ever unless EXECUTION_RETENTION_DAYS is
+set. Results of finished steps outlive an execution whose file did not succeed, so that a retry does not pay for them
+again within STEP_RESULTS_SECONDS.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import delete, select
 
+from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.staging import Staging
 from docfleet.backend.files import results
-from docfleet.backend.platform.db import Database, Record, chunks, db_now
+from docfleet.backend.logs import archive
+from docfleet.backend.notifications import repository as notifications
+from docfleet.backend.platform.db import SECONDS_PER_DAY, Database, Record, chunks, db_now
 from docfleet.backend.schedules import repository as schedules
+from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.executions import executions
 from docfleet.core.errors import UnsafePath
 from docfleet.core.status import FINAL
@@ -26,24 +34,74 @@ from docfleet.core.storage import STEPS, execution_folder, remove_work, resolve_
 log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 5.0
-"""How long after the end of an execution its folder is left to those whose business it is."""
+"""How long after its end the folder of an execution is left to its callback."""
 MOST_EXECUTIONS = 50
-SECONDS_A_DAY = 86_400.0
 
 _FINAL = executions.c.status.in_([status.value for status in FINAL])
 
 
-def remove_folders(database: Database, root: str | None) -> int:
-    """Delete what ended executions left below the storage ``root``, but for their uploads; how many had something.
+@dataclass(frozen=True)
+class Housekeeping:
+    """What the chores work on."""
 
-    Only what a row says is an ended execution's: a folder nobody knows is left alone.
+    database: Database
+    settings: BackendSettings
+    slots: Slots
+    staging: Staging
+
+    def run(self, *, led: bool) -> None:
+        """Do the chores of this backend; those of the fleet only as the backend that ``led`` the sweep."""
+        for chore in CHORES:
+            if led or chore.every_backend:
+                try:
+                    chore.run(self)
+                except Exception:  # the boundary of a chore: one that always fails must not block the others
+                    log.exception("sweep.chore_failed", chore=chore.name)
+
+
+class Chore(NamedTuple):
+    """One chore. ``every_backend``: not only the one that led the sweep does it."""
+
+    name: str
+    run: Callable[[Housekeeping], object]
+    every_backend: bool = False
+
+
+CHORES = (
+    Chore("free the places of ended calls", lambda h: h.slots.purge(h.database), every_backend=True),
+    Chore("delete staged files", lambda h: h.staging.purge(h.database), every_backend=True),
+    Chore("delete results", lambda h: forget_results(h.database, h.settings.execution_result_ttl_seconds)),
+    Chore("delete working folders", lambda h: remove_folders(h.database, h.settings.execution_storage_root)),
+    Chore(
+        "delete results of steps",
+        lambda h: forget_steps(h.settings.execution_storage_root, h.settings.step_results_seconds),
+    ),
+    Chore("delete executions", lambda h: forget_executions(h.database, h.settings.execution_retention_days)),
+    Chore("delete notifications", lambda h: notifications.forget(h.database, h.settings.outbox_retention_days)),
+    Chore(
+        "archive logs",
+        lambda h: archive.archive(h.database, h.settings.execution_storage_root, h.settings.log_retention_seconds),
+    ),
+    Chore(
+        "delete archived logs",
+        lambda h: archive.forget(h.settings.execution_storage_root, h.settings.log_archive_days * SECONDS_PER_DAY),
+    ),
+    Chore("delete ticks", lambda h: forget_ticks(h.database, h.settings.schedule_history_days)),
+)
+"""In their order."""
+
+
+def remove_folders(database: Database, root: str | None) -> int:
+    """Delete the working folders of ended executions below the storage ``root``, but not their uploads; how many.
+
+    A folder without the row of an ended execution is left alone.
     """
     if root is None:
         return 0
-    found = {path.name for path in Path(root).glob("*/*/*") if path.is_dir()}
+    folders = {path.name for path in Path(root).glob("*/*/*") if path.is_dir()}
     ended: list[Record] = []
     with database.reading() as connection:
-        for part in chunks(list(found)):
+        for part in chunks(list(folders)):
             ended += connection.execute(
                 select(executions.c.id, executions.c.organization_id, executions.c.workflow_id).where(
                     executions.c.id.in_(part), _FINAL, executions.c.finished_at < db_now() - GRACE_SECONDS
@@ -62,7 +120,7 @@ def remove_folders(database: Database, root: str | None) -> int:
 
 
 def forget_steps(root: str | None, seconds: float) -> int:
-    """Delete what finished steps left below the storage ``root`` more than ``seconds`` ago; how many entries."""
+    """Delete results of steps that were written below the storage ``root`` more than ``seconds`` ago; how many."""
     if root is None:
         return 0
     old = time.time() - seconds
@@ -77,13 +135,13 @@ def forget_steps(root: str | None, seconds: float) -> int:
                 else:
                     path.unlink()
             except FileNotFoundError:
-                continue  # its file is done since
+                continue  # deleted meanwhile: its file is done
             removed += 1
         try:
             if folder.stat().st_mtime < old:
                 folder.rmdir()
         except OSError:
-            continue  # there is something in it
+            continue  # it is not empty
     return removed
 
 
@@ -98,7 +156,7 @@ def forget_executions(database: Database, days: float) -> int:
         old = list(
             connection.scalars(
                 select(executions.c.id)
-                .where(_FINAL, executions.c.finished_at < db_now() - days * SECONDS_A_DAY)
+                .where(_FINAL, executions.c.finished_at < db_now() - days * SECONDS_PER_DAY)
                 .order_by(executions.c.finished_at)
                 .limit(MOST_EXECUTIONS)
             )
@@ -117,6 +175,6 @@ def forget_results(database: Database, older_than: float) -> int:
 
 
 def forget_ticks(database: Database, days: float) -> int:
-    """Delete what became of schedules' ticks more than ``days`` ago; how many. 0 days: none."""
+    """Delete ticks of schedules that were decided more than ``days`` ago; how many. 0 days: none."""
     with database.writing() as connection:
         return schedules.forget(connection, days)

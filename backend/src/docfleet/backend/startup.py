@@ -1,4 +1,4 @@
-"""What the backend needs before it serves: a database of its schema, which may start later than it, and its port."""
+"""Before the backend serves: its database, which may start later than the backend, and its port."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from docfleet.core.errors import DependencyError
 log = structlog.get_logger(__name__)
 
 DATABASE_SECONDS = 60.0
-"""How long a database server may stay away."""
-_AGAIN_SECONDS = 1.0
+"""How long the backend waits for a database server."""
+_RETRY_SECONDS = 1.0
 _BACKLOG = 2048
 
 
 def prepare_database(url: str, seconds: float = DATABASE_SECONDS) -> None:
-    """Bring the database to the newest schema, once it answers. Raises ``DependencyError`` after so many seconds, and
-    at once for a file, which nobody will start."""
+    """Bring the database to the newest schema, once it answers.
+
+    Raises ``DependencyError`` after ``seconds``, and at once for SQLite: a file does not start later.
+    """
     if normalise_url(url).startswith("sqlite"):
         seconds = 0.0
-    deadline, told = time.monotonic() + seconds, False
+    deadline, is_logged = time.monotonic() + seconds, False
     while True:
         try:
             return upgrade(url)
         except DatabaseAway as error:
             if time.monotonic() >= deadline:
                 raise
-            if not told:
+            if not is_logged:
                 log.warning("backend.database_awaited", seconds=seconds, error=error.message)
-            told = True
-        time.sleep(min(_AGAIN_SECONDS, seconds))
+            is_logged = True
+        time.sleep(min(_RETRY_SECONDS, seconds))
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -52,8 +54,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
         if not listening:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     except OSError as error:
-        for each in listening:
-            each.close()
+        for server in listening:
+            server.close()
         raise DependencyError(
             f"the backend cannot listen on {host} port {port} ({_cause(error)}): "
             "end what has the port, or choose others with BACKEND_PORT and BACKEND_HOST"
@@ -62,8 +64,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, int, int, str, tuple[str, int]]]:
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys(found))  # type: ignore[arg-type]
+    answers = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys(answers))  # type: ignore[arg-type]
 
 
 def _cause(error: OSError) -> str:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 import msgspec
 
+from docfleet.core import json_schema
 from docfleet.core.errors import ConfigurationError, ForkUnsafe
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -46,38 +47,55 @@ class ConnectorInfo(msgspec.Struct, frozen=True):
     json_schema: dict[str, Any]
     secrets: tuple[str, ...] = ()
 
-
-_JSON_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "boolean": (bool,)}
+    @property
+    def short_name(self) -> str:
+        """``connector_id`` without its uuid."""
+        return self.connector_id.partition("|")[0]
 
 
 def connector_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """``settings`` checked against the connector's schema, blanks dropped and defaults filled in.
+    """``settings`` as ``stored_settings`` gives them, checked against the connector's schema before they are stored.
 
-    Raises ``ConfigurationError`` naming the field; values never appear in the message (they may be secret).
+    Raises ``ConfigurationError`` naming the field; the message never holds a value.
+    """
+    values = stored_settings(info, settings)
+    for fault in json_schema.faults(info.json_schema, values):
+        if fault.keyword == "type":
+            raise ConfigurationError(
+                f"connector {info.short_name}: field {fault.path!r} must be of type {fault.expected}, "
+                f"not {type(fault.value).__name__}"
+            )
+        raise ConfigurationError(f"connector {info.short_name}: field {fault.path!r} breaks the rule {fault.keyword!r}")
+    return values
+
+
+def stored_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """``settings`` without blanks and with the schema's defaults.
+
+    Types are not checked again: a worker that opens a connector would load ``jsonschema`` for it. Raises
+    ``ConfigurationError`` for an unknown or a missing field.
     """
     properties: dict[str, dict[str, Any]] = info.json_schema["properties"]
-    name = info.connector_id.partition("|")[0]
     for field in settings:
         if field not in properties:
             known = ", ".join(sorted(properties))
-            raise ConfigurationError(f"connector {name}: unknown field {field!r}; it takes {known}")
-    values = {field: rule["default"] for field, rule in properties.items() if "default" in rule}
-    for field, value in settings.items():
-        if value is None or (isinstance(value, str) and not value.strip()):
-            continue
-        expected = properties[field].get("type", "string")
-        if expected == "integer" and isinstance(value, str) and value.strip().isdecimal():
-            value = int(value)
-        mistyped_bool = isinstance(value, bool) and expected != "boolean"
-        if mistyped_bool or not isinstance(value, _JSON_TYPES.get(expected, (object,))):
-            raise ConfigurationError(
-                f"connector {name}: field {field!r} must be of type {expected}, not {type(value).__name__}"
-            )
-        values[field] = value
+            raise ConfigurationError(f"connector {info.short_name}: unknown field {field!r}; it takes {known}")
+    stated = {field: _number(properties[field], value) for field, value in settings.items() if not _is_blank(value)}
+    values = json_schema.with_defaults(info.json_schema, stated)
     for field in info.json_schema.get("required", ()):
         if field not in values:
-            raise ConfigurationError(f"connector {name}: field {field!r} is missing; set it")
+            raise ConfigurationError(f"connector {info.short_name}: field {field!r} is missing; set it")
     return values
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _number(rule: Mapping[str, Any], value: Any) -> Any:
+    # Environment variables and forms have texts only.
+    is_digits = isinstance(value, str) and value.strip().isdecimal()
+    return int(value) if is_digits and rule.get("type") == "integer" else value
 
 
 class ForkGuard:

@@ -2,19 +2,21 @@
 
 Every class carries a stable ``code`` (it goes over the wire, into rows and into answers) and says whether
 the same call may succeed later (``retryable``). The message is for people: it names the cause and the remedy.
+A class without a code of its own has its parent's.
 
 ::
 
     DocfleetError
-    ├── InvalidInput            what the caller sent is wrong
+    ├── InvalidInput            the caller's input is wrong
     │   └── UnsafePath          a name that would leave its folder
     ├── ConfigurationError      a setting is missing, unknown or malformed
     ├── NotAllowed              no key, a wrong key
     ├── NotFound                no such row (or another organization's)
     ├── Conflict                the row is not in a state that allows this
     │   ├── AlreadyFinal        a terminal status absorbs the write
-    │   └── Fenced              the lease was lost: somebody else owns the file now
-    ├── ReviewUnavailable       manual review is asked for where it is not configured
+    │   └── Fenced              the lease was lost: another worker owns the file now
+    ├── ReviewUnavailable       manual review is requested where it is not configured
+    ├── CallRefused             a call of the public API: has the status and the code of its answer
     ├── SourceError             the source as a whole
     │   ├── SourceNotFound
     │   ├── SourceUnreadable
@@ -22,6 +24,7 @@ the same call may succeed later (``retryable``). The message is for people: it n
     ├── FileError               one document, its neighbours are untouched
     │   ├── FileMissing  EmptyFile  UnsupportedFileType  PasswordRequired
     │   └── CorruptFile  FileTooLarge
+    ├── StorageFull             there is no space to work in
     ├── ToolError               the tool that ran on one document
     │   ├── ToolUnknown  ToolSettingsInvalid  ToolFailed  ToolCrashed  ToolTimeout
     │   └── ToolMemoryExceeded  ToolOutputTooLarge  ToolResultInvalid  ToolStopped
@@ -30,25 +33,29 @@ the same call may succeed later (``retryable``). The message is for people: it n
     │   └── DestinationRejected
     ├── ForkUnsafe              a client made in the parent is used in a child
     └── DependencyError         (retryable) something Docfleet needs does not answer
-        └── BackendUnavailable  RunnerUnavailable  BrokerUnavailable  CacheUnavailable
+        ├── BackendUnavailable  RunnerUnavailable  CacheUnavailable
+        └── BrokerUnavailable
+            └── DispatchFailed  the execution was written but could not be sent
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 
 
 class DocfleetError(Exception):
     """Something went wrong in Docfleet."""
 
-    code: ClassVar[str] = "docfleet_error"
+    code: str = "docfleet_error"
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None) -> None:
         self.message = message or type(self).__doc__ or type(self).__name__
         super().__init__(self.message)
 
-    def __reduce__(self) -> tuple[type[DocfleetError], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
         return type(self), (self.message,)
 
 
@@ -104,6 +111,46 @@ class ReviewUnavailable(DocfleetError):
     """Manual review is asked for, but no review queue is configured."""
 
     code = "review_unavailable"
+
+
+class CallRefused(DocfleetError):
+    """A call of the public API is refused, with the ``status`` and ``code`` of its answer.
+
+    ``attr`` names the field at fault, ``retry_after`` is in seconds, and ``close`` ends the connection without reading
+    the rest of the body.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        attr: str | None = None,
+        retry_after: int | None = None,
+        close: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.attr = attr
+        self.retry_after = retry_after
+        self.close = close
+
+    def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
+        rebuild = partial(type(self), attr=self.attr, retry_after=self.retry_after, close=self.close)
+        return rebuild, (self.status, self.code, self.message)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer."""
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        return headers | ({"Connection": "close"} if self.close else {})
+
+
+def invalid_field(attr: str | None, message: str) -> CallRefused:
+    """A field of a call is wrong: 400."""
+    return CallRefused(400, "invalid", message, attr=attr)
 
 
 class SourceError(DocfleetError):
@@ -288,6 +335,17 @@ class BrokerUnavailable(DependencyError):
     code = "broker_unavailable"
 
 
+class DispatchFailed(BrokerUnavailable):
+    """The execution was written but could not be sent; it is ERROR now."""
+
+    def __init__(self, message: str, execution_id: str) -> None:
+        super().__init__(message)
+        self.execution_id = execution_id
+
+    def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
+        return type(self), (self.message, self.execution_id)
+
+
 class CacheUnavailable(DependencyError):
     """Redis does not answer."""
 
@@ -295,11 +353,11 @@ class CacheUnavailable(DependencyError):
 
 
 def _tree(root: type[DocfleetError]) -> dict[str, type[DocfleetError]]:
-    found: dict[str, type[DocfleetError]] = {}
+    tree: dict[str, type[DocfleetError]] = {}
     for child in root.__subclasses__():
-        found |= _tree(child)
-    # A subclass outside this module may share the code and take other arguments: the class that named it wins.
-    return found | {root.code: root}
+        tree |= _tree(child)
+    # A subclass may share the code and take other arguments: the class that defines the code wins.
+    return tree | {root.code: root}
 
 
 def error_from_code(code: str, message: str) -> DocfleetError:

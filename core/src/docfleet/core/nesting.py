@@ -1,15 +1,15 @@
-"""How deep a value of lists and objects is. Depth is a caller's choice, and what recurses over it runs out of stack."""
+"""Limits on the nesting of lists and objects. A caller chooses the depth, and recursion over it exhausts the stack."""
 
 from __future__ import annotations
 
 from typing import Any
 
 DEEPEST = 32
-"""Levels that are taken from outside, where JSON of any shape is taken."""
+"""Levels that are accepted from outside, where JSON of any shape is accepted."""
 
 
 def deeper(value: Any, levels: int = DEEPEST) -> bool:
-    """Whether ``value`` has more than ``levels`` levels of lists and objects; takes no stack, however deep it is."""
+    """Whether ``value`` has more than ``levels`` levels of lists and objects; does not recurse."""
     level = [value] if isinstance(value, dict | list | tuple) else []
     for _ in range(levels):
         if not level:

@@ -1,7 +1,8 @@
-"""Connections to hosts that somebody else names: never to the inside of the network.
+"""The guard of connections to hosts that a user names: never to the inside of the network.
 
-A name is resolved once, every address it has must be permitted, and the connection goes to an address that was
-checked: a name that changes its address in between gains nothing.
+A name is resolved once, each of its addresses must be permitted, and the connection goes to an address that was
+checked. The address of the peer is checked again once the connection stands. A name that changes its address in
+between gains nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class ForbiddenAddress(InvalidInput):
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet: not private, loopback, link-local, shared, multicast, nor one
-    of those in IPv6's clothes."""
+    """Whether an address is one of the public internet: not private, loopback, link-local, shared, multicast, nor an
+    IPv6 address that stands for one of those."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is None and address in _NAT64:
@@ -50,7 +51,10 @@ def parse_networks(setting: str, value: str) -> tuple[Network, ...]:
 
 
 class Outbound(msgspec.Struct, frozen=True):
-    """What a connection to a stranger may do: ``seconds`` in all, to public addresses and those of ``networks``."""
+    """What a guarded connection may do: ``seconds`` in all, to public addresses and those of ``networks``.
+
+    ``ca_file`` replaces the certificate authorities of the system.
+    """
 
     seconds: float
     networks: tuple[Any, ...] = ()
@@ -73,7 +77,7 @@ class Outbound(msgspec.Struct, frozen=True):
             except OSError as error:
                 failure = error
                 continue
-            # What it is connected to, whatever the way there was.
+            # The peer, whatever redirected the connection on its way.
             if not self.permits(ipaddress.ip_address(str(connection.getpeername()[0]).partition("%")[0])):
                 connection.close()
                 raise ForbiddenAddress
@@ -82,8 +86,8 @@ class Outbound(msgspec.Struct, frozen=True):
 
     def resolve(self, host: str, port: int) -> list[Address]:
         """The addresses of ``host``. Raises as ``connect``."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers]
         if not addresses or not all(self.permits(address) for address in addresses):
             raise ForbiddenAddress
         return list(dict.fromkeys(addresses))
@@ -98,15 +102,15 @@ def left(deadline: float) -> float:
 
 
 class Timed(io.RawIOBase):
-    """A connection to read from until the deadline, however small the pieces are that come. The time-out of a socket
-    alone begins again with every byte."""
+    """A connection that is read until the deadline, however small the pieces are. The time-out of a socket alone
+    starts again with every byte."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """What ``HTTPResponse`` asks of a socket."""
+        """The one method of a socket that ``HTTPResponse`` calls."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:

@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from docfleet.backend.calls import places
-from docfleet.backend.calls.places import GLOBAL, Slots, redis_url
-from docfleet.backend.platform.refusals import Refused
-from docfleet.core.errors import ConfigurationError
+from docfleet.backend.calls.places import GLOBAL, Slots
+from docfleet.backend.platform.redis import normalise_url as normalise_redis_url
+from docfleet.core.errors import CallRefused, ConfigurationError
 
 
 def test_places_run_out_by_organization_and_in_all(redis_at_socket: str) -> None:
@@ -21,11 +21,11 @@ def test_places_run_out_by_organization_and_in_all(redis_at_socket: str) -> None
     slots.acquire("a", "1")
     slots.acquire("a", "2")
     slots.acquire("a", "2")  # the same execution has its place already
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CallRefused) as refused:
         slots.acquire("a", "3")
     assert refused.value.status == 429 and int(refused.value.headers["Retry-After"]) > 0
     slots.acquire("a", "3", organization_limit=5)
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         slots.acquire("b", "4")
     slots.release([("a", "1")])
     slots.release([("a", "1")])
@@ -41,7 +41,7 @@ def test_many_threads_never_get_more_places_than_there_are(redis_at_socket: str)
         try:
             slots.acquire("a", name)
             taken.append(name)
-        except Refused:
+        except CallRefused:
             pass
 
     threads = [threading.Thread(target=take, args=(str(number),)) for number in range(30)]
@@ -76,7 +76,7 @@ def test_without_redis_calls_are_let_in_and_counted(tmp_path: Path) -> None:
 def refuses(slots: Slots, organization: str = "a", limit: int | None = None) -> bool:
     try:
         slots.check(organization, limit)
-    except Refused as refused:
+    except CallRefused as refused:
         assert refused.status == 429 and int(refused.headers["Retry-After"]) > 0
         return True
     return False
@@ -88,7 +88,7 @@ def test_after_a_refusal_calls_are_refused_early_until_there_is_a_place(
     slots = Slots(redis_at_socket, organization_limit=1, global_limit=2)
     slots.acquire("a", "1")
     assert not refuses(slots)  # nobody was refused yet: Redis is not asked
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         slots.acquire("a", "2")
     before = redis_client.dbsize(), redis_client.zcard(places.GLOBAL)
     assert refuses(slots) and refuses(slots)
@@ -105,7 +105,7 @@ def test_after_a_refusal_calls_are_refused_early_until_there_is_a_place(
 def test_a_place_that_is_too_old_refuses_nobody(redis_at_socket: str, redis_client: Any) -> None:
     slots = Slots(redis_at_socket, organization_limit=1, global_limit=1)
     slots.acquire("a", "1")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         slots.acquire("a", "2")
     for key in redis_client.keys("*"):
         redis_client.zincrby(key, -places.STALE_SECONDS - 1, "1")
@@ -122,10 +122,10 @@ def test_without_redis_nobody_is_refused_early(tmp_path: Any) -> None:
 
 
 def test_urls_of_redis() -> None:
-    assert redis_url("redis+socket:///s?virtual_host=2") == "unix:///s?db=2"
-    assert redis_url("rediss://h/1") == "rediss://h/1"
+    assert normalise_redis_url("redis+socket:///s?virtual_host=2") == "unix:///s?db=2"
+    assert normalise_redis_url("rediss://h/1") == "rediss://h/1"
     with pytest.raises(ConfigurationError, match="REDIS_URL"):
-        redis_url("amqp://h")
+        normalise_redis_url("amqp://h")
 
 
 def _members(redis_client: redis.Redis) -> set[str]:

@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from docfleet.backend.calls import presigned
-from docfleet.backend.calls.presigned import Rules, is_public
+from docfleet.backend.calls.presigned import Rules
 from docfleet.backend.calls.staging import Area
-from docfleet.backend.platform.refusals import Refused
+from docfleet.core.errors import CallRefused
+from docfleet.core.outbound import is_public
 
 HOST = "files.localhost.test"
 SLOW = ("/slow.pdf", "/drip.pdf")
@@ -320,5 +321,5 @@ def test_which_urls_are_taken_by_default(url: str, allowed: bool) -> None:
     if allowed:
         presigned._check(url, rules)
         return
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         presigned._check(url, rules)

@@ -103,11 +103,11 @@ def test_a_body_that_is_no_json_is_refused(api: Any) -> None:
 
 
 def test_a_crash_shows_no_inside(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from docfleet.backend.executions import repository
+    from docfleet.backend.workflows import repository
 
     def crash(*_: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(repository, "workflow_of", crash)
+    monkeypatch.setattr(repository, "find", crash)
     problem = api.get(f"/api/v1/workflows/{uuid.uuid4()}", status=500)
     assert problem["code"] == "internal_error" and "secret" not in str(problem)

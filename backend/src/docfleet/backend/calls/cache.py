@@ -1,7 +1,7 @@
 """Results that may be read again, kept in Redis for a while.
 
-A cache and nothing more: who may read, whether the results expired and what they are is decided by the rows. A
-Redis that is away is a miss. Results that are read once are not kept.
+Only a cache: the rows decide who may read the results, whether they expired and what they are. An unavailable Redis
+is a miss. Results that may be read only once are not kept.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import redis
 import structlog
 
 from docfleet.backend.calls.options import Include
-from docfleet.backend.calls.places import redis_url
 from docfleet.backend.platform.db import Record
+from docfleet.backend.platform.redis import connect
 
 log = structlog.get_logger(__name__)
 
@@ -24,14 +24,10 @@ _TIMEOUT_SECONDS = 0.5
 
 
 class ResultCache:
-    """Items of final executions under ``api_results:{workflow}:{execution}``, a field for each set of flags."""
+    """Items of final executions under ``api_results:{workflow}:{execution}``, one field per set of flags."""
 
     def __init__(self, url: str | None) -> None:
-        self._client: redis.Redis | None = None
-        if url is not None:
-            self._client = redis.Redis.from_url(
-                redis_url(url), socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-            )
+        self._client = connect(url, _TIMEOUT_SECONDS)
 
     def get(self, execution: Record, include: Include) -> list[dict[str, Any]] | None:
         """The items as they were shown with the same flags; None when they are not kept."""
@@ -58,7 +54,7 @@ class ResultCache:
             log.warning("results_cache.unavailable", error=str(error))
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         if self._client is not None:
             self._client.close()
 

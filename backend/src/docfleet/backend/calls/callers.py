@@ -1,4 +1,4 @@
-"""Who calls a public route: a bearer key of the right scope, for the right thing."""
+"""The caller of a public route: it has a bearer key of the right scope for the right target."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from docfleet.backend.keys.repository import Scope
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record
-from docfleet.backend.platform.refusals import Refused
-from docfleet.core.errors import InvalidInput, NotFound
+from docfleet.core.errors import CallRefused, InvalidInput, NotFound
 from docfleet.core.ids import parse_id
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A caller that was let in. ``target`` is the row of the deployment, the pipeline or the organization."""
+    """A caller that was admitted. ``target`` is the row of the deployment, the pipeline or the organization."""
 
     organization_id: str
     target: Record
@@ -25,58 +24,60 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def bearer(header: str) -> str:
-    """The key of an ``Authorization`` header. Raises ``Refused`` (403)."""
+    """The key of an ``Authorization`` header. Raises ``CallRefused`` (403)."""
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise Refused(403, "permission_denied", "no key: send `Authorization: Bearer KEY`")
+        raise CallRefused(403, "permission_denied", "no key: send `Authorization: Bearer KEY`")
     return key.strip()
 
 
-def _wrong() -> Refused:
-    return Refused(401, "authentication_failed", "the key is wrong, revoked, expired or another's: ask for a new one")
+def _wrong_key() -> CallRefused:
+    return CallRefused(
+        401, "authentication_failed", "the key is wrong, revoked, expired or another's: ask for a new one"
+    )
 
 
 def deployment(database: Database, organization_id: str, api_name: str, header: str) -> Caller:
-    """Let a call of an API in. Raises ``Refused``: 403 without key, 404 for an unknown API, 401 for a wrong key."""
+    """Admit a call of an API. Raises ``CallRefused``: 403 without key, 404 for an unknown API, 401 for a wrong key."""
     key = bearer(header)
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
         limit = organizations.settings(connection, organization_id).get("API_CONCURRENT_REQUEST_LIMIT")
-        found = keys.opens(connection, key, Scope.DEPLOYMENT)
+        key_row = keys.opens(connection, key, Scope.DEPLOYMENT)
     if row is None or not row.is_active:
-        raise Refused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
-    if found is None or found.target_id != row.id:
-        raise _wrong()
-    keys.used(database, found)
-    return Caller(organization_id, row, found, limit)
+        raise CallRefused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
+    if key_row is None or key_row.target_id != row.id:
+        raise _wrong_key()
+    keys.used(database, key_row)
+    return Caller(organization_id, row, key_row, limit)
 
 
 def pipeline(database: Database, organization_id: str, pipeline_id: str, header: str) -> Caller:
-    """Let a pipeline's trigger in. Raises ``Refused``: 403, 404, 401, and 422 for an inactive pipeline."""
+    """Admit the trigger of a pipeline. Raises ``CallRefused``: 403, 404, 401, and 422 for an inactive pipeline."""
     key = bearer(header)
     try:
         with database.reading() as connection:
             row = pipelines.find(connection, organization_id, parse_id(pipeline_id))
-            found = keys.opens(connection, key, Scope.PIPELINE)
+            key_row = keys.opens(connection, key, Scope.PIPELINE)
     except (NotFound, InvalidInput) as error:
-        raise Refused(404, "not_found", "there is no such pipeline in this organization") from error
-    if found is None or found.target_id != row.id:
-        raise _wrong()
-    keys.used(database, found)
+        raise CallRefused(404, "not_found", "there is no such pipeline in this organization") from error
+    if key_row is None or key_row.target_id != row.id:
+        raise _wrong_key()
+    keys.used(database, key_row)
     if not row.active:
-        raise Refused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
-    return Caller(organization_id, row, found)
+        raise CallRefused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
+    return Caller(organization_id, row, key_row)
 
 
 def platform(database: Database, header: str) -> Caller:
-    """Let a reader of an organization's description in. Raises ``Refused`` (401)."""
+    """Admit a reader of an organization's description. Raises ``CallRefused`` (401)."""
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise _wrong()
+        raise _wrong_key()
     with database.reading() as connection:
-        found = keys.opens(connection, key.strip(), Scope.PLATFORM)
-        if found is None:
-            raise _wrong()
-        row = organizations.find(connection, found.organization_id)
-    keys.used(database, found)
-    return Caller(found.organization_id, row, found)  # type: ignore[arg-type]  # a key's organization is never deleted
+        key_row = keys.opens(connection, key.strip(), Scope.PLATFORM)
+        if key_row is None:
+            raise _wrong_key()
+        row = organizations.find(connection, key_row.organization_id)
+    keys.used(database, key_row)
+    return Caller(key_row.organization_id, row, key_row)  # type: ignore[arg-type]  # a key's organization is never deleted

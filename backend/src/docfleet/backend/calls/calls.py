@@ -16,17 +16,14 @@ from docfleet.backend.calls.places import Slots
 from docfleet.backend.calls.staging import Area, Staging
 from docfleet.backend.executions import messages, register, repository, service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.http.management.deployments import path_of
 from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
-from docfleet.backend.platform.refusals import DispatchFailed, Refused
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.core.batch_calls import RegisterRequest, StartRequest
-from docfleet.core.errors import NotFound
+from docfleet.core.errors import CallRefused, DispatchFailed, NotFound
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
 from docfleet.tools.registry import ToolRegistry
@@ -42,8 +39,13 @@ _FIRST_TOOL = (
 )
 
 
+def call_path(organization_id: str, api_name: str) -> str:
+    """The URL path at which an API is called."""
+    return f"/deployment/api/{organization_id}/{api_name}/"
+
+
 class Answer(msgspec.Struct):
-    """What a caller is told: the execution's status, and the items once there are any."""
+    """The answer to a caller: the execution's status, and the items once it is final."""
 
     status: ExecutionStatus
     items: list[dict[str, Any]] | None = None
@@ -52,7 +54,7 @@ class Answer(msgspec.Struct):
 
 
 class Calls:
-    """Everything a call of an API needs. Its methods block: they run in threads."""
+    """The steps of a call of an API. The methods block: they run in threads."""
 
     def __init__(
         self,
@@ -77,8 +79,10 @@ class Calls:
         self._tools = tools
 
     def admit(self, organization_id: str, api_name: str, authorization: str) -> Caller:
-        """Let a caller in who may call and for whose call there is probably a place. Raises ``Refused``, so that a
-        call that cannot run costs next to nothing: nothing of its body is kept."""
+        """Admit a caller with a valid key, unless its organization was refused a place a moment ago.
+
+        Raises ``CallRefused`` before the body is read, so that a call that cannot run costs next to nothing.
+        """
         caller = callers.deployment(self.database, organization_id, api_name, authorization)
         self.slots.check(caller.organization_id, caller.concurrent_limit)
         return caller
@@ -86,7 +90,7 @@ class Calls:
     def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
         """Write the execution and send it; the error when it could not be sent (it is ERROR then).
 
-        Raises ``Refused`` when there is no place for it; the caller discards ``area`` when this raises.
+        Raises ``CallRefused`` when there is no place for it; the caller discards ``area`` when this raises.
         """
         deployment = caller.target
         with self.database.reading() as connection:
@@ -119,7 +123,7 @@ class Calls:
         return None
 
     def _refuse(self, execution: Record, files: dict[str, dict[str, Any]]) -> None:
-        """End an execution none of whose files is of a type that is taken: its rows say why, and no worker is asked."""
+        """End an execution all of whose files were refused: its rows have the reasons, and no worker is needed."""
         page = RegisterRequest(page=1, files=[FileHashData.from_dict(file) for file in files.values()])
         most = self.settings.max_file_execution_count
         with self.database.writing() as connection:
@@ -134,8 +138,8 @@ class Calls:
     def read(self, caller: Caller, execution_id: str, include: Include, *, once: bool) -> Answer:
         """The state of one of the deployment's executions, and its items when it is final.
 
-        ``once``: the first read takes the results, every later one is told so. Raises ``Refused``: 404 for another
-        deployment's execution, 410 when the results expired.
+        ``once``: only the first read gets the results, later ones get ``acknowledged``.
+        Raises ``CallRefused``: 404 for another deployment's execution, 410 when the results expired.
         """
         with self.database.reading() as connection:
             try:
@@ -143,14 +147,14 @@ class Calls:
             except NotFound:
                 row = None
             if row is None or row.api_deployment_id != caller.target.id:
-                raise Refused(404, "not_found", f"this API has no execution {execution_id}", attr="execution_id")
+                raise CallRefused(404, "not_found", f"this API has no execution {execution_id}", attr="execution_id")
             status = ExecutionStatus(row.status)
             if not status.is_final:
                 return Answer(status)
             if once and row.result_acknowledged:
                 return Answer(status, acknowledged=True)
             if results.expired(connection, row, self.settings.execution_result_ttl_seconds):
-                raise Refused(410, "expired", "the results have expired: send the files again")
+                raise CallRefused(410, "expired", "the results have expired: send the files again")
             items = None if once else self.cache.get(row, include)
             if items is None:
                 items = results.items(connection, row, include)
@@ -163,21 +167,5 @@ class Calls:
         return Answer(status, items, row.error_message or None)
 
     def status_path(self, caller: Caller, execution_id: str) -> str:
-        """Where a caller asks for the execution."""
-        return f"{path_of(caller.organization_id, caller.target.api_name)}?execution_id={execution_id}"
-
-
-def runs_of(database: Database, rows: list[Record]) -> dict[str, list[Record]]:
-    """The executions of deployments, newest first, by deployment: at most the last five each, and the count."""
-    found: dict[str, list[Record]] = {}
-    with database.reading() as connection:
-        for row in rows:
-            found[row.id] = list(
-                connection.execute(
-                    select(executions.c.id, executions.c.status, executions.c.created_at)
-                    .where(executions.c.api_deployment_id == row.id)
-                    .order_by(executions.c.created_at.desc())
-                    .limit(5)
-                )
-            )
-    return found
+        """The path, with its query, at which a caller polls the execution."""
+        return f"{call_path(caller.organization_id, caller.target.api_name)}?execution_id={execution_id}"

@@ -1,4 +1,4 @@
-"""The manifest of a call: its files in the order they came, each one item of the answer."""
+"""The manifest of a call: its files in the order they came, one item of the answer per file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from docfleet.tools.sdk import media
 
 
 def build(files: list[StagedFile], tools: ToolRegistry, first_tool: str | None) -> list[dict[str, Any]]:
-    """One item a file: ``name`` (unique), ``file_hash``, ``file_size``, ``mime_type``, ``staged`` (its place on the
-    storage), ``same_as`` (the index of the item with the same content) and ``rejection`` (why it is not run).
+    """One item per file: ``name`` (unique), ``file_hash``, ``file_size``, ``mime_type``, ``staged`` (its place on the
+    storage), ``same_as`` (the index of the item with the same content) and ``rejection`` (why it is not processed).
 
-    A file of a type that ``first_tool`` does not take is removed from the storage.
+    A file of a type that ``first_tool`` does not accept is removed from the storage.
     """
     allowed = _allowed(tools, first_tool)
     types = [media.detect(file.path, file.name) for file in files]
     taken = [allowed is None or mime_type in allowed for mime_type in types]
     first: dict[str, int] = {}
     for index in sorted(range(len(files)), key=lambda index: not taken[index]):
-        # The type of plain text is in its name: content counts as what one of its names makes acceptable.
+        # The type of plain text is in its name: content is accepted when the type of one of its names is.
         first.setdefault(files[index].file_hash, index)
     items: list[dict[str, Any]] = []
     names: set[str] = set()
@@ -51,7 +51,7 @@ def _allowed(tools: ToolRegistry, tool_id: str | None) -> frozenset[str] | None:
     try:
         properties = tools.get(tool_id).properties if tool_id is not None else {}
     except ToolUnknown:
-        return None  # the run says so, with the tool's name
+        return None  # the run fails with the tool's name
     allowed = properties.get("restrictions", {}).get("allowedFileTypes", ["*"])
     return None if "*" in allowed else frozenset(allowed)
 

@@ -7,21 +7,27 @@ from typing import Any
 
 import msgspec
 
-from docfleet.backend.calls.form import LONGEST_FIELD, Fields
-from docfleet.backend.platform.refusals import invalid
+from docfleet.core.errors import invalid_field
 from docfleet.core.nesting import DEEPEST, deeper
 
 LONGEST_WAIT = 300
+LONGEST_FIELD = 64 * 1024
+"""Bytes of one field."""
+MOST_FILES = 32
+"""Files of one call, uploaded and fetched together."""
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n", ""})
-_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
-MOST_URLS = 32
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
 LONGEST_PROFILE = 100
 
 
+type Fields = dict[str, list[Any]]
+"""The fields of a call: texts of a form, any value of a JSON body."""
+
+
 class Include(msgspec.Struct, frozen=True):
-    """What of a result the caller wants to see."""
+    """The parts of a result that the caller requests."""
 
     metadata: bool = False
     metrics: bool = False
@@ -29,7 +35,7 @@ class Include(msgspec.Struct, frozen=True):
 
 
 class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """A call. ``timeout`` in seconds: how long the caller waits; below 1 not at all."""
+    """The options of a call. The caller waits ``timeout`` seconds; below 1 it does not wait."""
 
     timeout: int = -1
     include: Include = Include()
@@ -39,35 +45,35 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     run: dict[str, Any] = {}
 
 
-def _one(fields: Fields, name: str) -> Any:
+def _single(fields: Fields, name: str) -> Any:
     values = fields.get(name) or [None]
     if len(values) > 1:
-        raise invalid(name, f"{name} is given {len(values)} times; give it once")
+        raise invalid_field(name, f"{name} is given {len(values)} times; give it once")
     return values[0]
 
 
 def flag(value: Any, name: str) -> bool:
-    """A boolean as forms and queries write it. Raises ``Refused``."""
+    """A boolean as forms and queries write it. Raises ``CallRefused``."""
     if value is None or isinstance(value, bool):
         return bool(value)
     text = str(value).strip().lower()
     if text not in _TRUE | _FALSE:
-        raise invalid(name, f"{name} has to be true or false, not {text!r:.40}")
+        raise invalid_field(name, f"{name} has to be true or false, not {text!r:.40}")
     return text in _TRUE
 
 
 def include(values: Any) -> Include:
-    """The include flags of a mapping. Raises ``Refused``."""
+    """The include flags of a mapping. Raises ``CallRefused``."""
     names = {"metadata": "include_metadata", "metrics": "include_metrics", "extracted_text": "include_extracted_text"}
     return Include(**{key: flag(values.get(name), name) for key, name in names.items()})
 
 
 def _text(fields: Fields, name: str, longest: int) -> str | None:
-    value = _one(fields, name)
+    value = _single(fields, name)
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > longest:
-        raise invalid(name, f"{name} has to be a text of at most {longest} characters")
+        raise invalid_field(name, f"{name} has to be a text of at most {longest} characters")
     return value
 
 
@@ -75,10 +81,10 @@ def _timeout(value: Any) -> int:
     if value is None or value == "":
         return -1
     number = value if isinstance(value, int) and not isinstance(value, bool) else None
-    if isinstance(value, str) and _WHOLE.match(value):
+    if isinstance(value, str) and _INTEGER.match(value):
         number = int(value)
     if number is None or not -1 <= number <= LONGEST_WAIT:
-        raise invalid("timeout", f"timeout has to be a whole number from -1 to {LONGEST_WAIT} (seconds)")
+        raise invalid_field("timeout", f"timeout has to be a whole number from -1 to {LONGEST_WAIT} (seconds)")
     return number
 
 
@@ -86,12 +92,12 @@ def _tags(value: Any) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, str):
-        raise invalid("tags", "tags has to be a text")
+        raise invalid_field("tags", "tags has to be a text")
     tags = [tag.strip() for tag in value.split(",") if tag.strip()]
     if len(tags) > 1:
-        raise invalid("tags", "at most 1 tag a call")
+        raise invalid_field("tags", "at most 1 tag a call")
     if tags and not _TAG.match(tags[0]):
-        raise invalid("tags", "a tag begins with a letter and has letters, digits, '_' and '-', at most 50")
+        raise invalid_field("tags", "a tag begins with a letter and has letters, digits, '_' and '-', at most 50")
     return tags
 
 
@@ -102,51 +108,53 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
         try:
             value = msgspec.json.decode(value)
         except (msgspec.DecodeError, ValueError) as error:
-            raise invalid("custom_data", "custom_data has to be a JSON object") from error
+            raise invalid_field("custom_data", "custom_data has to be a JSON object") from error
     if not isinstance(value, dict):
-        raise invalid("custom_data", "custom_data has to be a JSON object")
-    if deeper(value):  # it travels in messages, and a worker refuses deep ones
-        raise invalid("custom_data", f"custom_data is nested too deeply: at most {DEEPEST} levels are taken")
+        raise invalid_field("custom_data", "custom_data has to be a JSON object")
+    if deeper(value):  # it is sent in messages, and workers refuse deep ones
+        raise invalid_field("custom_data", f"custom_data is nested too deeply: at most {DEEPEST} levels are taken")
     if len(msgspec.json.encode(value)) > LONGEST_FIELD:
-        raise invalid("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
+        raise invalid_field("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
     return value
 
 
 def _no_review(fields: Fields) -> None:
-    # A blank queue is refused too, as in the original: whoever names one expects a person to look.
+    # A blank queue is refused too, as in the original: a caller that names one expects a review.
     for name in ("hitl_queue_name", "hitl_packet_id"):
         if any(value is not None for value in fields.get(name, ())):
-            raise invalid(name, "manual review is not available: no review queue is configured; leave the field out")
+            raise invalid_field(
+                name, "manual review is not available: no review queue is configured; leave the field out"
+            )
 
 
 def _urls(values: list[Any]) -> list[str]:
     urls = [value for value in values if value not in (None, "")]
     if any(not isinstance(value, str) or len(value) > 8192 for value in urls):
-        raise invalid("presigned_urls", "presigned_urls has to be a list of URLs")
-    if len(urls) > MOST_URLS:
-        raise invalid("presigned_urls", f"at most {MOST_URLS} files a call")
+        raise invalid_field("presigned_urls", "presigned_urls has to be a list of URLs")
+    if len(urls) > MOST_FILES:
+        raise invalid_field("presigned_urls", f"at most {MOST_FILES} files a call")
     return urls
 
 
 def parse(fields: Fields, uploaded: int) -> CallOptions:
-    """The options in ``fields`` of a call that brought ``uploaded`` files. Raises ``Refused``."""
+    """The options in ``fields`` of a call that brought ``uploaded`` files. Raises ``CallRefused``."""
     _no_review(fields)
     if "files" in fields:
-        raise invalid("files", "files have to come as multipart/form-data")
+        raise invalid_field("files", "files have to come as multipart/form-data")
     urls = _urls(fields.get("presigned_urls", []))
     count = uploaded + len(urls)
-    if not 1 <= count <= MOST_URLS:
-        raise invalid("files", f"send 1 to {MOST_URLS} files, as `files` or `presigned_urls`; these are {count}")
+    if not 1 <= count <= MOST_FILES:
+        raise invalid_field("files", f"send 1 to {MOST_FILES} files, as `files` or `presigned_urls`; these are {count}")
     options = {
         "llm_profile_id": _text(fields, "llm_profile_id", LONGEST_PROFILE),
-        "custom_data": _custom_data(_one(fields, "custom_data")),
+        "custom_data": _custom_data(_single(fields, "custom_data")),
     }
     names = ("include_metadata", "include_metrics", "include_extracted_text")
     return CallOptions(
-        timeout=_timeout(_one(fields, "timeout")),
-        include=include({name: _one(fields, name) for name in names}),
-        use_file_history=flag(_one(fields, "use_file_history"), "use_file_history"),
-        tags=_tags(_one(fields, "tags")),
+        timeout=_timeout(_single(fields, "timeout")),
+        include=include({name: _single(fields, name) for name in names}),
+        use_file_history=flag(_single(fields, "use_file_history"), "use_file_history"),
+        tags=_tags(_single(fields, "tags")),
         presigned_urls=urls,
         run={name: value for name, value in options.items() if value is not None},
     )

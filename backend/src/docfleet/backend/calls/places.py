@@ -1,7 +1,7 @@
 """Limits on concurrent executions of APIs, kept in Redis so that all backends share them.
 
-Every running execution is a member of two sorted sets, its organization's and the global one, scored by when it
-began. Without Redis there is no limit: a call is let in, and the log and a counter say so.
+Each running execution is a member of two sorted sets, its organization's and the global one, scored by its start.
+Without Redis there is no limit: calls are admitted, and the log and a counter show it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from redis import RedisError
 from sqlalchemy import select
 
 from docfleet.backend.platform.db import Database, chunks
-from docfleet.backend.platform.refusals import Refused
+from docfleet.backend.platform.redis import connect
 from docfleet.backend.platform.waiting import channel
 from docfleet.backend.tables.executions import executions
-from docfleet.core.errors import ConfigurationError
+from docfleet.core.errors import CallRefused
 from docfleet.core.status import FINAL
 
 log = structlog.get_logger(__name__)
@@ -29,11 +29,11 @@ GLOBAL = "api_deployment:rate_limit:global"
 _ORGANIZATION = "api_deployment:rate_limit:org:"
 STALE_SECONDS = 6 * 3600
 GRACE_SECONDS = 120.0
-"""A slot is taken before its execution's row is written: a younger one without row is left alone."""
+"""A place is taken before the row of its execution is written: a younger place without row is left alone."""
 
 RETRY_AFTER_SECONDS = 2
 CROWDED_SECONDS = 10.0
-"""How long after a refusal calls are checked before their files are received."""
+"""For this long after a refusal, calls are checked before their files are received."""
 _REST_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
@@ -61,35 +61,23 @@ return 0
 """
 
 
-def redis_url(url: str) -> str:
-    """``url`` as the client library takes it. Raises ``ConfigurationError``."""
-    if url.startswith("redis+socket://"):
-        url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise ConfigurationError("setting REDIS_URL has to begin with redis://, rediss:// or unix://")
-    return url
-
-
 class Slots:
-    """The places of running executions. ``unavailable`` counts the calls that were let in unchecked."""
+    """The places of running executions. ``unavailable`` counts the calls that were admitted unchecked."""
 
     def __init__(self, url: str | None, organization_limit: int, global_limit: int) -> None:
         self.unavailable = 0
         self._organization_limit = organization_limit
         self._global_limit = global_limit
-        self._client: redis.Redis | None = None
+        self._client = connect(url, _TIMEOUT_SECONDS)
         self._rest_until = 0.0
         self._lock = threading.Lock()
-        if url is not None:
-            self._client = redis.Redis.from_url(
-                redis_url(url), socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-            )
+        if self._client is not None:
             self._script = self._client.register_script(_ACQUIRE)
             self._full = self._client.register_script(_FULL)
         self._crowded: dict[str, float] = {}
 
     def acquire(self, organization_id: str, execution_id: str, organization_limit: int | None = None) -> None:
-        """Take a place. Raises ``Refused`` (429) when there is none."""
+        """Take a place. Raises ``CallRefused`` (429) when there is none."""
         limit = organization_limit or self._organization_limit
         keys = [_ORGANIZATION + organization_id, GLOBAL]
         args: list[str | int] = [execution_id, limit, self._global_limit, STALE_SECONDS]
@@ -100,25 +88,25 @@ class Slots:
     def check(self, organization_id: str, organization_limit: int | None = None) -> None:
         """Refuse (429) a call for which there is no place, before anything is done for it; take none.
 
-        Redis is asked only for a while after a refusal: a call pays nothing for this as long as there are places.
+        Redis is called only for a while after a refusal, so the check costs nothing while there are places.
         """
         if self._crowded.get(organization_id, 0.0) < time.monotonic():
             return
         limit = organization_limit or self._organization_limit
         keys = [_ORGANIZATION + organization_id, GLOBAL]
         args: list[str | int] = [limit, self._global_limit, STALE_SECONDS]
-        # Not counted: ``acquire`` follows, and counts the call that is let in unchecked.
+        # Not counted: ``acquire`` follows, and counts the call that is admitted unchecked.
         full = self._try(lambda client: self._full(keys=keys, args=args, client=client), counted=False)
         if full:
             raise self._refused(organization_id, full, limit)
 
-    def _refused(self, organization_id: str, full: int, limit: int) -> Refused:
+    def _refused(self, organization_id: str, full: int, limit: int) -> CallRefused:
         self._crowded[organization_id] = time.monotonic() + CROWDED_SECONDS
         what = f"{limit} executions of this organization run" if full == 1 else "too many executions run"
-        return Refused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
+        return CallRefused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
 
     def release(self, ended: list[tuple[str, str]], *, announce: bool = True) -> None:
-        """Give back the places of (organization, execution), and tell other processes that they ended."""
+        """Free the places of (organization, execution), and announce to other processes that they ended."""
 
         def run(client: redis.Redis) -> None:
             with client.pipeline(transaction=False) as pipeline:
@@ -132,9 +120,9 @@ class Slots:
         self._try(run, counted=False)
 
     def purge(self, database: Database) -> int:
-        """Give back places whose execution is final or was never written; how many."""
-        found = self._try(self._members, counted=False) or []
-        ids = sorted({execution_id for _, execution_id, _ in found})
+        """Free places whose execution is final or was never written; how many."""
+        members = self._try(self._members, counted=False) or []
+        ids = sorted({execution_id for _, execution_id, _ in members})
         final: dict[str, bool] = {}
         with database.reading() as connection:
             for part in chunks(ids):
@@ -143,7 +131,7 @@ class Slots:
         young = time.time() - GRACE_SECONDS
         stale = [
             (organization_id, execution_id)
-            for organization_id, execution_id, since in found
+            for organization_id, execution_id, since in members
             if final.get(execution_id, since < young)
         ]
         if stale:
@@ -152,13 +140,13 @@ class Slots:
         return len(stale)
 
     def _members(self, client: redis.Redis) -> list[tuple[str, str, float]]:
-        found = []
+        places = []
         for key in client.scan_iter(match=_ORGANIZATION + "*", count=500):
             organization_id = key.decode().removeprefix(_ORGANIZATION)
             members: Any = client.zrange(key, 0, -1, withscores=True)
             for member, score in members:
-                found.append((organization_id, member.decode(), float(score)))
-        return found
+                places.append((organization_id, member.decode(), float(score)))
+        return places
 
     def _try[T](self, call: Callable[[redis.Redis], T], *, counted: bool = True) -> T | None:
         if self._client is None:
@@ -167,7 +155,7 @@ class Slots:
             try:
                 return call(self._client)
             except (RedisError, OSError) as error:
-                # One call waits for the time-out, the next ones are let in at once.
+                # One call waits for the time-out, the next ones are admitted at once.
                 self._rest_until = time.monotonic() + _REST_SECONDS
                 log.warning("rate_limit.unavailable", error=str(error))
         if counted:
@@ -176,6 +164,6 @@ class Slots:
         return None
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         if self._client is not None:
             self._client.close()

@@ -1,13 +1,11 @@
-"""Files behind presigned URLs: fetched from allowed hosts only, and never from inside.
+"""Files behind presigned URLs: fetched from allowed hosts only, and never from inside the network.
 
-The name is resolved once, every address it has must be public, and the connection goes to the address that was
-checked, under the name's certificate: a name that changes its address in between gains nothing.
+``Outbound`` guards the connection. TLS checks the certificate against the name, and redirects are not followed.
 """
 
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import time
@@ -19,11 +17,10 @@ import anyio.to_thread
 import msgspec
 from anyio.lowlevel import RunVar
 
-from docfleet.backend.calls.form import LONGEST_NAME
-from docfleet.backend.calls.staging import Area
-from docfleet.backend.platform.refusals import Refused, invalid
+from docfleet.backend.calls.staging import LONGEST_NAME, Area
 from docfleet.backend.settings import BackendSettings
-from docfleet.core.outbound import Address, Timed, is_public, left
+from docfleet.core.errors import CallRefused, invalid_field
+from docfleet.core.outbound import ForbiddenAddress, Outbound, Timed, left
 
 _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")
 
@@ -34,15 +31,15 @@ _CHUNK = 64 * 1024
 _MB = 1024 * 1024
 _HTTPS_PORT = 443
 PASSED_ON = (403, 404)
-"""Refusals of a URL's host that the caller gets as they are: expired, and gone. The others would be taken for our own
-(401 for a wrong key, 429 for a limit) or are no registered status at all."""
+"""Statuses of a URL's host that are answered unchanged: expired, and gone. Others would be mistaken for Docfleet's own
+(401 for a wrong key, 429 for a limit), or are no registered status."""
 
 AT_ONCE = 8
-"""Downloads at a time; they have threads of their own, so that slow hosts do not stop other calls."""
+"""Concurrent downloads. They have threads of their own, so that slow hosts do not block other calls."""
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What may be fetched."""
+    """Which files may be fetched."""
 
     hosts: tuple[str, ...]
     networks: tuple[Any, ...]
@@ -71,9 +68,10 @@ class Rules(msgspec.Struct, frozen=True):
             host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:])) for pattern in self.hosts
         )
 
-    def permits(self, address: Address) -> bool:
-        """Whether a connection may go to this address."""
-        return is_public(address) or any(address in network for network in self.networks)
+    @property
+    def outbound(self) -> Outbound:
+        """The guard of every connection."""
+        return Outbound(self.seconds, self.networks, self.ca_file)
 
 
 def is_s3(host: str) -> bool:
@@ -85,9 +83,9 @@ def is_s3(host: str) -> bool:
 
 
 async def fetch(urls: list[str], area: Area, rules: Rules) -> None:
-    """Fetch the URLs in order into ``area``, all within the rules' seconds.
+    """Fetch the URLs in order into ``area``, all of them within the rules' seconds.
 
-    Raises ``Refused``: 400 for a URL that is not allowed, 413, 502, 504, or the host's own 4xx.
+    Raises ``CallRefused``: 400 for a URL that is not allowed, 413, 502, 504, or the host's own 4xx.
     """
     parsed = [_check(url, rules) for url in urls]
     deadline = time.monotonic() + rules.seconds
@@ -104,8 +102,8 @@ def _limiter() -> anyio.CapacityLimiter:
         return limiter
 
 
-def _bad(detail: str) -> Refused:
-    return invalid("presigned_urls", detail)
+def _bad(detail: str) -> CallRefused:
+    return invalid_field("presigned_urls", detail)
 
 
 def _check(url: str, rules: Rules) -> SplitResult:
@@ -127,41 +125,38 @@ def _check(url: str, rules: Rules) -> SplitResult:
     return parsed
 
 
-def _resolve(host: str, port: int, rules: Rules) -> str:
+def _connect(host: str, port: int, rules: Rules, deadline: float) -> socket.socket:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return rules.outbound.connect(host, port, deadline)
+    except ForbiddenAddress as error:
+        raise _bad(f"host {host!r:.120} leads to an address that is not public") from error
     except UnicodeError as error:
         raise _bad(f"host {host!r:.120} is no host name: it has an empty part, or one of more than 63") from error
-    except OSError as error:
-        raise Refused(502, "connection_error", f"host {host!r:.120} has no address", attr="presigned_urls") from error
-    addresses = [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]
-    if not addresses or not all(rules.permits(address) for address in addresses):
-        raise _bad(f"host {host!r:.120} leads to an address that is not public")
-    return str(addresses[0])
+    except socket.gaierror as error:
+        message = f"host {host!r:.120} has no address"
+        raise CallRefused(502, "connection_error", message, attr="presigned_urls") from error
 
 
 def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
     host, port = (url.hostname or "").lower(), url.port or _HTTPS_PORT
     try:
-        address = _resolve(host, port, rules)
         context = ssl.create_default_context(cafile=rules.ca_file)
-        with (
-            socket.create_connection((address, port), timeout=left(deadline)) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secure,
-        ):
-            connection = http.client.HTTPConnection(host, port)
-            connection.sock = secure
-            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-            connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
-            with http.client.HTTPResponse(Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
-                response.begin()
-                _receive(response, _name(url), area, rules)
+        with _connect(host, port, rules, deadline) as plain:
+            plain.settimeout(left(deadline))
+            with context.wrap_socket(plain, server_hostname=host) as secure:
+                connection = http.client.HTTPConnection(host, port)
+                connection.sock = secure
+                path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+                connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
+                with http.client.HTTPResponse(Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
+                    response.begin()
+                    _receive(response, _name(url), area, rules)
     except TimeoutError as error:
         detail = f"host {host!r:.120} took too long: a call's URLs have {rules.seconds:.0f} seconds in all"
-        raise Refused(504, "timeout", detail, attr="presigned_urls") from error
+        raise CallRefused(504, "timeout", detail, attr="presigned_urls") from error
     except (OSError, http.client.HTTPException) as error:
         detail = f"host {host!r:.120} does not answer: {type(error).__name__}"
-        raise Refused(502, "connection_error", detail, attr="presigned_urls") from error
+        raise CallRefused(502, "connection_error", detail, attr="presigned_urls") from error
 
 
 def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: Rules) -> None:
@@ -170,7 +165,7 @@ def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: R
         raise _bad("a presigned URL redirects: send the final URL")
     if status >= 400:
         code = status if status in PASSED_ON else 400 if status < 500 else 502
-        raise Refused(code, "upstream_error", f"a presigned URL answers {status}", attr="presigned_urls")
+        raise CallRefused(code, "upstream_error", f"a presigned URL answers {status}", attr="presigned_urls")
     limit = rules.max_mb * _MB
     if (response.length or 0) > limit:
         raise _too_large(rules)
@@ -187,9 +182,9 @@ def _receive(response: http.client.HTTPResponse, name: str, area: Area, rules: R
     incoming.finish()
 
 
-def _too_large(rules: Rules) -> Refused:
+def _too_large(rules: Rules) -> CallRefused:
     detail = f"the file behind a presigned URL is too large; at most {rules.max_mb} MB are taken"
-    return Refused(413, "too_large", detail, attr="presigned_urls")
+    return CallRefused(413, "too_large", detail, attr="presigned_urls")
 
 
 def _name(url: SplitResult) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from docfleet.backend.calls.options import Include
+from docfleet.backend.executions.finalize import STOPPED_ON_REQUEST
 from docfleet.backend.platform.db import Record, db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
@@ -14,7 +15,6 @@ from docfleet.backend.tables.files import file_results
 from docfleet.backend.usage import repository as usage
 from docfleet.core.status import ExecutionStatus
 
-STOPPED = "stopped on request"
 _HIGHLIGHT = "highlight_data"
 _ROWS = (
     select(files, file_results.c.result, file_results.c.metadata)
@@ -30,7 +30,7 @@ _AGE = select(db_now() - executions.c.finished_at).where(executions.c.id == bind
 
 
 def items(connection: Connection, execution: Record, include: Include) -> list[dict[str, Any]]:
-    """The items of a final execution. A file sent twice under two names has two."""
+    """The items of a final execution. A file that was sent under two names has two."""
     rows = {row.file_key: row for row in connection.execute(_ROWS, {"execution": execution.id})}
     return [
         _item(connection, execution, entry, rows.get(entry["file_hash"]), include)
@@ -86,14 +86,14 @@ def _error(execution: Record, entry: dict[str, Any], row: Record | None) -> str 
     stopped = execution.status == ExecutionStatus.STOPPED.value
     if row is None:
         reason = execution.error_message or "the execution ended before the file was processed"
-        return entry["rejection"] or (STOPPED if stopped else reason)
+        return entry["rejection"] or (STOPPED_ON_REQUEST if stopped else reason)
     if row.status == ExecutionStatus.STOPPED.value:
-        return STOPPED
+        return STOPPED_ON_REQUEST
     return row.error or "the file failed without a cause"
 
 
 def _shown(item: dict[str, Any], include: Include) -> dict[str, Any]:
-    """The item with what was asked for, and nothing more."""
+    """The item with the requested parts, and nothing more."""
     result, metadata = item["result"], item["metadata"]
     inner = result.get("metadata") if isinstance(result, dict) else None
     inner = dict(inner) if isinstance(inner, dict) else {}
@@ -114,11 +114,11 @@ def _shown(item: dict[str, Any], include: Include) -> dict[str, Any]:
 
 
 def acknowledge(connection: Connection, execution: Record) -> bool:
-    """Note that the results were read; True for the first reader."""
+    """Record that the results were read; True for the first reader."""
     return connection.execute(_ACKNOWLEDGE, {"execution": execution.id}).rowcount == 1
 
 
 def expired(connection: Connection, execution: Record, ttl_seconds: int) -> bool:
-    """Whether a final execution's results are past their time."""
+    """Whether a final execution's results have expired."""
     age = connection.scalar(_AGE, {"execution": execution.id})
     return age is not None and age > ttl_seconds

@@ -1,7 +1,7 @@
 """Retry: the failed and stopped files of an ended execution, as a new execution.
 
 The rows are copied as they were registered; the source is not listed again. A file is left out, and counted under its
-reason, when it is done or under way by now. How often it failed before does not count: somebody asked for it.
+reason, when it is done or in work by now. The number of its failures does not count: a user requested the retry.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def retry(
         raise Conflict(
             f"execution {old.id} is {old.status}: only an ended execution can be retried; wait for its end, or stop it"
         )
-    wanted = NewExecution(
+    new_execution = NewExecution(
         workflow_id=old.workflow_id,
         pipeline_id=old.pipeline_id,
         use_file_history=old.use_file_history,
@@ -62,7 +62,7 @@ def retry(
     def fill(connection: Connection, new: Record) -> Record:
         return _fill(connection, staging, old, new)
 
-    return service.create(database, cipher, organization_id, wanted, fill)
+    return service.create(database, cipher, organization_id, new_execution, fill)
 
 
 def _fill(connection: Connection, staging: Staging, old: Record, new: Record) -> Record:
@@ -72,18 +72,18 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
     taken: dict[str, str | None] = {}
     total, now = 0, connection.scalar(select(db_now()))
     for page in _pages(connection, old):
-        left_out = _left_out(connection, old, new, later, page)
-        skipped.update(reason.value for reason in left_out.values())
-        again = [msgspec.convert(row.data, FileHashData) for row in page if row.identity not in left_out]
+        excluded = _exclusions(connection, old, new, later, page)
+        skipped.update(reason.value for reason in excluded.values())
+        again = [msgspec.convert(row.data, FileHashData) for row in page if row.identity not in excluded]
         if old.api_deployment_id is not None:
-            again = _hand_on(staging, old, new, again)
+            again = _link_uploads(staging, old, new, again)
             taken |= {file.file_hash: None if file.rejection else file.file_path for file in again}
         rows = [register.row_of(new, file, number, now) for number, file in enumerate(again, start=total + 1)]
         total += len(rows)
         if rows:
             connection.execute(insert(files), rows)
     if total == 0:
-        raise Conflict(_nothing(old, skipped))
+        raise Conflict(_nothing_to_retry(old, skipped))
     values = {"total_files": total, "skipped": dict(skipped)}
     if old.api_deployment_id is not None:
         values["upload_manifest"] = _manifest(old.upload_manifest or [], taken)
@@ -92,15 +92,15 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
     ).one()
 
 
-def _hand_on(staging: Staging, old: Record, new: Record, found: list[FileHashData]) -> list[FileHashData]:
-    """An API's files with their places in the new execution's uploads; one that was refused has none."""
-    hashes = [file.file_hash for file in found if not file.rejection]
-    places = staging.hand_on(old.organization_id, old.workflow_id, old.id, new.id, hashes)
-    return [msgspec.structs.replace(file, file_path=places.get(file.file_hash, file.file_path)) for file in found]
+def _link_uploads(staging: Staging, old: Record, new: Record, again: list[FileHashData]) -> list[FileHashData]:
+    """An API's files with their places in the uploads of the new execution; a refused file has none."""
+    hashes = [file.file_hash for file in again if not file.rejection]
+    places = staging.link(old.organization_id, old.workflow_id, old.id, new.id, hashes)
+    return [msgspec.structs.replace(file, file_path=places.get(file.file_hash, file.file_path)) for file in again]
 
 
 def _manifest(before: list[dict[str, Any]], taken: dict[str, str | None]) -> list[dict[str, Any]]:
-    """The items of a call that are taken up again, in the call's order; ``taken`` are the places by hash."""
+    """The items of a call that are retried, in the call's order; ``taken`` are the places by hash."""
     items: list[dict[str, Any]] = []
     first: dict[str, int] = {}
     for item in before:
@@ -125,23 +125,23 @@ def _pages(connection: Connection, old: Record) -> Iterator[Sequence[Record]]:
 
 
 def _descendants(connection: Connection, old: Record) -> list[str]:
-    """The retries of the execution, and theirs."""
-    found: list[str] = []
+    """The retries of the execution, and the retries of those."""
+    descendants: list[str] = []
     rows: Sequence[Record] = [old]
     while ids := [again for ids in repository.retries(connection, rows).values() for again in ids]:
-        found += ids
+        descendants += ids
         rows = [
             row
             for part in chunks(ids)
             for row in connection.execute(select(executions).where(executions.c.id.in_(part)))
         ]
-    return found
+    return descendants
 
 
-def _left_out(
+def _exclusions(
     connection: Connection, old: Record, new: Record, later: list[str], page: Sequence[Record]
 ) -> dict[str, SkipReason]:
-    """Why files of the page are not taken up again, by identity."""
+    """Why files of the page are not retried, by identity."""
     identities = [row.identity for row in page]
     reasons: dict[str, SkipReason] = {}
     if old.api_deployment_id is None:
@@ -153,7 +153,7 @@ def _left_out(
                 if known.status == ExecutionStatus.COMPLETED.value:
                     reasons[identities[position]] = SkipReason.ALREADY_PROCESSED
     for execution_id in later:
-        # The place of an API's file is another one in each execution.
+        # The path of an API's file differs in each execution.
         known_by = files.c.identity if old.api_deployment_id is None else files.c.file_key
         own = {getattr(row, known_by.name): row.identity for row in page}
         for part in chunks(list(own)):
@@ -166,7 +166,7 @@ def _left_out(
     return reasons
 
 
-def _nothing(old: Record, skipped: Counter[str]) -> str:
+def _nothing_to_retry(old: Record, skipped: Counter[str]) -> str:
     if skipped:
         parts = [f"{count} {_REASONS[SkipReason(reason)]}" for reason, count in sorted(skipped.items())]
         return f"nothing to retry: of the failed and stopped files of execution {old.id}, {' and '.join(parts)}"

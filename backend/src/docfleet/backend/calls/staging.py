@@ -1,7 +1,8 @@
 """Staging: a call's files on the execution's storage, under the SHA-256 of their content.
 
-The names that a client gives never become names on the disk. A folder whose call fails is removed whole. When its
-execution ends, what succeeded goes at once, and the rest with its results: until then it can be retried.
+Names that a client sends never become names on disk. The folder of a call that fails is removed. When an execution
+ends, its files that succeeded are deleted at once. The others are deleted with the results: until then they can be
+retried.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from docfleet.backend.executions.state import Ended
 from docfleet.backend.platform.db import Database, chunks, db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
-from docfleet.core.errors import Conflict, DependencyError, UnsafePath
+from docfleet.core.errors import Conflict, DependencyError, UnsafePath, invalid_field
 from docfleet.core.status import FINAL, ExecutionStatus
 from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
 PARTIAL = ".part"
+LONGEST_NAME = 255
+"""Characters of a file's name."""
 ABANDONED_SECONDS = 3600.0
 
 
 class StagedFile(msgspec.Struct):
-    """One file as it came: ``key`` is its place on the storage, the same for the same content."""
+    """One received file: ``key`` is its place on the storage, the same for the same content."""
 
     name: str
     file_hash: str
@@ -49,7 +52,7 @@ class Incoming:
         self._stream: BinaryIO = path.open("xb")
 
     def write(self, chunk: bytes | bytearray) -> None:
-        """Append. Raises ``DependencyError`` when the storage does not take it."""
+        """Append. Raises ``DependencyError`` when the storage fails."""
         try:
             self._stream.write(chunk)
         except OSError as error:
@@ -58,7 +61,7 @@ class Incoming:
         self.size += len(chunk)
 
     def finish(self) -> StagedFile:
-        """Close it and give it the name of its content."""
+        """Close the file and rename it to the hash of its content."""
         try:
             self._stream.close()
             final = self._path.with_name(self._digest.hexdigest())
@@ -70,7 +73,7 @@ class Incoming:
         return staged
 
     def close(self) -> None:
-        """Close the stream, whatever is in it."""
+        """Close the stream, complete or not."""
         self._stream.close()
 
 
@@ -86,7 +89,7 @@ class Area:
         self._kept = False
 
     def open(self, name: str) -> Incoming:
-        """Begin a file. Raises ``DependencyError`` when the storage does not take it."""
+        """Start a file. Raises ``DependencyError`` when the storage fails."""
         try:
             _make(self._path)
             self._incoming = Incoming(self, name, self._path / f"{len(self.files)}{PARTIAL}")
@@ -94,10 +97,10 @@ class Area:
             raise _storage(error) from error
         return self._incoming
 
-    def take(self, folder: str, hashes: list[str]) -> dict[str, str]:
-        """Give files of another upload ``folder`` a second name here; their places by hash.
+    def link_from(self, folder: str, hashes: list[str]) -> dict[str, str]:
+        """Link files of another upload ``folder`` into this one; their places by hash.
 
-        Raises ``Conflict`` when one is gone, ``DependencyError`` when the storage does not take them.
+        Raises ``Conflict`` when one was deleted, ``DependencyError`` when the storage fails.
         """
         try:
             _make(self._path)
@@ -113,11 +116,11 @@ class Area:
         return {file_hash: f"{self.folder}/{file_hash}" for file_hash in hashes}
 
     def keep(self) -> None:
-        """The files belong to an execution now, and go when it ends: ``discard`` leaves them alone."""
+        """The files belong to an execution from now on, and are deleted after its end: ``discard`` keeps them."""
         self._kept = True
 
     def discard(self) -> None:
-        """Remove everything that was staged, unless an execution has it."""
+        """Remove everything that was staged, unless an execution owns it."""
         if self._kept:
             return
         if self._incoming is not None:
@@ -126,15 +129,15 @@ class Area:
 
 
 class Staging:
-    """The storage that backend and workers share. ``keep_seconds`` is how long after the end of an execution the files
-    that did not succeed are kept."""
+    """The storage that backend and workers share. Files that did not succeed are kept for ``keep_seconds``
+    after the end of their execution."""
 
     def __init__(self, root: str | None, keep_seconds: float = 0.0) -> None:
         self._root = Path(root) if root else None
         self._keep_seconds = keep_seconds
 
     def area(self, organization_id: str, workflow_id: str, execution_id: str) -> Area:
-        """A folder for the files of this execution; made when the first one comes. Raises ``DependencyError``."""
+        """The folder of this execution's files; created with the first one. Raises ``DependencyError``."""
         if self._root is None:
             raise DependencyError(
                 "this backend takes no files: set EXECUTION_STORAGE_ROOT to the storage it shares with the workers"
@@ -142,7 +145,7 @@ class Staging:
         return Area(self._root, organization_id, workflow_id, execution_id)
 
     def settle(self, database: Database, ended: list[Ended]) -> None:
-        """Remove what the calls of ``ended`` staged, but for the files that did not succeed; harmless when repeated."""
+        """Remove the staged files of ``ended`` executions that succeeded; harmless when repeated."""
         if self._root is None:
             return
         folders: dict[str, Path] = {}
@@ -159,29 +162,32 @@ class Staging:
         for execution_id, path in folders.items():
             _reduce(path, kept.get(execution_id, set()))
 
-    def hand_on(
+    def link(
         self, organization_id: str, workflow_id: str, before: str, after: str, hashes: list[str]
     ) -> dict[str, str]:
-        """Give staged files of the execution ``before`` to the execution ``after`` as well; their places by hash.
+        """Link staged files of the execution ``before`` into the uploads of ``after``; their places by hash.
 
-        Raises ``Conflict`` when one is gone, ``DependencyError`` when the storage does not take them.
+        Raises ``Conflict`` when one was deleted, ``DependencyError`` when the storage fails.
         """
         area = self.area(organization_id, workflow_id, after)
         try:
-            return area.take(upload_folder(organization_id, workflow_id, before), hashes)
+            return area.link_from(upload_folder(organization_id, workflow_id, before), hashes)
         except BaseException:
             area.discard()
             raise
 
     def purge(self, database: Database) -> int:
-        """Remove folders whose execution ended its time ago, and those an hour old whose call never became one; of
-        an execution that ended since, what succeeded: what processes that died left behind. How many folders went."""
+        """Remove the files that processes left behind when they died; the number of removed folders.
+
+        These are: folders of executions that ended more than ``keep_seconds`` ago, folders an hour old without an
+        execution, and files that succeeded of executions that ended since.
+        """
         if self._root is None or not self._root.is_dir():
             return 0
-        found = {path.parent.name: path for path in self._root.glob(f"*/*/*/{UPLOADS}")}
-        known: dict[str, bool | None] = {}  # whether its time has passed; None while it runs
+        folders = {path.parent.name: path for path in self._root.glob(f"*/*/*/{UPLOADS}")}
+        known: dict[str, bool | None] = {}  # whether it ended long ago; None while it runs
         with database.reading() as connection:
-            for part in chunks(list(found)):
+            for part in chunks(list(folders)):
                 past = executions.c.finished_at < db_now() - self._keep_seconds
                 rows = connection.execute(
                     select(executions.c.id, executions.c.status, past.label("past")).where(executions.c.id.in_(part))
@@ -189,7 +195,7 @@ class Staging:
                 known |= {row.id: bool(row.past) if row.status in FINAL else None for row in rows}
         kept = _kept(database, [execution_id for execution_id, past in known.items() if past is False])
         gone = 0
-        for execution_id, path in found.items():
+        for execution_id, path in folders.items():
             if execution_id not in known:
                 gone += _is_old(path) and _reduce(path, set())
             elif known[execution_id] is not None:
@@ -211,7 +217,7 @@ def _kept(database: Database, ids: list[str]) -> dict[str, set[str]]:
 
 
 def _reduce(folder: Path, kept: set[str]) -> bool:
-    """Remove all but the files of the names ``kept``; whether the folder went with them."""
+    """Remove all files but those named in ``kept``; whether the folder was removed too."""
     try:
         staged = list(folder.iterdir())
     except FileNotFoundError:
@@ -238,7 +244,7 @@ def _make(folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             return
         except FileNotFoundError:
-            # Another call's end removed the parent, empty for the moment, between our two steps.
+            # The end of another call removed the parent, which was empty at that moment.
             if attempt == 3:
                 raise
 
@@ -258,3 +264,12 @@ def _storage(error: OSError) -> DependencyError:
         f"the storage does not take the file ({error.strerror or type(error).__name__}): "
         "check EXECUTION_STORAGE_ROOT, its space and its permissions"
     )
+
+
+def check_name(name: str) -> str:
+    """``name`` when it is valid for a document. Raises ``CallRefused`` (400): a name is not a path."""
+    if not name or name in (".", "..") or any(ord(character) < 32 or character in "/\\\x7f" for character in name):
+        raise invalid_field("files", f"not a file name: {name!r:.120}; a name has no slashes and no control characters")
+    if len(name) > LONGEST_NAME:
+        raise invalid_field("files", f"a file name has at most {LONGEST_NAME} characters")
+    return name

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from docfleet.backend.executions.messages import API
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.platform.db import Record, clean, db_now
 from docfleet.backend.tables.deployments import api_deployments
+from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, InvalidInput, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.names import WorkflowType
 
 _WITH_WORKFLOW = select(api_deployments, workflows.c.workflow_name).join(
     workflows, workflows.c.id == api_deployments.c.workflow_id
@@ -47,6 +48,19 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
     return list(connection.execute(_WITH_WORKFLOW.where(where).order_by(api_deployments.c.api_name)))
 
 
+def recent_runs(connection: Connection, deployment_id: str) -> list[Record]:
+    """The last five executions of the deployment, newest first: id, status, created_at."""
+    newest = executions.c.created_at.desc()
+    runs = select(executions.c.id, executions.c.status, executions.c.created_at).order_by(newest).limit(5)
+    return list(connection.execute(runs.where(executions.c.api_deployment_id == deployment_id)))
+
+
+def count_runs(connection: Connection, deployment_id: str) -> int:
+    """How many executions of the deployment there are."""
+    runs = select(func.count()).select_from(executions).where(executions.c.api_deployment_id == deployment_id)
+    return connection.scalar(runs) or 0
+
+
 def workflow_named(connection: Connection, organization_id: str, name: str) -> Record:
     """The workflow of this name. Raises ``InvalidInput``."""
     row = connection.execute(
@@ -74,7 +88,7 @@ def apply(
     is published under another name.
     """
     workflow = workflow_named(connection, organization_id, workflow_name)
-    if workflow.deployment_type != API:
+    if workflow.deployment_type != WorkflowType.API:
         raise InvalidInput(
             f"workflow {workflow_name!r:.120} has a source of its own: an API needs one whose source and destination "
             "have the connector `api`"

@@ -1,8 +1,8 @@
-"""Claiming files, and keeping or giving back leases.
+"""Claiming files, and extending or releasing leases.
 
-What a lost worker costs a file is counted apart from what the file does to its workers. A *strike*: the process that
-was at exactly this file died while its worker lived (``lost``). A *loss*: a lease ran out, so nobody knows why its
-holder went away; it is counted when the file is claimed again. Each has a cap of its own (``Caps``).
+Strikes and losses of a file are counted apart. A *strike*: the process that worked on exactly this file died while its
+worker lived (``lost``). A *loss*: a lease ran out, for whatever reason its holder disappeared; it is counted when the
+file is claimed again. Each has a cap of its own (``Caps``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Caps(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, settings: BackendSettings) -> Caps:
-        """As the settings say."""
+        """The caps of the settings."""
         return cls(settings.max_file_attempts, settings.max_worker_losses)
 
     def spent(self, row: Record) -> bool:
@@ -50,18 +50,18 @@ class Caps(msgspec.Struct, frozen=True):
 
 
 def holder(request: ClaimRequest) -> str:
-    """What is kept as a claimed file's owner: who, and by which request, so that a repeated request is known."""
+    """The owner of a claimed file: the worker, and its request, so that a repeated request is recognized."""
     return f"{request.owner}#{request.request_id}" if request.request_id else request.owner
 
 
 def owned_by(owner: str) -> ColumnElement[bool]:
-    """The files under leases of ``owner``, by whichever request it claimed them."""
+    """The files under leases of ``owner``, of any of its requests."""
     mark = f"{owner}#"
     return or_(files.c.owner == owner, func.substr(files.c.owner, 1, len(mark)) == mark)
 
 
 def check_lease(owner: str, lease_seconds: float) -> None:
-    """Raise ``InvalidInput`` for a lease nobody can hold."""
+    """Raise ``InvalidInput`` for an impossible lease."""
     if not owner:
         raise InvalidInput("owner must not be empty")
     if not 0 < lease_seconds <= LONGEST_LEASE:
@@ -71,7 +71,7 @@ def check_lease(owner: str, lease_seconds: float) -> None:
 def claim(connection: Connection, execution: Record, request: ClaimRequest, caps: Caps) -> ClaimResponse:
     """Put files under a lease for the caller. ``execution`` is locked by the caller.
 
-    A request whose answer was lost is answered alike when it is repeated: same files, same attempts.
+    A repeated request, whose first answer was lost, gets the same answer: same files, same attempts.
     """
     check_lease(request.owner, request.lease_seconds)
     if not 1 <= request.limit <= LARGEST_CLAIM or not 0 <= request.batch_index < request.batch_count:
@@ -80,12 +80,12 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, caps
         return ClaimResponse(stop=True)
     if request.request_id and (again := _claimed_before(connection, execution.id, request)):
         return ClaimResponse(claims=again)
-    rows, answer = _wanted(connection, execution.id, request)
+    rows, answer = _candidates(connection, execution.id, request)
     while rows and all(caps.spent(row) for row in rows):
         give_up(connection, execution, rows)
-        rows, answer = _wanted(connection, execution.id, request)
+        rows, answer = _candidates(connection, execution.id, request)
     give_up(connection, execution, [row for row in rows if caps.spent(row)])
-    taken = _apart([row for row in rows if not caps.spent(row)], caps)
+    taken = _isolated([row for row in rows if not caps.spent(row)], caps)
     if taken:
         state.take_files(connection, [row.id for row in taken], holder(request), request.lease_seconds)
     if rows:
@@ -97,7 +97,9 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, caps
     return answer
 
 
-def _wanted(connection: Connection, execution_id: str, request: ClaimRequest) -> tuple[Sequence[Record], ClaimResponse]:
+def _candidates(
+    connection: Connection, execution_id: str, request: ClaimRequest
+) -> tuple[Sequence[Record], ClaimResponse]:
     if request.file_execution_ids:
         return _named(connection, execution_id, request)
     return _slice(connection, execution_id, request), ClaimResponse()
@@ -130,9 +132,9 @@ def _claimed_before(connection: Connection, execution_id: str, request: ClaimReq
     ]
 
 
-def _apart(rows: list[Record], caps: Caps) -> list[Record]:
-    # A lease that runs out is a loss for every file of its holder. Whoever may be given up for the next one is
-    # claimed alone, so that the file that takes its workers along is given up and those beside it are not.
+def _isolated(rows: list[Record], caps: Caps) -> list[Record]:
+    # A lease that runs out is a loss for every file of its holder. A file that would be given up for the next loss is
+    # claimed alone, so that only the file that kills its workers is given up, and not those beside it.
     safe = [row for row in rows if not caps.last(row)]
     return safe or rows[:1]
 
@@ -142,7 +144,7 @@ def _free() -> ColumnElement[bool]:
 
 
 LOSSES = files.c.losses + case((state.RAN_OUT, 1), else_=0)
-"""Losses of a file whose lease does not run, with the one that its next claim writes down."""
+"""Losses of a file whose lease does not run, with the one that its next claim counts."""
 
 CLAIM_COLUMNS = (
     files.c.id,
@@ -254,8 +256,8 @@ def extend(
     return [lease.file_execution_id for lease in leases if lease.file_execution_id not in held]
 
 
-def give_back(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> list[str]:
-    """End leases before their time, at no cost to the file; the ids of those that were not the owner's."""
+def release(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> list[str]:
+    """End leases early, without a loss for the file; the ids of those that were not the owner's."""
     if not leases:
         return []
     held = _held(connection, execution_id, owner, leases)
@@ -265,7 +267,7 @@ def give_back(connection: Connection, execution_id: str, owner: str, leases: lis
 
 
 def renew(connection: Connection, organization_id: str, execution_id: str, request: RenewRequest) -> RenewResponse:
-    """Extend leases, also while the execution is being stopped: a delivery that has begun comes to its end.
+    """Extend leases, also while the execution is being stopped: a delivery that has started is completed.
 
     Raises ``NotFound``, ``InvalidInput``.
     """

@@ -1,7 +1,7 @@
 """Ending an execution: idempotent, level-triggered, counted from rows.
 
-The callback, the errback, the last report, a stop and the sweep all come here; whoever is first makes the
-transition, everybody else is told how it ended.
+The callback, the errback, the last report, a stop and the sweep all call this; the first one makes the transition, the
+others get its result.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, and_, func, update
 
 from docfleet.backend.executions import repository, state
-from docfleet.backend.executions.repository import Counts
+from docfleet.backend.files.counts import Counts, count_files
 from docfleet.backend.logs import endings
 from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
@@ -26,9 +26,9 @@ from docfleet.core.status import EmptyReason, ExecutionStatus, derive_execution_
 log = structlog.get_logger(__name__)
 
 LONGEST_ERROR = 2000
-STOPPED = "stopped on request"
+STOPPED_ON_REQUEST = "stopped on request"
 _LOST = "; the worker that had this file was lost, so it may have been delivered before"
-STOPPED_LOST = STOPPED + _LOST
+STOPPED_LOST = STOPPED_ON_REQUEST + _LOST
 
 
 def finalize(
@@ -36,15 +36,15 @@ def finalize(
 ) -> FinalizeResponse:
     """End the execution when it can end; otherwise change nothing. Raises ``NotFound``.
 
-    An error is of the listing: once the batches are on their way, which another orchestrator has sent, it ends nothing.
+    An error is one of the listing. It ends nothing once another orchestrator has dispatched the batches.
     """
     execution = repository.lock_execution(connection, organization_id, execution_id)
     if request.error is not None and execution.dispatched_at is None:
         fail(connection, execution, request.error, request.error_code)
     else:
-        when_done(connection, execution, request.empty_reason)
+        end_if_done(connection, execution, request.empty_reason)
     after = repository.find(connection, organization_id, execution_id)
-    counts = repository.count(connection, execution_id)
+    counts = count_files(connection, execution_id)
     return FinalizeResponse(
         execution_id=execution_id,
         workflow_id=execution.workflow_id,
@@ -59,27 +59,33 @@ def finalize(
     )
 
 
-def when_done(connection: Connection, execution: Record, empty_reason: EmptyReason | None = None) -> bool:
-    """Finalize the locked ``execution`` if nothing of it is open; True for the call that did.
+def end_if_done(
+    connection: Connection,
+    execution: Record,
+    empty_reason: EmptyReason | None = None,
+    *,
+    require_dispatched: bool = True,
+) -> bool:
+    """End the locked ``execution`` if none of its files is open; True for the call that did.
 
-    Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched. One
-    that is asked to stop ends whatever is left of it, once no lease of it runs.
+    Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched.
+    ``require_dispatched`` False ends it as its rows are now. A stop ends an execution once no lease of it runs.
     """
     if repository.is_final(execution):
         return False
     if execution.stop_requested_at is not None:
         return _stop(connection, execution)
-    if execution.total_files == 0:
+    if require_dispatched and execution.total_files == 0:
         return empty_reason is not None and _end(
             connection, execution, ExecutionStatus.COMPLETED, Counts(), empty_reason=empty_reason.value
         )
-    if execution.dispatched_at is None:
+    if require_dispatched and execution.dispatched_at is None:
         return False
-    counts = repository.count(connection, execution.id)
-    return not counts.open and _by_counts(connection, execution, counts)
+    counts = count_files(connection, execution.id)
+    return not counts.open and _end_by_counts(connection, execution, counts)
 
 
-def _by_counts(connection: Connection, execution: Record, counts: Counts) -> bool:
+def _end_by_counts(connection: Connection, execution: Record, counts: Counts) -> bool:
     status = derive_execution_status(
         total=execution.total_files, successful=counts.completed, failed=counts.error, stopped=counts.stopped
     )
@@ -89,19 +95,9 @@ def _by_counts(connection: Connection, execution: Record, counts: Counts) -> boo
     return _end(connection, execution, status, counts, **fields)
 
 
-def complete(connection: Connection, execution: Record) -> bool:
-    """End the locked ``execution`` as its rows say, dispatched or not; False while files are open."""
-    if repository.is_final(execution):
-        return False
-    if execution.stop_requested_at is not None:
-        return _stop(connection, execution)
-    counts = repository.count(connection, execution.id)
-    return not counts.open and _by_counts(connection, execution, counts)
-
-
 def fail(connection: Connection, execution: Record, error: str, error_code: str | None = None) -> bool:
-    """End the locked ``execution`` with ``error``; what is open ends with the same cause. A stop that was asked for
-    goes on as a stop."""
+    """End the locked ``execution`` with ``error``; its open files end with the same cause. An execution that is to stop
+    stops instead."""
     if repository.is_final(execution):
         return False
     if execution.stop_requested_at is not None:
@@ -109,16 +105,16 @@ def fail(connection: Connection, execution: Record, error: str, error_code: str 
     cause = clean(error, LONGEST_ERROR)
     code = clean(error_code, 50)
     state.move_files(connection, execution.id, ExecutionStatus.ERROR, error=cause, error_code=code)
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     return _end(connection, execution, ExecutionStatus.ERROR, counts, error_message=cause, error_code=code)
 
 
 def request_stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
-    """Ask the locked ``execution`` to stop; False when it was final. It ends here if no lease of it runs.
+    """Request the locked ``execution`` to stop; False when it was final. It ends here if no lease of it runs.
 
-    From now on it gives out no file. A lease that runs may stand for a delivery that has begun, so it is waited for:
-    the worker reports or gives back, or the lease runs out (``when_done``). ``abandoned`` does not wait: for a caller
-    who knows that no worker of it lives.
+    From now on its files cannot be claimed. A lease that runs may stand for a delivery that has started. So the end
+    waits until the worker reports or releases the file, or the lease runs out (``end_if_done``). ``abandoned`` does not
+    wait: the caller knows that no worker of it lives.
     """
     if repository.is_final(execution):
         return False
@@ -131,39 +127,40 @@ def request_stop(connection: Connection, execution: Record, *, abandoned: bool =
 
 
 def expire(connection: Connection, execution: Record, error: str, error_code: str) -> bool:
-    """Ask the locked ``execution`` to end in ERROR with this cause, as a stop ends it: not before the last lease on a
-    file of it, so that no file is delivered and ERROR. True when it ended here. One that is asked to stop goes on as
-    a stop."""
+    """Request the locked ``execution`` to end in ERROR with this cause; True when it ended here.
+
+    As a stop, it waits for the last lease on a file, so that no file is delivered and ERROR at once. An execution that
+    is to stop stops instead."""
     if repository.is_ending(execution):
         return False
-    # An error code before the end is the cause of the end to come.
+    # An error code of an open execution is the cause of its end to come.
     cause = {"error_message": clean(error, LONGEST_ERROR), "error_code": clean(error_code, 50)}
-    asked = connection.execute(
+    stopping = connection.execute(
         update(executions)
         .where(executions.c.id == execution.id)
         .values(stop_requested_at=db_now(), modified_at=db_now(), **cause)
         .returning(executions)
     ).one()
-    return _stop(connection, asked)
+    return _stop(connection, stopping)
 
 
 def _stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
-    """End what nobody works on, and the execution when nothing else is left."""
+    """End the files that no worker holds, and the execution when no other is left."""
     free = [] if abandoned else [files.c.lease_until < db_now()]
     lost = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
-    target, cause, code = ExecutionStatus.STOPPED, STOPPED, {}
+    target, cause, code = ExecutionStatus.STOPPED, STOPPED_ON_REQUEST, {}
     if execution.error_code is not None:
         target, cause, code = ExecutionStatus.ERROR, execution.error_message, {"error_code": execution.error_code}
     state.move_files(connection, execution.id, target, lost, *free, error=cause + _LOST, **code)
     state.move_files(connection, execution.id, target, *free, error=cause, **code)
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     return not counts.open and _end(connection, execution, target, counts)
 
 
 def close(connection: Connection, execution: Record) -> None:
-    """Stop what is open of an ``execution`` that is final, and count its files anew."""
+    """Stop the open files of a final ``execution``, and count its files again."""
     state.move_files(connection, execution.id, ExecutionStatus.STOPPED, error="its execution had ended")
-    counts = repository.count(connection, execution.id)
+    counts = count_files(connection, execution.id)
     connection.execute(
         update(executions)
         .where(executions.c.id == execution.id)

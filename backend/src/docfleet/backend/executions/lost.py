@@ -1,7 +1,7 @@
-"""A worker lost a pool child and says so: the leases of the dead process are free at once.
+"""A worker reports a lost pool child: the leases of the dead process are freed at once.
 
-Only the file the process was at is counted a strike. A process that died at no file (while it claimed or reported)
-costs each file it held a loss, so that a fault which no file can be named for has its end too.
+Only the file that the process worked on gets a strike. When the process died between files (while it claimed or
+reported), each file it held gets a loss, so that a fault which belongs to no file ends too.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 RAN_OUT_AT = 1.0
 DUE = 0.0
-"""``executions.redispatched_at`` of an execution whose next sweep sends its work again without waiting."""
+"""``executions.redispatched_at`` of an execution whose work the next sweep sends again without waiting."""
 
 
 def record(connection: Connection, organization_id: str, lost: LostProcess, cap: int) -> LostProcessResponse:
-    """Free what the process held and count what it died of. Repeating it changes nothing about files.
+    """Free the files of the process and count its death. A repeated call changes nothing about files.
 
-    An orchestration that killed ``cap`` processes ends its execution; each call counts, so nobody repeats it for one
-    death. Raises ``NotFound``, ``InvalidInput``.
+    An orchestration that killed ``cap`` processes ends its execution. Each call counts there, so a caller must not
+    repeat it for one death. Raises ``NotFound``, ``InvalidInput``.
     """
     if not lost.owner:
         raise InvalidInput("owner must not be empty")
@@ -39,7 +39,7 @@ def record(connection: Connection, organization_id: str, lost: LostProcess, cap:
     held = _free(connection, lost, execution.stop_requested_at)
     struck = lost.file_execution_id in held
     if execution.stop_requested_at is not None:
-        finalize.when_done(connection, execution)
+        finalize.end_if_done(connection, execution)
     elif lost.orchestration and execution.dispatched_at is None and not repository.is_final(execution):
         struck = True
         _strike_orchestration(connection, execution, cap)
@@ -65,7 +65,7 @@ def _free(connection: Connection, lost: LostProcess, stop_requested_at: float | 
             .with_for_update()
         )
     )
-    # A lease that ran out, not one that was given back: what is to stop says so of a file nobody knows the fate of.
+    # As a lease that ran out, not as one that was released: a stop reports that the fate of the file is unknown.
     until = 0.0 if stop_requested_at is None else RAN_OUT_AT
     free: dict[str, Any] = {"lease_until": until, "owner": None, "redispatched_at": None}
     if lost.file_execution_id is None and not lost.told_to_end:

@@ -1,4 +1,4 @@
-"""What the backend sends about an execution."""
+"""The messages that the backend sends about an execution."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import msgspec
 from docfleet.backend.platform.db import Record
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
-from docfleet.core.names import QueueName, TaskName
+from docfleet.core.names import ExecutionQueues, QueueName, TaskName, WorkflowType, execution_queues
 from docfleet.core.results import CallbackTaskData
 
-API = "API"
 
-
-class Message(msgspec.Struct, frozen=True):
+class TaskMessage(msgspec.Struct, frozen=True):
     """One task to send once the transaction is committed."""
 
     task: TaskName
@@ -28,11 +26,11 @@ class Message(msgspec.Struct, frozen=True):
         dispatcher.send(self.task, self.args, self.kwargs, self.queue)
 
 
-def orchestrate(execution: Record, workflow_type: str) -> Message:
+def orchestrate(execution: Record, workflow_type: str) -> TaskMessage:
     """``async_execute_bin`` for the execution; runs of an API go to their own queue."""
-    return Message(
+    return TaskMessage(
         task=TaskName.ASYNC_EXECUTE_BIN,
-        queue=QueueName.API_DEPLOYMENTS if workflow_type == API else QueueName.GENERAL,
+        queue=_queues(workflow_type).orchestration,
         args=[execution.organization_id, execution.workflow_id, execution.id, uploaded(execution.upload_manifest)],
         kwargs={
             "scheduled": execution.execution_method == "SCHEDULED",
@@ -47,19 +45,19 @@ def orchestrate(execution: Record, workflow_type: str) -> Message:
 
 
 def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]:
-    """The files of an API's call as its message carries them, by display name and in the call's order.
+    """The files of an API's call in its message, by display name and in the call's order.
 
-    Content that was sent twice is there once.
+    Content that was uploaded twice is there once.
     """
     return {
         item["name"]: FileHashData(
             file_name=item["name"],
-            # A file that was refused is not staged; its row still needs a place of its own.
+            # A refused file is not staged; its row still needs a path of its own.
             file_path=item["staged"] or f"refused/{item['file_hash']}",
             file_hash=item["file_hash"],
             file_size=item["file_size"],
             mime_type=item["mime_type"],
-            source_connection_type=API,
+            source_connection_type=WorkflowType.API.value,
             rejection=item["rejection"],
         ).to_dict()
         for item in manifest or []
@@ -67,8 +65,8 @@ def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]
     }
 
 
-def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> Message:
-    """``process_file_batch`` for these files, or for whatever is free when none are named."""
+def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> TaskMessage:
+    """``process_file_batch`` for these files, or for all free ones when none are named."""
     data = FileBatchData(
         file_data=WorkerFileData.of(
             execution,
@@ -80,22 +78,21 @@ def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHash
         ),
         files=files,
     )
-    return Message(
+    return TaskMessage(
         task=TaskName.PROCESS_FILE_BATCH,
-        queue=QueueName.API_FILE_PROCESSING if workflow_type == API else QueueName.FILE_PROCESSING,
+        queue=_queues(workflow_type).batches,
         args=[data.to_dict()],
     )
 
 
-def callback(execution: Record, workflow_type: str) -> Message:
+def callback(execution: Record, workflow_type: str) -> TaskMessage:
     """``process_batch_callback`` for an execution that ended without one: it deletes the working files."""
     data = CallbackTaskData(
         execution_id=execution.id, organization_id=execution.organization_id, pipeline_id=execution.pipeline_id
     )
-    api = workflow_type == API
-    return Message(
-        task=TaskName.PROCESS_BATCH_CALLBACK_API if api else TaskName.PROCESS_BATCH_CALLBACK,
-        queue=QueueName.API_FILE_PROCESSING_CALLBACK if api else QueueName.FILE_PROCESSING_CALLBACK,
-        args=[[]],
-        kwargs=data.to_dict(),
-    )
+    queues = _queues(workflow_type)
+    return TaskMessage(task=queues.callback_task, queue=queues.callback, args=[[]], kwargs=data.to_dict())
+
+
+def _queues(workflow_type: str) -> ExecutionQueues:
+    return execution_queues(is_api=workflow_type == WorkflowType.API)

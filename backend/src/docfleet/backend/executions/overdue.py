@@ -1,7 +1,7 @@
-"""When work that was sent counts as lost: after the dispatch deadline without a sign of it.
+"""When dispatched work counts as lost: after the dispatch deadline without progress.
 
-While messages lie in its queue it is most likely among them, and the sweep is patient: a copy for each of them would
-make a long queue longer. It is not when the queue has moved past it, which a later execution shows that was taken.
+While messages wait in its queue, the work is most likely among them, and the sweep waits longer: copies would make a
+long queue longer. It is not among them once the queue has moved past it: a later execution was taken already.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_
 
-from docfleet.backend.executions import lost, messages
+from docfleet.backend.executions import lost
 from docfleet.backend.platform.db import db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
+from docfleet.core.names import WorkflowType
 
 BACKLOG_FACTOR = 10
-"""While messages wait in its queue, work that nothing has overtaken is sent again only after so many deadlines."""
+"""While messages wait in its queue, work that was not overtaken is sent again only after this number of deadlines."""
 _BLINK_SECONDS = 0.01
-"""Two readings of the clock in one statement are no further apart."""
+"""The most that two readings of the clock in one statement differ."""
 
 _later = executions.alias()
 _its_workflow = workflows.alias()
 
 
-class Execution(Protocol):
+class ExecutionColumns(Protocol):
     """The table's columns, or one row of it."""
 
     organization_id: Any
@@ -33,32 +34,32 @@ class Execution(Protocol):
 
 
 class Overdue:
-    """Conditions for one kind of execution. ``busy``: messages lie in the queue of what is asked about."""
+    """Conditions for one kind of execution. ``busy``: messages wait in the queue in question."""
 
     def __init__(self, deadline: float, *, api: bool, busy: bool) -> None:
         self._deadline = deadline
-        self._of_kind = (_its_workflow.c.deployment_type == messages.API) == api
+        self._of_kind = (_its_workflow.c.deployment_type == WorkflowType.API.value) == api
         self._busy = busy
 
     def batches(self) -> ColumnElement[bool]:
-        """Of an execution's batches nothing was heard."""
+        """The batches of an execution made no progress."""
         sent = func.coalesce(executions.c.redispatched_at, executions.c.dispatched_at)
         return self._quiet(self._patience(executions.c, _batch_taken_since(sent)))
 
     def orchestration(self) -> ColumnElement[bool]:
-        """Nothing was heard of an execution that nobody has begun."""
+        """An execution that no worker has started made no progress."""
         sent = func.coalesce(executions.c.redispatched_at, executions.c.created_at)
         return self._quiet(self._patience(executions.c, _later.c.created_at > sent))
 
-    def file(self, execution: Execution) -> ColumnElement[bool]:
-        """Of a file nobody has: no message about it is under way."""
+    def file(self, execution: ExecutionColumns) -> ColumnElement[bool]:
+        """No message about a file without owner is on its way."""
         sent = files.c.redispatched_at
         patience = self._patience(execution, _batch_taken_since(sent))
-        # Somebody had it since it was sent again: it was lost once more, and nothing of it lies in a queue.
+        # A worker had it since it was sent again: it was lost once more, and no queue has a message about it.
         return or_(sent.is_(None), sent < files.c.modified_at, sent < db_now() - patience)
 
     def _quiet(self, patience: Any) -> ColumnElement[bool]:
-        """Nothing was heard of it for so long, and the last repeat is as long ago."""
+        """It made no progress for ``patience``, and the last repeat is as long ago."""
         repeated = executions.c.redispatched_at
         silent = and_(
             executions.c.progress_at < db_now() - patience,
@@ -68,15 +69,15 @@ class Overdue:
         )
         return or_(repeated == lost.DUE, silent)
 
-    def _patience(self, execution: Execution, overtook: ColumnElement[bool]) -> Any:
+    def _patience(self, execution: ExecutionColumns, overtook: ColumnElement[bool]) -> Any:
         """Seconds. ``overtook``: the message of a later execution, sent after this one's, was taken."""
         if not self._busy:
             return self._deadline
         overtaken = exists().where(
-            # The index: of those that came later alone.
+            # For the index: later executions only.
             _later.c.organization_id == execution.organization_id,
             _later.c.created_at > execution.created_at,
-            # For so long that whoever took this one at that time would have been heard of.
+            # For so long that a worker which took this one at that time would have made progress.
             _later.c.dispatched_at < db_now() - self._deadline,
             overtook,
             _its_workflow.c.id == _later.c.workflow_id,

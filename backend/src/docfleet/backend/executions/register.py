@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from docfleet.backend.executions import finalize, repository, state
-from docfleet.backend.executions.messages import API
 from docfleet.backend.files import history, results
+from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.platform.db import Record, chunks, clean, db_now, upsert
 from docfleet.backend.tables.executions import executions, registered_pages
@@ -19,9 +19,10 @@ from docfleet.backend.tables.files import OPEN_FILE, identity
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.batch_calls import RegisterRequest, RegisterResponse, StartRequest, StartResponse
-from docfleet.core.errors import InvalidInput, UnsafePath
+from docfleet.core.errors import AlreadyFinal, InvalidInput, UnsafePath
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
+from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus, SkipReason
 
 LONGEST_PATH = 4096
@@ -65,8 +66,8 @@ def register(
 ) -> RegisterResponse:
     """Write one page. ``default_limit`` bounds failed runs of one file (MAX_FILE_EXECUTION_COUNT).
 
-    Repeating a page answers as the first time and writes nothing. A page that holds other files than the first
-    time (the source changed between two listings) adds the files that are new. Raises ``NotFound``, ``InvalidInput``.
+    A repeated page gets the first answer and writes nothing. When it holds other files than the first time (the source
+    changed between two listings), the new files are added. Raises ``NotFound``, ``InvalidInput``.
     """
     if request.page < 1 or len(request.files) > LARGEST_PAGE or (request.limit is not None and request.limit < 1):
         raise InvalidInput(f"pages count from 1, hold at most {LARGEST_PAGE} files, and a limit is at least 1")
@@ -90,6 +91,23 @@ def register(
     statement = upsert(connection, registered_pages).values(execution_id=execution_id, page=request.page, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["execution_id", "page"], set_=values))
     return answer
+
+
+def register_one(connection: Connection, organization_id: str, execution_id: str, file: FileHashData) -> Record:
+    """The row of this file in the execution, written when there is none. Raises ``NotFound``, ``AlreadyFinal``."""
+    execution = repository.lock_execution(connection, organization_id, execution_id)
+    own = (files.c.execution_id == execution_id, files.c.identity == identity(file.file_key, file.file_path))
+    row = connection.execute(select(files).where(*own)).one_or_none()
+    if row is not None:
+        return row
+    if repository.is_ending(execution):
+        raise AlreadyFinal("the execution is final, or being stopped: it takes no more files")
+    number = execution.total_files + 1
+    connection.execute(insert(files).values(row_of(execution, file, number, connection.scalar(_NOW))))
+    connection.execute(
+        update(executions).where(executions.c.id == execution_id).values(total_files=number, progress_at=db_now())
+    )
+    return connection.execute(select(files).where(*own)).one()
 
 
 def _digest(page: list[FileHashData]) -> str:
@@ -148,13 +166,13 @@ def _write(
 
 
 def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
-    """Whether an earlier run's result is the answer for this file: a caller of an API gets it again."""
+    """Whether an earlier run's result is the answer for this file: the caller of an API gets it again."""
     done = known.status == ExecutionStatus.COMPLETED.value and known.result is not None
-    return done and workflow.deployment_type == API and not file.rejection
+    return done and workflow.deployment_type == WorkflowType.API and not file.rejection
 
 
 def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict[str, Any]:
-    """The new row of one file; one that was rejected is final from the start."""
+    """The new row of one file; the row of a rejected file is final at once."""
     file = msgspec.structs.replace(file, file_number=number)
     rejection = file.rejection or _unfit(file)
     return {
@@ -201,7 +219,7 @@ def _skips(
     elsewhere: set[str],
     default_limit: int,
 ) -> list[SkipReason | None]:
-    """For each file of the page why it is left out, or None."""
+    """The reason why each file of the page is left out, or None."""
     identities = [identity(file.file_key, file.file_path) for file in page]
     api = execution.api_deployment_id is not None
     present = _present(connection, execution, identities)
@@ -215,7 +233,7 @@ def _skips(
         if key in present:
             reason = SkipReason.DUPLICATE
         elif page[position].rejection or api:
-            # A rejected file ends with its reason, whatever happened before; a caller gets one item for each file.
+            # A rejected file ends with its reason, whatever its history; a caller gets one item per file.
             pass
         elif position in past and past[position].status == ExecutionStatus.COMPLETED.value:
             reason = SkipReason.ALREADY_PROCESSED
@@ -230,18 +248,18 @@ def _skips(
 
 
 def _elsewhere(connection: Connection, execution: Record, page: list[FileHashData]) -> set[str]:
-    """Identities of the page that other executions are at. What came with a call is nobody else's."""
+    """Identities of the page that other executions work on. Files of a call belong to one execution."""
     if execution.api_deployment_id is not None:
         return set()
     return active_elsewhere(connection, execution, [identity(file.file_key, file.file_path) for file in page])
 
 
-def _present(connection: Connection, execution: Record, wanted: list[str]) -> set[str]:
-    found: set[str] = set()
+def _present(connection: Connection, execution: Record, identities: list[str]) -> set[str]:
+    present: set[str] = set()
     if execution.total_files:
-        for part in chunks(wanted):
-            found.update(connection.scalars(_PRESENT, {"execution_id": execution.id, "identities": part}))
-    return found
+        for part in chunks(identities):
+            present.update(connection.scalars(_PRESENT, {"execution_id": execution.id, "identities": part}))
+    return present
 
 
 def active_elsewhere(connection: Connection, execution: Record, identities: list[str]) -> set[str]:
@@ -251,16 +269,16 @@ def active_elsewhere(connection: Connection, execution: Record, identities: list
         .where(files.c.workflow_id == execution.workflow_id, text(OPEN_FILE))
         .where(files.c.execution_id != execution.id)
     )
-    found: set[str] = set()
+    elsewhere: set[str] = set()
     for part in chunks(identities):
         active = candidates.where(files.c.identity.in_(part)).subquery()
         running = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
-        found.update(
+        elsewhere.update(
             connection.scalars(
                 select(active.c.identity).join(executions, executions.c.id == active.c.execution_id).where(running)
             )
         )
-    return found
+    return elsewhere
 
 
 def start(connection: Connection, organization_id: str, execution_id: str, request: StartRequest) -> StartResponse:
@@ -281,9 +299,9 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     if execution.status == ExecutionStatus.PENDING.value:  # a retry: its rows came with it
         state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
-    if execution.api_deployment_id is not None and not repository.open_files(connection, execution_id):
-        # Every file was final when it was registered, refused or answered from the history: the caller need not
-        # wait for a batch that has nothing to do.
-        finalize.when_done(connection, repository.find(connection, organization_id, execution_id))
+    if execution.api_deployment_id is not None and not count_open_files(connection, execution_id):
+        # Every file was final when it was registered, refused or answered from the history: the caller need
+        # not wait for a batch that has nothing to do.
+        finalize.end_if_done(connection, repository.find(connection, organization_id, execution_id))
         return StartResponse(status="skipped", total_files=execution.total_files, reason="nothing_open")
     return StartResponse(status="started", total_files=execution.total_files)

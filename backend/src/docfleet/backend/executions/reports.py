@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from docfleet.backend.executions import claims, finalize, repository, state
 from docfleet.backend.files import deliveries, history, results
+from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.platform.db import Record, chunks, clean
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.usage import repository as usage
@@ -27,7 +28,7 @@ _REPORTED = (
 def report(
     connection: Connection, organization_id: str, execution_id: str, request: ReportRequest, caps: claims.Caps
 ) -> ReportResponse:
-    """Take a report. A repeated one answers alike and changes nothing. Raises ``NotFound``, ``InvalidInput``."""
+    """Write a report. A repeated one gets the same answer. Raises ``NotFound``, ``InvalidInput``."""
     claims.check_lease(request.owner, request.lease_seconds)
     if max(len(request.outcomes), len(request.renew), len(request.release)) > LARGEST_REPORT:
         raise InvalidInput(f"a report holds at most {LARGEST_REPORT} outcomes and leases of a kind")
@@ -37,12 +38,12 @@ def report(
     final = repository.is_final(execution)
     answer = ReportResponse(stop=repository.is_ending(execution))
     _outcomes(connection, execution, request.outcomes, answer)
-    answer.lost = claims.give_back(connection, execution_id, request.owner, request.release)
+    answer.lost = claims.release(connection, execution_id, request.owner, request.release)
     answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
     if request.claim is not None:
         answer.claim = claims.claim(connection, execution, request.claim, caps)
-    answer.open_files = repository.open_files(connection, execution_id)
-    if not final and (answer.stop or not answer.open_files) and finalize.when_done(connection, execution):
+    answer.open_files = count_open_files(connection, execution_id)
+    if not final and (answer.stop or not answer.open_files) and finalize.end_if_done(connection, execution):
         answer.stop, answer.open_files = True, 0
         if answer.claim is not None:
             answer.claim.stop = True
@@ -58,19 +59,19 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
             rows[row.id] = row
     fresh: dict[str, FileOutcome] = {}
     for outcome in outcomes:
-        found = rows.get(outcome.file_execution_id)
+        known = rows.get(outcome.file_execution_id)
         again = fresh.get(outcome.file_execution_id)
-        if found is None or found.attempt != outcome.attempt:
-            final = found is not None and ExecutionStatus(found.status).is_final
+        if known is None or known.attempt != outcome.attempt:
+            final = known is not None and ExecutionStatus(known.status).is_final
             _refuse(answer, outcome, "already_final" if final else "fenced")
-        elif again is not None or ExecutionStatus(found.status).is_final:
-            same = again.status.value if again is not None else found.status
+        elif again is not None or ExecutionStatus(known.status).is_final:
+            same = again.status.value if again is not None else known.status
             if same == outcome.status.value:
                 answer.written += 1
             else:
                 _refuse(answer, outcome, "already_final")
-        elif found.status == ExecutionStatus.EXECUTING.value:
-            fresh[found.id] = outcome
+        elif known.status == ExecutionStatus.EXECUTING.value:
+            fresh[known.id] = outcome
             answer.written += 1
         else:
             _refuse(answer, outcome, "fenced")

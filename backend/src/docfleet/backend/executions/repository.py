@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, func, select, text, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
+from docfleet.backend.files.counts import Counts
 from docfleet.backend.platform.db import Record, chunks, db_now, iso
 from docfleet.backend.tables.executions import executions
-from docfleet.backend.tables.files import OPEN_FILE
-from docfleet.backend.tables.files import file_executions as files
-from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import NotFound
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag
 from docfleet.core.status import EmptyReason, ExecutionStatus
 
-# Statements are built once: building one costs several times what SQLite needs to carry it out.
+# Statements are built once: building one costs several times what SQLite needs to execute it.
 _FIND = select(executions).where(
     executions.c.id == bindparam("execution_id"), executions.c.organization_id == bindparam("organization_id")
 )
@@ -29,49 +27,14 @@ _LOCK_FREE = (
 )
 _LOCK = _FIND.with_for_update(key_share=True)
 _TOUCH = update(executions).where(executions.c.id == bindparam("execution_id")).values(progress_at=db_now())
-_COUNT = (
-    select(files.c.status, func.count())
-    .where(files.c.execution_id == bindparam("execution_id"))
-    .group_by(files.c.status)
-)
-_OPEN = (
-    select(func.count()).select_from(files).where(files.c.execution_id == bindparam("execution_id"), text(OPEN_FILE))
-)
-_WORKFLOW = select(workflows).where(
-    workflows.c.id == bindparam("workflow_id"), workflows.c.organization_id == bindparam("organization_id")
-)
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """Files of an execution by status, counted from its rows."""
-
-    pending: int = 0
-    executing: int = 0
-    completed: int = 0
-    stopped: int = 0
-    error: int = 0
-
-    @property
-    def total(self) -> int:
-        """All files."""
-        return self.open + self.completed + self.stopped + self.error
-
-    @property
-    def open(self) -> int:
-        """Files that are not final."""
-        return self.pending + self.executing
-
-    def by_status(self) -> dict[str, int]:
-        """``{"PENDING": n, ...}`` with every status."""
-        return {status.value: int(getattr(self, status.value.lower())) for status in ExecutionStatus}
 
 
 def find(connection: Connection, organization_id: str, execution_id: str) -> Record:
     """The execution's row. Raises ``NotFound``, for another organization's too."""
-    return _one(connection, _FIND, organization_id, execution_id)
+    return _row(connection, _FIND, organization_id, execution_id)
 
 
-def _one(connection: Connection, statement: Select[Any], organization_id: str, execution_id: str) -> Record:
+def _row(connection: Connection, statement: Select[Any], organization_id: str, execution_id: str) -> Record:
     row = connection.execute(
         statement, {"execution_id": execution_id, "organization_id": organization_id}
     ).one_or_none()
@@ -83,14 +46,14 @@ def _one(connection: Connection, statement: Select[Any], organization_id: str, e
 def lock_execution(connection: Connection, organization_id: str, execution_id: str) -> Record:
     """The execution's row, locked to the end of the transaction.
 
-    Whoever changes files of an execution locks its row first, so that counting, the last report and a stop see
-    each other; a lock order of one cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
+    Every writer of an execution's files locks its row first, so that counting, the last report and a stop see each
+    other. One lock per transaction cannot deadlock. SQLite has one writer anyway. Raises ``NotFound``.
     """
-    return _one(connection, _LOCK, organization_id, execution_id)
+    return _row(connection, _LOCK, organization_id, execution_id)
 
 
 def lock_free_execution(connection: Connection, execution_id: str) -> Record | None:
-    """As ``lock_execution``, in any organization; None when somebody else has it locked."""
+    """As ``lock_execution``, in any organization; None when another transaction has it locked."""
     return connection.execute(_LOCK_FREE, {"execution_id": execution_id}).one_or_none()
 
 
@@ -100,29 +63,18 @@ def is_final(row: Record) -> bool:
 
 
 def is_ending(row: Record) -> bool:
-    """Whether nobody is to begin anything for the execution: it is final, or asked to stop."""
+    """Whether no new work may start for the execution: it is final, or is to stop."""
     return is_final(row) or row.stop_requested_at is not None
 
 
 def touch(connection: Connection, execution_id: str) -> None:
-    """Note progress, which keeps the sweep from sending work again."""
+    """Record progress, which keeps the sweep from sending work again."""
     connection.execute(_TOUCH, {"execution_id": execution_id})
 
 
-def count(connection: Connection, execution_id: str) -> Counts:
-    """Count the files of an execution by status."""
-    rows = connection.execute(_COUNT, {"execution_id": execution_id})
-    return Counts(**{status.lower(): number for status, number in rows})
-
-
-def open_files(connection: Connection, execution_id: str) -> int:
-    """How many files are not final."""
-    return connection.scalar(_OPEN, {"execution_id": execution_id}) or 0
-
-
 def retries(connection: Connection, rows: Sequence[Record]) -> dict[str, list[str]]:
-    """For executions, those that are retries of them: ids by id, oldest first."""
-    found: dict[str, list[str]] = {}
+    """The retries of executions: lists of ids by id, oldest first."""
+    by_execution: dict[str, list[str]] = {}
     for part in chunks([row.id for row in rows]):
         again = connection.execute(
             select(executions.c.id, executions.c.retry_of)
@@ -130,16 +82,8 @@ def retries(connection: Connection, rows: Sequence[Record]) -> dict[str, list[st
             .order_by(executions.c.created_at, executions.c.id)
         )
         for row in again:
-            found.setdefault(row.retry_of, []).append(row.id)
-    return found
-
-
-def workflow_of(connection: Connection, organization_id: str, workflow_id: str) -> Record:
-    """The workflow's row. Raises ``NotFound``, for another organization's too."""
-    row = connection.execute(_WORKFLOW, {"workflow_id": workflow_id, "organization_id": organization_id}).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no workflow {workflow_id} in this organization")
-    return row
+            by_execution.setdefault(row.retry_of, []).append(row.id)
+    return by_execution
 
 
 def describe(row: Record, workflow_name: str, counts: Counts | None) -> ExecutionInfo:

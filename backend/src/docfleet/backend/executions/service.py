@@ -15,12 +15,12 @@ from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record, clean, db_now
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
-from docfleet.backend.platform.refusals import DispatchFailed
 from docfleet.backend.tables.executions import executions
-from docfleet.core.errors import BrokerUnavailable, Conflict, InvalidInput, ReviewUnavailable
+from docfleet.backend.workflows import repository as workflows
+from docfleet.core.errors import BrokerUnavailable, Conflict, DispatchFailed, InvalidInput, ReviewUnavailable
 from docfleet.core.files import Tag
 from docfleet.core.ids import new_id
-from docfleet.core.names import STOP_EXECUTION
+from docfleet.core.names import STOP_EXECUTION, WorkflowType
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import ExecutionStatus
 
@@ -34,8 +34,10 @@ MOST_TAGS = 50
 
 
 class NewExecution(msgspec.Struct, kw_only=True):
-    """What a caller asks for. ``use_file_history`` None means as the workflow says. ``retry_of`` is the ended
-    execution whose files it takes up again. The last four are an API's."""
+    """The execution to create. The last four fields are for APIs.
+
+    ``use_file_history`` None means the workflow's. ``retry_of`` is the ended execution whose files are retried.
+    """
 
     workflow_id: str
     pipeline_id: str | None = None
@@ -84,14 +86,14 @@ def write(
     request: NewExecution,
     fill: Callable[[Connection, Record], Record] | None = None,
 ) -> Created:
-    """``create`` within a transaction of the caller's: the only place where executions begin to exist."""
+    """``create`` within a transaction of the caller's: the only place that creates executions."""
     key = request.idempotency_key
     if key is not None and not 1 <= len(key) <= LONGEST_KEY:
         raise InvalidInput(f"Idempotency-Key has to have 1 to {LONGEST_KEY} characters")
     if len(request.tags) > MOST_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
         raise InvalidInput(f"at most {MOST_TAGS} tags, each of 1 to 50 characters")
     digest = cipher.digest(msgspec.to_builtins(request)) if key is not None else ""
-    workflow = repository.workflow_of(connection, organization_id, request.workflow_id)
+    workflow = workflows.find(connection, organization_id, request.workflow_id)
     if key is not None:
         known = connection.execute(
             select(executions).where(
@@ -108,7 +110,7 @@ def write(
     row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
     if fill is not None:
         row = fill(connection, row)
-    # Last, as it locks the pipeline's row: whoever ends an execution locks that one last too.
+    # Last, as it locks the pipeline's row: the end of an execution locks that row last too.
     pipelines.begin(connection, row)
     outbox.started(connection, row)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
@@ -152,7 +154,7 @@ def _row(
 
 
 def _refuse_without_files(workflow: Record, request: NewExecution) -> None:
-    if workflow.deployment_type == messages.API and request.upload_manifest is None and request.retry_of is None:
+    if workflow.deployment_type == WorkflowType.API and request.upload_manifest is None and request.retry_of is None:
         raise InvalidInput("the workflow's source is an API: publish it as a deployment and send files to its URL")
 
 
@@ -176,7 +178,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
         with database.writing() as connection:
             row = repository.lock_execution(connection, created.row.organization_id, created.row.id)
             if row.status != ExecutionStatus.PENDING.value:
-                # It did get through, only its confirmation did not: workers are at it.
+                # The message arrived, only its confirmation was lost: workers have it.
                 log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
                 return
             finalize.fail(connection, row, cause, error.code)
@@ -184,7 +186,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
 
 
 def send(dispatcher: Dispatcher, created: Created) -> bool:
-    """Send a new execution that nobody waits for; one that cannot be sent stays PENDING, and the sweep sends it."""
+    """Send a new execution without a waiting caller; one that cannot be sent stays PENDING, and the sweep sends it."""
     try:
         messages.orchestrate(created.row, created.workflow_type).send(dispatcher)
     except BrokerUnavailable as error:
@@ -196,17 +198,19 @@ def send(dispatcher: Dispatcher, created: Created) -> bool:
 def stop(
     database: Database, dispatcher: Dispatcher, organization_id: str, execution_id: str, *, abandoned: bool = False
 ) -> bool:
-    """Ask the execution to stop; False when it was final already. It is STOPPED once no worker is at a file of it,
-    which the workers hear of at once. ``abandoned``: no worker of it lives, so none is waited for.
+    """Request the execution to stop; False when it was final already.
+
+    The workers are notified at once. It is STOPPED once no worker holds a file of it. ``abandoned``: no worker of it
+    lives, so it does not wait for one.
 
     Raises ``NotFound``.
     """
     with database.writing() as connection:
         row = repository.lock_execution(connection, organization_id, execution_id)
-        asked = finalize.request_stop(connection, row, abandoned=abandoned)
-        working = asked and not repository.is_final(repository.find(connection, organization_id, execution_id))
-    if asked:
+        is_requested = finalize.request_stop(connection, row, abandoned=abandoned)
+        working = is_requested and not repository.is_final(repository.find(connection, organization_id, execution_id))
+    if is_requested:
         log.info("execution.stop_requested", execution_id=execution_id, working=working)
     if working:
         dispatcher.broadcast(STOP_EXECUTION, {"execution_id": execution_id})
-    return asked
+    return is_requested

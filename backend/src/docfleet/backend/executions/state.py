@@ -1,7 +1,7 @@
 """The state machine: the only module that writes a status.
 
 Every write is a compare-and-set along ``docfleet.core.status.ALLOWED``. A final status absorbs: the write
-changes nothing and the caller learns so from the result. Only the fields that are named are written.
+changes nothing, and the result tells the caller. Only the fields that are named are written.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from docfleet.backend.platform.db import chunks, db_now, happened
+from docfleet.backend.platform.db import chunks, db_now, emit
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.status import ExecutionStatus, sources_of
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution reached a final status; told after the commit (``Database.after_commit``)."""
+    """An execution reached a final status; emitted after the commit (``Database.after_commit``)."""
 
     execution_id: str
     organization_id: str
@@ -40,7 +40,7 @@ def move_execution(connection: Connection, execution_id: str, target: ExecutionS
     parameters = {"execution": execution_id} | {f"new_{name}": value for name, value in fields.items()}
     moved = connection.execute(_move_execution(target, tuple(fields)), parameters).one_or_none()
     if moved is not None and target.is_final:
-        happened(connection, Ended(execution_id=execution_id, status=target, **moved._mapping))
+        emit(connection, Ended(execution_id=execution_id, status=target, **moved._mapping))
     return moved is not None
 
 
@@ -78,7 +78,7 @@ def move_files(
 
 
 RAN_OUT = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
-"""Of a file whose lease does not run: it ran out. Leases that were given back, or freed, are 0."""
+"""Of a file whose lease does not run: it ran out. Leases that were released, or freed, are 0."""
 
 _TAKE = (
     update(files)
@@ -131,7 +131,7 @@ _OUTCOME = (
 
 
 def finish_files(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Write outcomes, one parameter set a file, each only under its own attempt.
+    """Write outcomes, one parameter set per file, each only under its own attempt.
 
     Keys: b_id, b_attempt, b_status (final), b_error, b_error_code, b_file_hash, b_mime_type, b_outputs,
     b_execution_time.

@@ -1,7 +1,7 @@
-"""The sweep: what guarantees that every accepted execution ends.
+"""The sweep: it guarantees that every accepted execution ends.
 
-The chord of batches is the fast path; this finds what it lost: leases that ran out, messages that got lost,
-executions nobody finalized. One sweeper at a time (a lease row), each execution in a transaction of its own.
+The chord of batches is the fast path. The sweep recovers what it lost: leases that ran out, lost messages, executions
+that were not finalized. One sweeper at a time (a lease row), each execution in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from docfleet.core.errors import BrokerUnavailable
 from docfleet.core.faults import point
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
-from docfleet.core.names import STOP_EXECUTION, QueueName
+from docfleet.core.names import STOP_EXECUTION, ExecutionQueues, QueueName, WorkflowType, execution_queues
 from docfleet.core.status import FINAL, ExecutionStatus
 
 log = structlog.get_logger(__name__)
 
 LEASE_NAME = "sweep"
 LEASE_SECONDS = 10.0
-"""How long a sweeper that died keeps others from sweeping. A living one renews it between executions."""
+"""How long a dead sweeper blocks others. A living one renews the lease between executions."""
 FILES_A_MESSAGE = 50
 MOST_EXECUTIONS = 200
 MOST_FILES = 1000
@@ -44,23 +44,23 @@ _GOING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
 _RUNNING = and_(_GOING, executions.c.status == ExecutionStatus.EXECUTING.value)
 _OF_IT = files.c.execution_id == executions.c.id
 _HELD = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until >= db_now())
-# One whose workers still report is none of the sweep's business: there may be more of those than a sweep looks at.
+# Not those whose workers still report: there may be more of them than one sweep handles.
 _STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None), ~exists().where(_OF_IT, _HELD))
 _UNCLOSED = and_(
     executions.c.status.in_([status.value for status in FINAL]),
-    # From the side of the files, whose open ones have an index.
+    # Starts from the files: the open ones have an index.
     executions.c.id.in_(select(files.c.execution_id).where(text(OPEN_FILE))),
 )
-_API = workflows.c.deployment_type == messages.API
-_FOUND = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
+_API = workflows.c.deployment_type == WorkflowType.API.value
+_CANDIDATES = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
     workflows, workflows.c.id == executions.c.workflow_id
 )
 _LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until < db_now())
 
 
 class SweepResult(msgspec.Struct):
-    """What one sweep did. ``poisoned`` files ended after too many attempts, ``expired`` executions by a deadline;
-    ``failed`` executions could not be looked after."""
+    """The result of one sweep. ``poisoned`` files ended after too many attempts, ``expired`` executions by a deadline;
+    ``failed`` executions raised an error."""
 
     redispatched_files: int = 0
     redispatched_executions: int = 0
@@ -83,21 +83,21 @@ class Sweep:
         self._owner = new_id()
         self._renewed = 0.0
         self.led = False
-        """Whether this sweep was the one that swept."""
+        """Whether this sweeper held the lease and swept."""
         self._result = SweepResult()
-        self._messages: list[messages.Message] = []
+        self._messages: list[messages.TaskMessage] = []
         self._expiring: list[str] = []
 
     def run(self) -> SweepResult:
-        """Sweep, unless somebody else is at it: then all numbers are 0."""
+        """Sweep, unless another sweeper holds the lease: then all numbers are 0."""
         self.led = self._take_lease()
         if not self.led:
             return self._result
         try:
             for where, step in self._steps():
-                for found in self._candidates(where):
+                for candidate in self._candidates(where):
                     self._renew_lease()
-                    self._look_after(found, where, step)
+                    self._handle(candidate, where, step)
                     point("sweep.middle")
         finally:
             self._send()  # also after a failure: what was committed says that it is on its way
@@ -108,7 +108,7 @@ class Sweep:
         return self._result
 
     def _steps(self) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        """Conditions and what to do where they hold. Level-triggered: what a sweep does not get done, the next does."""
+        """Conditions, each with the step for executions where it holds. The next sweep does what this one leaves."""
         yield _UNCLOSED, self._close
         yield _STOPPING, self._finalize
         if self._settings.execution_deadline_seconds > 0:
@@ -117,40 +117,40 @@ class Sweep:
         stuck = executions.c.progress_at < db_now() - self._settings.orchestration_timeout_seconds
         yield and_(_GOING, executions.c.dispatched_at.is_(None), stuck), self._abandon
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
-        yield from self._again(
+        yield from self._repeat(
             lambda overdue: and_(dispatched, exists().where(_OF_IT, _LOST, overdue.file(executions.c))),
-            QueueName.API_FILE_PROCESSING,
-            QueueName.FILE_PROCESSING,
-            self._hand_out_again,
+            lambda queues: queues.batches,
+            self._redispatch_files,
         )
         yield and_(dispatched, ~exists().where(_OF_IT, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
         pending = and_(dispatched, exists().where(_OF_IT, files.c.status == ExecutionStatus.PENDING.value))
-        yield from self._again(
+        yield from self._repeat(
             lambda overdue: and_(pending, overdue.batches()),
-            QueueName.API_FILE_PROCESSING,
-            QueueName.FILE_PROCESSING,
+            lambda queues: queues.batches,
             self._send_batch,
         )
         unbegun = and_(_GOING, executions.c.dispatched_at.is_(None))
-        yield from self._again(
+        yield from self._repeat(
             lambda overdue: and_(unbegun, overdue.orchestration()),
-            QueueName.API_DEPLOYMENTS,
-            QueueName.GENERAL,
+            lambda queues: queues.orchestration,
             self._send_execution,
         )
 
-    def _again(
-        self, waiting: Callable[[Overdue], ColumnElement[bool]], api_queue: QueueName, queue: QueueName, step: Any
+    def _repeat(
+        self,
+        waiting: Callable[[Overdue], ColumnElement[bool]],
+        queue_of: Callable[[ExecutionQueues], QueueName],
+        step: Any,
     ) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        """Send again what is ``waiting`` for too long: how long depends on what the broker still holds for its kind."""
-        for api, where in ((True, api_queue), (False, queue)):
-            kind = _API if api else ~_API
+        """Repeat ``step`` where work waits for too long, which depends on the messages in the queue of its kind."""
+        for api in (True, False):
+            queue, kind = queue_of(execution_queues(is_api=api)), _API if api else ~_API
             soonest = Overdue(self._deadline, api=api, busy=False)
-            if self._candidates(and_(waiting(soonest), kind)) and (overdue := self._overdue(where, api=api)):
+            if self._candidates(and_(waiting(soonest), kind)) and (overdue := self._overdue(queue, api=api)):
                 yield and_(waiting(overdue), kind), step
 
     def _overdue(self, queue: QueueName, *, api: bool) -> Overdue | None:
-        """What counts as lost on its way through ``queue``; None when the broker is away."""
+        """The conditions of lost work in ``queue``; None when the broker is unavailable."""
         if queue not in self._busy:
             try:
                 self._busy[queue] = self._dispatcher.waiting(queue) > 0
@@ -163,25 +163,25 @@ class Sweep:
     def _candidates(self, where: ColumnElement[bool]) -> list[Record]:
         with self._database.reading() as connection:
             return list(
-                connection.execute(_FOUND.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
+                connection.execute(_CANDIDATES.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
             )
 
-    def _look_after(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
+    def _handle(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
         try:
-            self._one(found, where, step)
+            self._handle_locked(candidate, where, step)
         except Exception:  # the boundary of an execution: the sweep is what all the others wait for
-            log.exception("sweep.execution_failed", execution_id=found.id)
+            log.exception("sweep.execution_failed", execution_id=candidate.id)
             self._result.failed += 1
             self._database.check()
 
-    def _one(self, found: Record, where: ColumnElement[bool], step: Any) -> None:
+    def _handle_locked(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
         with self._database.writing() as connection:
-            execution = repository.lock_free_execution(connection, found.id)
+            execution = repository.lock_free_execution(connection, candidate.id)
             if execution is None:
-                return  # somebody is at it, or hangs: the others must not wait for that
-            # Asked again under the lock: a sweeper that was paused must not act on what it saw before.
-            if connection.execute(_FOUND.where(executions.c.id == found.id, where)).one_or_none() is not None:
-                step(connection, execution, found.deployment_type)
+                return  # another transaction works on it, or hangs: the others must not wait
+            # Checked again under the lock: a sweeper that was paused must not act on old rows.
+            if connection.execute(_CANDIDATES.where(executions.c.id == candidate.id, where)).one_or_none() is not None:
+                step(connection, execution, candidate.deployment_type)
 
     def _close(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         """No file outlives its execution, nor does a lease."""
@@ -202,10 +202,9 @@ class Sweep:
         )
         self._result.expired += finalize.fail(connection, execution, cause, "orchestration_timeout")
 
-    def _hand_out_again(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        api = workflow_type == messages.API
-        queue = QueueName.API_FILE_PROCESSING if api else QueueName.FILE_PROCESSING
-        overdue = self._overdue(queue, api=api)
+    def _redispatch_files(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        api = workflow_type == WorkflowType.API
+        overdue = self._overdue(execution_queues(is_api=api).batches, api=api)
         if overdue is None:
             return
         rows = connection.execute(
@@ -228,14 +227,14 @@ class Sweep:
         self._result.redispatched_files += len(again)
 
     def _parts(self, rows: list[Record]) -> Iterator[list[Record]]:
-        """What goes into one message; a file on its last attempt has one of its own (``claims`` says why)."""
+        """The files of each message; a file on its last attempt has a message of its own (see ``claims``)."""
         last = [row for row in rows if self._caps.last(row)]
         ids = {row.id for row in last}
         yield from chunks([row for row in rows if row.id not in ids], FILES_A_MESSAGE)
         yield from ([row] for row in last)
 
     def _finalize(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        if finalize.when_done(connection, execution):
+        if finalize.end_if_done(connection, execution):
             self._result.finalized += 1
             self._messages.append(messages.callback(execution, workflow_type))
 
@@ -249,18 +248,18 @@ class Sweep:
         )
         if waiting is not None:
             self._messages.append(messages.batch(execution, workflow_type, []))
-            self._remember(connection, execution)
+            self._note_redispatch(connection, execution)
 
     def _send_execution(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         self._messages.append(messages.orchestrate(execution, workflow_type))
-        self._remember(connection, execution)
+        self._note_redispatch(connection, execution)
 
-    def _remember(self, connection: Connection, execution: Record) -> None:
+    def _note_redispatch(self, connection: Connection, execution: Record) -> None:
         connection.execute(update(executions).where(executions.c.id == execution.id).values(redispatched_at=db_now()))
         self._result.redispatched_executions += 1
 
     def _send(self) -> None:
-        for execution_id in self._expiring:  # workers are at files of it
+        for execution_id in self._expiring:  # workers hold files of it
             self._dispatcher.broadcast(STOP_EXECUTION, {"execution_id": execution_id})
         for message in self._messages:
             try:
@@ -281,7 +280,7 @@ class Sweep:
             return connection.execute(taken.returning(leases.c.owner)).one_or_none() is not None
 
     def _renew_lease(self) -> None:
-        # One that was taken over, as this sweeper was paused, is not taken back: two at once are harmless.
+        # A lease that was taken over while this sweeper was paused is not taken back: two sweepers are harmless.
         if time.monotonic() - self._renewed > LEASE_SECONDS / 3:
             self._renewed = time.monotonic()
             with self._database.writing() as connection:

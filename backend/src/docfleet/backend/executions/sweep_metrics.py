@@ -1,4 +1,4 @@
-"""What the sweeps of this process did, and how the executions stand, as Prometheus reads it."""
+"""Metrics of the sweeps of this process, and of open executions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DID = {
 
 
 class SweepMetrics:
-    """Counters of this process; the gauges are asked of the database when they are read."""
+    """Counters of this process; the gauges are queried from the database when they are read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,7 +48,7 @@ class SweepMetrics:
             self._last = time.time()
 
     def collect(self, database: Database) -> Iterator[Metric]:
-        """The counters, and what the database says of open executions now."""
+        """The counters, and gauges of the open executions now."""
         with database.reading() as connection:
             number, oldest = connection.execute(_STANDING).one()
         with self._lock:

@@ -1,4 +1,4 @@
-"""The ledger of deliveries: what each file's destination was given, as a digest."""
+"""The ledger of deliveries: the digest of what each file's destination received."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-# Built once: building a statement costs several times what it takes to carry it out.
-_NOTE: Any = insert(deliveries).values(
+# Built once: building a statement costs several times its execution.
+_INSERT: Any = insert(deliveries).values(
     file_execution_id=bindparam("b_file"),
     execution_id=bindparam("b_execution"),
     digest=bindparam("b_digest"),
@@ -23,7 +23,7 @@ _NOTE: Any = insert(deliveries).values(
 
 
 def record(connection: Connection, execution: Record, outcomes: list[FileOutcome]) -> None:
-    """Note what was delivered for files that became COMPLETED just now. Others were not delivered."""
+    """Record the deliveries of files that just became COMPLETED. Others were not delivered."""
     note(
         connection,
         execution.id,
@@ -38,5 +38,5 @@ def record(connection: Connection, execution: Record, outcomes: list[FileOutcome
 def note(connection: Connection, execution_id: str, digests: dict[str, str]) -> None:
     """Write digests by file execution id; each file is delivered once."""
     if digests:
-        rows = [{"b_file": key, "b_execution": execution_id, "b_digest": found} for key, found in digests.items()]
-        connection.execute(_NOTE, rows)
+        rows = [{"b_file": key, "b_execution": execution_id, "b_digest": digest} for key, digest in digests.items()]
+        connection.execute(_INSERT, rows)

@@ -1,7 +1,7 @@
-"""File history: what became of a file in earlier executions of its workflow.
+"""File history: the result of a file in earlier executions of its workflow.
 
-One row a workflow and file (key and path). A row without path, as runs of an API leave it, stands for the file
-wherever it lies. Rows older than the source's re-processing interval count as absent.
+One row per workflow and file (key and path). A row without path, as written by runs of an API, is valid for every
+path. Rows older than the source's re-processing interval count as absent.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
 
-from docfleet.backend.platform.db import Record, chunks, clean, db_now, upsert
+from docfleet.backend.platform.db import SECONDS_PER_DAY, Record, chunks, clean, db_now, upsert
 from docfleet.backend.tables.files import file_history, identity
 from docfleet.backend.tables.workflows import workflow_endpoints
 from docfleet.core.ids import new_id
 from docfleet.core.status import ExecutionStatus
 
-_DAY = 86_400.0
-_UNIT_SECONDS = {"days": _DAY, "months": 30 * _DAY}
+_UNIT_SECONDS = {"days": SECONDS_PER_DAY, "months": 30 * SECONDS_PER_DAY}
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +36,11 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reprocess_seconds(configuration: dict[str, Any]) -> float | None:
-    """After how many seconds a file is taken again; None: never."""
+    """After how many seconds a file is processed again; None: never."""
     if configuration.get("fileReprocessingHandling") != "reprocess_after_interval":
         return None
     interval = configuration.get("reprocessInterval")
-    unit = _UNIT_SECONDS.get(str(configuration.get("intervalUnit") or "days").lower(), _DAY)
+    unit = _UNIT_SECONDS.get(str(configuration.get("intervalUnit") or "days").lower(), SECONDS_PER_DAY)
     return float(interval) * unit if isinstance(interval, int | float) and interval > 0 else None
 
 
@@ -61,7 +60,7 @@ def _fresh(connection: Connection, workflow_id: str) -> ColumnElement[bool]:
 
 
 def forget_expired(connection: Connection, workflow_id: str) -> None:
-    """Drop what is older than the re-processing interval, so that its runs are not counted either."""
+    """Delete rows older than the re-processing interval, so that their runs are not counted either."""
     seconds = _interval(connection, workflow_id)
     if seconds is not None:
         connection.execute(
@@ -74,17 +73,23 @@ def forget_expired(connection: Connection, workflow_id: str) -> None:
 def lookup(connection: Connection, workflow_id: str, files: list[tuple[str, str | None]]) -> dict[int, Record]:
     """The history rows of ``files`` (key, path), by position in the list; a file without history is left out."""
     fresh = _fresh(connection, workflow_id)
-    wanted = {identity(key, path) for key, path in files} | {identity(key, None) for key, _ in files}
+    identities = {identity(key, path) for key, path in files} | {identity(key, None) for key, _ in files}
     rows: dict[str, Record] = {}
-    for part in chunks(sorted(wanted)):
+    for part in chunks(sorted(identities)):
         for row in connection.execute(select(file_history).where(fresh, file_history.c.identity.in_(part))):
             rows[row.identity] = row
-    found = {}
+    by_position = {}
     for position, (key, path) in enumerate(files):
         past = rows.get(identity(key, path)) or rows.get(identity(key, None))
         if past is not None:
-            found[position] = past
-    return found
+            by_position[position] = past
+    return by_position
+
+
+def find(connection: Connection, workflow_id: str, file_key: str, file_path: str | None) -> Record:
+    """The history row of a file that was counted (``record``)."""
+    own = (file_history.c.workflow_id == workflow_id, file_history.c.identity == identity(file_key, file_path))
+    return connection.execute(select(file_history).where(*own)).one()
 
 
 def by_content(connection: Connection, workflow_id: str, cache_key: str, file_path: str | None) -> Record | None:
@@ -94,23 +99,23 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
     places = [file_path, None] if file_path else [None]
     for place in places:
         at = file_history.c.file_path.is_(None) if place is None else file_history.c.file_path == place
-        found = connection.execute(statement.where(at).order_by(file_history.c.modified_at.desc()).limit(1)).first()
-        if found is not None:
-            return found
+        row = connection.execute(statement.where(at).order_by(file_history.c.modified_at.desc()).limit(1)).first()
+        if row is not None:
+            return row
     if file_path:
         return None
     return connection.execute(statement.order_by(file_history.c.modified_at.desc()).limit(1)).first()
 
 
 def forget_results(connection: Connection, workflow_id: str) -> None:
-    """Drop the results kept for an API's callers: the workflow changed, and they are no answers any more."""
+    """Delete the results kept for an API's callers: the workflow changed, so they are no longer valid answers."""
     connection.execute(
         delete(file_history).where(file_history.c.workflow_id == workflow_id, file_history.c.result.is_not(None))
     )
 
 
 def record(connection: Connection, entries: list[HistoryEntry]) -> None:
-    """Count finished files: a new row, or one run more on the row there is."""
+    """Count finished files: a new row, or one more run on the existing row."""
     counted = [e for e in entries if e.status in (ExecutionStatus.COMPLETED.value, ExecutionStatus.ERROR.value)]
     if not counted:
         return

@@ -18,17 +18,17 @@ _INSERT = insert(file_results).values(created_at=db_now())
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 (hex) of a result as it is kept: its JSON text, which is the worker's too."""
+    """SHA-256 (hex) of a result's JSON text; the worker computes the same."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_text(value: Any) -> str | None:
-    """``value`` as JSON text; nothing for None."""
+    """``value`` as JSON text; None for None."""
     return None if value is None else msgspec.json.encode(value).decode()
 
 
 def keep(connection: Connection, execution: Record, outcomes: list[FileOutcome]) -> None:
-    """Write the results of files that an API's run finished just now; others bring none."""
+    """Write the results of files that an API's run just finished; other runs have none."""
     if execution.api_deployment_id is None or not outcomes:
         return
     rows = [
@@ -44,7 +44,7 @@ def keep(connection: Connection, execution: Record, outcomes: list[FileOutcome])
 
 
 def copy(connection: Connection, execution: Record, answered: list[tuple[dict[str, Any], Record]]) -> None:
-    """Give new file rows the results that history rows hold: the same content was processed before."""
+    """Write the results of history rows for new file rows with the same content."""
     if not answered:
         return
     rows = [
@@ -52,7 +52,7 @@ def copy(connection: Connection, execution: Record, answered: list[tuple[dict[st
             "file_execution_id": row["id"],
             "execution_id": execution.id,
             "result": msgspec.json.decode(known.result),
-            "metadata": _again(execution, row, msgspec.json.decode(known._mapping["metadata"] or "{}")),
+            "metadata": _copied_metadata(execution, row, msgspec.json.decode(known._mapping["metadata"] or "{}")),
         }
         for row, known in answered
     ]
@@ -61,7 +61,7 @@ def copy(connection: Connection, execution: Record, answered: list[tuple[dict[st
     deliveries.note(connection, execution.id, digests)
 
 
-def _again(execution: Record, row: dict[str, Any], before: Any) -> dict[str, Any]:
+def _copied_metadata(execution: Record, row: dict[str, Any], before: Any) -> dict[str, Any]:
     kept = {key: value for key, value in (before or {}).items() if key not in ("custom_data", "llm_profile_id")}
     return kept | {
         "workflow_id": execution.workflow_id,

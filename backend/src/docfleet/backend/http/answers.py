@@ -1,4 +1,4 @@
-"""Answers of the compatible and the public API carry every key, defaults included."""
+"""Answers of the public API and of the original's API have every key, defaults included."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 
-def whole(value: Any) -> Any:
-    """A wire type as JSON values with no key left out (between our own processes defaults are omitted)."""
+def with_defaults(value: Any) -> Any:
+    """A wire type as JSON values, no key omitted. (Between our own processes, defaults are omitted.)"""
     if isinstance(value, msgspec.Struct):
-        return {name: whole(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: with_defaults(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, dict):
-        return {key: whole(item) for key, item in value.items()}
+        return {key: with_defaults(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [whole(item) for item in value]
+        return [with_defaults(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""Deny by default: a route is open only when it says so.
+"""Deny by default: a route is open only when it states so.
 
 ``opt={"public": True}`` opens a route without key; ``opt={"organization": False}`` needs no organization.
 """
@@ -31,15 +31,15 @@ class Guard:
         self._known: set[str] = set()  # organizations are never deleted
 
     async def __call__(self, connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
-        """Let the call pass or raise."""
+        """Raise unless the call is allowed."""
         path = connection.url.path.rstrip("/")
         if handler.opt.get("public") or path == self._open_path or path.startswith(self._open_path + "/"):
             return
-        offered = _offered(connection)
-        self._check_key(connection.headers.get("Authorization") or f"Bearer {offered.get('key', '')}")
+        credentials = _from_subprotocols(connection)
+        self._check_key(connection.headers.get("Authorization") or f"Bearer {credentials.get('key', '')}")
         if handler.opt.get("organization") is False:
             return
-        organization_id = connection.headers.get(ORGANIZATION_HEADER) or offered.get("organization", "")
+        organization_id = connection.headers.get(ORGANIZATION_HEADER) or credentials.get("organization", "")
         if not organization_id:
             raise InvalidInput(f"header {ORGANIZATION_HEADER} is missing: say which organization the call is for")
         if organization_id not in self._known:
@@ -54,7 +54,7 @@ class Guard:
     def _check_key(self, header: str) -> None:
         scheme, _, key = header.partition(" ")
         given = key.strip().encode("utf-8", "surrogateescape")
-        # Every key is compared, so that the time says nothing about which one came close.
+        # Every key is compared, so that the time does not tell which one came close.
         matches = [hmac.compare_digest(given, known) for known in self._keys]
         if scheme.lower() != "bearer" or not any(matches):
             raise NotAllowed("the key is missing or wrong: send `Authorization: Bearer KEY`")
@@ -64,8 +64,8 @@ class Guard:
             return organizations.find(connection, organization_id) is not None
 
 
-def _offered(connection: ASGIConnection) -> dict[str, str]:  # type: ignore[type-arg]
-    """What the subprotocols of a WebSocket say: key and organization."""
+def _from_subprotocols(connection: ASGIConnection) -> dict[str, str]:  # type: ignore[type-arg]
+    """Key and organization from the subprotocols of a WebSocket."""
     protocols = connection.scope.get("subprotocols") or []
     if SUBPROTOCOL not in protocols:  # type: ignore[operator]
         return {}

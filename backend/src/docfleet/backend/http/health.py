@@ -1,9 +1,8 @@
-"""Whether the backend answers, and what it counts."""
+"""Health of the backend, and its metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
@@ -32,13 +31,6 @@ def readyz(database: NamedDependency[Database]) -> Response[dict[str, str]]:
     return Response({"status": "ok"})
 
 
-@get("/health", sync_to_thread=True, opt={"organization": False})
-def health(database: NamedDependency[Database]) -> dict[str, Any]:
-    """E39: for workers."""
-    database.check()
-    return {"status": "healthy", "service": "docfleet-backend", "version": "v1", "authenticated": True}
-
-
 @get("/metrics", sync_to_thread=True, opt={"organization": False}, media_type=MediaType.TEXT, tags=["health"])
 def metrics(
     slots: NamedDependency[Slots],
@@ -46,7 +38,7 @@ def metrics(
     sweep_metrics: NamedDependency[SweepMetrics],
     log_readers: NamedDependency[LogReaders],
 ) -> str:
-    """Counters as Prometheus reads them."""
+    """Metrics in the format of Prometheus."""
     unchecked = "Calls of APIs let in unchecked because Redis did not answer."
     families = [
         CounterMetricFamily("docfleet_rate_limit_unavailable", unchecked, slots.unavailable),
@@ -55,11 +47,11 @@ def metrics(
         *outbox_metrics(database),
         *schedule_metrics(database),
     ]
-    return generate_latest(_Told(families)).decode()
+    return generate_latest(_Snapshot(families)).decode()
 
 
-class _Told(Collector):
-    """What was asked for this one answer: the parts count by themselves, without a registry of the process."""
+class _Snapshot(Collector):
+    """The metrics of one answer. Each service counts by itself; there is no registry of the process."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families

@@ -24,7 +24,7 @@ The machine-readable description is <a href="{json}">openapi.json</a>.</p>
 
 
 PATHS_OF_CALLERS = ("/deployment/", "/api/v1/unstract/")
-"""Routes that callers with keys of their own use; they state their answers themselves."""
+"""Routes of callers that have keys of their own; each states its own answers."""
 
 OPEN = ("/livez", "/readyz")
 _ERRORS = {
@@ -33,7 +33,7 @@ _ERRORS = {
     "404": "There is no such row in this organization",
     "409": "The present state does not allow this",
     "413": "The body is too large",
-    "422": "Manual review is asked for where it is not configured",
+    "422": "Manual review is requested where it is not configured",
     "503": "Something the backend needs does not answer",
 }
 _PROBLEM: dict[str, Any] = {

@@ -10,10 +10,8 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from docfleet.backend.platform.refusals import DispatchFailed, Refused
+from docfleet.backend.platform import database_errors
 from docfleet.core import errors
 from docfleet.core.names import in_words
 
@@ -37,7 +35,7 @@ _CODE_OF_STATUS = {400: "invalid_input", 401: "not_allowed", 404: "not_found", 4
 
 
 def status_of(error: errors.DocfleetError) -> int:
-    """The HTTP status of an error of the tree; 500 for one that is nobody's fault but ours."""
+    """The HTTP status of an error of the tree; 500 for a fault of Docfleet."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
@@ -58,28 +56,30 @@ def _docfleet(request: Request[Any, Any, Any], error: errors.DocfleetError) -> R
     status = status_of(error)
     if status == 500:
         log.error("request.failed", path=request.url.path, error=error.message, code=error.code)
-    more = {"execution_id": error.execution_id} if isinstance(error, DispatchFailed) else {}
+    more = {"execution_id": error.execution_id} if isinstance(error, errors.DispatchFailed) else {}
     return _problem(request, status, error.code, error.message, **more)
 
 
-def _refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]:
-    more = {} if error.attr is None else {"errors": [f"{error.attr}: {error.detail}"]}
-    response = _problem(request, error.status, error.code, error.detail, **more)
+def _refused(request: Request[Any, Any, Any], error: errors.CallRefused) -> Response[Any]:
+    more = {} if error.attr is None else {"errors": [f"{error.attr}: {error.message}"]}
+    response = _problem(request, error.status, error.code, error.message, **more)
     response.headers.update(error.headers)
     return response
 
 
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
-    found = error.extra if isinstance(error.extra, list) else []
+    faults = error.extra if isinstance(error.extra, list) else []
     texts = [
-        f"{item.get('key') or 'body'}: {in_words(str(item.get('message')))}" for item in found if isinstance(item, dict)
+        f"{item.get('key') or 'body'}: {in_words(str(item.get('message')))}"
+        for item in faults
+        if isinstance(item, dict)
     ]
     more = {"errors": texts} if texts else {}
     return _problem(request, 400, "invalid_input", "; ".join(texts) or error.detail, **more)
 
 
 def _of_body(error: msgspec.ValidationError) -> str | None:
-    """The fault of a field of the body. Litestar takes one that is named like a dependency (``settings``) for ours."""
+    """The fault of a field of the body. Litestar takes one that is named as a dependency (``settings``) for ours."""
     text, _, field = str(error).rpartition(" - at `$.data.")
     return f"{field.rstrip('`')}: {in_words(text)}" if field and text else None
 
@@ -99,13 +99,13 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     return response
 
 
-def _database(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    log.error("database.unavailable", path=request.url.path, error=str(getattr(error, "orig", None) or error))
+def _unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.error("database.unavailable", path=request.url.path, error=database_errors.cause(error))
     return _problem(request, 503, errors.DependencyError.code, "the database does not answer; try again")
 
 
-def _integrity(request: Request[Any, Any, Any], error: IntegrityError) -> Response[Any]:
-    log.warning("database.conflict", path=request.url.path, error=str(error.orig))
+def _conflicting(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.warning("database.conflict", path=request.url.path, error=database_errors.cause(error))
     return _problem(request, 409, errors.Conflict.code, "the same row was written at the same time; try again")
 
 
@@ -114,7 +114,7 @@ def _out_of_range(request: Request[Any, Any, Any], error: Exception) -> Response
 
 
 def _too_deep(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    # Only decoding and encoding of JSON recurses here, and its depth is the caller's.
+    # Only decoding and encoding of JSON recurses here, and the caller chooses its depth.
     log.warning("request.too_deep", path=request.url.path)
     return _problem(request, 400, errors.InvalidInput.code, "the JSON is nested too deeply")
 
@@ -125,16 +125,13 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[A
 
 
 handlers: ExceptionHandlersMap = {
-    Refused: _refused,
+    errors.CallRefused: _refused,
     errors.DocfleetError: _docfleet,
     ValidationException: _validation,
     HTTPException: _http,
-    OperationalError: _database,
-    InterfaceError: _database,
-    PoolTimeout: _database,
-    IntegrityError: _integrity,
-    DataError: _out_of_range,
-    OverflowError: _out_of_range,
+    **dict.fromkeys(database_errors.UNAVAILABLE, _unavailable),
+    **dict.fromkeys(database_errors.CONFLICTING, _conflicting),
+    **dict.fromkeys(database_errors.OUT_OF_RANGE, _out_of_range),
     RecursionError: _too_deep,
     Exception: _unexpected,
 }

@@ -6,7 +6,7 @@ import time
 
 from sqlalchemy import Connection
 
-from docfleet.backend.executions.repository import Counts
+from docfleet.backend.files.counts import Counts
 from docfleet.backend.logs import repository
 from docfleet.backend.platform.db import Record
 from docfleet.core.log_events import LogEvent, LogLevel, LogStage

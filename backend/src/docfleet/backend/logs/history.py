@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from docfleet.backend.executions import repository as executions
 from docfleet.backend.logs import archive, repository
 from docfleet.backend.logs.repository import EVERYTHING, LogFilter
 from docfleet.backend.platform.db import Database
@@ -40,7 +39,7 @@ class History:
         self._organization_id = organization_id
         self.execution_id = execution_id
         with database.reading() as connection:
-            executions.find(connection, organization_id, execution_id)
+            repository.execution_status(connection, organization_id, execution_id)
 
     def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[dict[str, Any]]:
         """At most ``limit`` lines behind number ``after``."""
@@ -65,7 +64,7 @@ class History:
         The status is read first: one that is final, with no line behind it, has had its last words.
         """
         with self._database.reading() as connection:
-            row = executions.find(connection, self._organization_id, self.execution_id)
+            status = repository.execution_status(connection, self._organization_id, self.execution_id)
             last, archived = repository.last(connection, self.execution_id)
             found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
         if archived:
@@ -75,7 +74,7 @@ class History:
         found = fitting
         # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
         position = found[-1]["sequence"] if more else max(after, last, *(line["sequence"] for line in found[-1:]))
-        return Look(found, position, more, ExecutionStatus(row.status), archived)
+        return Look(found, position, more, status, archived)
 
     def is_archived(self) -> bool:
         """Whether its lines are in a file, and none is added any more."""

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import anyio
-import redis
 import structlog
 from anyio import to_thread
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from redis import RedisError
 
-from docfleet.backend.calls.places import redis_url
+from docfleet.backend.platform.redis import connect
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.core.log_events import LogsWritten
 
@@ -43,11 +42,7 @@ class LogReaders:
         self._lock = threading.Lock()
         self._limiter: anyio.CapacityLimiter | None = None
         self._rest_until = 0.0
-        self._client: redis.Redis | None = None
-        if url is not None:
-            self._client = redis.Redis.from_url(
-                redis_url(url), socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-            )
+        self._client = connect(url, _TIMEOUT_SECONDS)
 
     def wake(self, execution_ids: Iterable[str]) -> None:
         """These have new lines, or ended, and that is committed. Never raises; from any thread."""

@@ -16,9 +16,10 @@ from docfleet.backend.platform.db import Record, clean, db_now, upsert
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.logs import execution_logs as logs
 from docfleet.backend.tables.logs import log_channels as channels
-from docfleet.core.errors import InvalidInput
+from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.ids import parse_id
 from docfleet.core.log_events import LogEvent, LogLevel, LogsWritten, LogType, shortened
+from docfleet.core.status import ExecutionStatus
 
 MOST_LINES = 1_000_000
 """Lines of one execution; those after it are dropped."""
@@ -28,6 +29,9 @@ _COLUMNS = frozenset(
 )
 _OF_ORGANIZATION = select(executions.c.id).where(
     executions.c.organization_id == bindparam("organization"), executions.c.id.in_(bindparam("ids", expanding=True))
+)
+_STATUS = select(executions.c.status).where(
+    executions.c.id == bindparam("execution"), executions.c.organization_id == bindparam("organization")
 )
 _CHANNEL = select(channels).where(channels.c.execution_id == bindparam("execution"))
 _SEEN = select(logs.c.event_id).where(
@@ -175,6 +179,14 @@ def last(connection: Connection, execution_id: str) -> tuple[int, bool]:
     """The last number that was given, and whether the lines are in a file. Every line up to it is there."""
     row = connection.execute(_CHANNEL, {"execution": execution_id}).one_or_none()
     return (0, False) if row is None else (row.last_sequence, row.archived_at is not None)
+
+
+def execution_status(connection: Connection, organization_id: str, execution_id: str) -> ExecutionStatus:
+    """The status of the execution whose log it is. Raises ``NotFound``, for another organization's too."""
+    status = connection.scalar(_STATUS, {"organization": organization_id, "execution": execution_id})
+    if status is None:
+        raise NotFound(f"there is no execution {execution_id} in this organization")
+    return ExecutionStatus(status)
 
 
 def to_archive(connection: Connection, age: float, limit: int, final: Sequence[str]) -> Sequence[Record]:

@@ -1,4 +1,4 @@
-"""Run by Alembic, with the connection that ``upgrade`` handed over."""
+"""Run by Alembic, with the connection of ``upgrade``."""
 
 from __future__ import annotations
 

@@ -22,13 +22,13 @@ _ADVISORY_LOCK = 734_220_115
 
 
 class DatabaseAway(DependencyError):
-    """The database does not answer: it may yet."""
+    """The database does not answer; it may later."""
 
 
 def upgrade(database_url: str) -> None:
-    """Apply what is missing, in one transaction; prints nothing. Several processes may call it at once.
+    """Apply missing migrations in one transaction; prints nothing. Several processes may call it at once.
 
-    Raises ``DatabaseAway``, and ``DependencyError`` when the database does not let itself be upgraded.
+    Raises ``DatabaseAway``, and ``DependencyError`` when the upgrade fails.
     """
     database = Database(database_url)
     config = Config()
@@ -62,5 +62,5 @@ def upgrade(database_url: str) -> None:
 
 
 def _cause(error: DBAPIError) -> str:
-    """In one line: drivers write several."""
+    """The message in one line: drivers write several."""
     return " ".join(str(error.orig).split())

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Float, bindparam, select
 
-from docfleet.backend.executions.messages import API
 from docfleet.backend.keys.repository import Scope
-from docfleet.backend.platform.db import Record, db_now, happened, upsert
+from docfleet.backend.platform.db import Record, db_now, emit, upsert
 from docfleet.backend.tables.deployments import api_deployments
 from docfleet.backend.tables.notifications import notification_events, notifications
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.core.ids import new_id
+from docfleet.core.names import WorkflowType
 from docfleet.core.notify import EventData, NotificationEvent
 from docfleet.core.status import ExecutionStatus
 
@@ -66,7 +66,7 @@ def started(connection: Connection, execution: Record) -> None:
 def tell_test(connection: Connection, notification: Record) -> str:
     """Have ``notification`` tell its target that this is a test; the event's id."""
     published = _published(connection, Scope(notification.scope), notification.target_id)
-    kind, name = published or (API, notification.name)
+    kind, name = published or (WorkflowType.API.value, notification.name)
     data = EventData(
         event=NotificationEvent.TEST,
         type=kind,
@@ -121,7 +121,7 @@ def _published(connection: Connection, scope: Scope, target: str) -> tuple[str, 
         row = connection.execute(found).one_or_none()
         return None if row is None else (row.pipeline_type, row.pipeline_name)
     name = connection.scalar(select(api_deployments.c.api_name).where(api_deployments.c.id == target))
-    return None if name is None else (API, name)
+    return None if name is None else (WorkflowType.API.value, name)
 
 
 def _word(event: NotificationEvent, kind: str) -> str:
@@ -134,7 +134,7 @@ def _word(event: NotificationEvent, kind: str) -> str:
         case NotificationEvent.STOPPED:
             return "STOPPED"
         case _:
-            return "COMPLETED" if kind == API else "SUCCESS"
+            return "COMPLETED" if kind == WorkflowType.API else "SUCCESS"
 
 
 def _write(connection: Connection, notification: Record, data: EventData, club_seconds: float) -> str:
@@ -154,5 +154,5 @@ def _write(connection: Connection, notification: Record, data: EventData, club_s
     statement = upsert(connection, notification_events).values(**values)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["notification_id", "event", "execution_id"]))
     if not club_seconds:
-        happened(connection, Recorded())
+        emit(connection, Recorded())
     return event_id

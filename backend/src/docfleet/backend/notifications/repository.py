@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 
 from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, WAITING
-from docfleet.backend.platform.db import Database, Record, clean, db_now, iso
+from docfleet.backend.platform.db import SECONDS_PER_DAY, Database, Record, clean, db_now, iso
 from docfleet.backend.tables.notifications import (
     OPEN_BATCH,
     UNGROUPED,
@@ -19,7 +19,6 @@ from docfleet.backend.tables.notifications import (
 from docfleet.core.errors import Conflict, NotFound
 from docfleet.core.ids import new_id
 
-SECONDS_A_DAY = 86_400.0
 MOST_DELETED = 500
 AWAY = "its target was away for as long as notifications are kept"
 _batches, _events = notification_batches.c, notification_events.c
@@ -183,7 +182,7 @@ def forget(database: Database, days: float) -> int:
     were deleted. 0 days: nothing."""
     if days <= 0:
         return 0
-    old = db_now() - days * SECONDS_A_DAY
+    old = db_now() - days * SECONDS_PER_DAY
     with database.writing() as connection:
         ended = select(_batches.id).where(_batches.state.in_((DELIVERED, DEAD)), _batches.finished_at < old)
         chosen = list(connection.scalars(ended.limit(MOST_DELETED)))

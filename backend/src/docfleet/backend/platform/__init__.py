@@ -1,1 +1,1 @@
-"""What the domains stand on: database, dispatch, encryption, waiting."""
+"""The ground of the domains: database, dispatch, encryption, waiting, Redis."""

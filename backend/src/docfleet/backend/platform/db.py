@@ -1,7 +1,7 @@
 """The database: one engine, short transactions, one clock.
 
 SQLite runs in WAL mode and takes its write lock when a writing transaction begins (``BEGIN IMMEDIATE``), so a
-transaction never fails half way because another one wrote. On PostgreSQL writers of one execution queue at that
+transaction never fails halfway because another one wrote. On PostgreSQL writers of one execution queue at that
 execution's row (``executions.repository.lock_execution``).
 
 Every time that is compared comes from the database: ``db_now()``, seconds since the epoch.
@@ -32,6 +32,8 @@ type Record = Row[*tuple[Any, ...]]
 
 THREADS = 8
 """Requests that may be in the database at once; also the size of the connection pool."""
+
+SECONDS_PER_DAY = 86_400.0
 
 _STATEMENT_TIMEOUT_MS = 30_000
 _LOCK_TIMEOUT_MS = 10_000
@@ -82,7 +84,7 @@ class Json(TypeDecorator[Any]):
 
 
 def clean(text: str | None, longest: int | None = None) -> str | None:
-    """``text`` as a column takes it: PostgreSQL refuses NUL characters, so they become U+FFFD."""
+    """``text`` as a column accepts it: PostgreSQL refuses NUL characters, so they become U+FFFD."""
     if text is None:
         return None
     text = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
@@ -94,13 +96,13 @@ def iso(seconds: float | None) -> str:
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def happened(connection: Connection, event: Any) -> None:
-    """Tell ``Database.after_commit`` about ``event`` once this writing transaction is committed."""
-    connection.get_execution_options()["docfleet_happened"].append(event)
+def emit(connection: Connection, event: Any) -> None:
+    """Hand ``event`` to ``Database.after_commit`` once this writing transaction is committed."""
+    connection.get_execution_options()["docfleet_events"].append(event)
 
 
 def upsert(connection: Connection, table: Any) -> Any:
-    """An INSERT of this dialect that knows ``on_conflict_do_update``."""
+    """An INSERT of this dialect with ``on_conflict_do_update``."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
@@ -154,19 +156,19 @@ class Database:
         """One transaction that may write; committed when the block ends, rolled back when it raises."""
         events: list[Any] = []
         with self._write_lock or nullcontext(), self.engine.connect() as plain:
-            connection = plain.execution_options(docfleet_writing=True, docfleet_happened=events)
+            connection = plain.execution_options(docfleet_writing=True, docfleet_events=events)
             with connection.begin():
                 yield connection
         if events and self.after_commit is not None:
             self.after_commit(events)
 
     def check(self) -> None:
-        """One round trip; raises what the driver raises when the database does not answer."""
+        """Make one round trip; raises the driver's error when the database does not answer."""
         with self.reading() as connection:
             connection.execute(select(1))
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
 

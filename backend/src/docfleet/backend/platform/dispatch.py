@@ -1,4 +1,4 @@
-"""Sending work: Celery tasks by name. The only place of the backend that speaks to the broker."""
+"""Sending work: Celery tasks by name. The only module of the backend that talks to the broker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 4.0
 """How long one attempt may take; with the single retry a dispatch is refused after about 5 seconds."""
 
 MOST_BROADCASTS = 4
-"""At once; more mean that the broker hangs, and a hint is not worth another thread."""
+"""Concurrent broadcasts. More mean that the broker hangs, and a hint is not worth another thread."""
 _MAILBOX = Mailbox("celery", type="fanout", accept=["json"], serializer="json")
 """Where Celery's workers listen for remote control."""
 
@@ -41,13 +41,13 @@ class Dispatcher(Protocol):
         """Hand one message to the broker. Raises ``BrokerUnavailable``."""
 
     def waiting(self, queue: QueueName) -> int:
-        """How many messages lie in ``queue``, those that workers hold not counted. Raises ``BrokerUnavailable``."""
+        """How many messages lie in ``queue``, without those that workers hold. Raises ``BrokerUnavailable``."""
 
     def broadcast(self, command: str, arguments: dict[str, Any]) -> None:
-        """Tell all workers, without waiting for the broker. A hint: that it gets lost is logged and nothing else."""
+        """Send a command to all workers, without waiting for the broker. It is a hint: a loss is only logged."""
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
 
 
 class CeleryDispatcher:
@@ -87,25 +87,25 @@ class CeleryDispatcher:
                     task.value, args=args, kwargs=kwargs, queue=queue.value, producer=producer, ignore_result=True
                 )
 
-        self._ask(publish)
+        self._call(publish)
         log.info("task.sent", task=task.value, queue=queue.value)
 
     def waiting(self, queue: QueueName) -> int:
-        """How many messages lie in ``queue``, those that workers hold not counted. Raises ``BrokerUnavailable``."""
+        """How many messages lie in ``queue``, without those that workers hold. Raises ``BrokerUnavailable``."""
 
         def count(connection: Connection) -> int:
             channel = connection.channel()
             try:
                 return int(channel.queue_declare(queue.value, passive=True).message_count)
             except connection.channel_errors:
-                return 0  # no worker has declared it yet; on Redis also what an empty queue looks like
+                return 0  # no worker has declared it yet; on Redis, empty queues look the same
             finally:
                 channel.close()
 
-        return self._ask(count)
+        return self._call(count)
 
     def broadcast(self, command: str, arguments: dict[str, Any]) -> None:
-        """Tell all workers, without waiting for the broker. A hint: that it gets lost is logged and nothing else."""
+        """Send a command to all workers, without waiting for the broker. It is a hint: a loss is only logged."""
         if not self._broadcasts.acquire(blocking=False):
             log.warning("command.not_sent", command=command, error="the broker has not taken the ones before")
             return
@@ -113,7 +113,7 @@ class CeleryDispatcher:
 
     def _broadcast(self, command: str, arguments: dict[str, Any]) -> None:
         try:
-            # Not the idle connections: what a task may wait for, a confirmation, would make a hint hang.
+            # Not the idle connections: they wait for confirmations, which would make a hint hang.
             with self._app.connection_for_write(transport_options={"confirm_publish": False}) as connection:
                 connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=TIMEOUT_SECONDS)
                 _MAILBOX(connection).abcast(command, arguments)
@@ -123,7 +123,7 @@ class CeleryDispatcher:
         finally:
             self._broadcasts.release()
 
-    def _ask[T](self, call: Callable[[Connection], T]) -> T:
+    def _call[T](self, call: Callable[[Connection], T]) -> T:
         """Call with a connection to the broker, at most twice. Raises ``BrokerUnavailable``."""
         try:
             held = self._idle_connection()
@@ -135,7 +135,7 @@ class CeleryDispatcher:
                 _drop(held)
                 if isinstance(error, TimeoutError):  # the broker hangs, and would a second time
                     raise
-                # It was closed while it lay idle. A message that did get through is harmless twice.
+                # It was closed while it was idle. A message that arrived is harmless twice.
                 connection, answer = self._connected(None, call)
             self._keep(connection)
         except self._errors as error:
@@ -155,7 +155,7 @@ class CeleryDispatcher:
             raise
 
     def _idle_connection(self) -> Connection | None:
-        # Used by one thread at a time: whoever sends takes a connection out and puts it back.
+        # Used by one thread at a time: a sender takes a connection out and puts it back.
         while True:
             with self._lock:
                 if not self._idle:
@@ -173,7 +173,7 @@ class CeleryDispatcher:
         connection.release()
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -184,8 +184,8 @@ class CeleryDispatcher:
 
 
 def _drop(connection: Connection) -> None:
-    """Give back a connection that failed. Without saying goodbye where the protocol has one: a RabbitMQ whose disk or
-    memory is full reads nothing from whoever publishes, and would not answer."""
+    """Release a failed connection, on AMQP without its closing handshake: a RabbitMQ whose disk or memory is full reads
+    nothing from publishers, and would not answer."""
     if connection.transport_cls in {"amqp", "amqps", "pyamqp"}:
         connection.collect()
     else:
@@ -195,6 +195,6 @@ def _drop(connection: Connection) -> None:
 def _transport_options(broker_url: str) -> dict[str, Any]:
     if broker_url.startswith(("redis", "rediss")):
         return {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
-    # A confirmation that does not come is waited for without end otherwise.
+    # Otherwise the wait for a missing confirmation has no end.
     waits = {"read_timeout": TIMEOUT_SECONDS, "write_timeout": TIMEOUT_SECONDS}
     return {"max_retries": 1, "interval_start": 0.0, "interval_max": 0.2, "confirm_publish": True, **waits}

@@ -1,4 +1,4 @@
-"""Secrets at rest: JSON objects sealed with Fernet under ENCRYPTION_KEY."""
+"""Secrets at rest: JSON objects encrypted with Fernet under ENCRYPTION_KEY."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docfleet.core.errors import ConfigurationError
 
 
 class Cipher:
-    """Seals and opens objects; its ``repr`` tells nothing."""
+    """Encrypts and decrypts objects; its ``repr`` shows nothing."""
 
     def __init__(self, key: str) -> None:
         try:
@@ -29,7 +29,7 @@ class Cipher:
         return self._fernet.encrypt(msgspec.json.encode(value)).decode()
 
     def open(self, sealed: str) -> dict[str, Any]:
-        """What ``seal`` took. Raises ``ConfigurationError`` when the key is another one."""
+        """The object that ``seal`` encrypted. Raises ``ConfigurationError`` when the key is another one."""
         try:
             value: dict[str, Any] = msgspec.json.decode(self._fernet.decrypt(sealed.encode()))
         except InvalidToken as error:
@@ -40,5 +40,5 @@ class Cipher:
         return value
 
     def digest(self, value: Any) -> str:
-        """A keyed fingerprint (64 hex): tells whether a value changed and nothing about it."""
+        """A keyed fingerprint (64 hex): shows whether a value changed, and nothing about it."""
         return hmac.new(self._key, msgspec.json.encode(value, order="deterministic"), hashlib.sha256).hexdigest()

@@ -1,7 +1,7 @@
 """Waiting for an execution's end without holding a thread.
 
-A waiter listens before the execution is sent. Whoever commits the end signals it: in this process at once, in
-other processes over Redis. A waiter also looks at the row now and then, so that a lost signal costs seconds only.
+A waiter listens before the execution is sent. The process that commits the end signals it: at once
+in its own process, over Redis in others. A waiter also polls the row, so that a lost signal costs only seconds.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ _CHANNEL = "execution:{}:final"
 
 
 def channel(execution_id: str) -> str:
-    """Where the end of an execution is announced to other processes."""
+    """The Redis channel that announces the end of an execution to other processes."""
     return _CHANNEL.format(execution_id)
 
 
 class Waiting:
-    """Who waits for what. ``signal`` may be called from any thread; everything else belongs to the event loop."""
+    """The waiters of this process, by execution.
+
+    ``signal`` may be called from any thread; everything else belongs to the event loop.
+    """
 
     def __init__(self, channel: str = _CHANNEL) -> None:
-        """``channel``: where other processes announce it, with ``{}`` for the execution."""
+        """``channel`` is the Redis channel of other processes' signals, with ``{}`` for the execution."""
         self.origin = uuid.uuid4().bytes
-        """What this process may announce with, to whom it is no news."""
+        """The message of this process's own signals, which it ignores."""
         self._channel = channel
         self._loop: asyncio.AbstractEventLoop | None = None
         self._events: dict[str, set[asyncio.Event]] = {}
@@ -64,7 +67,7 @@ class Waiting:
         if loop is not None:
             try:
                 loop.call_soon_threadsafe(self._set, execution_id)
-            except RuntimeError:  # the loop closed in between: nobody waits any more
+            except RuntimeError:  # the loop closed meanwhile: there are no waiters
                 return
 
     def _set(self, execution_id: str) -> None:
@@ -104,7 +107,7 @@ class Waiting:
             await asyncio.gather(leaving, ending, return_exceptions=True)
 
     async def follow(self, url: str) -> None:
-        """Take signals of other processes until cancelled."""
+        """Receive signals of other processes until cancelled."""
         while True:
             try:
                 async with redis_async.Redis.from_url(url) as client, client.pubsub() as subscription:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, tuple_, update
 
-from docfleet.backend.platform.db import Record, clean, db_now, upsert
+from docfleet.backend.platform.db import SECONDS_PER_DAY, Record, clean, db_now, upsert
 from docfleet.backend.schedules.decision import next_after
 from docfleet.backend.schedules.timetable import Timetable
 from docfleet.backend.tables.pipelines import pipelines
@@ -16,7 +16,6 @@ from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickO
 
 LONGEST_DETAIL = 500
 MOST_FORGOTTEN = 10_000
-SECONDS_A_DAY = 86_400.0
 
 
 def of(row: Record) -> Schedule | None:
@@ -131,7 +130,7 @@ def forget(connection: Connection, days: float) -> int:
         return 0
     old = (
         select(schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for)
-        .where(schedule_ticks.c.decided_at < db_now() - days * SECONDS_A_DAY)
+        .where(schedule_ticks.c.decided_at < db_now() - days * SECONDS_PER_DAY)
         .where(schedule_ticks.c.outcome != TickOutcome.QUEUED.value)
         .limit(MOST_FORGOTTEN)
     )

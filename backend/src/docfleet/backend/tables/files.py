@@ -25,12 +25,12 @@ from docfleet.backend.platform.db import Json, metadata
 
 
 def identity(file_key: str, file_path: str | None) -> str:
-    """What makes a file the same file: its key and its path (64 hex). No path, as history rows of API runs have."""
+    """The identity of a file: its key and its path (64 hex). History rows of API runs have no path."""
     return hashlib.sha256(f"{file_key}\0{file_path or ''}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 OPEN_FILE = "status IN ('PENDING', 'EXECUTING')"
-"""Spelled as in the partial indexes: SQLite uses such an index only for the very same words."""
+"""Spelled as in the partial indexes: SQLite uses such an index only for exactly the same text."""
 
 file_executions = Table(
     "file_executions",

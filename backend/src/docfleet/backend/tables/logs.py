@@ -1,4 +1,4 @@
-"""Tables of the lines of executions' logs, and of what numbers them."""
+"""Tables of the lines of executions' logs, and of their numbering."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ notifications = Table(
 )
 
 OPEN_BATCH = "state IN ('waiting', 'sending')"
-"""Spelled as in the partial index: SQLite uses such an index only for the very same words."""
+"""Spelled as in the partial index: SQLite uses such an index only for exactly the same text."""
 
 notification_batches = Table(
     "notification_batches",

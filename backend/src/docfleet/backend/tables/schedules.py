@@ -1,4 +1,4 @@
-"""Table of ticks: what became of each time at which a pipeline was to run."""
+"""Table of ticks: the outcome of each scheduled time of a pipeline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, String, Tab
 from docfleet.backend.platform.db import metadata
 
 QUEUED_TICK = "outcome = 'queued'"
-"""Spelled as in the partial index: SQLite uses such an index only for the very same words."""
+"""Spelled as in the partial index: SQLite uses such an index only for exactly the same text."""
 
 schedule_ticks = Table(
     "schedule_ticks",

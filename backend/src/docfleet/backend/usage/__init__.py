@@ -1,1 +1,1 @@
-"""What runs cost: tokens and pages."""
+"""Usage of runs: tokens, cost and pages."""

@@ -12,7 +12,7 @@ from docfleet.core.results import FileOutcome
 
 TOKENS = ("embedding_tokens", "prompt_tokens", "completion_tokens", "total_tokens")
 MOST_PAGES = 2**31 - 1
-"""What the column holds. A tool that counts more is wrong, and no reason to refuse the whole report."""
+"""The column's maximum. A tool that counts more is wrong, but the report must not fail for it."""
 
 
 def _number(value: Any) -> float:
@@ -20,7 +20,7 @@ def _number(value: Any) -> float:
 
 
 def usage_row(organization_id: str, run_id: str, record: dict[str, Any], now: float | None) -> dict[str, Any]:
-    """A row from a record as it was sent; a number that is none counts as 0."""
+    """A row from a record as it was sent; an invalid number counts as 0."""
     return {
         "organization_id": organization_id,
         "run_id": run_id,
@@ -32,14 +32,15 @@ def usage_row(organization_id: str, run_id: str, record: dict[str, Any], now: fl
 
 
 def record(connection: Connection, organization_id: str, outcomes: list[FileOutcome]) -> None:
-    """Write what the files of a report cost; called once a file, in the transaction that ends it."""
+    """Write the usage of a report's files; called once per file, in the transaction that ends it."""
     used = [outcome for outcome in outcomes if outcome.usage]
     paged = [outcome for outcome in outcomes if outcome.pages > 0]
     if not used and not paged:
         return
     now = connection.scalar(select(db_now()))
     if used:
-        add(connection, [usage_row(organization_id, o.file_execution_id, o.usage, now) for o in used])
+        rows = [usage_row(organization_id, outcome.file_execution_id, outcome.usage, now) for outcome in used]
+        connection.execute(insert(usage), rows)
     if paged:
         statement = upsert(connection, page_usage).on_conflict_do_nothing(index_elements=["run_id"])
         rows = [
@@ -54,8 +55,10 @@ def record(connection: Connection, organization_id: str, outcomes: list[FileOutc
         connection.execute(statement, rows)
 
 
-def add(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Write usage rows (``usage_row``)."""
+def add(connection: Connection, organization_id: str, records: list[dict[str, Any]]) -> None:
+    """Write usage records as they were sent, each under its ``run_id``."""
+    now = connection.scalar(select(db_now()))
+    rows = [usage_row(organization_id, str(record.get("run_id") or "")[:100], record, now) for record in records]
     connection.execute(insert(usage), rows)
 
 

@@ -9,8 +9,6 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, delete, insert, select, update
 
-from docfleet.backend.executions import context, repository
-from docfleet.backend.executions.messages import API
 from docfleet.backend.files import history
 from docfleet.backend.platform.db import Record, clean, db_now, iso, upsert
 from docfleet.backend.platform.encryption import Cipher
@@ -20,11 +18,13 @@ from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.backend.tables.workflows import workflow_endpoints, workflows
+from docfleet.backend.workflows import repository
 from docfleet.backend.workflows.spec import DestinationSpec, SourceSpec, WorkflowSpec, configuration
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings, table_settings
 from docfleet.connectors.registry import connector_info
 from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput
 from docfleet.core.ids import new_id
+from docfleet.core.names import API_CONNECTOR, WorkflowType
 from docfleet.core.status import OPEN
 from docfleet.tools.registry import ToolRegistry
 
@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 MASK = "********"
 CHANGED = f"{MASK} (changed)"
-API_CONNECTOR = "api"
-"""As a source: files come with a call. As a destination: results go back to the caller."""
 
 
 class Applied(msgspec.Struct):
@@ -93,7 +91,7 @@ def apply(
     values = {
         "description": clean(spec.description),
         "is_active": True,
-        "deployment_type": _type(destination),
+        "deployment_type": _type(destination).value,
         "use_file_history": spec.use_file_history,
         "max_file_execution_count": spec.max_file_execution_count,
         "manual_review": msgspec.to_builtins(spec.manual_review),
@@ -133,14 +131,14 @@ def _forget_answers(connection: Connection, workflow_id: str) -> None:
     history.forget_results(connection, workflow_id)
 
 
-def _type(destination: Endpoint) -> str:
+def _type(destination: Endpoint) -> WorkflowType:
     if destination.info is None:
-        return API
-    return "ETL" if destination.info.mode is ConnectorMode.DATABASE else "TASK"
+        return WorkflowType.API
+    return WorkflowType.ETL if destination.info.mode is ConnectorMode.DATABASE else WorkflowType.TASK
 
 
 def _keep_its_kind(connection: Connection, found: Record, kind: str) -> None:
-    if found.deployment_type == kind or API not in (found.deployment_type, kind):
+    if found.deployment_type == kind or WorkflowType.API not in (found.deployment_type, kind):
         return
     for table, path in ((api_deployments, "deployments"), (pipelines, "pipelines")):
         published = connection.scalar(select(table.c.id).where(table.c.workflow_id == found.id).limit(1))
@@ -163,7 +161,7 @@ def _planned(
     names = [name for name, value in values.items() if found._mapping[name] != value]
     before = {shown.get(name, name): found._mapping[name] for name in names}
     after = {shown.get(name, name): values[name] for name in names}
-    present = context.endpoints(connection, found.id)
+    present = repository.endpoints(connection, found.id)
     for kind, part in parts.items():
         row = present.get(kind)
         try:
@@ -175,7 +173,7 @@ def _planned(
             before[name] = None if old is None else _shown(old)
             after[name] = _shown(part, None if old is None or old.info != part.info else old.settings)
     keys = ("tool_id", "step", "version", "metadata")
-    written = [{key: getattr(step, key) for key in keys} for step in context.steps(connection, found.id)]
+    written = [{key: getattr(step, key) for key in keys} for step in repository.steps(connection, found.id)]
     if written != steps:
         before["tools"], after["tools"] = _tools(written), _tools(steps)
     return Planned(created=False, changed=list(after), before=before, after=after)
@@ -187,7 +185,7 @@ def _tools(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _stated(cipher: Cipher, row: Record) -> Endpoint:
     info = None if row.connector_id is None else connector_info(row.connector_id)
-    return Endpoint(row.endpoint_type, info, context.opened(cipher, row), row.configuration)
+    return Endpoint(row.endpoint_type, info, repository.decrypted_settings(cipher, row), row.configuration)
 
 
 def _shown(endpoint: Endpoint, old: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -268,7 +266,7 @@ def _write_endpoint(
     if endpoint.info is not None:
         key = _write_connector(connection, cipher, organization_id, workflow_id, endpoint, endpoint.info)
     values = {
-        "connection_type": API if endpoint.info is None else endpoint.info.mode.value,
+        "connection_type": WorkflowType.API.value if endpoint.info is None else endpoint.info.mode.value,
         "configuration": endpoint.configuration,
         "connector_instance_id": key,
     }
@@ -317,12 +315,14 @@ def listing(connection: Connection, organization_id: str, limit: int) -> list[di
 
 def describe(connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str) -> dict[str, Any]:
     """One workflow as its specification, secrets masked. Raises ``NotFound``."""
-    row = repository.workflow_of(connection, organization_id, workflow_id)
-    found = context.endpoints(connection, workflow_id)
+    row = repository.find(connection, organization_id, workflow_id)
+    found = repository.endpoints(connection, workflow_id)
     return {
         **_described(row),
         "source": _shown(_stated(cipher, found["SOURCE"])),
-        "tools": [{"tool": step.tool_id, "settings": step.metadata} for step in context.steps(connection, workflow_id)],
+        "tools": [
+            {"tool": step.tool_id, "settings": step.metadata} for step in repository.steps(connection, workflow_id)
+        ],
         "destination": _shown(_stated(cipher, found["DESTINATION"])),
     }
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.pool import NullPool
 
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, stored_settings
 from docfleet.connectors.databases.sql import SqlDatabase, dump_json, rejected, unavailable
 from docfleet.core.errors import ConfigurationError, DestinationError
 
@@ -63,7 +63,7 @@ class PostgresqlDatabase(SqlDatabase):
     )
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        values = connector_settings(self.info, settings)
+        values = stored_settings(self.info, settings)
         url = _url(values)
         self._password = url.password
         engine = sa.create_engine(

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, StoredRow, TableSettings, connector_settings
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, StoredRow, TableSettings, stored_settings
 from docfleet.connectors.databases.sql import READING, SqlDatabase, dump_json, load_json, rejected, unavailable
 from docfleet.core.errors import DestinationError, DestinationUnavailable
 
@@ -54,7 +54,7 @@ class SqliteDatabase(SqlDatabase):
     )
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._path = Path(connector_settings(self.info, settings)["path"]).absolute()
+        self._path = Path(stored_settings(self.info, settings)["path"]).absolute()
         engine = sa.create_engine(
             sa.URL.create("sqlite+pysqlite", database=str(self._path)),
             poolclass=NullPool,

@@ -26,7 +26,7 @@ from docfleet.connectors.base import (
     OnSkip,
     SourceEntry,
     WriteFence,
-    connector_settings,
+    stored_settings,
 )
 from docfleet.connectors.filesystems.walk import Walk
 from docfleet.connectors.paths import decode_name, encode_name, path_parts
@@ -80,7 +80,7 @@ class LocalFileSystem(ForkGuard):
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__("local")
-        path = connector_settings(self.info, settings)["path"]
+        path = stored_settings(self.info, settings)["path"]
         if "\0" in path:
             raise ConfigurationError("connector local: field 'path' contains a NUL character")
         self.root = os.path.abspath(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docfleet.core import json_schema
 from docfleet.core.errors import ConfigurationError
 from docfleet.tools.protocol import OutputType
 
@@ -78,7 +78,7 @@ class Tool:
     def preload(self) -> None:
         """Import what ``run`` needs. Called once in a process that forks a child for each run; opens nothing."""
         # Every run validates its settings, and jsonschema is the dearest import of the SDK.
-        importlib.import_module("jsonschema")
+        json_schema.preload()
 
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         """Read ``context.input_path`` and return the result. ``settings`` are valid and complete.

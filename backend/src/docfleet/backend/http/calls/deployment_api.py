@@ -1,4 +1,4 @@
-"""The public API: files in, results out, at once or by asking again."""
+"""The public API: files in, results out, in one call or by polling."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from docfleet.backend.calls import callers, form, options, presigned
+from docfleet.backend.calls import callers, options, presigned
 from docfleet.backend.calls.callers import Caller
 from docfleet.backend.calls.calls import ACKNOWLEDGED, Answer, Calls
-from docfleet.backend.calls.form import SizeLimits
 from docfleet.backend.calls.options import CallOptions
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.http.calls import documentation, formats
-from docfleet.backend.platform.refusals import invalid
-from docfleet.core.errors import InvalidInput
+from docfleet.backend.http.calls import documentation, form, formats
+from docfleet.backend.http.calls.form import SizeLimits
+from docfleet.core.errors import InvalidInput, invalid_field
 from docfleet.core.ids import new_id, parse_id
 from docfleet.core.status import ExecutionStatus
 
@@ -28,8 +27,8 @@ PUBLIC = {"public": True}
 _run = anyio.to_thread.run_sync
 
 
-class Message(msgspec.Struct):
-    """An execution as its call is answered. ``result`` has one item a file, null while it runs."""
+class ExecutionMessage(msgspec.Struct):
+    """The execution in the answer to its call. ``result`` has one item per file, null while it runs."""
 
     execution_id: str
     execution_status: ExecutionStatus
@@ -41,11 +40,11 @@ class Message(msgspec.Struct):
 class ExecuteAnswer(msgspec.Struct):
     """The answer to a call."""
 
-    message: Message
+    message: ExecutionMessage
 
 
 class StatusAnswer(msgspec.Struct):
-    """The answer to a poll: ``message`` has one item a file, or null while it runs."""
+    """The answer to a poll: ``message`` has one item per file, or null while it runs."""
 
     status: ExecutionStatus
     message: list[dict[str, Any]] | str | None
@@ -69,42 +68,42 @@ async def execute(
     area = calls.staging.area(caller.organization_id, caller.target.workflow_id, execution_id)
     with calls.waiting.listen(execution_id) as ended:
         try:
-            wanted = await _receive(request, calls, area)
-            error = await _run(calls.launch, caller, execution_id, area, wanted)
+            call_options = await _receive(request, calls, area)
+            error = await _run(calls.launch, caller, execution_id, area, call_options)
         except BaseException:
             area.discard()
             raise
         if error is not None:
             failed = Answer(ExecutionStatus.ERROR, error=error)
             return _answered(request, calls, caller, execution_id, failed, error)
-        here = True
-        if wanted.timeout > 0:
-            here = await calls.waiting.until_final(
+        is_connected = True
+        if call_options.timeout > 0:
+            is_connected = await calls.waiting.until_final(
                 ended,
-                wanted.timeout,
+                call_options.timeout,
                 lambda: _run(calls.is_final, caller.organization_id, execution_id),
-                _left(request),
+                _disconnected(request),
             )
-    if wanted.timeout <= 0:
+    if call_options.timeout <= 0:
         answer = Answer(ExecutionStatus.PENDING)
     else:
-        # A caller who went away has read nothing.
-        once = here and not formats.asked_for_better(request)
-        answer = await _run(lambda: calls.read(caller, execution_id, wanted.include, once=once))
+        # A caller that disconnected has read nothing.
+        once = is_connected and not formats.wants_native_format(request)
+        answer = await _run(lambda: calls.read(caller, execution_id, call_options.include, once=once))
     return _answered(request, calls, caller, execution_id, answer, None)
 
 
 async def _receive(request: Request[Any, Any, Any], calls: Calls, area: Area) -> CallOptions:
     settings = calls.settings
     limits = SizeLimits(file_mb=settings.api_max_file_size_mb, request_mb=settings.api_max_request_size_mb)
-    wanted = options.parse(await form.read(request, area, limits), len(area.files))
-    if wanted.presigned_urls:
-        await presigned.fetch(wanted.presigned_urls, area, presigned.Rules.of(settings))
-    return wanted
+    call_options = options.parse(await form.read(request, area, limits), len(area.files))
+    if call_options.presigned_urls:
+        await presigned.fetch(call_options.presigned_urls, area, presigned.Rules.of(settings))
+    return call_options
 
 
-async def _left(request: Request[Any, Any, Any]) -> None:
-    """Returns when the caller's connection ends."""
+async def _disconnected(request: Request[Any, Any, Any]) -> None:
+    """Return when the caller disconnects."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -112,7 +111,7 @@ async def _left(request: Request[Any, Any, Any]) -> None:
 def _answered(
     request: Request[Any, Any, Any], calls: Calls, caller: Caller, execution_id: str, answer: Answer, error: str | None
 ) -> Response[ExecuteAnswer]:
-    message = Message(
+    message = ExecutionMessage(
         execution_id=execution_id,
         execution_status=answer.status,
         status_api=calls.status_path(caller, execution_id),
@@ -121,7 +120,7 @@ def _answered(
     )
     if error is not None:
         status = 422
-    elif formats.asked_for_better(request):
+    elif formats.wants_native_format(request):
         status = 200 if answer.status.is_final else 202
     else:
         status = 422 if answer.status is ExecutionStatus.ERROR else 200
@@ -145,13 +144,13 @@ async def status(
     try:
         execution_id = parse_id(given[0] if len(given) == 1 else "", "execution_id")
     except InvalidInput as error:
-        raise invalid("execution_id", error.message) from error
-    better = formats.asked_for_better(request)
+        raise invalid_field("execution_id", error.message) from error
+    is_native = formats.wants_native_format(request)
     include = options.include(request.query_params)
-    answer = await _run(lambda: calls.read(caller, execution_id, include, once=not better))
+    answer = await _run(lambda: calls.read(caller, execution_id, include, once=not is_native))
     if answer.acknowledged:
         return Response(StatusAnswer(answer.status, ACKNOWLEDGED), status_code=406)
-    if better:
+    if is_native:
         code = 200 if answer.status.is_final else 202
     else:
         code = 200 if answer.status is ExecutionStatus.COMPLETED else 422

@@ -1,4 +1,4 @@
-"""What OpenAPI says about the public routes: a body that is read as a stream has no signature to tell it."""
+"""OpenAPI of the public routes, whose bodies are read as streams and have no signature."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from docfleet.backend.calls.form import JSON, MOST_FILES, MULTIPART
-from docfleet.backend.calls.options import LONGEST_WAIT
+from docfleet.backend.calls.options import LONGEST_WAIT, MOST_FILES
+from docfleet.backend.http.calls.form import JSON, MULTIPART
 
 
 class ErrorDetail(msgspec.Struct):
-    """One fault; ``attr`` is the field, when it is one's."""
+    """One fault; ``attr`` is the field at fault, if any."""
 
     code: str
     detail: str
@@ -60,7 +60,7 @@ _COMMON = {
     404: "There is no such API",
     503: "Something the backend needs does not answer",
 }
-EXECUTE = _specs(StateAnswer, {202: "It runs (only for who asks so; the body is that of 200)"}) | _specs(
+EXECUTE = _specs(StateAnswer, {202: "It runs (with compat=false only; the body is that of 200)"}) | _specs(
     ErrorAnswer,
     _COMMON
     | {
@@ -77,7 +77,7 @@ EXECUTE = _specs(StateAnswer, {202: "It runs (only for who asks so; the body is 
 )
 STATUS = {
     **_specs(ErrorAnswer, _COMMON | {410: "The results have expired"}),
-    **_specs(StateAnswer, {202: "It runs (only for who asks so)", 406: "The results were read already"}),
+    **_specs(StateAnswer, {202: "It runs (with compat=false only)", 406: "The results were read already"}),
     422: ResponseSpec(StateAnswer, description="It runs, failed or was stopped", generate_examples=False),
 }
 TRIGGER = _specs(ErrorAnswer, _COMMON | {422: "The pipeline is not active"})

@@ -1,7 +1,7 @@
-"""How the public routes speak: as the original by default, better for whoever asks for it.
+"""The two formats of the public routes: the original's by default, and Docfleet's own.
 
-Asked for by ``Accept: application/vnd.docfleet+json`` or ``?compat=false``: 202 while an execution runs, results
-that may be read again until they expire, and problem+json for errors.
+``Accept: application/vnd.docfleet+json`` or ``?compat=false`` requests Docfleet's own format: 202 while an execution
+runs, results that may be read again until they expire, and problem+json for errors.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 from litestar import Request, Response
 
 from docfleet.backend.http import problems
-from docfleet.backend.platform.refusals import Refused
+from docfleet.core.errors import CallRefused
 
 MEDIA_TYPE = "application/vnd.docfleet+json"
 
 
-def asked_for_better(request: Request[Any, Any, Any]) -> bool:
-    """Whether the caller wants Docfleet's own manners."""
+def wants_native_format(request: Request[Any, Any, Any]) -> bool:
+    """Whether the caller requests Docfleet's own format."""
     compat = str(request.query_params.get("compat", "")).lower()
     return MEDIA_TYPE in request.headers.get("Accept", "") or compat in ("false", "0", "no")
 
@@ -27,8 +27,8 @@ def _standard(request: Request[Any, Any, Any], response: Response[Any], error: E
     problem = response.content
     status = response.status_code or 500
     kind = "validation_error" if status == 400 else "client_error" if status < 500 else "server_error"
-    attr = error.attr if isinstance(error, Refused) else None
-    code = error.code if isinstance(error, Refused) else problem["code"]
+    attr = error.attr if isinstance(error, CallRefused) else None
+    code = error.code if isinstance(error, CallRefused) else problem["code"]
     body = {"type": kind, "errors": [{"code": code, "detail": problem["detail"], "attr": attr}]}
     return Response(body, status_code=status, headers=response.headers)
 
@@ -41,7 +41,7 @@ def _all(convert: Callable[[Request[Any, Any, Any], Response[Any], Exception], R
     def wrapped(handler: Callable[..., Response[Any]]) -> Callable[..., Response[Any]]:
         def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
             response = handler(request, error)
-            return response if asked_for_better(request) else convert(request, response, error)
+            return response if wants_native_format(request) else convert(request, response, error)
 
         return handle
 

@@ -1,4 +1,4 @@
-"""What a platform key reads: its organization, and the APIs in it."""
+"""Routes of a platform key: its organization, and the APIs in it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ import anyio.to_thread
 from litestar import Request, Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
-from sqlalchemy import func, select
 
 from docfleet.backend.calls import callers
-from docfleet.backend.calls.calls import runs_of
+from docfleet.backend.calls.calls import call_path
 from docfleet.backend.deployments import repository
 from docfleet.backend.http.calls import documentation, formats
-from docfleet.backend.http.management.deployments import path_of
 from docfleet.backend.platform.db import Database, Record, iso
-from docfleet.backend.platform.refusals import Refused, invalid
-from docfleet.backend.tables.executions import executions
+from docfleet.core.errors import CallRefused, invalid_field
 
 PUBLIC = {"public": True}
 _ORDERS = ("api_name", "display_name", "created_at", "modified_at", "is_active")
@@ -54,7 +51,7 @@ async def list_apis(
     def read() -> tuple[list[dict[str, Any]], int]:
         caller = callers.platform(database, request.headers.get("Authorization", ""))
         if caller.organization_id != org_id:
-            raise Refused(403, "permission_denied", "the key belongs to another organization")
+            raise CallRefused(403, "permission_denied", "the key belongs to another organization")
         with database.reading() as connection:
             rows = repository.listing(connection, org_id)
         wanted = [row for row in rows if _matches(row, api_name, search, workflow)]
@@ -62,7 +59,7 @@ async def list_apis(
 
     results, count = await anyio.to_thread.run_sync(read)
     if page > 1 and not results:
-        raise Refused(404, "not_found", "there is no such page")
+        raise CallRefused(404, "not_found", "there is no such page")
     last = -(-count // page_size)
     return {
         "count": count,
@@ -91,7 +88,7 @@ def _ordered(rows: list[Record], ordering: str | None) -> list[Record]:
         return rows
     name = ordering.removeprefix("-")
     if name not in _ORDERS:
-        raise invalid("ordering", f"ordering has to be one of {', '.join(_ORDERS)}, with - for descending")
+        raise invalid_field("ordering", f"ordering has to be one of {', '.join(_ORDERS)}, with - for descending")
     return sorted(rows, key=lambda row: row._mapping[name], reverse=ordering.startswith("-"))
 
 
@@ -100,17 +97,15 @@ def _page(rows: list[Record], page: int, size: int) -> list[Record]:
 
 
 def _summary(database: Database, row: Record) -> dict[str, Any]:
-    runs = runs_of(database, [row])[row.id]
     with database.reading() as connection:
-        where = executions.c.api_deployment_id == row.id
-        count = connection.scalar(select(func.count()).select_from(executions).where(where)) or 0
+        runs, count = repository.recent_runs(connection, row.id), repository.count_runs(connection, row.id)
     return {
         "id": row.id,
         "api_name": row.api_name,
         "display_name": row.display_name,
         "description": row.description,
         "is_active": row.is_active,
-        "api_endpoint": path_of(row.organization_id, row.api_name).lstrip("/"),
+        "api_endpoint": call_path(row.organization_id, row.api_name).lstrip("/"),
         "workflow": row.workflow_id,
         "workflow_name": row.workflow_name,
         "run_count": count,

@@ -10,6 +10,7 @@ from litestar import Request, Router, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from docfleet.backend.calls.calls import call_path
 from docfleet.backend.deployments import repository
 from docfleet.backend.platform.db import Database, Record, clean, iso
 from docfleet.core.names import ApiName
@@ -25,13 +26,8 @@ class DeploymentBody(msgspec.Struct, forbid_unknown_fields=True):
     is_active: bool = True
 
 
-def path_of(organization_id: str, api_name: str) -> str:
-    """Where an API is called."""
-    return f"/deployment/api/{organization_id}/{api_name}/"
-
-
 def _url(request: Request[Any, Any, Any], organization_id: str, api_name: str) -> str:
-    return str(request.base_url).rstrip("/") + path_of(organization_id, api_name)
+    return str(request.base_url).rstrip("/") + call_path(organization_id, api_name)
 
 
 def _described(request: Request[Any, Any, Any], row: Record) -> dict[str, Any]:

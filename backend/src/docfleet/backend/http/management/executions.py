@@ -20,8 +20,9 @@ from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions import repository, service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing
-from docfleet.backend.http.answers import whole
-from docfleet.backend.http.workers.executions import IDEMPOTENCY_HEADER
+from docfleet.backend.files.counts import count_files
+from docfleet.backend.http.answers import with_defaults
+from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
@@ -29,6 +30,7 @@ from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.workflows import workflows
+from docfleet.backend.workflows.repository import find as find_workflow
 from docfleet.core.errors import NotFound
 from docfleet.core.status import ExecutionStatus
 
@@ -78,15 +80,15 @@ def run_workflow(
 def _state(database: Database, organization_id: str, execution_id: str) -> dict[str, Any]:
     with database.reading() as connection:
         row = repository.find(connection, organization_id, execution_id)
-        workflow = repository.workflow_of(connection, organization_id, row.workflow_id)
-        counts = repository.count(connection, execution_id)
+        workflow = find_workflow(connection, organization_id, row.workflow_id)
+        counts = count_files(connection, execution_id)
         final = repository.is_final(row)
         # Only an ended one is retried; who waits for the end asks often.
         again = repository.retries(connection, [row]).get(row.id, []) if final else []
     info = repository.describe(row, workflow.workflow_name, None if final else counts)
     done = counts.total - counts.open
     return {
-        "execution": whole(info),
+        "execution": with_defaults(info),
         "retries": again,
         "stopping": row.stop_requested_at is not None and not final,
         "counts": counts.by_status(),
@@ -139,7 +141,8 @@ def list_executions(
         ).all()
         again = repository.retries(connection, rows)
     found = [
-        {**whole(repository.describe(row, row.workflow_name, None)), "retries": again.get(row.id, [])} for row in rows
+        {**with_defaults(repository.describe(row, row.workflow_name, None)), "retries": again.get(row.id, [])}
+        for row in rows
     ]
     return {"executions": found, "next": found[-1]["id"] if len(found) == limit else None}
 

@@ -12,10 +12,10 @@ from litestar.params import FromPath
 
 from docfleet.backend.calls import results
 from docfleet.backend.executions import repository
+from docfleet.backend.executions.verification import verify
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.verification import verify
 from docfleet.core.errors import NotFound
 
 

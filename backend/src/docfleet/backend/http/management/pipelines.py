@@ -15,7 +15,6 @@ from msgspec import UNSET, UnsetType
 
 from docfleet.backend.deployments.repository import workflow_named
 from docfleet.backend.executions import service
-from docfleet.backend.executions.messages import API
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.http.management.executions import REPEATED, IdempotencyKey
 from docfleet.backend.pipelines import repository
@@ -26,7 +25,7 @@ from docfleet.backend.schedules import repository as schedules
 from docfleet.backend.schedules.timetable import Timetable
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import InvalidInput
-from docfleet.core.names import GivenName
+from docfleet.core.names import GivenName, WorkflowType
 from docfleet.core.schedule import Schedule
 
 Count = Annotated[int, QueryParameter(ge=1, le=100)]
@@ -58,7 +57,7 @@ def put_pipeline(
         schedules.check(data.schedule, settings.min_schedule_interval_seconds)
     with database.writing() as connection:
         workflow = workflow_named(connection, organization_id, data.workflow)
-        if workflow.deployment_type == API:
+        if workflow.deployment_type == WorkflowType.API:
             raise InvalidInput(
                 f"workflow {data.workflow!r:.120} takes its files from calls: publish it as a deployment"
             )

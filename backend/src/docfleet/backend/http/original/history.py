@@ -1,4 +1,4 @@
-"""Internal API of file history (the original's E19, E20, E22)."""
+"""File history: reading it by file or content, and counting one run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
-from sqlalchemy import select
 
-from docfleet.backend.executions import repository
 from docfleet.backend.files import history
 from docfleet.backend.platform.db import Database, Record, iso
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.tables.files import file_history, identity
+from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import parse_id
+from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus
 
 MOST_FILES = 1000
@@ -44,7 +43,7 @@ def _described(row: Record, limit: int, *, api: bool) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    # What callers store comes back as JSON text; a text is kept as it is.
+    # Values come back as JSON text; texts are kept unchanged.
     return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -55,23 +54,27 @@ def batch_lookup(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E19: history of many files by ``identifier``; what is older than the re-processing interval is not found."""
+    """History of many files by ``identifier``; rows older than the re-processing interval do not count."""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
-    asked = data.get("files") or []
-    if not isinstance(asked, list) or len(asked) > MOST_FILES or not all(isinstance(item, dict) for item in asked):
+    entries = data.get("files") or []
+    if (
+        not isinstance(entries, list)
+        or len(entries) > MOST_FILES
+        or not all(isinstance(item, dict) for item in entries)
+    ):
         raise InvalidInput(f"files has to be a list of at most {MOST_FILES} objects")
-    keys = [str(item.get("provider_file_uuid") or item.get("cache_key") or "") for item in asked]
-    paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in asked]
+    keys = [str(item.get("provider_file_uuid") or item.get("cache_key") or "") for item in entries]
+    paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in entries]
     answer: dict[str, Any] = {}
     with database.reading() as connection:
-        workflow = repository.workflow_of(connection, organization_id, workflow_id)
-        found = history.lookup(connection, workflow_id, list(zip(keys, paths, strict=True)))
-        for position, item in enumerate(asked):
-            row = found.get(position)
+        workflow = workflows.find(connection, organization_id, workflow_id)
+        rows = history.lookup(connection, workflow_id, list(zip(keys, paths, strict=True)))
+        for position, item in enumerate(entries):
+            row = rows.get(position)
             if row is None and item.get("cache_key"):
                 row = history.by_content(connection, workflow_id, str(item["cache_key"]), paths[position])
             limit = workflow.max_file_execution_count or settings.max_file_execution_count
-            shown = None if row is None else _described(row, limit, api=workflow.deployment_type == "API")
+            shown = None if row is None else _described(row, limit, api=workflow.deployment_type == WorkflowType.API)
             default = f"{keys[position]}:{paths[position]}" if paths[position] else keys[position]
             answer[str(item.get("identifier") or default)] = {
                 "found": shown is not None,
@@ -90,12 +93,12 @@ def by_cache_key(
     organization_id: NamedDependency[str],
     file_path: FromQuery[str | None] = None,
 ) -> dict[str, Any]:
-    """E20: history of one content (hash or provider uuid)."""
+    """History of one content (hash or provider uuid)."""
     with database.reading() as connection:
-        workflow = repository.workflow_of(connection, organization_id, str(workflow_id))
+        workflow = workflows.find(connection, organization_id, str(workflow_id))
         row = history.by_content(connection, workflow.id, cache_key, file_path)
     limit = workflow.max_file_execution_count or settings.max_file_execution_count
-    shown = None if row is None else _described(row, limit, api=workflow.deployment_type == "API")
+    shown = None if row is None else _described(row, limit, api=workflow.deployment_type == WorkflowType.API)
     return {"found": row is not None, "cache_key": cache_key, "file_history": shown}
 
 
@@ -106,7 +109,7 @@ def create_history(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E22: count one run of a file. An unknown status is refused."""
+    """Count one run of a file. An unknown status is refused."""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
     file_hash, provider = data.get("file_hash") or "", data.get("provider_file_uuid") or None
     if not isinstance(file_hash, str) or not (file_hash or provider):
@@ -127,16 +130,11 @@ def create_history(
         metadata=_text(data.get("metadata")),
     )
     with database.writing() as connection:
-        workflow = repository.workflow_of(connection, organization_id, workflow_id)
+        workflow = workflows.find(connection, organization_id, workflow_id)
         history.record(connection, [entry])
-        row = connection.execute(
-            select(file_history).where(
-                file_history.c.workflow_id == workflow_id,
-                file_history.c.identity == identity(entry.file_key, entry.file_path),
-            )
-        ).one()
+        row = history.find(connection, workflow_id, entry.file_key, entry.file_path)
     limit = workflow.max_file_execution_count or settings.max_file_execution_count
-    shown = _described(row, limit, api=workflow.deployment_type == "API")
+    shown = _described(row, limit, api=workflow.deployment_type == WorkflowType.API)
     return {"status": "created", "workflow_id": workflow_id, "file_history": shown, "message": "recorded"}
 
 

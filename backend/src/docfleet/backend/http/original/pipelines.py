@@ -1,4 +1,4 @@
-"""Internal API of pipelines (the original's E23 and E24)."""
+"""Pipelines: reading one, and noting how its run ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def get_pipeline(
     organization_id: NamedDependency[str],
     check_active: Annotated[bool, QueryParameter()] = False,
 ) -> dict[str, Any]:
-    """E23: the pipeline; with ``check_active`` an inactive one is 404."""
+    """The pipeline; with ``check_active`` an inactive one is 404."""
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(pipeline_id))
     if check_active and not row.active:
@@ -58,7 +58,7 @@ def put_pipeline(
     database: NamedDependency[Database],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E24: note the status of the last run."""
+    """Note the status of the last run."""
     with database.writing() as connection:
         repository.find(connection, organization_id, str(pipeline_id))
         repository.put_status(connection, organization_id, str(pipeline_id), data.status, is_end=data.is_end)

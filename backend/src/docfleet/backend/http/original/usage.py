@@ -1,4 +1,4 @@
-"""Internal API of usage (the original's E29 to E31)."""
+"""Usage: tokens, cost and pages of a file execution."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from sqlalchemy import select
 
-from docfleet.backend.platform.db import Database, db_now
+from docfleet.backend.platform.db import Database
 from docfleet.backend.usage import repository
 from docfleet.core.errors import InvalidInput
 
@@ -20,39 +19,35 @@ LARGEST_BATCH = 1000
 def get_tokens(
     run_id: FromPath[str], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> dict[str, Any]:
-    """E29: tokens and cost of one file execution."""
+    """Tokens and cost of one file execution."""
     with database.reading() as connection:
-        found = repository.totals(connection, organization_id, run_id)
-    return {"success": True, "data": {"file_execution_id": run_id, "usage": found}}
+        totals = repository.totals(connection, organization_id, run_id)
+    return {"success": True, "data": {"file_execution_id": run_id, "usage": totals}}
 
 
 @get("/usage/aggregated-pages-processed/{run_id:str}", sync_to_thread=True)
 def get_pages(
     run_id: FromPath[str], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> dict[str, Any]:
-    """E30: pages of one file execution."""
+    """Pages of one file execution."""
     with database.reading() as connection:
-        found = repository.pages(connection, organization_id, run_id)
-    return {"success": True, "data": {"file_execution_id": run_id, "total_pages_processed": found}}
+        pages = repository.pages(connection, organization_id, run_id)
+    return {"success": True, "data": {"file_execution_id": run_id, "total_pages_processed": pages}}
 
 
 @post("/usage/batch", sync_to_thread=True)
 def post_usage(
     data: JSONBody[dict[str, Any]], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> Response[dict[str, int]]:
-    """E31: write usage records; 200 when there are none."""
+    """Write usage records; 200 when there are none."""
     records = data.get("records")
     if not isinstance(records, list) or len(records) > LARGEST_BATCH or not all(isinstance(r, dict) for r in records):
         raise InvalidInput(f"records has to be a list of at most {LARGEST_BATCH} objects")
     if not records:
         return Response({"created": 0}, status_code=200)
     with database.writing() as connection:
-        now = connection.scalar(select(db_now()))
-        rows = [
-            repository.usage_row(organization_id, str(item.get("run_id") or "")[:100], item, now) for item in records
-        ]
-        repository.add(connection, rows)
-    return Response({"created": len(rows)}, status_code=201)
+        repository.add(connection, organization_id, records)
+    return Response({"created": len(records)}, status_code=201)
 
 
 handlers = [get_tokens, get_pages, post_usage]

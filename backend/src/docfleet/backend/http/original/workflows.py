@@ -1,4 +1,4 @@
-"""Internal API of workflows: definition, endpoints, tools (the original's E5 to E9)."""
+"""Workflows in pieces: definition, endpoints, tools."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from docfleet.backend.executions import context, repository
 from docfleet.backend.platform.db import Database, Record, iso
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.workflows import repository
 from docfleet.core.errors import DocfleetError, InvalidInput, ToolUnknown
+from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.tools.registry import ToolRegistry
 
 
@@ -22,7 +23,7 @@ def _connector(cipher: Cipher, endpoint: Record) -> dict[str, Any] | None:
     return {
         "connector_id": endpoint.connector_id,
         "connector_name": endpoint.connector_name,
-        "connector_metadata": context.opened(cipher, endpoint),
+        "connector_metadata": repository.decrypted_settings(cipher, endpoint),
     }
 
 
@@ -46,10 +47,10 @@ def get_definition(
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E5: the definition; ``configuration`` holds the endpoint's, credentials are in ``connector_instance``."""
+    """The definition; ``configuration`` holds the endpoint's, credentials are in ``connector_instance``."""
     with database.reading() as connection:
-        row = repository.workflow_of(connection, organization_id, str(workflow_id))
-        found = context.endpoints(connection, row.id)
+        row = repository.find(connection, organization_id, str(workflow_id))
+        endpoints = repository.endpoints(connection, row.id)
     return {
         "id": row.id,
         "workflow_id": row.id,
@@ -59,8 +60,8 @@ def get_definition(
         "is_active": row.is_active,
         "created_at": iso(row.created_at),
         "modified_at": iso(row.modified_at),
-        "source_config": _endpoint(cipher, found.get("SOURCE"), "SOURCE"),
-        "destination_config": _endpoint(cipher, found.get("DESTINATION"), "DESTINATION"),
+        "source_config": _endpoint(cipher, endpoints.get("SOURCE"), "SOURCE"),
+        "destination_config": _endpoint(cipher, endpoints.get("DESTINATION"), "DESTINATION"),
     }
 
 
@@ -71,14 +72,14 @@ def get_endpoints(
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E6: both endpoints, null where there is none."""
+    """Both endpoints, null where there is none."""
     with database.reading() as connection:
-        repository.workflow_of(connection, organization_id, str(workflow_id))
-        found = context.endpoints(connection, str(workflow_id))
-    source, destination = found.get("SOURCE"), found.get("DESTINATION")
+        repository.find(connection, organization_id, str(workflow_id))
+        endpoints = repository.endpoints(connection, str(workflow_id))
+    source, destination = endpoints.get("SOURCE"), endpoints.get("DESTINATION")
     return {
         "workflow_id": str(workflow_id),
-        "has_api_endpoints": destination is not None and destination.connection_type in context.API_TYPES,
+        "has_api_endpoints": destination is not None and destination.connection_type in API_CONNECTION_TYPES,
         "source_endpoint": None if source is None else _endpoint(cipher, source, "SOURCE"),
         "destination_endpoint": None if destination is None else _endpoint(cipher, destination, "DESTINATION"),
     }
@@ -88,10 +89,10 @@ def get_endpoints(
 def get_tool_instances(
     workflow_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> dict[str, Any]:
-    """E7: the steps in order."""
+    """The steps in order."""
     with database.reading() as connection:
-        repository.workflow_of(connection, organization_id, str(workflow_id))
-        found = context.steps(connection, str(workflow_id))
+        repository.find(connection, organization_id, str(workflow_id))
+        steps = repository.steps(connection, str(workflow_id))
     return {
         "tool_instances": [
             {
@@ -104,7 +105,7 @@ def get_tool_instances(
                 "input": {},
                 "output": {},
             }
-            for step in found
+            for step in steps
         ]
     }
 
@@ -116,17 +117,17 @@ def validate_tools(
     tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E8: are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
-    workflow_id, wanted = data.get("workflow_id"), data.get("tool_instances") or []
-    if not isinstance(workflow_id, str) or not isinstance(wanted, list):
+    """Are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
+    workflow_id, instance_ids = data.get("workflow_id"), data.get("tool_instances") or []
+    if not isinstance(workflow_id, str) or not isinstance(instance_ids, list):
         raise InvalidInput("workflow_id has to be an id, tool_instances a list of ids")
     with database.reading() as connection:
-        repository.workflow_of(connection, organization_id, workflow_id)
-        found = {step.id: step for step in context.steps(connection, workflow_id)}
+        repository.find(connection, organization_id, workflow_id)
+        steps = {step.id: step for step in repository.steps(connection, workflow_id)}
     valid: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
-    for instance_id in wanted:
-        step = found.get(str(instance_id))
+    for instance_id in instance_ids:
+        step = steps.get(str(instance_id))
         if step is None:
             errors.append({"id": instance_id, "error": "there is no such tool instance in this workflow"})
             continue
@@ -142,7 +143,7 @@ def validate_tools(
 
 @get("/tool-execution/tool/{tool_id:str}", sync_to_thread=True)
 def get_tool(tool_id: FromPath[str], tool_registry: NamedDependency[ToolRegistry]) -> dict[str, Any]:
-    """E9: a tool of the registry; an unknown one is 200 with ``error``, as in the original."""
+    """A tool of the registry; an unknown one is 200 with ``error``, as in the original."""
     empty = {"tool_id": tool_id, "properties": {}, "image_name": "", "image_tag": "", "version": ""}
     try:
         tool = tool_registry.get(tool_id)

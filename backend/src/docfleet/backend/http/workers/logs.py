@@ -1,4 +1,4 @@
-"""Internal API of logs: the consumer brings lines."""
+"""Logs: the consumer brings lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_logs(
     log_readers: NamedDependency[LogReaders],
     organization_id: NamedDependency[str],
 ) -> LogsWritten:
-    """Write lines of this organization's executions; each once, however often it comes."""
+    """Write lines of this organization's executions; each once, however often it is sent."""
     if len(data.events) > MOST_EVENTS:
         raise InvalidInput(f"{len(data.events)} events in one call: send at most {MOST_EVENTS}")
     with database.writing() as connection:

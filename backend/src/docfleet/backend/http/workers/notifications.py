@@ -1,4 +1,4 @@
-"""Internal API of notifications: the dispatch of what is due, and what the worker asks and reports."""
+"""Notifications: the dispatch of what is due, and what the worker claims and reports."""
 
 from __future__ import annotations
 

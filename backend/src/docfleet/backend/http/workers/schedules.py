@@ -1,4 +1,4 @@
-"""Internal API of schedules: the tick, and the run of a pipeline for the original's tasks."""
+"""Schedules: the tick, and the run of a pipeline that another scheduler starts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from litestar.params import FromPath
 
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.http.workers.executions import IDEMPOTENCY_HEADER
+from docfleet.backend.executions.ticking import Ticker
+from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
 from docfleet.backend.pipelines import repository
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.ticking import Ticker
 from docfleet.core.schedule import PipelineRun, TickResult
 
 
@@ -28,7 +28,7 @@ def tick_schedules(
     cipher: NamedDependency[Cipher],
     settings: NamedDependency[BackendSettings],
 ) -> TickResult:
-    """Begin the runs that are due, for all organizations."""
+    """Start the runs that are due, for all organizations."""
     return Ticker(database, dispatcher, cipher, settings).run()
 
 
@@ -41,8 +41,10 @@ def start_pipeline(
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
 ) -> PipelineRun:
-    """Begin a run that somebody else's schedule asks for: once for each ``Idempotency-Key``; 409 while it is paused.
-    One that cannot be sent waits for the sweep."""
+    """Start a run for another scheduler: once for each ``Idempotency-Key``; 409 while the pipeline is paused.
+
+    A run that cannot be sent waits for the sweep.
+    """
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(pipeline_id))
     key = request.headers.get(IDEMPOTENCY_HEADER)

@@ -1,4 +1,4 @@
-"""Internal API of settings (the original's E27)."""
+"""Settings of an organization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def get_configuration(
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
-    """E27: the value in force: the organization's, else the server's, else null."""
+    """The value in force: the organization's, else the server's, else null."""
     repository.check_setting(key)
     defaults = {
         "MAX_PARALLEL_FILE_BATCHES": settings.max_parallel_file_batches,

@@ -1,8 +1,8 @@
-"""One look at the schedules: what is due begins to exist, and is sent once that is committed.
+"""One tick of the schedules: executions that are due are created, and sent once they are committed.
 
-Any number of schedulers may ask at once. A due pipeline is looked at under its row's lock by one of them; the row of a
-tick is written in the transaction that writes its execution and moves the pipeline on to its next tick. Who dies before
-the commit has done nothing; what was committed and not sent, the sweep sends.
+Any number of schedulers may tick at once. One of them handles a due pipeline, under the lock of its row. The row of a
+tick is written in the transaction that writes its execution and moves the pipeline on to its next tick. A process that
+dies before the commit has done nothing. The sweep sends what was committed and not sent.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ PIPELINES_A_TRANSACTION = 50
 MOST_QUEUED = 200
 SENDERS = 4
 MOST_SECONDS = 60.0
-"""What is left after that, the next tick takes up."""
+"""The next tick continues with what is left after that."""
 POSTPONED_SECONDS = 60
-"""A pipeline that could not be looked after keeps no other from its turn for so long."""
+"""A pipeline whose handling failed is not due again for so long, so that it blocks no other."""
 
 _BUSY = select(executions.c.pipeline_id).where(
     executions.c.status.in_([status.value for status in OPEN]), executions.c.pipeline_id.is_not(None)
@@ -61,7 +61,7 @@ _MOVE = (
 
 
 class Ticker:
-    """One look over all organizations."""
+    """One tick over all organizations."""
 
     def __init__(self, database: Database, dispatcher: Dispatcher, cipher: Cipher, settings: BackendSettings) -> None:
         self._database = database
@@ -69,20 +69,20 @@ class Ticker:
         self._cipher = cipher
         self._settings = settings
         self._result = TickResult()
-        self._begun: list[Created] = []
+        self._created: list[Created] = []
         self._broker_away = False
 
     def run(self) -> TickResult:
-        """Fire what is due."""
+        """Create and send the executions that are due."""
         end = time.monotonic() + MOST_SECONDS
         sent: list[Future[None]] = []
-        # What a broker confirms is waited for beside the next transaction, not before it.
+        # The broker's confirmations are awaited during the next transaction, not before it.
         with ThreadPoolExecutor(SENDERS, "schedules") as senders:
             while time.monotonic() < end and self._take_due():
-                sent += [senders.submit(self._send, created) for created in self._begun]
-                self._begun.clear()
+                sent += [senders.submit(self._send, created) for created in self._created]
+                self._created.clear()
             self._take_queued()
-            sent += [senders.submit(self._send, created) for created in self._begun]
+            sent += [senders.submit(self._send, created) for created in self._created]
         for each in sent:
             each.result()
         if any(msgspec.structs.astuple(self._result)):
@@ -90,7 +90,7 @@ class Ticker:
         return self._result
 
     def _take_due(self) -> bool:
-        """A transaction's worth of due pipelines; False when there was none."""
+        """Handle as many due pipelines as one transaction takes; False when there was none."""
         with self._database.reading() as connection:
             # Bound, as PostgreSQL uses no index for what is compared with a running clock.
             now = connection.scalar(select(db_now())) or 0.0
@@ -98,7 +98,7 @@ class Ticker:
             if connection.execute(select(pipelines.c.id).where(due).limit(1)).one_or_none() is None:
                 return False
         with self._database.writing() as connection:
-            # Those that another scheduler is at are passed by. (SQLite has one writer at a time.)
+            # Rows that another scheduler has locked are skipped. (SQLite has one writer at a time.)
             rows = connection.execute(
                 select(pipelines)
                 .where(due)
@@ -115,7 +115,7 @@ class Ticker:
             except Exception:  # noqa: BLE001 - the boundary of these pipelines: which one it is, is found one by one
                 for row in rows:
                     step = partial(self._due, [row], now, busy, queued)
-                    if not self._look_after(connection, row, step):
+                    if not self._handle(connection, row, step):
                         later = update(pipelines).where(pipelines.c.id == row.id)
                         connection.execute(later.values(next_run_at=int(now) + POSTPONED_SECONDS))
             else:
@@ -125,24 +125,24 @@ class Ticker:
         return bool(rows)
 
     def _take_queued(self) -> None:
-        """Ticks whose pipeline has come free: one of each, for the next one waits for the run of this; never again."""
+        """Fire queued ticks whose pipeline is free again: one per pipeline, as the next one waits for its run."""
         waiting = _QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))
         with self._database.reading() as connection:
-            found = list(connection.scalars(waiting.distinct().limit(MOST_QUEUED)))
-        if not found:
+            ids = list(connection.scalars(waiting.distinct().limit(MOST_QUEUED)))
+        if not ids:
             return
         with self._database.writing() as connection:
             rows = connection.execute(
                 select(pipelines)
-                .where(pipelines.c.id.in_(found), pipelines.c.active)
-                .where(pipelines.c.id.in_(waiting))  # asked again under the lock
+                .where(pipelines.c.id.in_(ids), pipelines.c.active)
+                .where(pipelines.c.id.in_(waiting))  # checked again under the lock
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
             for row in rows:
-                self._look_after(connection, row, partial(self._oldest_queued, row))
+                self._handle(connection, row, partial(self._oldest_queued, row))
 
-    def _look_after(self, connection: Connection, row: Record, step: _Step) -> bool:
-        """False when it failed. A pipeline that is refused a run is looked after once more, to note that."""
+    def _handle(self, connection: Connection, row: Record, step: _Step) -> bool:
+        """Handle one pipeline; False when it failed. A refused run has ``step`` called once more, to record it."""
         try:
             try:
                 with connection.begin_nested():
@@ -162,7 +162,7 @@ class Ticker:
         for outcome, created in decided:
             setattr(self._result, outcome.value, getattr(self._result, outcome.value) + 1)
             if created is not None:
-                self._begun.append(created)
+                self._created.append(created)
 
     def _due(
         self,
@@ -179,16 +179,16 @@ class Ticker:
         moves: list[dict[str, Any]] = []
         for row in rows:
             decisions, following = self._decisions(row, now, busy=row.id in busy, queued=row.id in queued)
-            for tick, wanted in decisions:
-                outcome, execution_id, detail = _noted(wanted, refusal)
+            for tick, decision in decisions:
+                outcome, execution_id, detail = _noted(decision, refusal)
                 noted[row.id, tick] = row, outcome, execution_id
                 ticks.append(repository.tick(row.id, tick, outcome, execution_id, detail))
             moves.append({"moved": row.id, "tick_at": following.tick_at, "run_at": following.run_at})
         written = repository.note(connection, ticks)
         decided = [
-            (outcome, self._begin(connection, row, execution_id))
+            (outcome, self._create(connection, row, execution_id))
             for key, (row, outcome, execution_id) in noted.items()
-            # Whoever moves a pipeline back in time does not have its ticks fired again.
+            # Ticks are not fired again when a pipeline is moved back in time.
             if key in written
         ]
         connection.execute(_MOVE, moves)
@@ -214,24 +214,22 @@ class Ticker:
         outcome, execution_id, detail = _noted(TickOutcome.FIRED, refusal)
         if tick is None or not repository.release(connection, row.id, tick, outcome, execution_id, detail):
             return []
-        return [(outcome, self._begin(connection, row, execution_id))]
+        return [(outcome, self._create(connection, row, execution_id))]
 
-    def _begin(self, connection: Connection, row: Record, execution_id: str | None) -> Created | None:
+    def _create(self, connection: Connection, row: Record, execution_id: str | None) -> Created | None:
         if execution_id is None:
             return None
-        wanted = NewExecution(
-            execution_id=execution_id, workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True
-        )
-        return service.write(connection, self._cipher, row.organization_id, wanted)
+        new = NewExecution(execution_id=execution_id, workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True)
+        return service.write(connection, self._cipher, row.organization_id, new)
 
     def _send(self, created: Created) -> None:
-        """Send what was committed. Once the broker is away nothing more is tried: the sweep sends it."""
+        """Send what was committed. Once the broker is unavailable, nothing more is tried: the sweep sends it."""
         if not self._broker_away:
             self._broker_away = not service.send(self._dispatcher, created)
 
 
 def _noted(outcome: TickOutcome, refusal: DocfleetError | None) -> tuple[TickOutcome, str | None, str | None]:
-    """What a tick's row says: the outcome, the id of its execution to be, and why there is none."""
+    """The contents of a tick's row: the outcome, the id of its future execution, and why there is none."""
     if outcome is not TickOutcome.FIRED:
         return outcome, None, None
     return (TickOutcome.FIRED, new_id(), None) if refusal is None else (TickOutcome.REFUSED, None, refusal.message)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from docfleet.backend import ticking
+from docfleet.backend.executions import ticking
 from tests.integration.backend.schedules.scheduled import TICK, Scheduled, tick
 
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from docfleet.backend.calls import form
 from docfleet.backend.calls.staging import Area
-from docfleet.backend.platform.refusals import Refused
+from docfleet.backend.http.calls import form
+from docfleet.core.errors import CallRefused
 from tests.integration.backend.calls.uploads import left_behind
 
 PART = b'--xx\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n'
@@ -162,7 +162,7 @@ def test_a_client_that_falls_silent_is_let_go(tmp_path: Path, monkeypatch: pytes
         async with asyncio.timeout(5):
             await form.read(Silent(), area, form.SizeLimits(file_mb=1, request_mb=1))  # type: ignore[arg-type]
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(CallRefused) as refused:
         asyncio.run(call())
     assert refused.value.status == 408 and refused.value.close
     area.discard()

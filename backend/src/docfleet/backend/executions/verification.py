@@ -1,7 +1,7 @@
-"""Does the destination hold what the rows say was delivered: each file once, unchanged, and nothing else?
+"""Verification: the destination holds each delivered file once, unchanged, and nothing else.
 
-The destination is read again, a page at a time, and compared with the file rows and the ledger. Three sinks, three ways
-to look: rows of a table, files of a folder, results kept for an API's caller. Memory grows by one byte a file.
+The destination is read again, page by page, and compared with the file rows and the ledger. There are three kinds
+of sinks: rows of a table, files of a folder, results kept for an API's caller. Memory grows by one byte per file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Text, func, select, type_coerce
 
 from docfleet.backend.executions import context, repository
+from docfleet.backend.files.counts import count_files
 from docfleet.backend.files.results import text_digest
 from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.encryption import Cipher
@@ -24,6 +25,7 @@ from docfleet.connectors.delivery import combined_digest, content_digest
 from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import Conflict, DestinationUnavailable, FileError, SourceError, UnsafePath
 from docfleet.core.execution import DestinationConfig
+from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus
 
 PAGE_FILES = 500
@@ -74,7 +76,7 @@ class Verification(msgspec.Struct, kw_only=True):
             self.more_findings += 1
 
     def judge(self) -> Verification:
-        """Draw the sum."""
+        """Compute the totals."""
         self.delivered_once = self.expected - self.doubled - self.missing - self.changed
         self.clean = not (self.doubled or self.missing or self.changed or self.unexpected)
         return self
@@ -90,57 +92,57 @@ def verify(database: Database, cipher: Cipher, organization_id: str, execution_i
         if not repository.is_final(row):
             raise Conflict(f"the execution is {row.status}: what it delivers can be verified when it has ended")
         config = context.build(connection, cipher, organization_id, execution_id).destination_config
-        expected = repository.count(connection, execution_id).completed
+        expected = count_files(connection, execution_id).completed
         numbers = select(func.max(files.c.file_number)).where(files.c.execution_id == execution_id)
         highest = connection.scalar(numbers) or 0
-    found = Verification(
+    result = Verification(
         execution_id=execution_id, status=row.status, destination=config.connection_type, expected=expected
     )
     if row.api_deployment_id is not None or config.is_api:
-        found.destination = "API"
-        _results(database, found)
+        result.destination = WorkflowType.API.value
+        _results(database, result)
     elif config.connection_type == "DATABASE":
-        _Rows(database, found, highest).compare(config)
+        _Rows(database, result, highest).compare(config)
     else:
-        _files(database, found, config)
-    return found.judge()
+        _files(database, result, config)
+    return result.judge()
 
 
 class _Rows:
-    """Compares the rows of a table. ``state`` has one byte a file, by number."""
+    """Compares the rows of a table. ``state`` has one byte per file, by number."""
 
-    def __init__(self, database: Database, found: Verification, highest: int) -> None:
+    def __init__(self, database: Database, result: Verification, highest: int) -> None:
         self._database = database
-        self._found = found
+        self._result = result
         self._state = bytearray(highest + 1)
 
     def compare(self, config: DestinationConfig) -> None:
         connector = open_database(config.connector_id or "", config.connector_settings)
         try:
-            stored = connector.read_back(table_settings(config.settings), self._found.execution_id)
+            stored = connector.read_back(table_settings(config.settings), self._result.execution_id)
             for page in batched(stored, PAGE_FILES):
                 self._page(page)
         finally:
             connector.close()
-        if sum(1 for state in self._state if state) < self._found.expected:
+        if sum(1 for state in self._state if state) < self._result.expected:
             self._name_missing()
 
     def _page(self, page: tuple[StoredRow, ...]) -> None:
         ids = {row.file_execution_id for row in page}
         with self._database.reading() as connection:
-            statement = _with_digest(self._found.execution_id).where(files.c.id.in_(ids))
+            statement = _with_digest(self._result.execution_id).where(files.c.id.in_(ids))
             known = {row.id: row for row in connection.execute(statement)}
         for stored in page:
             row = known.get(stored.file_execution_id)
             if row is None:
-                self._found.add("unexpected", stored.file_execution_id, "", "a row of no file of this execution")
+                self._result.add("unexpected", stored.file_execution_id, "", "a row of no file of this execution")
             elif row.status == _COMPLETED:
                 self._completed(row, stored)
             elif row.status == _ERROR and stored.status == "ERROR":
-                self._found.error_rows += 1
+                self._result.error_rows += 1
             else:
                 detail = f"a row with status {stored.status} of a file that is {row.status}"
-                self._found.add("unexpected", row.id, row.file_path, detail)
+                self._result.add("unexpected", row.id, row.file_path, detail)
 
     def _completed(self, row: Record, stored: StoredRow) -> None:
         before = self._state[row.file_number]
@@ -148,32 +150,32 @@ class _Rows:
             return
         if before != _UNSEEN:
             self._state[row.file_number] = _DOUBLED
-            self._found.changed -= before == _CHANGED
-            self._found.add("doubled", row.id, row.file_path, "more than one row")
+            self._result.changed -= before == _CHANGED
+            self._result.add("doubled", row.id, row.file_path, "more than one row")
         elif row.digest not in (None, stored.digest):
             self._state[row.file_number] = _CHANGED
-            self._found.add("changed", row.id, row.file_path, "the row is not what was delivered")
+            self._result.add("changed", row.id, row.file_path, "the row is not what was delivered")
         else:
             self._state[row.file_number] = _SAME
-            self._found.not_compared += row.digest is None
+            self._result.not_compared += row.digest is None
 
     def _name_missing(self) -> None:
-        for row in _completed_files(self._database, self._found.execution_id):
+        for row in _completed_files(self._database, self._result.execution_id):
             if self._state[row.file_number] == _UNSEEN:
-                self._found.add("missing", row.id, row.file_path, "no row")
+                self._result.add("missing", row.id, row.file_path, "no row")
 
 
-def _files(database: Database, found: Verification, config: DestinationConfig) -> None:
+def _files(database: Database, result: Verification, config: DestinationConfig) -> None:
     connector = open_file_system(config.connector_id or "", config.connector_settings)
     try:
-        if found.expected:
+        if result.expected:
             connector.check()
-        for row in _completed_files(database, found.execution_id):
+        for row in _completed_files(database, result.execution_id):
             problem = _compare_file(connector, row)
             if problem is not None:
-                found.add(problem[0], row.id, row.file_path, problem[1])
+                result.add(problem[0], row.id, row.file_path, problem[1])
             else:
-                found.not_compared += row.digest is None
+                result.not_compared += row.digest is None
     except SourceError as error:
         raise DestinationUnavailable(f"the destination cannot be read from the backend: {error.message}") from error
     finally:
@@ -195,25 +197,25 @@ def _compare_file(connector: FileSystemConnector, row: Record) -> tuple[str, str
     return None
 
 
-def _results(database: Database, found: Verification) -> None:
-    result = type_coerce(file_results.c.result, Text).label("result")
+def _results(database: Database, result: Verification) -> None:
+    text = type_coerce(file_results.c.result, Text).label("result")
     statement = (
-        _with_digest(found.execution_id)
-        .add_columns(file_results.c.file_execution_id.label("kept"), result)
+        _with_digest(result.execution_id)
+        .add_columns(file_results.c.file_execution_id.label("kept"), text)
         .outerjoin(file_results, file_results.c.file_execution_id == files.c.id)
     )
     for row in _by_number(database, statement):
         if row.status == _COMPLETED:
             if row.result is None:
-                found.add("missing", row.id, row.file_path, "no result is kept")
+                result.add("missing", row.id, row.file_path, "no result is kept")
             elif row.digest not in (None, text_digest(row.result)):
-                found.add("changed", row.id, row.file_path, "the result is not what was delivered")
+                result.add("changed", row.id, row.file_path, "the result is not what was delivered")
             else:
-                found.not_compared += row.digest is None
+                result.not_compared += row.digest is None
         elif row.kept is not None and row.result is None and row.status == _ERROR:
-            found.error_rows += 1
+            result.error_rows += 1
         elif row.kept is not None:
-            found.add("unexpected", row.id, row.file_path, f"a result of a file that is {row.status}")
+            result.add("unexpected", row.id, row.file_path, f"a result of a file that is {row.status}")
 
 
 def _with_digest(execution_id: str) -> Any:
@@ -236,7 +238,7 @@ def _completed_files(database: Database, execution_id: str) -> Iterator[Record]:
 
 
 def _by_number(database: Database, statement: Any) -> Iterator[Record]:
-    """The rows in order of file number, a page at a time; no transaction is open while one is worked on."""
+    """The rows in order of file number, page by page; no transaction is open while a page is processed."""
     after = 0
     while True:
         with database.reading() as connection:

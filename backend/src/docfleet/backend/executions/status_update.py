@@ -1,24 +1,25 @@
-"""Status updates as the original's workers send them (E2 and E13), along the same state machine."""
+"""Status updates that the original's workers send, along the same state machine."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from docfleet.backend.executions import finalize, repository, state
+from docfleet.backend.files import listing
 from docfleet.backend.platform.db import Record, clean
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
-from docfleet.core.errors import InvalidInput, NotFound
+from docfleet.core.errors import InvalidInput
 from docfleet.core.status import ExecutionStatus
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class StatusUpdate(msgspec.Struct, kw_only=True):
-    """E2's body. Counts are checked and then ignored: they are counted from rows."""
+    """A new status of an execution. The counts are checked and then ignored: they are counted from rows."""
 
     status: ExecutionStatus
     error_message: str | None = None
@@ -41,7 +42,7 @@ class StatusUpdate(msgspec.Struct, kw_only=True):
 
 
 class FileStatusUpdate(msgspec.Struct, kw_only=True):
-    """E13's body; ``execution_time`` in seconds."""
+    """A new status of one file; ``execution_time`` in seconds."""
 
     status: ExecutionStatus
     error_message: str | None = None
@@ -52,7 +53,10 @@ class FileStatusUpdate(msgspec.Struct, kw_only=True):
 def update_execution(
     connection: Connection, organization_id: str, execution_id: str, request: StatusUpdate
 ) -> dict[str, Any]:
-    """E2. Answers ``updated``, or ``skipped`` with a reason. Raises ``NotFound``."""
+    """Move the execution; the answer has ``status`` ``updated``, or ``skipped`` with a ``reason``.
+
+    Raises ``NotFound``.
+    """
     execution = repository.lock_execution(connection, organization_id, execution_id)
     reason = None
     if repository.is_final(execution):
@@ -78,7 +82,7 @@ def _move(connection: Connection, execution: Record, request: StatusUpdate) -> b
         case ExecutionStatus.COMPLETED:
             if request.cascade_terminal_files:
                 state.move_files(connection, execution.id, ExecutionStatus.COMPLETED)
-            return finalize.complete(connection, execution)
+            return finalize.end_if_done(connection, execution, require_dispatched=False)
         case ExecutionStatus.EXECUTING if execution.status == ExecutionStatus.EXECUTING.value:
             return True
         case _:
@@ -86,21 +90,14 @@ def _move(connection: Connection, execution: Record, request: StatusUpdate) -> b
             return state.move_execution(connection, execution.id, request.status, **fields)
 
 
-def find_file(connection: Connection, organization_id: str, file_execution_id: str) -> Record:
-    """The file's row. Raises ``NotFound``, for another organization's too."""
-    row = connection.execute(
-        select(files).where(files.c.id == file_execution_id, files.c.organization_id == organization_id)
-    ).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no file execution {file_execution_id} in this organization")
-    return row
-
-
 def update_file(
     connection: Connection, organization_id: str, file_execution_id: str, request: FileStatusUpdate
 ) -> dict[str, Any]:
-    """E13. A final status absorbs; the error is written only when it is given. Raises ``NotFound``."""
-    file = find_file(connection, organization_id, file_execution_id)
+    """Move the file. A final status absorbs; the error is written only when it is given.
+
+    Raises ``NotFound``, ``InvalidInput``.
+    """
+    file = listing.find(connection, organization_id, file_execution_id)
     execution = repository.lock_execution(connection, organization_id, file.execution_id)
     if request.status is ExecutionStatus.PENDING:
         raise InvalidInput("a file does not go back to PENDING")
@@ -110,12 +107,12 @@ def update_file(
     if request.execution_time is not None:
         fields["execution_time"] = request.execution_time
     moved = state.move_files(connection, file.execution_id, request.status, files.c.id == file.id, **fields)
-    after = find_file(connection, organization_id, file_execution_id)
+    after = listing.find(connection, organization_id, file_execution_id)
     again = not moved and after.status == request.status.value and not request.status.is_final
     answer: dict[str, Any] = {"status": "updated", "file_execution_id": file_execution_id}
     if not moved and not again:
         answer |= {"status": "skipped", "reason": "already_final"}
     elif request.status.is_final:
-        finalize.when_done(connection, execution)
+        finalize.end_if_done(connection, execution)
     answer["data"] = {"status": after.status, "error_message": after.error, "result": request.result}
     return answer

@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 import pytest
 
-from docfleet.backend import verification
+from docfleet.backend.executions import verification
 from docfleet.core.execution import DestinationConfig, ExecutionContext
 from docfleet.core.files import FileHashData
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA

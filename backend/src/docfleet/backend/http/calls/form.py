@@ -1,4 +1,4 @@
-"""The body of a call, read as a stream: files go to the disk as they come, never into memory."""
+"""The body of a call, read as a stream: files are written to disk as they arrive, never held in memory."""
 
 from __future__ import annotations
 
@@ -12,42 +12,37 @@ from litestar import Request
 from litestar.exceptions import ClientException, InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from docfleet.backend.calls.staging import Area, Incoming
-from docfleet.backend.platform.refusals import Refused, invalid
+from docfleet.backend.calls.options import LONGEST_FIELD, MOST_FILES, Fields
+from docfleet.backend.calls.staging import Area, Incoming, check_name
+from docfleet.core.errors import CallRefused, invalid_field
 
-MOST_FILES = 32
 MOST_FIELDS = 100
-LONGEST_FIELD = 64 * 1024
 LARGEST_DOCUMENT = 1024 * 1024
 """Bytes of a body without files: JSON, or a form of fields."""
 
 LONGEST_SILENCE = 60.0
 """Seconds a client may take between two pieces of its body."""
 
-LONGEST_NAME = 255
 MULTIPART = "multipart/form-data"
 URL_ENCODED = "application/x-www-form-urlencoded"
 JSON = "application/json"
 _MB = 1024 * 1024
 
-type Fields = dict[str, list[Any]]
-"""The fields of a call: texts of a form, any value of a JSON body."""
-
 
 class SizeLimits(msgspec.Struct, frozen=True):
-    """Megabytes a file and a request may have."""
+    """Limits in megabytes, per file and per request."""
 
     file_mb: int
     request_mb: int
 
 
 async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) -> Fields:
-    """Read the body: its fields; its files are in ``area``. Raises ``Refused`` (400, 408, 413, 415).
+    """Read the body: its fields; its files are in ``area``. Raises ``CallRefused`` (400, 408, 413, 415).
 
     The caller discards the area when this raises.
     """
     if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-        raise Refused(
+        raise CallRefused(
             415, "unsupported_media_type", "Content-Encoding is not taken: send the body as it is", close=True
         )
     declared = request.headers.get("Content-Length", "")
@@ -60,10 +55,12 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
         if kind in (JSON, URL_ENCODED):
             return _document(kind, await _small(request))
     except MultipartError as error:
-        raise Refused(400, "parse_error", f"the multipart body is malformed: {error}", close=True) from error
+        raise CallRefused(400, "parse_error", f"the multipart body is malformed: {error}", close=True) from error
     except (InternalServerException, ClientException) as error:
-        raise Refused(400, "disconnected", "the client went away before the body was complete", close=True) from error
-    raise Refused(
+        raise CallRefused(
+            400, "disconnected", "the client went away before the body was complete", close=True
+        ) from error
+    raise CallRefused(
         415,
         "unsupported_media_type",
         f"Content-Type {kind or 'is missing'!r:.100}: send {MULTIPART}, or {JSON} when there are only presigned URLs",
@@ -72,8 +69,8 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
 
 
 async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises ``Refused`` (408) when nothing comes any more: a client that vanished without
-    closing its connection would hold its half of a file for ever."""
+    """The body as it comes. Raises ``CallRefused`` (408) when nothing comes any more: a client that disappeared
+    without closing its connection would keep its part of a file on disk for ever."""
     stream = request.stream()
     while True:
         try:
@@ -81,14 +78,14 @@ async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
                 chunk = await anext(stream, None)
         except TimeoutError as error:
             detail = f"nothing of the body came for {LONGEST_SILENCE:g} seconds; send it again"
-            raise Refused(408, "timeout", detail, close=True) from error
+            raise CallRefused(408, "timeout", detail, close=True) from error
         if chunk is None:
             return
         yield chunk
 
 
-def _too_large(what: str, limit_mb: int) -> Refused:
-    return Refused(413, "too_large", f"{what}; at most {limit_mb} MB are taken", close=True)
+def _too_large(what: str, limit_mb: int) -> CallRefused:
+    return CallRefused(413, "too_large", f"{what}; at most {limit_mb} MB are taken", close=True)
 
 
 async def _small(request: Request[Any, Any, Any]) -> bytes:
@@ -105,29 +102,29 @@ def _document(kind: str, body: bytes) -> Fields:
         try:
             pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError as error:
-            raise Refused(400, "parse_error", f"the form is malformed: {error}") from error
+            raise CallRefused(400, "parse_error", f"the form is malformed: {error}") from error
         fields: Fields = {}
         for name, value in pairs:
             fields.setdefault(name, []).append(_clean(name, value))
         return fields
     try:
-        found = msgspec.json.decode(body, type=dict[str, Any])
+        document = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError) as error:
-        raise Refused(400, "parse_error", f"the body is no JSON object: {error}") from error
-    return {name: value if isinstance(value, list) else [value] for name, value in found.items()}
+        raise CallRefused(400, "parse_error", f"the body is no JSON object: {error}") from error
+    return {name: value if isinstance(value, list) else [value] for name, value in document.items()}
 
 
 def _clean(name: str, text: str) -> str:
     if "\0" in text or "\0" in name:
-        raise invalid(name.replace("\0", "")[:100], "the field has a NUL character; take it out")
+        raise invalid_field(name.replace("\0", "")[:100], "the field has a NUL character; take it out")
     return text
 
 
 async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area, limits: SizeLimits) -> Fields:
     if not boundary:
-        raise Refused(400, "parse_error", "the Content-Type names no boundary", close=True)
+        raise CallRefused(400, "parse_error", "the Content-Type names no boundary", close=True)
     received = 0
-    reader = _Reader(area, limits)
+    reader = _FormReader(area, limits)
     with PushMultipartParser(boundary, max_segment_count=MOST_FIELDS + MOST_FILES + 1, header_charset="utf8") as parser:
         async for chunk in _chunks(request):
             received += len(chunk)
@@ -138,7 +135,7 @@ async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area,
     return reader.fields
 
 
-class _Reader:
+class _FormReader:
     """Turns the parser's events into fields and staged files."""
 
     def __init__(self, area: Area, limits: SizeLimits) -> None:
@@ -151,7 +148,7 @@ class _Reader:
         self._text = bytearray()
 
     def take(self, event: MultipartSegment | bytearray | bytes | None) -> None:
-        """A segment begins, brings bytes, or ends (None)."""
+        """Handle the start of a segment, bytes of it, or its end (None)."""
         if isinstance(event, MultipartSegment):
             self._begin(event)
         elif event is not None:
@@ -165,18 +162,18 @@ class _Reader:
         name = segment.name or ""
         if segment.filename is not None:
             if name != "files":
-                raise invalid(name[:100], f"a file came in field {name!r:.100}; send files in the field 'files'")
+                raise invalid_field(name[:100], f"a file came in field {name!r:.100}; send files in the field 'files'")
             if len(self._area.files) >= MOST_FILES:
-                raise invalid("files", f"at most {MOST_FILES} files a call")
+                raise invalid_field("files", f"at most {MOST_FILES} files a call")
             if segment.filename == "":
-                return  # a browser's file input that was left empty; bytes in it are refused below
+                return  # a browser's empty file input; bytes in it are refused below
             self._file = self._area.open(check_name(segment.filename))
             return
         self._count += 1
         if self._count > MOST_FIELDS:
-            raise invalid(None, f"at most {MOST_FIELDS} form fields a call")
+            raise invalid_field(None, f"at most {MOST_FIELDS} form fields a call")
         if name == "files":
-            raise invalid("files", "the submitted data was not a file: give the part a filename")
+            raise invalid_field("files", "the submitted data was not a file: give the part a filename")
 
     def _bytes(self, chunk: bytearray | bytes) -> None:
         if self._file is not None:
@@ -184,12 +181,12 @@ class _Reader:
             if self._file.size > self._limits.file_mb * _MB:
                 raise _too_large(f"file {self._file.name!r:.120} is too large", self._limits.file_mb)
         elif self._segment is not None and self._segment.filename == "":
-            raise invalid("files", "a file has no name")
+            raise invalid_field("files", "a file has no name")
         else:
             self._text += chunk
             if len(self._text) > LONGEST_FIELD:
                 name = (self._segment.name or "")[:100] if self._segment else None
-                raise invalid(name, f"a form field has at most {LONGEST_FIELD // 1024} KB")
+                raise invalid_field(name, f"a form field has at most {LONGEST_FIELD // 1024} KB")
 
     def _end(self) -> None:
         segment, self._segment = self._segment, None
@@ -201,14 +198,5 @@ class _Reader:
             try:
                 text = self._text.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise invalid(name[:100], "the field is not valid UTF-8") from error
+                raise invalid_field(name[:100], "the field is not valid UTF-8") from error
             self.fields.setdefault(name, []).append(_clean(name, text))
-
-
-def check_name(name: str) -> str:
-    """``name`` when it can name a document. Raises ``Refused`` (400): a name is not a path."""
-    if not name or name in (".", "..") or any(ord(character) < 32 or character in "/\\\x7f" for character in name):
-        raise invalid("files", f"not a file name: {name!r:.120}; a name has no slashes and no control characters")
-    if len(name) > LONGEST_NAME:
-        raise invalid("files", f"a file name has at most {LONGEST_NAME} characters")
-    return name
