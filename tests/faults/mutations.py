@@ -987,7 +987,7 @@ MUTANTS = (
     mutant(
         "notifications: settings are shown masked",
         TOLD + "test_secrets_are_sealed_and_never_shown[sqlite]",
-        (BACKEND + "http/management/notifications.py", "MASK if key in secrets and value else value", "value"),
+        (BACKEND + "notifications/repository.py", "MASK if key in secrets and value else value", "value"),
     ),
     mutant(
         "a file that another run ends meanwhile is in one of two places",

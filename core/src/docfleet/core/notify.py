@@ -32,6 +32,16 @@ ENDED = (
 FAILURES = frozenset({NotificationEvent.PARTLY_FAILED, NotificationEvent.FAILED, NotificationEvent.STOPPED})
 
 
+class NotificationState(StrEnum):
+    """The state of a notification's event, and of the batch that carries it."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """Refused by its target, or out of attempts: a person looks."""
+
+
 class EventData(Wire):
     """One event as its target is told. ``type`` is ETL, TASK or API, ``status`` a word of the original's (SUCCESS,
     COMPLETED, ERROR, STOPPED, INPROGRESS) or TEST, ``timestamp`` seconds since the epoch."""

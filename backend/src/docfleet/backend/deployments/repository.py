@@ -8,13 +8,15 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from docfleet.backend.executions.messages import API
 from docfleet.backend.keys import repository as keys
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications import repository as notifications
-from docfleet.backend.platform.db import Record, clean, db_now
+from docfleet.backend.platform.changes import Change
+from docfleet.backend.platform.db import Record, chunks, clean, db_now, iso
 from docfleet.backend.tables.deployments import api_deployments
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, InvalidInput, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.management.deployments import Deployment
+from docfleet.core.management.keys import Scope
 
 _WITH_WORKFLOW = select(api_deployments, workflows.c.workflow_name).join(
     workflows, workflows.c.id == api_deployments.c.workflow_id
@@ -47,6 +49,17 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
     return list(connection.execute(_WITH_WORKFLOW.where(where).order_by(api_deployments.c.api_name)))
 
 
+def names(connection: Connection, ids: list[str]) -> dict[str, str]:
+    """The names of deployments, by id."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        rows = connection.execute(
+            select(api_deployments.c.id, api_deployments.c.api_name).where(api_deployments.c.id.in_(part))
+        )
+        found |= {row.id: row.api_name for row in rows}
+    return found
+
+
 def workflow_named(connection: Connection, organization_id: str, name: str) -> Record:
     """The workflow of this name. Raises ``InvalidInput``."""
     row = connection.execute(
@@ -67,8 +80,8 @@ def apply(
     wanted: dict[str, Any],
     *,
     write: bool,
-) -> tuple[str | None, bool, list[str]]:
-    """Create or change the deployment of this name: its id, whether it is new, and the fields that change.
+) -> Change:
+    """Create or change the deployment of this name; without ``write``, say what would change.
 
     ``wanted`` has display_name, description, is_active. Raises ``InvalidInput``, and ``Conflict`` when the workflow
     is published under another name.
@@ -95,7 +108,7 @@ def apply(
             connection.execute(
                 insert(api_deployments).values(**identity, **values, created_at=db_now(), modified_at=db_now())
             )
-        return deployment_id if write else None, True, []
+        return Change(deployment_id, created=True, fields=[])
     changed = [name for name, value in values.items() if found._mapping[name] != value]
     if changed and write:
         connection.execute(
@@ -103,7 +116,8 @@ def apply(
             .where(api_deployments.c.id == found.id)
             .values(**{name: values[name] for name in changed}, modified_at=db_now())
         )
-    return found.id, False, ["workflow" if name == "workflow_id" else name for name in changed]
+    names = ["workflow" if name == "workflow_id" else name for name in changed]
+    return Change(found.id, created=False, fields=names)
 
 
 def remove(connection: Connection, organization_id: str, deployment_id: str) -> None:
@@ -112,3 +126,19 @@ def remove(connection: Connection, organization_id: str, deployment_id: str) -> 
     keys.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
     connection.execute(api_deployments.delete().where(api_deployments.c.id == deployment_id))
     notifications.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
+
+
+def describe(row: Record, url: str) -> Deployment:
+    """The deployment of a row; ``url`` is where it is called."""
+    return Deployment(
+        deployment_id=row.id,
+        api_name=row.api_name,
+        display_name=row.display_name,
+        description=row.description,
+        workflow=row.workflow_name,
+        workflow_id=row.workflow_id,
+        is_active=row.is_active,
+        url=url,
+        created_at=iso(row.created_at),
+        modified_at=iso(row.modified_at),
+    )

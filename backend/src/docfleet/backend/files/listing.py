@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from docfleet.backend.platform.db import Record, iso
 from docfleet.backend.tables.files import file_executions as files
+from docfleet.core.management.executions import FileOfExecution
 from docfleet.core.status import ExecutionStatus
 
 
@@ -22,20 +23,20 @@ def page(
     return connection.execute(statement.order_by(files.c.file_number).limit(limit)).all()
 
 
-def summary(row: Record) -> dict[str, Any]:
-    """A row for people; ``execution_time`` in seconds."""
-    return {
-        "file_execution_id": row.id,
-        "file_number": row.file_number,
-        "name": row.file_name,
-        "path": row.file_path,
-        "status": row.status,
-        "error": row.error,
-        "error_code": row.error_code,
-        "outputs": row.outputs or [],
-        "execution_time": row.execution_time,
-        "attempt": row.attempt,
-    }
+def summary(row: Record) -> FileOfExecution:
+    """A row for people."""
+    return FileOfExecution(
+        file_execution_id=row.id,
+        file_number=row.file_number,
+        name=row.file_name,
+        path=row.file_path,
+        status=ExecutionStatus(row.status),
+        error=row.error,
+        error_code=row.error_code,
+        outputs=row.outputs or [],
+        execution_time=row.execution_time,
+        attempt=row.attempt,
+    )
 
 
 def described(row: Record) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -13,6 +12,7 @@ from docfleet.backend.executions import repository as executions
 from docfleet.backend.logs import archive, repository
 from docfleet.backend.logs.repository import EVERYTHING, LogFilter
 from docfleet.backend.platform.db import Database
+from docfleet.core.management.logs import LogLine
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import archived_log
 
@@ -24,7 +24,7 @@ class Look(msgspec.Struct, frozen=True):
     """What a reader finds: ``lines``, the number it has read up to, whether there is ``more`` at once, and how the
     execution stands."""
 
-    lines: list[dict[str, Any]]
+    lines: list[LogLine]
     position: int
     more: bool
     status: ExecutionStatus
@@ -42,7 +42,7 @@ class History:
         with database.reading() as connection:
             executions.find(connection, organization_id, execution_id)
 
-    def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[dict[str, Any]]:
+    def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[LogLine]:
         """At most ``limit`` lines behind number ``after``."""
         with self._database.reading() as connection:
             found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
@@ -50,11 +50,11 @@ class History:
                 return found
         return list(itertools.islice(self._archived(wanted, after), limit))
 
-    def pages(self, after: int = 0, wanted: LogFilter = EVERYTHING) -> Iterator[list[dict[str, Any]]]:
+    def pages(self, after: int = 0, wanted: LogFilter = EVERYTHING) -> Iterator[list[LogLine]]:
         """All lines behind number ``after``, in pages; a file is read once."""
         for page in archive.rows(self._database, self.execution_id, wanted, after):
             yield page
-            after = page[-1]["sequence"]
+            after = page[-1].sequence
         if self.is_archived():
             for lines in itertools.batched(self._archived(wanted, after), archive.PAGE_LINES):
                 yield list(lines)
@@ -74,7 +74,7 @@ class History:
         more = len(found) == limit or len(fitting) < len(found)
         found = fitting
         # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
-        position = found[-1]["sequence"] if more else max(after, last, *(line["sequence"] for line in found[-1:]))
+        position = found[-1].sequence if more else max(after, last, *(line.sequence for line in found[-1:]))
         return Look(found, position, more, ExecutionStatus(row.status), archived)
 
     def is_archived(self) -> bool:
@@ -82,13 +82,13 @@ class History:
         with self._database.reading() as connection:
             return repository.archived(connection, self.execution_id)
 
-    def _archived(self, wanted: LogFilter, after: int) -> Iterator[dict[str, Any]]:
+    def _archived(self, wanted: LogFilter, after: int) -> Iterator[LogLine]:
         if self._root is None:
             return iter(())
         return archive.lines(archived_log(Path(self._root), self._organization_id, self.execution_id), wanted, after)
 
 
-def _fitting(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fitting(lines: list[LogLine]) -> list[LogLine]:
     size = 0
     for count, line in enumerate(lines):
         size += len(msgspec.json.encode(line))

@@ -12,12 +12,12 @@ import msgspec
 from sqlalchemy import Connection, Float, bindparam, select
 
 from docfleet.backend.executions.messages import API
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.platform.db import Record, db_now, happened, upsert
 from docfleet.backend.tables.deployments import api_deployments
 from docfleet.backend.tables.notifications import notification_events, notifications
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.core.ids import new_id
+from docfleet.core.management.keys import Scope
 from docfleet.core.notify import EventData, NotificationEvent
 from docfleet.core.status import ExecutionStatus
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, update
 
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, WAITING
+from docfleet.backend.platform.changes import Change
 from docfleet.backend.platform.db import Database, Record, clean, db_now, iso
+from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.tables.notifications import (
     OPEN_BATCH,
     UNGROUPED,
@@ -16,8 +17,13 @@ from docfleet.backend.tables.notifications import (
     notification_events,
     notifications,
 )
-from docfleet.core.errors import Conflict, NotFound
+from docfleet.core.errors import ConfigurationError, Conflict, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.management.keys import Scope
+from docfleet.core.management.notifications import Notification, OutboxEvent
+from docfleet.core.masking import MASK
+from docfleet.core.notify import NotificationState
+from docfleet.providers.registry import provider_class
 
 SECONDS_A_DAY = 86_400.0
 MOST_DELETED = 500
@@ -67,10 +73,10 @@ def apply(
     values: dict[str, Any],
     *,
     write: bool,
-) -> tuple[str | None, bool, list[str]]:
-    """Create or change the notification of this name: its id, whether it is new, and the fields that change.
+) -> Change:
+    """Create or change the notification of this name; without ``write``, say what would change.
 
-    ``values`` are columns; ``settings`` is sealed and told apart by ``digest``.
+    ``values`` are columns; ``settings`` is encrypted and compared by ``digest``.
     """
     found = connection.execute(
         select(notifications).where(
@@ -86,12 +92,12 @@ def apply(
         if write:
             row = {**identity, "target_id": target_id, "name": clean(name), **values}
             connection.execute(insert(notifications).values(**row, created_at=db_now(), modified_at=db_now()))
-        return notification_id if write else None, True, []
+        return Change(notification_id, created=True, fields=[])
     changed = [key for key in values if key not in ("settings", "host") and found._mapping[key] != values[key]]
     if changed and write:
         statement = update(notifications).where(notifications.c.id == found.id)
         connection.execute(statement.values(**values, modified_at=db_now()))
-    return found.id, False, ["settings" if key == "digest" else key for key in changed]
+    return Change(found.id, created=False, fields=["settings" if key == "digest" else key for key in changed])
 
 
 def remove(connection: Connection, organization_id: str, notification_id: str) -> None:
@@ -157,25 +163,51 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
     return connection.scalar(select(func.count()).where(_events.batch_id == found.batch_id)) or 0
 
 
-def described(row: Record) -> dict[str, Any]:
-    """An event for the management API."""
-    waits = row.state == WAITING
-    return {
-        "event_id": row.id,
-        "notification_id": row.notification_id,
-        "notification": row.name,
-        "event": row.event,
-        "execution_id": row.execution_id,
-        "pipeline": row.data.get("pipeline_name", ""),
-        "status": row.state,
-        "attempts": row.attempts,
-        "max_attempts": row.max_attempts,
-        "next_attempt_at": iso(row.due_at if row.batch_id is None else row.next_attempt_at) if waits else None,
-        "last_error": row.last_error,
-        "message_id": row.batch_id,
-        "created_at": iso(row.created_at),
-        "finished_at": iso(row.finished_at) or None,
-    }
+def describe(cipher: Cipher, row: Record, target: str | None) -> Notification:
+    """The notification of a row; ``target`` is the name of what it is about. Secrets are masked."""
+    settings = cipher.open(row.settings)
+    try:
+        secrets = provider_class(row.provider).secrets
+    except ConfigurationError:  # it is no longer installed, so nobody knows what of it is secret
+        secrets = frozenset(settings)
+    return Notification(
+        notification_id=row.id,
+        name=row.name,
+        pipeline=target if row.scope == Scope.PIPELINE else None,
+        api=target if row.scope == Scope.DEPLOYMENT else None,
+        provider=row.provider,
+        target=row.host,
+        settings={key: MASK if key in secrets and value else value for key, value in settings.items()},
+        events=row.events,
+        notify_on_failures=row.notify_on_failures,
+        club_seconds=row.club_seconds,
+        max_attempts=row.max_attempts,
+        is_active=row.is_active,
+        created_at=iso(row.created_at),
+        modified_at=iso(row.modified_at),
+    )
+
+
+def describe_event(row: Record) -> OutboxEvent:
+    """The event of a row that has its state."""
+    state = NotificationState(row.state)
+    next_attempt_at = row.due_at if row.batch_id is None else row.next_attempt_at
+    return OutboxEvent(
+        event_id=row.id,
+        notification_id=row.notification_id,
+        notification=row.name,
+        event=row.event,
+        execution_id=row.execution_id,
+        pipeline=row.data.get("pipeline_name", ""),
+        status=state,
+        attempts=row.attempts,
+        max_attempts=row.max_attempts,
+        next_attempt_at=iso(next_attempt_at) if state is NotificationState.WAITING else None,
+        last_error=row.last_error,
+        message_id=row.batch_id,
+        created_at=iso(row.created_at),
+        finished_at=iso(row.finished_at) or None,
+    )
 
 
 def forget(database: Database, days: float) -> int:

@@ -6,14 +6,16 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection, insert, select, update
 
 from docfleet.backend.keys import repository as keys
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications import repository as notifications
-from docfleet.backend.platform.db import Record, clean, db_now
+from docfleet.backend.platform.changes import Change
+from docfleet.backend.platform.db import Record, chunks, clean, db_now, iso
 from docfleet.backend.schedules import repository as schedules
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.management.keys import Scope
+from docfleet.core.management.pipelines import Pipeline
 from docfleet.core.schedule import Schedule
 from docfleet.core.status import PipelineStatus
 
@@ -41,6 +43,15 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
     return list(connection.execute(_NAMED.where(where).order_by(pipelines.c.pipeline_name)))
 
 
+def names(connection: Connection, ids: list[str]) -> dict[str, str]:
+    """The names of pipelines, by id."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        rows = connection.execute(select(pipelines.c.id, pipelines.c.pipeline_name).where(pipelines.c.id.in_(part)))
+        found |= {row.id: row.pipeline_name for row in rows}
+    return found
+
+
 def remove(connection: Connection, organization_id: str, pipeline_id: str) -> None:
     """Delete the pipeline, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, pipeline_id)
@@ -59,9 +70,9 @@ def apply(
     active: bool,
     schedule: Schedule | UnsetType | None,
     write: bool,
-) -> tuple[str | None, bool, list[str]]:
-    """Create or change the pipeline of this name: its id, whether it is new, and the fields that change. A
-    ``schedule`` that is not given stays; None takes it away."""
+) -> Change:
+    """Create or change the pipeline of this name; without ``write``, say what would change. A ``schedule`` that is not
+    given stays; None takes it away."""
     found = by_name(connection, organization_id, name)
     if schedule is UNSET:
         schedule = None if found is None else schedules.of(found)
@@ -82,7 +93,7 @@ def apply(
                 )
             )
             schedules.plan(connection, pipeline_id, schedule, active=active)
-        return pipeline_id if write else None, True, []
+        return Change(pipeline_id, created=True, fields=[])
     changed = [key for key, value in values.items() if found._mapping[key] != value]
     planned = schedules.of(found) != schedule
     if (changed or planned) and write:
@@ -92,7 +103,7 @@ def apply(
         if planned or "active" in changed:
             schedules.plan(connection, found.id, schedule, active=active)
     names = ["workflow" if key == "workflow_id" else key for key in changed]
-    return found.id, False, [*names, "schedule"] if planned else names
+    return Change(found.id, created=False, fields=[*names, "schedule"] if planned else names)
 
 
 def set_active(connection: Connection, organization_id: str, pipeline_id: str, active: bool) -> Record:
@@ -140,3 +151,20 @@ def finished(connection: Connection, execution: Record, status: PipelineStatus) 
     """Tell the execution's pipeline, if it has one, how the run ended."""
     if execution.pipeline_id:
         put_status(connection, execution.organization_id, execution.pipeline_id, status, is_end=True)
+
+
+def describe(row: Record) -> Pipeline:
+    """The pipeline of a row that has its ``workflow_name``."""
+    return Pipeline(
+        pipeline_id=row.id,
+        name=row.pipeline_name,
+        workflow=row.workflow_name,
+        workflow_id=row.workflow_id,
+        pipeline_type=row.pipeline_type,
+        active=row.active,
+        run_count=row.run_count,
+        last_run_status=row.last_run_status,
+        last_run_time=iso(row.last_run_time) or None,
+        schedule=schedules.of(row),
+        next_run_time=iso(row.next_run_at) or None,
+    )

@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, tuple_, update
 
-from docfleet.backend.platform.db import Record, clean, db_now, upsert
+from docfleet.backend.platform.db import Record, clean, db_now, iso, upsert
 from docfleet.backend.schedules.decision import next_after
 from docfleet.backend.schedules.timetable import Timetable
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.schedules import QUEUED_TICK, schedule_ticks
 from docfleet.core.errors import InvalidInput
+from docfleet.core.management.pipelines import Tick
 from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
 
 LONGEST_DETAIL = 500
@@ -123,6 +124,17 @@ def ticks(connection: Connection, pipeline_id: str, before: int | None, limit: i
         where.append(schedule_ticks.c.scheduled_for < before)
     newest = schedule_ticks.c.scheduled_for.desc()
     return list(connection.execute(select(schedule_ticks).where(*where).order_by(newest).limit(limit)))
+
+
+def describe_tick(row: Record) -> Tick:
+    """The tick of a row."""
+    return Tick(
+        scheduled_for=iso(row.scheduled_for),
+        outcome=TickOutcome(row.outcome),
+        execution_id=row.execution_id,
+        detail=row.detail,
+        decided_at=iso(row.decided_at),
+    )
 
 
 def forget(connection: Connection, days: float) -> int:

@@ -20,11 +20,21 @@ from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.backend.tables.workflows import workflow_endpoints, workflows
-from docfleet.backend.workflows.spec import DestinationSpec, SourceSpec, WorkflowSpec, configuration
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings, table_settings
 from docfleet.connectors.registry import connector_info
 from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput
 from docfleet.core.ids import new_id
+from docfleet.core.management.changes import AppliedWorkflow, PlannedWorkflowChange
+from docfleet.core.management.workflows import (
+    DestinationSpec,
+    SourceSpec,
+    Workflow,
+    WorkflowSpec,
+    WorkflowStep,
+    WorkflowSummary,
+)
+from docfleet.core.names import API_CONNECTOR
+from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import OPEN
 from docfleet.tools.registry import ToolRegistry
 
@@ -32,31 +42,10 @@ log = structlog.get_logger(__name__)
 
 MASK = "********"
 CHANGED = f"{MASK} (changed)"
-API_CONNECTOR = "api"
-"""As a source: files come with a call. As a destination: results go back to the caller."""
+_NOT_CONFIGURATION = ("connector", "settings")
 
 
-class Applied(msgspec.Struct):
-    """What ``apply`` did."""
-
-    workflow_id: str
-    created: bool
-    changed: bool
-
-
-class Planned(msgspec.Struct):
-    """What ``apply`` would do: ``changed`` names the parts of a workflow that exists.
-
-    ``before`` and ``after`` hold those parts with their defaults. Secrets are masked; a new one says that it changed.
-    """
-
-    created: bool
-    changed: list[str]
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
-
-
-class Endpoint(msgspec.Struct):
+class CheckedEndpoint(msgspec.Struct):
     """A checked endpoint, ready to be written. An API has no connector, so no ``info``."""
 
     kind: str
@@ -73,7 +62,7 @@ def apply(
     spec: WorkflowSpec,
     *,
     dry_run: bool = False,
-) -> Applied | Planned:
+) -> AppliedWorkflow | PlannedWorkflowChange:
     """Create or replace the workflow of this name; applying the same again changes nothing.
 
     With ``dry_run`` nothing is written, and the answer names what would change. Raises ``InvalidInput`` naming the
@@ -102,9 +91,11 @@ def apply(
         _keep_its_kind(connection, found, values["deployment_type"])
     if dry_run:
         parts = {"SOURCE": source, "DESTINATION": destination}
-        return Planned(True, []) if found is None else _planned(connection, cipher, found, values, parts, steps)
+        if found is None:
+            return PlannedWorkflowChange(created=True)
+        return _planned(connection, cipher, found, values, parts, steps)
     if found is not None and found.digest == digest:
-        return Applied(workflow_id=found.id, created=False, changed=False)
+        return AppliedWorkflow(workflow_id=found.id, created=False, changed=False)
     values |= {"digest": digest, "modified_at": db_now()}
     if found is None:
         workflow_id = new_id()
@@ -119,7 +110,7 @@ def apply(
     connection.execute(delete(tool_instances).where(tool_instances.c.workflow_id == workflow_id))
     connection.execute(insert(tool_instances), [_tool_row(workflow_id, step) for step in steps])
     log.info("workflow.applied", workflow_id=workflow_id, created=found is None)
-    return Applied(workflow_id=workflow_id, created=found is None, changed=True)
+    return AppliedWorkflow(workflow_id=workflow_id, created=found is None, changed=True)
 
 
 def _forget_answers(connection: Connection, workflow_id: str) -> None:
@@ -133,7 +124,7 @@ def _forget_answers(connection: Connection, workflow_id: str) -> None:
     history.forget_results(connection, workflow_id)
 
 
-def _type(destination: Endpoint) -> str:
+def _type(destination: CheckedEndpoint) -> str:
     if destination.info is None:
         return API
     return "ETL" if destination.info.mode is ConnectorMode.DATABASE else "TASK"
@@ -156,9 +147,9 @@ def _planned(
     cipher: Cipher,
     found: Record,
     values: dict[str, Any],
-    parts: dict[str, Endpoint],
+    parts: dict[str, CheckedEndpoint],
     steps: list[dict[str, Any]],
-) -> Planned:
+) -> PlannedWorkflowChange:
     shown = {"deployment_type": "workflow_type"}
     names = [name for name, value in values.items() if found._mapping[name] != value]
     before = {shown.get(name, name): found._mapping[name] for name in names}
@@ -178,19 +169,19 @@ def _planned(
     written = [{key: getattr(step, key) for key in keys} for step in context.steps(connection, found.id)]
     if written != steps:
         before["tools"], after["tools"] = _tools(written), _tools(steps)
-    return Planned(created=False, changed=list(after), before=before, after=after)
+    return PlannedWorkflowChange(created=False, changed=list(after), before=before, after=after)
 
 
 def _tools(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"tool": step["tool_id"], "version": step["version"], "settings": step["metadata"]} for step in steps]
 
 
-def _stated(cipher: Cipher, row: Record) -> Endpoint:
+def _stated(cipher: Cipher, row: Record) -> CheckedEndpoint:
     info = None if row.connector_id is None else connector_info(row.connector_id)
-    return Endpoint(row.endpoint_type, info, context.opened(cipher, row), row.configuration)
+    return CheckedEndpoint(row.endpoint_type, info, context.opened(cipher, row), row.configuration)
 
 
-def _shown(endpoint: Endpoint, old: dict[str, Any] | None = None) -> dict[str, Any]:
+def _shown(endpoint: CheckedEndpoint, old: dict[str, Any] | None = None) -> dict[str, Any]:
     """The endpoint as it is stated, secrets masked; one that is not as in ``old`` says so."""
     if endpoint.info is None:
         return {"connector": API_CONNECTOR, "settings": {}}
@@ -215,34 +206,40 @@ def _checked(where: str, connector: str, settings: dict[str, Any]) -> tuple[Conn
         raise InvalidInput(f"{where}: {error.message}") from error
 
 
-def _api(kind: str, spec: SourceSpec | DestinationSpec) -> Endpoint:
+def _api(kind: str, spec: SourceSpec | DestinationSpec) -> CheckedEndpoint:
     if spec.settings:
         raise InvalidInput(f"{kind.lower()}: connector 'api' takes no settings, remove {', '.join(spec.settings)}")
-    return Endpoint(kind=kind, info=None, settings={}, configuration={})
+    return CheckedEndpoint(kind=kind, info=None, settings={}, configuration={})
 
 
-def _source(spec: SourceSpec) -> Endpoint:
+def _source(spec: SourceSpec) -> CheckedEndpoint:
     if spec.connector == API_CONNECTOR:
         return _api("SOURCE", spec)
     info, settings = _checked("source", spec.connector, spec.settings)
     if info.mode is not ConnectorMode.FILESYSTEM or not info.can_read:
         raise InvalidInput(f"source: connector {spec.connector!r} cannot be read from; use one that holds files")
-    return Endpoint(kind="SOURCE", info=info, settings=settings, configuration=configuration(spec))
+    return CheckedEndpoint(kind="SOURCE", info=info, settings=settings, configuration=_configuration(spec))
 
 
-def _destination(spec: DestinationSpec) -> Endpoint:
+def _destination(spec: DestinationSpec) -> CheckedEndpoint:
     if spec.connector == API_CONNECTOR:
         return _api("DESTINATION", spec)
     info, settings = _checked("destination", spec.connector, spec.settings)
     if not info.can_write:
         raise InvalidInput(f"destination: connector {spec.connector!r} cannot be written to")
-    found = configuration(spec)
+    found = _configuration(spec)
     if info.mode is ConnectorMode.DATABASE:
         try:
             table_settings(found)
         except ConfigurationError as error:
             raise InvalidInput(f"destination: {error.message}") from error
-    return Endpoint(kind="DESTINATION", info=info, settings=settings, configuration=found)
+    return CheckedEndpoint(kind="DESTINATION", info=info, settings=settings, configuration=found)
+
+
+def _configuration(endpoint: SourceSpec | DestinationSpec) -> dict[str, Any]:
+    """The endpoint's configuration under the wire's keys, without what is unset."""
+    built = msgspec.to_builtins(endpoint)
+    return {key: value for key, value in built.items() if key not in _NOT_CONFIGURATION and value is not None}
 
 
 def _steps(tools: ToolRegistry, spec: WorkflowSpec) -> list[dict[str, Any]]:
@@ -262,7 +259,7 @@ def _tool_row(workflow_id: str, step: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_endpoint(
-    connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str, endpoint: Endpoint
+    connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str, endpoint: CheckedEndpoint
 ) -> None:
     key = None
     if endpoint.info is not None:
@@ -286,7 +283,7 @@ def _write_connector(
     cipher: Cipher,
     organization_id: str,
     workflow_id: str,
-    endpoint: Endpoint,
+    endpoint: CheckedEndpoint,
     info: ConnectorInfo,
 ) -> str:
     connector = {
@@ -304,7 +301,7 @@ def _write_connector(
     return key
 
 
-def listing(connection: Connection, organization_id: str, limit: int) -> list[dict[str, Any]]:
+def listing(connection: Connection, organization_id: str, limit: int) -> list[WorkflowSummary]:
     """The organization's workflows by name, without endpoints and tools."""
     rows = connection.execute(
         select(workflows)
@@ -312,22 +309,22 @@ def listing(connection: Connection, organization_id: str, limit: int) -> list[di
         .order_by(workflows.c.workflow_name)
         .limit(limit)
     )
-    return [_described(row) for row in rows]
+    return [WorkflowSummary(**_columns(row)) for row in rows]
 
 
-def describe(connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str) -> dict[str, Any]:
-    """One workflow as its specification, secrets masked. Raises ``NotFound``."""
+def describe(connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str) -> Workflow:
+    """One workflow as it was stated, secrets masked. Raises ``NotFound``."""
     row = repository.workflow_of(connection, organization_id, workflow_id)
-    found = context.endpoints(connection, workflow_id)
-    return {
-        **_described(row),
-        "source": _shown(_stated(cipher, found["SOURCE"])),
-        "tools": [{"tool": step.tool_id, "settings": step.metadata} for step in context.steps(connection, workflow_id)],
-        "destination": _shown(_stated(cipher, found["DESTINATION"])),
-    }
+    endpoints = context.endpoints(connection, workflow_id)
+    return Workflow(
+        **_columns(row),
+        source=_shown(_stated(cipher, endpoints["SOURCE"])),
+        tools=[WorkflowStep(step.tool_id, step.metadata) for step in context.steps(connection, workflow_id)],
+        destination=_shown(_stated(cipher, endpoints["DESTINATION"])),
+    )
 
 
-def _described(row: Record) -> dict[str, Any]:
+def _columns(row: Record) -> dict[str, Any]:
     return {
         "workflow_id": row.id,
         "name": row.workflow_name,
@@ -336,7 +333,7 @@ def _described(row: Record) -> dict[str, Any]:
         "is_active": row.is_active,
         "use_file_history": row.use_file_history,
         "max_file_execution_count": row.max_file_execution_count,
-        "manual_review": row.manual_review,
+        "manual_review": msgspec.convert(row.manual_review, ManualReviewConfig),
         "created_at": iso(row.created_at),
         "modified_at": iso(row.modified_at),
     }
