@@ -23,10 +23,11 @@ from typing import Any
 from rich.console import Console
 
 from docfleet.cli.embedded.system import Addresses
-from docfleet.cli.management import ExecutionState, FileOfExecution, ManagementClient
+from docfleet.cli.management import ManagementClient
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.summary import RunResult, as_json, show
 from docfleet.cli.workflow_file import Workflow
+from docfleet.core.management.executions import ExecutionState, FileOfExecution
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent

@@ -11,6 +11,8 @@ import pytest
 from fleet import Fleet, Stage, until
 from published import BETTER, NO_OP, Published, request
 
+from docfleet.core.management.keys import Scope
+
 
 @pytest.fixture
 def api(fleet: Fleet) -> Published:
@@ -187,8 +189,8 @@ def test_a_pipeline_is_triggered_with_its_key_while_it_is_active(fleet: Fleet, t
             },
         }
     )
-    applied = fleet.client.apply("pipelines", {"name": name, "workflow": name})
-    key = str(fleet.client.create_key("pipeline", name, "test", None)["key"])
+    applied = fleet.client.put_pipeline({"name": name, "workflow": name})
+    key = fleet.client.create_key(Scope.PIPELINE, name, "test").key
     url, authorized = fleet.client.absolute(applied.url or ""), {"Authorization": f"Bearer {key}"}
     answer = request(url, "POST", b"", authorized)
     assert answer.status == 200
@@ -196,7 +198,7 @@ def test_a_pipeline_is_triggered_with_its_key_while_it_is_active(fleet: Fleet, t
     until(lambda: fleet.client.execution(answer.body["execution_id"]).execution.status.value == "COMPLETED")
     assert refusal(request(url, "POST", b"", {}))[0] == 403
     assert refusal(request(url, "POST", b"", Published.publish(fleet).authorized))[0] == 401
-    fleet.client.apply("pipelines", {"name": name, "workflow": name, "active": False})
+    fleet.client.put_pipeline({"name": name, "workflow": name, "active": False})
     assert refusal(request(url, "POST", b"", authorized))[0] == 422
 
 

@@ -19,6 +19,7 @@ from fleet import DOCFLEET, Fleet, fill, plain_environment, until
 from servers import Valkey
 
 from docfleet.cli.embedded.supervisor import Lifeline
+from docfleet.core.management.workflows import WorkflowList
 
 NAME = "nightly"
 
@@ -82,7 +83,7 @@ def test_a_schedule_from_the_file_to_the_rows(fleet: Fleet, tmp_path: Path) -> N
     path = workflow_file(tmp_path, timeZone="Europe/Berln")
     said = docfleet(fleet, "apply", str(path), code=1)
     assert "line 18: 'timeZone'" in said and "did you mean Europe/Berlin?" in said
-    assert not fleet.client.listing("workflows"), "a refused file wrote something"
+    assert not fleet.client.call(WorkflowList, "GET", "workflows").workflows, "a refused file wrote something"
     workflow_file(tmp_path, timeZone="Europe/Berlin")
     assert "+ pipeline nightly: created" in docfleet(fleet, "apply", str(path))
     assert "= pipeline nightly: unchanged" in docfleet(fleet, "apply", str(path))
@@ -128,7 +129,7 @@ def test_a_pipeline_that_the_file_does_not_name_any_more_is_told_and_taken_away(
     assert f"`docfleet pipelines delete {NAME}` takes it away" in docfleet(fleet, "apply", str(path))
     assert f"{NAME} is deleted" in docfleet(fleet, "pipelines", "delete", NAME)
     assert "there is no pipeline" in docfleet(fleet, "pipelines", "delete", NAME, code=1)
-    assert [row["name"] for row in fleet.client.listing("pipelines")] == ["by night"]
+    assert [row.name for row in fleet.client.pipelines()] == ["by night"]
     assert "unchanged" in docfleet(fleet, "apply", str(path))
 
 

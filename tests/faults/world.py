@@ -40,6 +40,7 @@ from servers import Postgres, Process, Rabbitmq, Server, Valkey, free_port
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ManagementClient
+from docfleet.core.management.keys import Scope
 from docfleet.core.names import QueueName, WorkerType
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS as SPECS
 
@@ -513,10 +514,10 @@ class World:
                 **(workflow or {}),
             }
         )
-        applied = self.client.apply("pipelines", {"name": name, "workflow": name})
-        key = str(self.client.create_key("pipeline", name, "faults", None)["key"])
+        applied = self.client.put_pipeline({"name": name, "workflow": name})
+        key = self.client.create_key(Scope.PIPELINE, name, "faults").key
         request = urllib.request.Request(
-            self.client.absolute(applied.url or ""), data=b"", headers={"Authorization": f"Bearer {key}"}
+            self.client.absolute(applied.url), data=b"", headers={"Authorization": f"Bearer {key}"}
         )
         with _OPENER.open(request, timeout=30.0) as answer:
             execution_id = str(json.load(answer)["execution_id"])

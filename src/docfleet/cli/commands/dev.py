@@ -99,10 +99,10 @@ def _page(system: EmbeddedSystem, client: ManagementClient) -> Text:
         f"  -H 'Authorization: Bearer {addresses.key}' \\\n"
         f"  {addresses.backend_url}/api/v1/workflows"
     )
-    apis = [row for row in client.listing("deployments") if row.get("is_active", True)]
+    apis = [deployment for deployment in client.deployments() if deployment.is_active]
     if apis:
-        text.append(f"\n\n{curl(client.absolute(str(apis[0]['url'])), 'KEY')}")
-        text.append(f"\nKEY is shown once, when it is made: docfleet keys create --api {apis[0]['api_name']}", "dim")
+        text.append(f"\n\n{curl(client.absolute(apis[0].url), 'KEY')}")
+        text.append(f"\nKEY is shown once, when it is made: docfleet keys create --api {apis[0].api_name}", "dim")
     else:
         text.append("\n\ndocfleet apply examples/invoice-api.yaml   publishes a workflow as an API", "dim")
     return text

@@ -14,7 +14,7 @@ from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.cli.embedded.supervisor import Interrupted
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.interrupts import EXIT_INTERRUPTED, Interrupts
-from docfleet.cli.management import ExecutionState, FileOfExecution, ManagementClient
+from docfleet.cli.management import ManagementClient
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.progress import ExecutionView
 from docfleet.cli.show.summary import EXIT_FAILURE, SHOWN_FAILURES, SHOWN_ROWS, RunResult, as_json, show
@@ -27,6 +27,7 @@ from docfleet.core.errors import (
     ReviewUnavailable,
     ToolError,
 )
+from docfleet.core.management.executions import ExecutionState, FileOfExecution
 from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus
 

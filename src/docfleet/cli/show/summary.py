@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from docfleet.cli.management import ExecutionState, FileOfExecution
 from docfleet.cli.workflow_file import PATH_SETTING
+from docfleet.core.management.executions import ExecutionState, FileOfExecution
 from docfleet.core.status import EmptyReason, ExecutionStatus, SkipReason
 
 EXIT_SUCCESS, EXIT_FAILURE, EXIT_PARTIAL = 0, 1, 3

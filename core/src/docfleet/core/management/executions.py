@@ -107,7 +107,7 @@ class RetryResult(msgspec.Struct, kw_only=True):
     listing_complete: bool = True
 
 
-class FileOfExecution(msgspec.Struct, kw_only=True):
+class FileOfExecution(msgspec.Struct):
     """One file of an execution; ``execution_time`` in seconds."""
 
     file_execution_id: str
