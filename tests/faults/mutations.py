@@ -931,7 +931,7 @@ MUTANTS = (
         "notifications: a batch belongs to one worker",
         TOLD + "test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
         (
-            NOTIFICATIONS + "delivery.py",
+            NOTIFICATIONS + "attempts.py",
             "or_(~_batches.claimed, _batches.lease_until < db_now())",
             "_batches.claimed.is_not(None)",
         ),
@@ -939,14 +939,14 @@ MUTANTS = (
     mutant(
         "notifications: an old attempt has no say",
         TOLD + "test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
-        (NOTIFICATIONS + "delivery.py", " or batch.attempts != sent.attempt:", ":"),
+        (NOTIFICATIONS + "attempts.py", " or batch.attempts != sent.attempt:", ":"),
     ),
     mutant(
         "notifications: a batch whose worker died is sent again",
         TOLD + "test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
         (
             NOTIFICATIONS + "dispatching.py",
-            "    and_(_batches.state == SENDING, _batches.lease_until < db_now()),\n",
+            "    and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until < db_now()),\n",
             "",
         ),
     ),
@@ -963,7 +963,7 @@ MUTANTS = (
     mutant(
         "notifications: waiting for a host costs no attempt",
         TOLD + "test_events_of_a_host_that_is_away_wait_at_no_cost[sqlite]",
-        (NOTIFICATIONS + "delivery.py", "attempts=batch.attempts - 1", "attempts=batch.attempts"),
+        (NOTIFICATIONS + "attempts.py", "attempts=batch.attempts - 1", "attempts=batch.attempts"),
     ),
     mutant(
         "notifications: each repeat of a message waits longer",

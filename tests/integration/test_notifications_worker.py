@@ -15,7 +15,7 @@ from sinks import Sink
 
 from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.names import WorkerType
-from docfleet.core.notify import BatchClaim, EventData, NotificationEvent
+from docfleet.core.notify import EventData, NotificationBatchClaim, NotificationEvent
 from docfleet.providers.base import TargetRejected, TargetUnavailable
 from docfleet.workers.notification import sending, tasks
 from docfleet.workers.notification.host_breaker import FAILURES_TO_OPEN, HostBreaker
@@ -180,7 +180,7 @@ def test_a_provider_that_fails_in_an_unknown_way_tells_no_secret(
         execution_id="e",
         timestamp=1.0,
     )
-    claim = BatchClaim(
+    claim = NotificationBatchClaim(
         granted=True, provider="webhook", settings={"url": "https://x.example.org/"}, events=[event], attempt=1
     )
     report = sending.attempt("b", claim)
@@ -190,7 +190,7 @@ def test_a_provider_that_fails_in_an_unknown_way_tells_no_secret(
 
 def test_an_open_breaker_defers_and_sends_nothing(worker: None, sink: Sink) -> None:
     sink.answer = lambda handler: handler.reply(500)
-    claim = BatchClaim(granted=True, provider="slack", settings={"url": sink.url}, events=[], attempt=1)
+    claim = NotificationBatchClaim(granted=True, provider="slack", settings={"url": sink.url}, events=[], attempt=1)
     outcomes = [sending.attempt("b", claim) for _ in range(FAILURES_TO_OPEN + 1)]
     assert [report.outcome for report in outcomes] == ["failed"] * FAILURES_TO_OPEN + ["deferred"]
     assert len(sink.got) == FAILURES_TO_OPEN and (outcomes[-1].retry_after or 0) > 0

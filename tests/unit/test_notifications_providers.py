@@ -23,7 +23,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.notify import EventData, NotificationEvent
 from docfleet.core.outbound import ForbiddenAddress, Outbound
-from docfleet.providers.base import Batch, TargetRejected, TargetUnavailable
+from docfleet.providers.base import NotificationBatch, TargetRejected, TargetUnavailable
 from docfleet.providers.envelope import envelope, readable, slack_text
 from docfleet.providers.http import parse_retry_after, post
 from docfleet.providers.registry import open_provider, provider_names
@@ -50,8 +50,8 @@ def event(**changes: Any) -> EventData:
 FAILED = {"event": NotificationEvent.FAILED, "status": "ERROR", "successful_files": 1, "failed_files": 2}
 
 
-def batch(*events: EventData) -> Batch:
-    return Batch(str(uuid.uuid4()), list(events or [event()]))
+def batch(*events: EventData) -> NotificationBatch:
+    return NotificationBatch(str(uuid.uuid4()), list(events or [event()]))
 
 
 @pytest.fixture

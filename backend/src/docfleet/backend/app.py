@@ -26,7 +26,7 @@ from docfleet.backend.http.calls import formats
 from docfleet.backend.http.guard import Guard
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.migrations.upgrade import upgrade
-from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.notifications.dispatching import NotificationDispatcher
 from docfleet.backend.platform.db import THREADS, Database
 from docfleet.backend.platform.dispatch import CeleryDispatcher, Dispatcher
 from docfleet.backend.platform.encryption import Cipher
@@ -58,7 +58,7 @@ class Parts:
     staging: Staging
     waiting: Waiting
     log_readers: LogReaders
-    courier: Courier
+    notification_dispatcher: NotificationDispatcher
     result_cache: ResultCache
     calls: Calls
 
@@ -71,8 +71,8 @@ class Parts:
         waiting, cache = Waiting(), ResultCache(settings.redis_url)
         log_readers = LogReaders(settings.redis_url)
         cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
-        courier = Courier(database, dispatcher, settings.dispatch_deadline_seconds)
-        database.after_commit = Endings(database, waiting, slots, staging, courier, log_readers)
+        notification_dispatcher = NotificationDispatcher(database, dispatcher, settings.dispatch_deadline_seconds)
+        database.after_commit = Endings(database, waiting, slots, staging, notification_dispatcher, log_readers)
         return cls(
             database=database,
             settings=settings,
@@ -84,7 +84,7 @@ class Parts:
             staging=staging,
             waiting=waiting,
             log_readers=log_readers,
-            courier=courier,
+            notification_dispatcher=notification_dispatcher,
             result_cache=cache,
             calls=Calls(database, dispatcher, cipher, settings, tools, waiting, slots, staging, cache),
         )
@@ -108,7 +108,7 @@ class Parts:
             for task in following:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
-            await anyio.to_thread.run_sync(self.courier.stop)
+            await anyio.to_thread.run_sync(self.notification_dispatcher.stop)
             await anyio.to_thread.run_sync(self.dispatcher.close)
             for part in (self.slots, self.log_readers, self.result_cache, self.database):
                 part.close()

@@ -64,13 +64,13 @@ class EventData(Wire):
         return self.event in FAILURES
 
 
-class BatchClaimRequest(Wire):
+class NotificationBatchClaimRequest(Wire):
     """A worker wants to send this batch within the next ``lease_seconds``."""
 
     lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
-class BatchClaim(Wire):
+class NotificationBatchClaim(Wire):
     """What to send where. ``settings`` hold secrets: in memory only. Not ``granted``: somebody else has it, or it is
     not due."""
 
@@ -82,7 +82,7 @@ class BatchClaim(Wire):
     attempt: int = 0
 
 
-class BatchReport(Wire):
+class NotificationBatchReport(Wire):
     """How attempt ``attempt`` went. ``failed`` may succeed later, ``rejected`` never; ``deferred`` was not tried.
     ``retry_after`` is the seconds the target, or its breaker, asks to wait."""
 
@@ -92,13 +92,13 @@ class BatchReport(Wire):
     retry_after: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
-class BatchState(Wire):
-    """What became of a batch: waiting, sending, delivered or dead."""
+class NotificationBatchState(Wire):
+    """What became of a batch."""
 
-    state: str
+    state: NotificationState
 
 
-class DispatchResult(msgspec.Struct):
+class NotificationDispatchResult(msgspec.Struct):
     """What one dispatch sent on its way."""
 
     batches: int = 0

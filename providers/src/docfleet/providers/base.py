@@ -40,7 +40,7 @@ class TargetRejected(DestinationRejected):
     """The target will never take this."""
 
 
-class Batch(msgspec.Struct, frozen=True):
+class NotificationBatch(msgspec.Struct, frozen=True):
     """What one message tells: at least one event. ``id`` is the same in every attempt."""
 
     id: str
@@ -72,7 +72,7 @@ class Provider(ABC):
         """``host:port`` of who is told, which holds no secret; None where nothing is contacted."""
 
     @abstractmethod
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """One attempt, within the seconds of ``outbound`` and to no address it does not permit.
 
         Raises ``TargetUnavailable`` or ``TargetRejected``.
@@ -122,6 +122,6 @@ def check_header(value: str, setting: str) -> None:
         raise ValueError(f"{setting} has characters that no header may have: copy it again")
 
 
-def message_id(batch: Batch) -> str:
+def message_id(batch: NotificationBatch) -> str:
     """The batch's id as a UUID's hex digits."""
     return uuid.UUID(batch.id).hex

@@ -6,7 +6,7 @@ import msgspec
 import structlog
 
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch, Provider
+from docfleet.providers.base import NotificationBatch, Provider
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ class Console(Provider):
         """Nobody is contacted."""
         return
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``; never fails."""
         for event in batch.events:
             told = event.to_dict()

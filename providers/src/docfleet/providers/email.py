@@ -16,7 +16,7 @@ import structlog
 
 from docfleet.core.names import QueueName
 from docfleet.core.outbound import ForbiddenAddress, Outbound, Timed, left
-from docfleet.providers.base import Batch, Provider, TargetRejected, TargetUnavailable, message_id
+from docfleet.providers.base import NotificationBatch, Provider, TargetRejected, TargetUnavailable, message_id
 from docfleet.providers.envelope import headline, line
 from docfleet.providers.http import forbidden
 
@@ -68,7 +68,7 @@ class Email(Provider):
     def _port(self) -> int:
         return self.settings.port or _PORTS[self.settings.security]
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``. A mail that some of the recipients were refused counts as delivered."""
         try:
             refused = self._send(mail(batch, self.settings), outbound)
@@ -134,7 +134,7 @@ class _GuardedSmtp(smtplib.SMTP):
         return super().getreply()
 
 
-def mail(batch: Batch, settings: EmailSettings) -> EmailMessage:
+def mail(batch: NotificationBatch, settings: EmailSettings) -> EmailMessage:
     """The message: a subject and a line an event."""
     message = EmailMessage()
     message["From"] = settings.sender

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from docfleet.core.notify import EventData
-from docfleet.providers.base import Batch
+from docfleet.providers.base import NotificationBatch
 
 MOST_LINES = 25
 RULE = "———"
 
 
-def envelope(batch: Batch) -> dict[str, Any]:
+def envelope(batch: NotificationBatch) -> dict[str, Any]:
     """``summary`` and ``events``; a batch of one event has the event's keys at the top, too."""
     found: dict[str, Any] = {
         "summary": {
@@ -33,12 +33,12 @@ def readable(timestamp: float) -> str:
     return f"{at:%Y %b} {at.day} {at:%I:%M:%S %p}"
 
 
-def headline(batch: Batch) -> str:
+def headline(batch: NotificationBatch) -> str:
     """``3 executions (2 succeeded, 1 failed)``, as plain text."""
     return f"{count(batch)} ({len(batch.events) - batch.failed} succeeded, {batch.failed} failed)"
 
 
-def count(batch: Batch) -> str:
+def count(batch: NotificationBatch) -> str:
     """``1 execution``, ``2 executions``."""
     return f"{len(batch.events)} execution{'' if len(batch.events) == 1 else 's'}"
 
@@ -58,7 +58,7 @@ def line(event: EventData) -> str:
     return " · ".join(" ".join(part.split()) for part in parts)
 
 
-def slack_text(batch: Batch) -> str:
+def slack_text(batch: NotificationBatch) -> str:
     """The text of a Slack message; what comes from outside is escaped, so that it cannot call a channel."""
     succeeded = len(batch.events) - batch.failed
     lines = [f"*{count(batch)}* (:white_check_mark: {succeeded} succeeded  :x: {batch.failed} failed)", RULE]

@@ -11,7 +11,7 @@ import msgspec
 
 from docfleet.core.names import QueueName
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch, Provider, check_header, check_url, target_of
+from docfleet.providers.base import NotificationBatch, Provider, check_header, check_url, target_of
 from docfleet.providers.envelope import headline, line
 from docfleet.providers.http import base_url, post
 
@@ -50,7 +50,7 @@ class Sms(Provider):
         """Its host and port."""
         return target_of(self.settings.url)
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``."""
         settings: SmsSettings = self.settings
         login = base64.b64encode(f"{settings.account_sid}:{settings.auth_token}".encode()).decode()
@@ -64,7 +64,7 @@ class Sms(Provider):
         post(url, body, headers, outbound)
 
 
-def text(batch: Batch) -> str:
+def text(batch: NotificationBatch) -> str:
     """What a phone shows."""
     told = line(batch.events[0]) if len(batch.events) == 1 else headline(batch)
     return told if len(told) <= LONGEST_TEXT else told[: LONGEST_TEXT - 1] + "…"

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch, Provider, check_header, check_url, target_of
+from docfleet.providers.base import NotificationBatch, Provider, check_header, check_url, target_of
 from docfleet.providers.envelope import envelope
 from docfleet.providers.http import post
 
@@ -59,7 +59,7 @@ class Webhook(Provider):
         """Its host and port."""
         return target_of(self.settings.url)
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``."""
         body = msgspec.json.encode(envelope(batch))
         headers = {**authorization(self.settings), **signed(batch.id, body, self.settings.signing_secret)}

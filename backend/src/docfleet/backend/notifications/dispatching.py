@@ -25,12 +25,11 @@ from docfleet.backend.tables.notifications import (
 from docfleet.core.errors import BrokerUnavailable, ConfigurationError
 from docfleet.core.ids import new_id
 from docfleet.core.names import QueueName, TaskName
-from docfleet.core.notify import DispatchResult
+from docfleet.core.notify import NotificationDispatchResult, NotificationState
 from docfleet.providers.registry import provider_class
 
 log = structlog.get_logger(__name__)
 
-WAITING, SENDING, DELIVERED, DEAD = "waiting", "sending", "delivered", "dead"
 MOST_NOTIFICATIONS = 50
 """In one transaction; more are the next one's."""
 MOST_EVENTS = 500
@@ -44,17 +43,17 @@ NO_ATTEMPT_LEFT = "all attempts are used up"
 
 _batches, _events = notification_batches.c, notification_events.c
 _OF_IT = and_(_batches.notification_id == notifications.c.id, text(OPEN_BATCH))
-_UNDER_WAY = and_(_batches.state == SENDING, _batches.lease_until >= db_now())
+_UNDER_WAY = and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until >= db_now())
 _DUE = or_(
-    and_(_batches.state == WAITING, _batches.next_attempt_at <= db_now()),
-    and_(_batches.state == SENDING, _batches.lease_until < db_now()),
+    and_(_batches.state == NotificationState.WAITING.value, _batches.next_attempt_at <= db_now()),
+    and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until < db_now()),
 )
 _NEW = and_(_events.notification_id == notifications.c.id, text(UNGROUPED), _events.due_at <= db_now())
 
 
-def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> DispatchResult:
+def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> NotificationDispatchResult:
     """Send what is due. ``patience``: the seconds after which a message that nobody took is sent again."""
-    result = DispatchResult()
+    result = NotificationDispatchResult()
     while True:
         with database.writing() as connection:
             due = _due(connection)
@@ -113,7 +112,7 @@ def _group(connection: Connection, notification: Record) -> None:
                 id=batch_id,
                 organization_id=notification.organization_id,
                 notification_id=notification.id,
-                state=WAITING,
+                state=NotificationState.WAITING.value,
                 attempts=0,
                 dispatches=0,
                 claimed=False,
@@ -127,7 +126,7 @@ def _group(connection: Connection, notification: Record) -> None:
 
 
 def _lease(
-    connection: Connection, due: list[Record], patience: float, result: DispatchResult
+    connection: Connection, due: list[Record], patience: float, result: NotificationDispatchResult
 ) -> list[tuple[str, Record]]:
     """Put one due batch of each notification under way."""
     hosts = [row.host for row in due if row.host is not None]
@@ -150,14 +149,19 @@ def _lease(
         connection.execute(
             update(notification_batches)
             .where(_batches.id == batch.id)
-            .values(state=SENDING, claimed=False, dispatches=batch.dispatches + 1, lease_until=db_now() + lease)
+            .values(
+                state=NotificationState.SENDING.value,
+                claimed=False,
+                dispatches=batch.dispatches + 1,
+                lease_until=db_now() + lease,
+            )
         )
         under_way[notification.host] += notification.host is not None
         leased.append((batch.id, notification))
     return leased
 
 
-def _next(connection: Connection, notification: Record, result: DispatchResult) -> Record | None:
+def _next(connection: Connection, notification: Record, result: NotificationDispatchResult) -> Record | None:
     """Its due batch that waits longest; those without an attempt left are dead: their workers did not come back, or
     fewer attempts are allowed than there were."""
     of_it = and_(_batches.notification_id == notification.id, text(OPEN_BATCH), _DUE)
@@ -165,10 +169,12 @@ def _next(connection: Connection, notification: Record, result: DispatchResult) 
         update(notification_batches)
         .where(of_it, _batches.attempts >= notification.max_attempts)
         .values(
-            state=DEAD,
+            state=NotificationState.DEAD.value,
             claimed=False,
             finished_at=db_now(),
-            last_error=case((_batches.state == SENDING, LOST_WORKER), else_=_batches.last_error),
+            last_error=case(
+                (_batches.state == NotificationState.SENDING.value, LOST_WORKER), else_=_batches.last_error
+            ),
         )
     )
     died = connection.execute(spent).rowcount
@@ -196,12 +202,12 @@ def _give_back(database: Database, ids: list[str]) -> None:
     with database.writing() as connection:
         connection.execute(
             update(notification_batches)
-            .where(_batches.id.in_(ids), _batches.state == SENDING, ~_batches.claimed)
-            .values(state=WAITING, lease_until=0.0)
+            .where(_batches.id.in_(ids), _batches.state == NotificationState.SENDING.value, ~_batches.claimed)
+            .values(state=NotificationState.WAITING.value, lease_until=0.0)
         )
 
 
-class Courier:
+class NotificationDispatcher:
     """A thread of the backend that sends what may be sent at once, so that nobody who ends an execution waits for the
     broker. What it misses the tick finds."""
 

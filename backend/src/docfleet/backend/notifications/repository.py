@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, update
 
-from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, WAITING
 from docfleet.backend.platform.changes import Change
 from docfleet.backend.platform.db import Database, Record, clean, db_now, iso
 from docfleet.backend.platform.encryption import Cipher
@@ -29,7 +28,7 @@ SECONDS_A_DAY = 86_400.0
 MOST_DELETED = 500
 AWAY = "its target was away for as long as notifications are kept"
 _batches, _events = notification_batches.c, notification_events.c
-_STATE: Any = func.coalesce(_batches.state, WAITING)
+_STATE: Any = func.coalesce(_batches.state, NotificationState.WAITING.value)
 _EVENT = (
     select(
         notification_events,
@@ -154,8 +153,14 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
     found = event(connection, organization_id, event_id)
     revived = 0
     if found.batch_id is not None:
-        dead = (_batches.id == found.batch_id, _batches.state == DEAD)
-        fresh = {"state": WAITING, "attempts": 0, "dispatches": 0, "next_attempt_at": db_now(), "finished_at": None}
+        dead = (_batches.id == found.batch_id, _batches.state == NotificationState.DEAD.value)
+        fresh = {
+            "state": NotificationState.WAITING.value,
+            "attempts": 0,
+            "dispatches": 0,
+            "next_attempt_at": db_now(),
+            "finished_at": None,
+        }
         fresh["created_at"] = db_now()  # or a sweep would find it too old to be sent
         revived = connection.execute(update(notification_batches).where(*dead).values(**fresh)).rowcount
     if not revived:
@@ -217,13 +222,16 @@ def forget(database: Database, days: float) -> int:
         return 0
     old = db_now() - days * SECONDS_A_DAY
     with database.writing() as connection:
-        ended = select(_batches.id).where(_batches.state.in_((DELIVERED, DEAD)), _batches.finished_at < old)
+        ended = select(_batches.id).where(
+            _batches.state.in_((NotificationState.DELIVERED.value, NotificationState.DEAD.value)),
+            _batches.finished_at < old,
+        )
         chosen = list(connection.scalars(ended.limit(MOST_DELETED)))
         connection.execute(delete(notification_batches).where(_batches.id.in_(chosen)))
         connection.execute(
             update(notification_batches)
             .where(text(OPEN_BATCH), _batches.created_at < old, _batches.lease_until < db_now())
-            .values(state=DEAD, claimed=False, finished_at=db_now(), last_error=AWAY)
+            .values(state=NotificationState.DEAD.value, claimed=False, finished_at=db_now(), last_error=AWAY)
         )
         unsent = select(_events.id).where(text(UNGROUPED), _events.created_at < old).limit(MOST_DELETED)
         left = list(connection.scalars(unsent))

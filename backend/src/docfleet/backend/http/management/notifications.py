@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from docfleet.backend import targets
 from docfleet.backend.notifications import outbox, repository
-from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.notifications.dispatching import NotificationDispatcher
 from docfleet.backend.platform.db import Database, clean
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, NotFound, ReviewUnavailable
@@ -134,7 +134,7 @@ def delete_notification(
 def test_notification(
     notification_id: FromPath[UUID],
     database: NamedDependency[Database],
-    courier: NamedDependency[Courier],
+    notification_dispatcher: NamedDependency[NotificationDispatcher],
     organization_id: NamedDependency[str],
 ) -> NotificationTest:
     """An event of its own goes the way of all others; ask for it to see what became of it."""
@@ -143,7 +143,7 @@ def test_notification(
         if not row.is_active:
             raise Conflict(f"notification {row.name!r:.120} is not active: it sends nothing")
         event_id = outbox.tell_test(connection, row)
-    courier.wake()
+    notification_dispatcher.wake()
     return NotificationTest(event_id)
 
 
@@ -184,13 +184,13 @@ def get_event(
 def resend_event(
     event_id: FromPath[UUID],
     database: NamedDependency[Database],
-    courier: NamedDependency[Courier],
+    notification_dispatcher: NamedDependency[NotificationDispatcher],
     organization_id: NamedDependency[str],
 ) -> ResentEvent:
     """With those it went with, under the same idempotency key. 409 for one that is not dead."""
     with database.writing() as connection:
         events = repository.send_again(connection, organization_id, str(event_id))
-    courier.wake()
+    notification_dispatcher.wake()
     return ResentEvent(str(event_id), events)
 
 
