@@ -26,7 +26,7 @@ from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ManagementClient
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.summary import RunResult, as_json, show
-from docfleet.cli.workflow_file import Workflow
+from docfleet.cli.workflow_file import WorkflowFile
 from docfleet.core.management.executions import ExecutionState, FileOfExecution
 
 HERE = Path(__file__).parent
@@ -164,7 +164,7 @@ class Fleet:
 class Run:
     """One execution of a fleet."""
 
-    def __init__(self, fleet: Fleet, execution_id: str, workflow: Workflow) -> None:
+    def __init__(self, fleet: Fleet, execution_id: str, workflow: WorkflowFile) -> None:
         self.fleet = fleet
         self.id = execution_id
         self.workflow = workflow
@@ -297,8 +297,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def _described(document: dict[str, Any], history: bool) -> Workflow:
-    return Workflow(path=Path("test.yaml"), name=document["name"], document=document, use_file_history=history)
+def _described(document: dict[str, Any], history: bool) -> WorkflowFile:
+    return WorkflowFile(path=Path("test.yaml"), name=document["name"], document=document, use_file_history=history)
 
 
 def _command(pid: int) -> list[str]:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-EXIT_INTERRUPTED = 130
+from docfleet.core.exit_codes import ExitCode
+
 _SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -43,4 +44,4 @@ class Interrupts:
             for stream in (1, 2):
                 if os.isatty(stream):
                     os.write(stream, _SHOW_CURSOR)  # a progress bar hides it
-            os._exit(EXIT_INTERRUPTED)
+            os._exit(ExitCode.INTERRUPTED)

@@ -10,6 +10,7 @@ from typing import cast
 import click
 
 from docfleet.core.errors import ConfigurationError, DocfleetError
+from docfleet.core.exit_codes import ExitCode
 
 COMMANDS = {
     "run": "Run one workflow file here, through the real workers, and show the result.",
@@ -62,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except click.Abort:
-        code = 130
+        code = ExitCode.INTERRUPTED
     except DocfleetError as error:
         click.echo(f"docfleet: {error.message}", err=True)
-        code = 2 if isinstance(error, ConfigurationError) else 1
+        code = ExitCode.WRONG_CONFIGURATION if isinstance(error, ConfigurationError) else ExitCode.FAILURE
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
-from docfleet.cli.workflow_file import Api, Pipeline, Workflow, WorkflowFileInvalid, read_workflow
+from docfleet.cli.workflow_file import ApiSection, PipelineSection, WorkflowFile, WorkflowFileInvalid, read_workflow
 from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, ReviewUnavailable, ToolError
 from docfleet.core.management.deployments import DeploymentRequest
 from docfleet.core.management.keys import Scope
@@ -80,7 +80,7 @@ class Plan(msgspec.Struct):
         return "\n".join([head, *(f"    {line}" for line in difference(self.before, self.after))])
 
 
-def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+def _plans(client: ManagementClient, workflow: WorkflowFile) -> list[Plan]:
     if workflow.pipeline and workflow.pipeline.schedule:
         client.preview(workflow.pipeline.schedule, 1)  # also while there is no workflow to check the pipeline against
     planned = client.plan_workflow(workflow.document)
@@ -96,7 +96,7 @@ def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
     return plans
 
 
-def _publication(workflow: Workflow) -> tuple[str, dict[str, Any]] | None:
+def _publication(workflow: WorkflowFile) -> tuple[str, dict[str, Any]] | None:
     """What the workflow is published as: the kind, and the document of its PUT."""
     if workflow.api:
         return "deployments", _deployment(workflow, workflow.api)
@@ -111,7 +111,7 @@ def _compare(client: ManagementClient, kind: str, document: dict[str, Any]) -> P
     return Plan(kind, name, document, known is None, {key: (known or {}).get(key) for key in after}, after)
 
 
-def _notifications(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+def _notifications(client: ManagementClient, workflow: WorkflowFile) -> list[Plan]:
     from docfleet.cli.show.summary import plain
 
     section = workflow.api or workflow.pipeline
@@ -138,7 +138,7 @@ def _notifications(client: ManagementClient, workflow: Workflow) -> list[Plan]:
     return plans
 
 
-def _left(client: ManagementClient, workflow: Workflow) -> list[str]:
+def _left(client: ManagementClient, workflow: WorkflowFile) -> list[str]:
     """What the file does not name, or names otherwise now, and what is not taken away by that."""
     from docfleet.cli.show.summary import plain
 
@@ -204,7 +204,7 @@ def _name(document: dict[str, Any]) -> str:
     return str(document.get("api_name") or document["name"])
 
 
-def _deployment(workflow: Workflow, api: Api) -> dict[str, Any]:
+def _deployment(workflow: WorkflowFile, api: ApiSection) -> dict[str, Any]:
     request = DeploymentRequest(
         api_name=api.name,
         workflow=workflow.name,
@@ -215,7 +215,7 @@ def _deployment(workflow: Workflow, api: Api) -> dict[str, Any]:
     return dict(msgspec.to_builtins(request))
 
 
-def _pipeline(workflow: Workflow, pipeline: Pipeline) -> dict[str, Any]:
+def _pipeline(workflow: WorkflowFile, pipeline: PipelineSection) -> dict[str, Any]:
     request = PipelineRequest(
         name=pipeline.name, workflow=workflow.name, active=pipeline.active, schedule=pipeline.schedule
     )

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.exit_codes import ExitCode
 from docfleet.core.names import WorkerType
 from docfleet.core.settings import environment
 
@@ -51,8 +52,8 @@ def command(process: str, json_output: bool) -> int:
         read()
     except ConfigurationError as error:
         click.echo(f"docfleet: {process} would refuse this: {error.message}", err=True)
-        return 2
-    return 0
+        return ExitCode.WRONG_CONFIGURATION
+    return ExitCode.SUCCESS
 
 
 def effective(

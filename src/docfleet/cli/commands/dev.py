@@ -15,8 +15,9 @@ from docfleet.cli.commands.apply import curl
 from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.cli.embedded.supervisor import Interrupted
 from docfleet.cli.embedded.system import EmbeddedSystem
-from docfleet.cli.interrupts import EXIT_INTERRUPTED, Interrupts
+from docfleet.cli.interrupts import Interrupts
 from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
+from docfleet.core.exit_codes import ExitCode
 from docfleet.core.names import WorkerType
 
 _CHECK_SECONDS = 0.25
@@ -63,7 +64,7 @@ def command(data: Path, json_output: bool) -> int:
                     time.sleep(_CHECK_SECONDS)
                 console.print("stopping; once more to end at once", highlight=False)
         except Interrupted:
-            return EXIT_INTERRUPTED
+            return ExitCode.INTERRUPTED
     return 0
 
 

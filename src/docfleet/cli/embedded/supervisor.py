@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docfleet.core.errors import ConfigurationError, DependencyError
+from docfleet.core.exit_codes import ExitCode
 
 CRASH_LIMIT = 5
 START_LIMIT = 2
@@ -25,7 +26,6 @@ START_LIMIT = 2
 CRASH_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
-WRONG_CONFIGURATION = 2
 _POLL_SECONDS = 0.05
 
 
@@ -220,7 +220,7 @@ class Supervisor:
         while child.deaths[0] < now - CRASH_WINDOW_SECONDS:
             child.deaths.popleft()
         cause = describe_exit(process.returncode)
-        if process.returncode == WRONG_CONFIGURATION and not child.was_ready:
+        if process.returncode == ExitCode.WRONG_CONFIGURATION and not child.was_ready:
             raise ConfigurationError(f"{child.spec.name} refused its settings\n{_log_tail(child)}")
         if not child.was_ready and len(child.deaths) >= START_LIMIT:
             raise ChildFailed(f"{child.spec.name} does not start ({cause})\n{_log_tail(child)}")

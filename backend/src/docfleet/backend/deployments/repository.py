@@ -10,7 +10,7 @@ from docfleet.backend.executions.messages import API
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.platform.changes import Change
-from docfleet.backend.platform.db import Record, chunks, clean, db_now, iso
+from docfleet.backend.platform.db import Record, clean, db_now, iso
 from docfleet.backend.tables.deployments import api_deployments
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, InvalidInput, NotFound
@@ -47,17 +47,6 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
     """The organization's deployments by name."""
     where = api_deployments.c.organization_id == organization_id
     return list(connection.execute(_WITH_WORKFLOW.where(where).order_by(api_deployments.c.api_name)))
-
-
-def names(connection: Connection, ids: list[str]) -> dict[str, str]:
-    """The names of deployments, by id."""
-    found: dict[str, str] = {}
-    for part in chunks(ids):
-        rows = connection.execute(
-            select(api_deployments.c.id, api_deployments.c.api_name).where(api_deployments.c.id.in_(part))
-        )
-        found |= {row.id: row.api_name for row in rows}
-    return found
 
 
 def workflow_named(connection: Connection, organization_id: str, name: str) -> Record:

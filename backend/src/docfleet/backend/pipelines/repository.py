@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.platform.changes import Change
-from docfleet.backend.platform.db import Record, chunks, clean, db_now, iso
+from docfleet.backend.platform.db import Record, clean, db_now, iso
 from docfleet.backend.schedules import repository as schedules
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.workflows import workflows
@@ -41,15 +41,6 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
     """The organization's pipelines by name, each with its ``workflow_name``."""
     where = pipelines.c.organization_id == organization_id
     return list(connection.execute(_NAMED.where(where).order_by(pipelines.c.pipeline_name)))
-
-
-def names(connection: Connection, ids: list[str]) -> dict[str, str]:
-    """The names of pipelines, by id."""
-    found: dict[str, str] = {}
-    for part in chunks(ids):
-        rows = connection.execute(select(pipelines.c.id, pipelines.c.pipeline_name).where(pipelines.c.id.in_(part)))
-        found |= {row.id: row.pipeline_name for row in rows}
-    return found
 
 
 def remove(connection: Connection, organization_id: str, pipeline_id: str) -> None:

@@ -9,8 +9,7 @@ from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from docfleet.backend import targets
-from docfleet.backend.keys import repository
+from docfleet.backend.keys import repository, targets
 from docfleet.backend.keys.repository import NewKey
 from docfleet.backend.platform.db import Database
 from docfleet.core.errors import InvalidInput

@@ -9,7 +9,7 @@ from litestar import Router, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from docfleet.backend import targets
+from docfleet.backend.keys import targets
 from docfleet.backend.notifications import outbox, repository
 from docfleet.backend.notifications.dispatching import NotificationDispatcher
 from docfleet.backend.platform.db import Database, clean

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from docfleet.backend.deployments import repository as deployments
-from docfleet.backend.pipelines import repository as pipelines
+from docfleet.backend.platform.db import chunks, clean
+from docfleet.backend.tables.deployments import api_deployments
+from docfleet.backend.tables.pipelines import pipelines
 from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.management.keys import Scope
+
+_NAME_COLUMNS = {
+    Scope.DEPLOYMENT: (api_deployments, api_deployments.c.api_name),
+    Scope.PIPELINE: (pipelines, pipelines.c.pipeline_name),
+}
 
 
 def find(connection: Connection, organization_id: str, scope: Scope, name: str) -> str | None:
     """The id of the deployment or pipeline of this name; None when there is none."""
-    of = deployments if scope is Scope.DEPLOYMENT else pipelines
-    row = of.by_name(connection, organization_id, name)
-    return None if row is None else str(row.id)
+    table, column = _NAME_COLUMNS[scope]
+    where = (table.c.organization_id == organization_id, column == clean(name))
+    return connection.scalar(select(table.c.id).where(*where))
 
 
 def of_key(connection: Connection, organization_id: str, scope: Scope, name: str | None) -> str | None:
@@ -36,5 +42,9 @@ def of_key(connection: Connection, organization_id: str, scope: Scope, name: str
 
 def names(connection: Connection, ids: Iterable[str | None]) -> dict[str, str]:
     """The names of deployments and pipelines, by id."""
-    wanted = [target for target in ids if target is not None]
-    return {**deployments.names(connection, wanted), **pipelines.names(connection, wanted)}
+    found: dict[str, str] = {}
+    for part in chunks([target_id for target_id in ids if target_id is not None]):
+        for table, column in _NAME_COLUMNS.values():
+            rows = connection.execute(select(table.c.id, column).where(table.c.id.in_(part)))
+            found |= {row[0]: row[1] for row in rows}
+    return found
