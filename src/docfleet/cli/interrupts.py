@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: the first asks, the second ends everything at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first requests a stop, the second ends everything at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Interrupts:
         self._before: dict[int, Any] = {}
 
     def requested(self) -> bool:
-        """True once the user asked to stop."""
+        """True once the user has requested a stop."""
         return self._count > 0
 
     def __enter__(self) -> Self:

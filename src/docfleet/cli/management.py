@@ -188,13 +188,13 @@ class ManagementClient:
 
     def notifications(self) -> list[Notification]:
         """All notifications, secrets masked."""
-        found: list[Notification] = []
+        rows: list[Notification] = []
         after: str | None = ""
         while after is not None:
             page = self.call(NotificationPage, "GET", f"notifications?{_query(limit=PAGE_SIZE, after=after or None)}")
-            found += page.notifications
+            rows += page.notifications
             after = page.next
-        return found
+        return rows
 
     def delete_notification(self, notification_id: str) -> None:
         """Delete a notification, with its events."""
@@ -246,11 +246,11 @@ class ManagementClient:
 
     def open_executions(self, workflow_id: str) -> list[str]:
         """Ids of the workflow's executions that have not ended."""
-        found = []
+        ids = []
         for status in OPEN:
             query = _query(workflow_id=workflow_id, status=status.value, limit=PAGE_SIZE)
-            found += [row.id for row in self.call(ExecutionPage, "GET", f"executions?{query}").executions]
-        return found
+            ids += [row.id for row in self.call(ExecutionPage, "GET", f"executions?{query}").executions]
+        return ids
 
     def create_execution(self, workflow_id: str, *, use_file_history: bool) -> str:
         """Start an execution; a repeat of a lost answer starts no second one. Returns its id."""
@@ -263,14 +263,14 @@ class ManagementClient:
 
     def files(self, execution_id: str, *, status: str | None = None, limit: int | None = None) -> list[FileOfExecution]:
         """Its files by number, those of one status where given, at most ``limit``."""
-        found: list[FileOfExecution] = []
+        rows: list[FileOfExecution] = []
         after: int | None = 0
-        while after is not None and (limit is None or len(found) < limit):
+        while after is not None and (limit is None or len(rows) < limit):
             query = _query(after=after, limit=min(limit or PAGE_SIZE, PAGE_SIZE), status=status)
             page = self.call(FilePage, "GET", f"{_execution(execution_id)}/files?{query}")
-            found += page.files
+            rows += page.files
             after = page.next
-        return found[:limit]
+        return rows[:limit]
 
     def results(self, execution_id: str) -> ExecutionResults:
         """The result items of an API's execution, in the order of the request."""

@@ -11,7 +11,8 @@ Instead of ``source`` and ``destination``, ``api: {name: invoices}`` publishes i
 to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger, and
 ``pipeline: {name: nightly, schedule: {cron: 30 2 * * *, timeZone: Europe/Berlin}}`` something that runs by itself.
 
-Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``, who is told how it ends.
+Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``: who is notified of how a
+run ends.
 
 Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
 """
@@ -138,8 +139,8 @@ class WorkflowFile(msgspec.Struct):
     @property
     def destination(self) -> dict[str, Any]:
         """The destination's connector, settings and configuration."""
-        found: dict[str, Any] = self.document["destination"]
-        return found
+        section: dict[str, Any] = self.document["destination"]
+        return section
 
 
 def read_workflow(path: Path, *, source: Path | None = None, output: Path | None = None) -> WorkflowFile:
@@ -218,7 +219,7 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        # A quoted word of the file may be a password that begins with * or !: only its place is told.
+        # A quoted word of the file may be a password that begins with * or !: only its place is shown.
         problem, words = _ECHO.subn("", error.problem or error.context or "")
         remedy = "; a text that begins with * or ! has to be in quotes" if words else ""
         raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {problem}{remedy}") from error
@@ -267,13 +268,13 @@ def _check_plain(path: Path, value: Any, at: tuple[str, ...], lines: dict[tuple[
 
 
 def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str:
-    found = _LOCATION.search(message)
-    steps = tuple(name or index for name, index in _STEP.findall(found["path"])) if found else ()
+    location = _LOCATION.search(message)
+    steps = tuple(name or index for name, index in _STEP.findall(location["path"])) if location else ()
     unknown = re.search(r"unknown field `(\w+)`", message)
     line = lines.get((*steps, unknown[1]) if unknown else steps)
     where = f", line {line}" if line else ""
     field = f"{'.'.join(steps)}: " if steps else ""
-    fault = in_words(message[: found.start()] if found else message)
+    fault = in_words(message[: location.start()] if location else message)
     return f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}"
 
 

@@ -151,8 +151,8 @@ def read_event(payload: Any, channel: str = "") -> LogEvent | None:
             return _fitting(_read(payload, channel))
         except UnicodeEncodeError:
             # Half a character, as in the name of a file that is not UTF-8: the line is worth more than it.
-            whole = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
-            return _fitting(_read(json.loads(whole), channel))
+            replaced = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+            return _fitting(_read(json.loads(replaced), channel))
     except (ValueError, TypeError, OverflowError, RecursionError):
         return None  # a number of a hundred digits: its neighbours are not to blame
 
@@ -175,7 +175,7 @@ def _read(payload: Any, channel: str) -> LogEvent | None:
         return None  # no call could name it, and a message that cannot be delivered would come back for ever
     if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 < timestamp < 1e11:
         return None
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "event_id": _event_id(payload),
         "timestamp": float(timestamp),
         "execution_id": execution_id,
@@ -187,17 +187,17 @@ def _read(payload: Any, channel: str) -> LogEvent | None:
     }
     for name in _TEXTS:
         if isinstance(payload.get(name), str):
-            found[name] = shortened(payload[name])
-    found |= {name: payload[name] for name in _OPTIONAL if payload.get(name) is not None}
+            fields[name] = shortened(payload[name])
+    fields |= {name: payload[name] for name in _OPTIONAL if payload.get(name) is not None}
     details = payload.get("details")
     details = dict(details) if isinstance(details, Mapping) else {}
-    found["details"] = {**details, **{name: value for name, value in payload.items() if name not in _KNOWN}}
+    fields["details"] = {**details, **{name: value for name, value in payload.items() if name not in _KNOWN}}
     try:
-        return msgspec.convert(found, LogEvent, strict=False)
+        return msgspec.convert(fields, LogEvent, strict=False)
     except msgspec.ValidationError:
         for name in _OPTIONAL:
-            found.pop(name, None)
-        return msgspec.convert(found, LogEvent, strict=False)
+            fields.pop(name, None)
+        return msgspec.convert(fields, LogEvent, strict=False)
 
 
 def shortened(text: str) -> str:

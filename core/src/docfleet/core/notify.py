@@ -1,4 +1,4 @@
-"""Notifications on the wire: what happened, and what worker and backend say to each other about sending it."""
+"""Notifications on the wire: events, and the messages between worker and backend about sending them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docfleet.core.wire import Wire
 
 
 class NotificationEvent(StrEnum):
-    """What somebody can be told of. ``WAITING_FOR_REVIEW`` needs a review queue; ``TEST`` is sent by a person."""
+    """What a notification can be about. ``WAITING_FOR_REVIEW`` needs a review queue; ``TEST`` is sent by a person."""
 
     STARTED = "started"
     COMPLETED = "completed"
@@ -43,7 +43,7 @@ class NotificationState(StrEnum):
 
 
 class EventData(Wire):
-    """One event as its target is told. ``type`` is ETL, TASK or API, ``status`` a word of the original's (SUCCESS,
+    """One event, as its target gets it. ``type`` is ETL, TASK or API, ``status`` a word of the original's (SUCCESS,
     COMPLETED, ERROR, STOPPED, INPROGRESS) or TEST, ``timestamp`` seconds since the epoch."""
 
     event: NotificationEvent
@@ -71,7 +71,7 @@ class NotificationBatchClaimRequest(Wire):
 
 
 class NotificationBatchClaim(Wire):
-    """What to send where. ``settings`` hold secrets: in memory only. Not ``granted``: somebody else has it, or it is
+    """What to send where. ``settings`` hold secrets: in memory only. Not ``granted``: another worker has it, or it is
     not due."""
 
     granted: bool
@@ -84,7 +84,7 @@ class NotificationBatchClaim(Wire):
 
 class NotificationBatchReport(Wire):
     """How attempt ``attempt`` went. ``failed`` may succeed later, ``rejected`` never; ``deferred`` was not tried.
-    ``retry_after`` is the seconds the target, or its breaker, asks to wait."""
+    ``retry_after`` is the seconds the target, or its breaker, requests to wait."""
 
     attempt: int
     outcome: Literal["delivered", "failed", "rejected", "deferred"]
@@ -99,7 +99,7 @@ class NotificationBatchState(Wire):
 
 
 class NotificationDispatchResult(msgspec.Struct):
-    """What one dispatch sent on its way."""
+    """What one dispatch sent, and how many batches it found out of attempts."""
 
     batches: int = 0
     dead: int = 0

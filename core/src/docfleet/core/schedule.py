@@ -67,7 +67,7 @@ class TickResult(msgspec.Struct):
 
 
 class PipelineRun(msgspec.Struct):
-    """The execution that a request to run a pipeline began, or had begun when it came before."""
+    """The execution that a request to run a pipeline started, or had started when it came before."""
 
     execution_id: str
     status: str

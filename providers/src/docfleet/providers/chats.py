@@ -1,4 +1,4 @@
-"""Chats that are told through an incoming webhook: Slack and Microsoft Teams."""
+"""Chats with an incoming webhook: Slack and Microsoft Teams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 
 
 class ChatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The URL of the incoming webhook; whoever has it may write to the channel."""
+    """The URL of the incoming webhook. It is a secret: it lets its holder write to the channel."""
 
     url: str
 

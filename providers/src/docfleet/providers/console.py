@@ -1,4 +1,4 @@
-"""The log of the notification worker: for a first try, and for whoever collects logs."""
+"""The log of the notification worker: for a first try, and for systems that collect logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Console(Provider):
-    """One line an event."""
+    """One line per event."""
 
     settings_type = ConsoleSettings
 
@@ -28,5 +28,5 @@ class Console(Provider):
     def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``; never fails."""
         for event in batch.events:
-            told = event.to_dict()
-            log.info("notification.console", batch_id=batch.id, what=told.pop("event"), **told)
+            fields = event.to_dict()
+            log.info("notification.console", batch_id=batch.id, what=fields.pop("event"), **fields)

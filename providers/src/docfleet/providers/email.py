@@ -29,8 +29,8 @@ Secret = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
 class EmailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server, whom the mail is from and whom it is for. ``security`` none sends everything readable, the password
-    too: then none may be given."""
+    """The server, the sender and the recipients. ``security`` none sends everything unencrypted, so no password may be
+    given with it."""
 
     host: str
     sender: str
@@ -53,7 +53,7 @@ class EmailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Email(Provider):
-    """One mail a batch; a repeat has the same ``Message-ID``."""
+    """One mail per batch; a repeat has the same ``Message-ID``."""
 
     settings_type = EmailSettings
     secrets: ClassVar[frozenset[str]] = frozenset({"password"})
@@ -89,8 +89,8 @@ class Email(Provider):
             log.warning("notification.recipients_refused", batch_id=batch.id, refused=len(refused))
 
     def _refused(self, code: int, what: str) -> TargetUnavailable | TargetRejected:
-        said = f"{self.target} {what} ({code})"
-        return TargetRejected(said) if code >= 500 else TargetUnavailable(said, answered=True)
+        message = f"{self.target} {what} ({code})"
+        return TargetRejected(message) if code >= 500 else TargetUnavailable(message, answered=True)
 
     def _send(self, message: EmailMessage, outbound: Outbound) -> dict[str, Any]:
         settings: EmailSettings = self.settings
@@ -135,7 +135,7 @@ class _GuardedSmtp(smtplib.SMTP):
 
 
 def mail(batch: NotificationBatch, settings: EmailSettings) -> EmailMessage:
-    """The message: a subject and a line an event."""
+    """The message: a subject, and one line per event."""
     message = EmailMessage()
     message["From"] = settings.sender
     message["To"] = ", ".join(settings.recipients)

@@ -14,7 +14,7 @@ RULE = "———"
 
 def envelope(batch: NotificationBatch) -> dict[str, Any]:
     """``summary`` and ``events``; a batch of one event has the event's keys at the top, too."""
-    found: dict[str, Any] = {
+    body: dict[str, Any] = {
         "summary": {
             "total": len(batch.events),
             "succeeded": len(batch.events) - batch.failed,
@@ -23,8 +23,8 @@ def envelope(batch: NotificationBatch) -> dict[str, Any]:
         "events": [_event(event) for event in batch.events],
     }
     if len(batch.events) == 1:
-        found |= _flat(batch.events[0])
-    return found
+        body |= _flat(batch.events[0])
+    return body
 
 
 def readable(timestamp: float) -> str:
@@ -99,7 +99,7 @@ def _files(event: EventData) -> dict[str, int]:
 
 
 def _event(event: EventData) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": event.type,
         "pipeline_name": event.pipeline_name,
         "status": event.status,
@@ -108,11 +108,11 @@ def _event(event: EventData) -> dict[str, Any]:
         "additional_data": _files(event),
         "is_failure": event.is_failure,
     }
-    return found | ({"error_message": event.error_message} if event.error_message else {})
+    return fields | ({"error_message": event.error_message} if event.error_message else {})
 
 
 def _flat(event: EventData) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": event.type,
         "pipeline_id": event.pipeline_id,
         "pipeline_name": event.pipeline_name,
@@ -122,4 +122,4 @@ def _flat(event: EventData) -> dict[str, Any]:
         "timestamp": datetime.fromtimestamp(event.timestamp, UTC).isoformat(timespec="seconds"),
         "additional_data": _files(event),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}

@@ -23,7 +23,7 @@ Number = Annotated[str, msgspec.Meta(pattern=r"^\+?[A-Za-z0-9 ]{2,20}$")]
 
 class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The account, who sends (``sender``, a number or a name) and whom it is for (``recipient``, one number: several
-    would not be told once each when one of them fails)."""
+    would not get it once each when one of them fails)."""
 
     account_sid: str
     auth_token: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -39,7 +39,7 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sms(Provider):
-    """One message a batch."""
+    """One message per batch."""
 
     settings_type = SmsSettings
     secrets: ClassVar[frozenset[str]] = frozenset({"auth_token"})
@@ -65,6 +65,6 @@ class Sms(Provider):
 
 
 def text(batch: NotificationBatch) -> str:
-    """What a phone shows."""
-    told = line(batch.events[0]) if len(batch.events) == 1 else headline(batch)
-    return told if len(told) <= LONGEST_TEXT else told[: LONGEST_TEXT - 1] + "…"
+    """The text of the message."""
+    message = line(batch.events[0]) if len(batch.events) == 1 else headline(batch)
+    return message if len(message) <= LONGEST_TEXT else message[: LONGEST_TEXT - 1] + "…"

@@ -38,17 +38,17 @@ def list_command(status: str | None, limit: int, json_output: bool, client: Mana
     """The newest executions. Content that a call sent under two names is one file here: processed and counted once."""
     from docfleet.cli.show.summary import plain
 
-    found = client.executions(status=status, limit=limit)
+    executions = client.executions(status=status, limit=limit)
     if json_output:
-        _print_json([_info(entry) for entry in found])
+        _print_json([_info(entry) for entry in executions])
         return 0
-    for entry in found:
+    for entry in executions:
         files = f"{entry.successful_files}/{entry.total_files} ok"
         failed = f", {entry.failed_files} failed" if entry.failed_files else ""
         when = entry.created_at[:19].replace("T", " ")
         again = f"  retry of {entry.retry_of}" if entry.retry_of else ""
         click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {plain(entry.workflow_name)}  {files}{failed}{again}")
-    if not found:
+    if not executions:
         click.echo("no executions")
     return 0
 

@@ -1,4 +1,4 @@
-"""``docfleet notifications``: who is told of what, and what could not be told."""
+"""``docfleet notifications``: who is notified of what, and which events were not delivered."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--dead", "status", flag_value="dead", help="Events that could not be told.")
-@click.option("--waiting", "status", flag_value="waiting", help="Events that are still to be told.")
-@click.option("--delivered", "status", flag_value="delivered", help="Events that were told.")
+@click.option("--dead", "status", flag_value="dead", help="Events that could not be delivered.")
+@click.option("--waiting", "status", flag_value="waiting", help="Events that are still to be delivered.")
+@click.option("--delivered", "status", flag_value="delivered", help="Events that were delivered.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="At most so many events."
 )
@@ -74,7 +74,7 @@ def resend_command(event_id: str | None, all_dead: bool, client: ManagementClien
 @click.option("--seconds", type=click.FloatRange(1, 600), default=30.0, show_default=True, help="How long to wait.")
 @connected
 def test_command(name: str, seconds: float, client: ManagementClient) -> int:
-    """Tell the target of the notification NAME (or PIPELINE/NAME) that this is a test. Exit code 1: it was not told."""
+    """Send a test to the target of the notification NAME (or PIPELINE/NAME). Exit code 1: it was not delivered."""
     event_id = client.test_notification(_named(client, name).notification_id)
     end = time.monotonic() + seconds
     while True:

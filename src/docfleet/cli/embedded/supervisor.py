@@ -36,14 +36,14 @@ class ChildFailed(DependencyError):
 
 
 class Interrupted(Exception):
-    """The user asked to stop while something was being waited for."""
+    """The user requested a stop while something was being waited for."""
 
 
 @dataclass(frozen=True)
 class ChildSpec:
     """How one child is started and stopped.
 
-    ``ready`` is asked until it is true. Children with a lower ``stop_order`` are stopped first; those of one order
+    ``ready`` is called until it returns true. Children with a lower ``stop_order`` are stopped first; those of one order
     together. ``grace`` is the seconds between SIGTERM and the SIGKILL of the whole group. ``dies_with_supervisor``
     says what the lifeline does: SIGKILL at once, or (false) SIGTERM first, because the child has children in other
     groups or a file to close.

@@ -219,7 +219,7 @@ class EmbeddedSystem:
         return spec
 
     def _sweep(self) -> None:
-        """The tick of a scheduler worker, where there is none: ask the backend to recover what was lost."""
+        """Take the place of a scheduler worker: have the backend recover what was lost."""
         request = urllib.request.Request(
             f"{self.addresses.backend_url}/internal/v1/sweep/",
             data=b"{}",
@@ -233,7 +233,7 @@ class EmbeddedSystem:
 
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Loopback is never asked of a proxy."""
+"""Calls of loopback addresses never go through a proxy."""
 
 
 def _is_ready(url: str) -> bool:

@@ -16,13 +16,13 @@ def describe_destination(workflow: WorkflowFile) -> dict[str, Any]:
     """Connector and settings, secrets left out; ``table`` for a database, ``outputFolder`` for a file system."""
     given = workflow.destination
     info = connector_info(given["connector"])
-    found: dict[str, Any] = {"connector": given["connector"]}
-    found |= {key: value for key, value in given["settings"].items() if key not in info.secrets}
+    description: dict[str, Any] = {"connector": given["connector"]}
+    description |= {key: value for key, value in given["settings"].items() if key not in info.secrets}
     if info.mode is ConnectorMode.DATABASE:
-        found["table"] = table_settings(_configuration(given)).table
+        description["table"] = table_settings(_configuration(given)).table
     elif given.get("outputFolder"):
-        found["outputFolder"] = given["outputFolder"]
-    return found
+        description["outputFolder"] = given["outputFolder"]
+    return description
 
 
 def example_rows(workflow: WorkflowFile, execution_id: str, limit: int) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ class RunResult:
 
 
 def as_json(result: RunResult) -> str:
-    """One JSON object; its keys are a contract with scripts. ``error`` is there when the execution as a whole failed,
+    """One JSON object; its keys are a contract with scripts. ``error`` is there when the execution failed,
     ``empty_reason`` when it had nothing to do."""
     execution = result.state.execution
     extra = {"error": execution.error_message, "empty_reason": execution.empty_reason}
@@ -182,7 +182,7 @@ def _show_destination(console: Console, result: RunResult) -> None:
 
 
 def _rows_table(rows: list[dict[str, Any]], width: int) -> Table:
-    """As many columns as stay readable in ``width``: half a dozen letters a column tell nobody anything."""
+    """As many columns as stay readable in ``width``: half a dozen letters per column are of no use."""
     names = [
         name
         for name in rows[0]

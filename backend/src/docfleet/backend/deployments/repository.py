@@ -82,7 +82,7 @@ def apply(
             "have the connector `api`"
         )
     values = {**wanted, "workflow_id": workflow.id}
-    found = by_name(connection, organization_id, api_name)
+    existing = by_name(connection, organization_id, api_name)
     where = api_deployments.c.workflow_id == workflow.id
     taken = connection.execute(select(api_deployments.c.id, api_deployments.c.api_name).where(where)).one_or_none()
     if taken is not None and taken.api_name != api_name:
@@ -90,7 +90,7 @@ def apply(
             f"workflow {workflow_name!r:.120} is published as {taken.api_name!r} already: keep that name, give the "
             f"workflow another one, or send DELETE /api/v1/deployments/{taken.id} first"
         )
-    if found is None:
+    if existing is None:
         deployment_id = new_id()
         if write:
             identity = {"id": deployment_id, "organization_id": organization_id, "api_name": api_name}
@@ -98,15 +98,15 @@ def apply(
                 insert(api_deployments).values(**identity, **values, created_at=db_now(), modified_at=db_now())
             )
         return Change(deployment_id, created=True, fields=[])
-    changed = [name for name, value in values.items() if found._mapping[name] != value]
+    changed = [name for name, value in values.items() if existing._mapping[name] != value]
     if changed and write:
         connection.execute(
             update(api_deployments)
-            .where(api_deployments.c.id == found.id)
+            .where(api_deployments.c.id == existing.id)
             .values(**{name: values[name] for name in changed}, modified_at=db_now())
         )
     names = ["workflow" if name == "workflow_id" else name for name in changed]
-    return Change(found.id, created=False, fields=names)
+    return Change(existing.id, created=False, fields=names)
 
 
 def remove(connection: Connection, organization_id: str, deployment_id: str) -> None:

@@ -42,9 +42,9 @@ def of_key(connection: Connection, organization_id: str, scope: Scope, name: str
 
 def names(connection: Connection, ids: Iterable[str | None]) -> dict[str, str]:
     """The names of deployments and pipelines, by id."""
-    found: dict[str, str] = {}
+    by_id: dict[str, str] = {}
     for part in chunks([target_id for target_id in ids if target_id is not None]):
         for table, column in _NAME_COLUMNS.values():
             rows = connection.execute(select(table.c.id, column).where(table.c.id.in_(part)))
-            found |= {row[0]: row[1] for row in rows}
-    return found
+            by_id |= {row[0]: row[1] for row in rows}
+    return by_id

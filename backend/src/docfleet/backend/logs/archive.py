@@ -1,7 +1,7 @@
 """The archive: logs of executions that ended long ago, as compressed JSON lines below the storage root.
 
-A file is whole or not there (another name, flushed, renamed), and the rows go only then, and only when no line came
-meanwhile; a process that dies in between has the same done again. Files go by their age.
+A file is complete or not there (another name, flushed, renamed). Its rows are deleted only then, and only when no line
+came meanwhile. Where a process dies in between, the next sweep does the same again. Files are deleted by their age.
 """
 
 from __future__ import annotations

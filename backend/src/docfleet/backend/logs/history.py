@@ -45,9 +45,9 @@ class History:
     def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[LogLine]:
         """At most ``limit`` lines behind number ``after``."""
         with self._database.reading() as connection:
-            found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
-            if found or not repository.archived(connection, self.execution_id):
-                return found
+            lines = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+            if lines or not repository.archived(connection, self.execution_id):
+                return lines
         return list(itertools.islice(self._archived(wanted, after), limit))
 
     def pages(self, after: int = 0, wanted: LogFilter = EVERYTHING) -> Iterator[list[LogLine]]:
@@ -67,15 +67,15 @@ class History:
         with self._database.reading() as connection:
             row = executions.find(connection, self._organization_id, self.execution_id)
             last, archived = repository.last(connection, self.execution_id)
-            found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+            lines = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
         if archived:
-            found = list(itertools.islice(self._archived(wanted, after), limit))
-        fitting = _fitting(found)
-        more = len(found) == limit or len(fitting) < len(found)
-        found = fitting
+            lines = list(itertools.islice(self._archived(wanted, after), limit))
+        fitting = _fitting(lines)
+        more = len(lines) == limit or len(fitting) < len(lines)
+        lines = fitting
         # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
-        position = found[-1].sequence if more else max(after, last, *(line.sequence for line in found[-1:]))
-        return Look(found, position, more, ExecutionStatus(row.status), archived)
+        position = lines[-1].sequence if more else max(after, last, *(line.sequence for line in lines[-1:]))
+        return Look(lines, position, more, ExecutionStatus(row.status), archived)
 
     def is_archived(self) -> bool:
         """Whether its lines are in a file, and none is added any more."""

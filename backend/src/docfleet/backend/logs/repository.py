@@ -1,7 +1,7 @@
 """Lines of executions' logs: written once each, numbered in the order in which they are committed, read by number.
 
-A number is given under the lock of the execution's row in ``log_channels``, so whoever has seen number N and asks for
-what came after it misses nothing, also where two consumers write at once.
+A number is given under the lock of the execution's row in ``log_channels``, so a reader that has seen number N and
+reads what came after it misses nothing, also where two consumers write at once.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def write(connection: Connection, organization_id: str, events: Sequence[LogEven
     by_execution: dict[str, list[LogEvent]] = {}
     for event in events:
         by_execution.setdefault(_execution_id(event), []).append(event)
-    wanted = [found for found in by_execution if found]
+    wanted = [execution_id for execution_id in by_execution if execution_id]
     known = set(connection.scalars(_OF_ORGANIZATION, {"organization": organization_id, "ids": wanted}))
     result, woken = LogsWritten(), []
     for execution_id in sorted(by_execution):

@@ -1,4 +1,4 @@
-"""What the notification worker is given and what it reports: claims, backoff, dead letters."""
+"""Attempts to deliver a batch: the claim of the notification worker, its report, backoff, dead letters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Backoff(msgspec.Struct, frozen=True):
     longest: float
 
     def after(self, attempts: int, retry_after: float | None) -> float:
-        """The wait after so many attempts; never less than the target asks for."""
+        """The wait after so many attempts; never less than the target requests."""
         wait = min(self.first * 2.0 ** min(attempts - 1, 30), self.longest)
         # Jitter: targets that came back must not get everything in the same second.
         return max(wait * random.uniform(0.8, 1.2), retry_after or 0.0, SHORTEST_WAIT)
@@ -38,7 +38,7 @@ class Backoff(msgspec.Struct, frozen=True):
 def claim(
     connection: Connection, cipher: Cipher, organization_id: str, batch_id: str, lease_seconds: float
 ) -> NotificationBatchClaim:
-    """Give the batch to a worker for ``lease_seconds``, unless somebody has it or it is not due.
+    """Give the batch to a worker for ``lease_seconds``, unless another worker has it or it is not due.
 
     The attempt is counted now: one that ends with its worker is an attempt too. Raises ``NotFound``.
     """
@@ -85,7 +85,8 @@ def report(
 ) -> NotificationState:
     """Write how an attempt went; the batch's state now. Raises ``NotFound``.
 
-    That it was delivered is true whoever says so and how late. Anything else counts only from the last attempt.
+    A delivery counts from any worker, however late its report comes. Every other outcome counts only from the last
+    attempt.
     """
     batch = _find(connection, organization_id, batch_id, lock=True)
     notification = connection.execute(select(notifications).where(notifications.c.id == batch.notification_id)).one()
@@ -115,7 +116,7 @@ def report(
 
 
 def _defer(connection: Connection, batch: Record, host: str | None, wait: float, error: str | None) -> None:
-    """Its target is known to be away: neither this batch nor another one to that host is tried before ``wait``."""
+    """Its target does not answer: neither this batch nor another one to that host is tried before ``wait`` seconds."""
     until = db_now() + bindparam("wait", wait, type_=Float)
     _write(
         connection,
@@ -139,8 +140,8 @@ def _write(connection: Connection, batch: Record, **values: object) -> None:
 
 
 def _find(connection: Connection, organization_id: str, batch_id: str, *, lock: bool = False) -> Record:
-    found = select(notification_batches).where(_batches.id == batch_id, _batches.organization_id == organization_id)
-    row = connection.execute(found.with_for_update() if lock else found).one_or_none()
+    statement = select(notification_batches).where(_batches.id == batch_id, _batches.organization_id == organization_id)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id} of notifications in this organization")
     return row

@@ -99,13 +99,13 @@ def _due(connection: Connection) -> list[Record]:
 def _group(connection: Connection, notification: Record) -> None:
     """Make batches of the notification's events that are in none: one of all, or one of each."""
     clubs = notification.club_seconds > 0
-    found = connection.scalars(
+    event_ids = connection.scalars(
         select(_events.id)
         .where(_events.notification_id == notification.id, text(UNGROUPED))
         .order_by(_events.created_at, _events.id)
         .limit(MOST_EVENTS if clubs else MOST_BATCHES)
     ).all()
-    for ids in ([list(found)] if clubs else [[event_id] for event_id in found]) if found else []:
+    for ids in ([list(event_ids)] if clubs else [[event_id] for event_id in event_ids]) if event_ids else []:
         batch_id = new_id()
         connection.execute(
             insert(notification_batches).values(
@@ -181,8 +181,10 @@ def _next(connection: Connection, notification: Record, result: NotificationDisp
     if died:
         result.dead += died
         log.warning("notification.dead", notification_id=notification.id, batches=died, error=NO_ATTEMPT_LEFT)
-    found = select(notification_batches).where(of_it).order_by(_batches.next_attempt_at, _batches.created_at).limit(1)
-    return connection.execute(found).one_or_none()
+    statement = (
+        select(notification_batches).where(of_it).order_by(_batches.next_attempt_at, _batches.created_at).limit(1)
+    )
+    return connection.execute(statement).one_or_none()
 
 
 def _send(dispatcher: Dispatcher, batch_id: str, notification: Record) -> None:

@@ -1,4 +1,4 @@
-"""Reads and writes of notifications and of what they told."""
+"""Reads and writes of notifications and of their events."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def apply(
 
     ``values`` are columns; ``settings`` is encrypted and compared by ``digest``.
     """
-    found = connection.execute(
+    existing = connection.execute(
         select(notifications).where(
             notifications.c.organization_id == organization_id,
             notifications.c.scope == scope.value,
@@ -85,22 +85,22 @@ def apply(
             notifications.c.name == clean(name),
         )
     ).one_or_none()
-    if found is None:
+    if existing is None:
         notification_id = new_id()
         identity = {"id": notification_id, "organization_id": organization_id, "scope": scope.value}
         if write:
             row = {**identity, "target_id": target_id, "name": clean(name), **values}
             connection.execute(insert(notifications).values(**row, created_at=db_now(), modified_at=db_now()))
         return Change(notification_id, created=True, fields=[])
-    changed = [key for key in values if key not in ("settings", "host") and found._mapping[key] != values[key]]
+    changed = [key for key in values if key not in ("settings", "host") and existing._mapping[key] != values[key]]
     if changed and write:
-        statement = update(notifications).where(notifications.c.id == found.id)
+        statement = update(notifications).where(notifications.c.id == existing.id)
         connection.execute(statement.values(**values, modified_at=db_now()))
-    return Change(found.id, created=False, fields=["settings" if key == "digest" else key for key in changed])
+    return Change(existing.id, created=False, fields=["settings" if key == "digest" else key for key in changed])
 
 
 def remove(connection: Connection, organization_id: str, notification_id: str) -> None:
-    """Delete the notification and what it has not told yet. Raises ``NotFound``."""
+    """Delete the notification and its events. Raises ``NotFound``."""
     find(connection, organization_id, notification_id)
     connection.execute(delete(notifications).where(notifications.c.id == notification_id))
 
@@ -150,10 +150,10 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
 
     Raises ``NotFound``, and ``Conflict`` for one that is not dead.
     """
-    found = event(connection, organization_id, event_id)
+    row = event(connection, organization_id, event_id)
     revived = 0
-    if found.batch_id is not None:
-        dead = (_batches.id == found.batch_id, _batches.state == NotificationState.DEAD.value)
+    if row.batch_id is not None:
+        dead = (_batches.id == row.batch_id, _batches.state == NotificationState.DEAD.value)
         fresh = {
             "state": NotificationState.WAITING.value,
             "attempts": 0,
@@ -164,8 +164,8 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
         fresh["created_at"] = db_now()  # or a sweep would find it too old to be sent
         revived = connection.execute(update(notification_batches).where(*dead).values(**fresh)).rowcount
     if not revived:
-        raise Conflict(f"event {event_id} is {found.state}: only a dead one is sent again")
-    return connection.scalar(select(func.count()).where(_events.batch_id == found.batch_id)) or 0
+        raise Conflict(f"event {event_id} is {row.state}: only a dead one is sent again")
+    return connection.scalar(select(func.count()).where(_events.batch_id == row.batch_id)) or 0
 
 
 def describe(cipher: Cipher, row: Record, target: str | None) -> Notification:
@@ -216,8 +216,8 @@ def describe_event(row: Record) -> OutboxEvent:
 
 
 def forget(database: Database, days: float) -> int:
-    """End what is older than ``days``: what was told or is dead is deleted, what could not be told is dead; how many
-    were deleted. 0 days: nothing."""
+    """Delete events older than ``days`` that were delivered or are dead, and declare those dead that still wait; the
+    number of deleted ones. 0 days: none."""
     if days <= 0:
         return 0
     old = db_now() - days * SECONDS_A_DAY

@@ -36,7 +36,7 @@ def come_due(
 
 
 def due_at(schedule: Schedule, pipeline_id: str, tick: int) -> int:
-    """When the run of ``tick`` begins: its jitter later, which is the same whoever asks."""
+    """When the run of ``tick`` starts: its jitter later, which is the same in every process."""
     if schedule.jitter_seconds == 0:
         return tick
     drawn = hashlib.sha256(f"{pipeline_id} {tick}".encode()).digest()

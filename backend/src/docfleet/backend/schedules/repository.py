@@ -69,8 +69,8 @@ def plan(connection: Connection, pipeline_id: str, schedule: Schedule | None, *,
     values: dict[str, Any] = {"next_tick_at": None, "next_run_at": None}
     if schedule is not None and active:
         now = connection.scalar(select(db_now())) or 0.0
-        found = next_after(Timetable(schedule.cron, schedule.time_zone), schedule, pipeline_id, now)
-        values = {"next_tick_at": found.tick_at, "next_run_at": found.run_at}
+        following = next_after(Timetable(schedule.cron, schedule.time_zone), schedule, pipeline_id, now)
+        values = {"next_tick_at": following.tick_at, "next_run_at": following.run_at}
     else:
         waiting = update(schedule_ticks).where(schedule_ticks.c.pipeline_id == pipeline_id, text(QUEUED_TICK))
         connection.execute(

@@ -1,4 +1,4 @@
-"""Applying a workflow: check everything, then write it as a whole."""
+"""Applying a workflow: check everything, then write all of it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def apply(
     steps = _steps(tools, spec)
     normal = [source, destination, steps, spec.description, spec.use_file_history, spec.max_file_execution_count]
     digest = cipher.digest(msgspec.to_builtins([*normal, spec.manual_review]))
-    found = connection.execute(
+    existing = connection.execute(
         select(workflows)
         .where(workflows.c.organization_id == organization_id, workflows.c.workflow_name == clean(spec.name))
         .with_for_update(key_share=True)
@@ -87,30 +87,30 @@ def apply(
         "max_file_execution_count": spec.max_file_execution_count,
         "manual_review": msgspec.to_builtins(spec.manual_review),
     }
-    if found is not None:
-        _keep_its_kind(connection, found, values["deployment_type"])
+    if existing is not None:
+        _keep_its_kind(connection, existing, values["deployment_type"])
     if dry_run:
         parts = {"SOURCE": source, "DESTINATION": destination}
-        if found is None:
+        if existing is None:
             return PlannedWorkflowChange(created=True)
-        return _planned(connection, cipher, found, values, parts, steps)
-    if found is not None and found.digest == digest:
-        return AppliedWorkflow(workflow_id=found.id, created=False, changed=False)
+        return _planned(connection, cipher, existing, values, parts, steps)
+    if existing is not None and existing.digest == digest:
+        return AppliedWorkflow(workflow_id=existing.id, created=False, changed=False)
     values |= {"digest": digest, "modified_at": db_now()}
-    if found is None:
+    if existing is None:
         workflow_id = new_id()
         identity = {"id": workflow_id, "organization_id": organization_id, "workflow_name": clean(spec.name)}
         connection.execute(insert(workflows).values(**identity, created_at=db_now(), **values))
     else:
-        workflow_id = found.id
+        workflow_id = existing.id
         _forget_answers(connection, workflow_id)
         connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(**values))
     for endpoint in (source, destination):
         _write_endpoint(connection, cipher, organization_id, workflow_id, endpoint)
     connection.execute(delete(tool_instances).where(tool_instances.c.workflow_id == workflow_id))
     connection.execute(insert(tool_instances), [_tool_row(workflow_id, step) for step in steps])
-    log.info("workflow.applied", workflow_id=workflow_id, created=found is None)
-    return AppliedWorkflow(workflow_id=workflow_id, created=found is None, changed=True)
+    log.info("workflow.applied", workflow_id=workflow_id, created=existing is None)
+    return AppliedWorkflow(workflow_id=workflow_id, created=existing is None, changed=True)
 
 
 def _forget_answers(connection: Connection, workflow_id: str) -> None:
@@ -130,14 +130,14 @@ def _type(destination: CheckedEndpoint) -> str:
     return "ETL" if destination.info.mode is ConnectorMode.DATABASE else "TASK"
 
 
-def _keep_its_kind(connection: Connection, found: Record, kind: str) -> None:
-    if found.deployment_type == kind or API not in (found.deployment_type, kind):
+def _keep_its_kind(connection: Connection, existing: Record, kind: str) -> None:
+    if existing.deployment_type == kind or API not in (existing.deployment_type, kind):
         return
     for table, path in ((api_deployments, "deployments"), (pipelines, "pipelines")):
-        published = connection.scalar(select(table.c.id).where(table.c.workflow_id == found.id).limit(1))
+        published = connection.scalar(select(table.c.id).where(table.c.workflow_id == existing.id).limit(1))
         if published is not None:
             raise InvalidInput(
-                f"workflow {found.workflow_name!r} is published as {found.deployment_type}: it cannot become {kind}; "
+                f"workflow {existing.workflow_name!r} is published as {existing.deployment_type}: it cannot become {kind}; "
                 f"give the new one another name, or send DELETE /api/v1/{path}/{published} first"
             )
 
@@ -145,16 +145,16 @@ def _keep_its_kind(connection: Connection, found: Record, kind: str) -> None:
 def _planned(
     connection: Connection,
     cipher: Cipher,
-    found: Record,
+    existing: Record,
     values: dict[str, Any],
     parts: dict[str, CheckedEndpoint],
     steps: list[dict[str, Any]],
 ) -> PlannedWorkflowChange:
     shown = {"deployment_type": "workflow_type"}
-    names = [name for name, value in values.items() if found._mapping[name] != value]
-    before = {shown.get(name, name): found._mapping[name] for name in names}
+    names = [name for name, value in values.items() if existing._mapping[name] != value]
+    before = {shown.get(name, name): existing._mapping[name] for name in names}
     after = {shown.get(name, name): values[name] for name in names}
-    present = context.endpoints(connection, found.id)
+    present = context.endpoints(connection, existing.id)
     for kind, part in parts.items():
         row = present.get(kind)
         try:
@@ -166,7 +166,7 @@ def _planned(
             before[name] = None if old is None else _shown(old)
             after[name] = _shown(part, None if old is None or old.info != part.info else old.settings)
     keys = ("tool_id", "step", "version", "metadata")
-    written = [{key: getattr(step, key) for key in keys} for step in context.steps(connection, found.id)]
+    written = [{key: getattr(step, key) for key in keys} for step in context.steps(connection, existing.id)]
     if written != steps:
         before["tools"], after["tools"] = _tools(written), _tools(steps)
     return PlannedWorkflowChange(created=False, changed=list(after), before=before, after=after)
@@ -227,13 +227,13 @@ def _destination(spec: DestinationSpec) -> CheckedEndpoint:
     info, settings = _checked("destination", spec.connector, spec.settings)
     if not info.can_write:
         raise InvalidInput(f"destination: connector {spec.connector!r} cannot be written to")
-    found = _configuration(spec)
+    configuration = _configuration(spec)
     if info.mode is ConnectorMode.DATABASE:
         try:
-            table_settings(found)
+            table_settings(configuration)
         except ConfigurationError as error:
             raise InvalidInput(f"destination: {error.message}") from error
-    return CheckedEndpoint(kind="DESTINATION", info=info, settings=settings, configuration=found)
+    return CheckedEndpoint(kind="DESTINATION", info=info, settings=settings, configuration=configuration)
 
 
 def _configuration(endpoint: SourceSpec | DestinationSpec) -> dict[str, Any]:

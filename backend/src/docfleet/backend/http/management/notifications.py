@@ -137,17 +137,17 @@ def test_notification(
     notification_dispatcher: NamedDependency[NotificationDispatcher],
     organization_id: NamedDependency[str],
 ) -> NotificationTest:
-    """An event of its own goes the way of all others; ask for it to see what became of it."""
+    """The test is an event like all others: read it by its id to see what became of it."""
     with database.writing() as connection:
         row = repository.find(connection, organization_id, str(notification_id))
         if not row.is_active:
             raise Conflict(f"notification {row.name!r:.120} is not active: it sends nothing")
-        event_id = outbox.tell_test(connection, row)
+        event_id = outbox.write_test(connection, row)
     notification_dispatcher.wake()
     return NotificationTest(event_id)
 
 
-@get("/events", sync_to_thread=True, summary="List what was told, and what could not be")
+@get("/events", sync_to_thread=True, summary="List events that were sent, and those that could not be")
 def list_events(
     database: NamedDependency[Database],
     organization_id: NamedDependency[str],
