@@ -43,8 +43,8 @@ class Interrupted(Exception):
 class ChildSpec:
     """How one child is started and stopped.
 
-    ``ready`` is called until it returns true. Children with a lower ``stop_order`` are stopped first; those of one order
-    together. ``grace`` is the seconds between SIGTERM and the SIGKILL of the whole group. ``dies_with_supervisor``
+    ``ready`` is called until it returns true. Children with a lower ``stop_order`` are stopped first, those of one
+    order together. ``grace`` is the seconds between SIGTERM and the SIGKILL of the whole group. ``dies_with_supervisor``
     says what the lifeline does: SIGKILL at once, or (false) SIGTERM first, because the child has children in other
     groups or a file to close.
     """

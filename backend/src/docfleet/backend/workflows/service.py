@@ -137,8 +137,8 @@ def _keep_its_kind(connection: Connection, existing: Record, kind: str) -> None:
         published = connection.scalar(select(table.c.id).where(table.c.workflow_id == existing.id).limit(1))
         if published is not None:
             raise InvalidInput(
-                f"workflow {existing.workflow_name!r} is published as {existing.deployment_type}: it cannot become {kind}; "
-                f"give the new one another name, or send DELETE /api/v1/{path}/{published} first"
+                f"workflow {existing.workflow_name!r} is published as {existing.deployment_type}: it cannot become "
+                f"{kind}; give the new one another name, or send DELETE /api/v1/{path}/{published} first"
             )
 
 
