@@ -1,4 +1,4 @@
-"""Lines of an execution's log, as users see them, from whoever writes one to whoever reads it.
+"""Lines of an execution's log, as users see them, from the process that writes one to its readers.
 
 The keys are those of the original's payloads (Unstract at 6b916eac), with ``event_id`` and ``channel`` added: an event
 that is sent twice is written once. These lines are for people; what a process writes about itself goes to its own log.
@@ -49,7 +49,7 @@ class LogLevel(StrEnum):
 
     @classmethod
     def of(cls, word: str) -> LogLevel:
-        """The level of a tool's, or somebody else's, word for one."""
+        """The level that a word of a tool or another sender stands for."""
         word = word.upper()
         if word in ("ERROR", "FATAL", "CRITICAL"):
             return cls.ERROR
@@ -90,7 +90,7 @@ class LogState(StrEnum):
 
 class LogEvent(Wire):
     """One event. ``timestamp`` is in seconds since the epoch. LOG has ``log``; UPDATE and PROGRESS have ``component``,
-    ``state`` and ``message``. ``stage``, ``state`` and ``component`` are text of whoever sent it; ours are those of the
+    ``state`` and ``message``. ``stage``, ``state`` and ``component`` are text of the sender; ours are those of the
     enumerations above. ``details`` holds keys of other senders."""
 
     event_id: str

@@ -22,7 +22,7 @@ class Console(Provider):
 
     @property
     def target(self) -> None:
-        """Nobody is contacted."""
+        """None: nothing is contacted."""
         return
 
     def send(self, batch: NotificationBatch, outbound: Outbound) -> None:

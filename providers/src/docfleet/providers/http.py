@@ -1,4 +1,4 @@
-"""One HTTP request to a target somebody else named: bounded, guarded, redirects off.
+"""One HTTP request to a target that a user named: bounded, guarded, without redirects.
 
 The body of an answer is never shown: it may echo a secret.
 """

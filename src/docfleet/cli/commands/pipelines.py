@@ -72,8 +72,8 @@ def preview_command(name: str, count: int, json_output: bool, client: Management
 def ticks_command(name: str, limit: int, json_output: bool, client: ManagementClient) -> int:
     """What became of the newest times of a pipeline's schedule (UTC).
 
-    fired: it ran. queued: it runs when the run before has ended. skipped: a run was open. missed: nobody looked at the
-    time, as in a downtime. refused: with the reason.
+    fired: it ran. queued: it runs when the run before has ended. skipped: a run was open. missed: no scheduler looked
+    at the time, as in a downtime. refused: with the reason.
     """
     from docfleet.cli.show.summary import plain
 

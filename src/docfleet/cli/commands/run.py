@@ -131,7 +131,7 @@ def _execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, i
 
 
 def _stop_leftovers(client: ManagementClient, workflow_id: str, view: ExecutionView) -> None:
-    """End what a killed system left open: the folder's lock says nobody works on it, and its files
+    """End what a killed system left open: the folder's lock says that no process works on it, and its files
     would be skipped as active elsewhere. What it finished is in the file history."""
     left = client.open_executions(workflow_id)
     for execution_id in left:

@@ -9,7 +9,7 @@
         docfleet.db     the backend's SQLite database
         storage/        the documents of running executions
         valkey/         the broker's append-only file
-        logs/           one log a process
+        logs/           one log per process
         run/            socket and ready files, the backend's port
 """
 
@@ -86,7 +86,7 @@ class DataFolder:
 
     @property
     def logs(self) -> Path:
-        """One file a process."""
+        """One file per process."""
         return self.path / "logs"
 
     @property

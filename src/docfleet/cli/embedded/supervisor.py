@@ -22,7 +22,7 @@ from docfleet.core.exit_codes import ExitCode
 
 CRASH_LIMIT = 5
 START_LIMIT = 2
-"""Deaths of a child that has never been ready: waiting longer for it helps nobody."""
+"""Deaths of a child that has never been ready: waiting longer for it does not help."""
 CRASH_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
@@ -44,7 +44,7 @@ class ChildSpec:
     """How one child is started and stopped.
 
     ``ready`` is called until it returns true. Children with a lower ``stop_order`` are stopped first, those of one
-    order together. ``grace`` is the seconds between SIGTERM and the SIGKILL of the whole group. ``dies_with_supervisor``
+    order together. ``grace`` is the seconds between SIGTERM and SIGKILL of the whole group. ``dies_with_supervisor``
     says what the lifeline does: SIGKILL at once, or (false) SIGTERM first, because the child has children in other
     groups or a file to close.
     """
@@ -84,7 +84,7 @@ class Lifeline:
 
     @property
     def alive(self) -> bool:
-        """False when somebody ended it."""
+        """False when it was ended from outside."""
         return self._process.poll() is None
 
     def add(self, group: int, *, kill: bool) -> None:
@@ -92,7 +92,7 @@ class Lifeline:
         self._write(f"+ {group} {'kill' if kill else 'term'}\n")
 
     def remove(self, group: int) -> None:
-        """Forget a group that has ended: its number may be given to somebody else."""
+        """Forget a group that has ended: its number may be given to another process."""
         self._write(f"- {group}\n")
 
     def close(self) -> None:
@@ -265,7 +265,7 @@ def _kill_group(group: int) -> None:
     try:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        pass  # nobody left in it
+        pass  # no process is left in it
 
 
 def _log_tail(child: _Child, lines: int = 15, limit: int = 16_384) -> str:

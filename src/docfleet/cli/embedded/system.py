@@ -27,7 +27,7 @@ LOOPBACK = "127.0.0.1"
 VALKEY_SECONDS = 30.0
 READY_SECONDS = 90.0
 RUNNER_GRACE_SECONDS = 1.0
-"""For tools that still run when the workers that wait for them are gone: nobody takes their results."""
+"""For tools that still run when the workers that wait for them are gone: no process takes their results."""
 _WORKERS_STOP, _SERVERS_STOP, _VALKEY_STOP = range(3)
 
 
@@ -181,7 +181,7 @@ class EmbeddedSystem:
             "RUNNER_PORT": str(self._runner_port),
         }
         if WorkerType.LOG_CONSUMER not in self._workers:
-            # Nobody would take the lines from the broker.
+            # No process would take the lines from the broker.
             mine["ENABLE_LOG_HISTORY"] = "false"
         return {**environment(), **mine}
 

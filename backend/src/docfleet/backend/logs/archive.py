@@ -120,5 +120,5 @@ def forget(root: str | None, seconds: float) -> int:
                 path.unlink()
                 deleted += 1
         except OSError:
-            continue  # somebody else was faster
+            continue  # another process was faster
     return deleted

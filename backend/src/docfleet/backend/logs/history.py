@@ -62,7 +62,7 @@ class History:
     def look(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> Look:
         """What is behind number ``after``, for a reader that stays. Raises ``NotFound`` once the execution is deleted.
 
-        The status is read first: one that is final, with no line behind it, has had its last words.
+        The status is read first: one that is final, with no line behind it, has no line to come.
         """
         with self._database.reading() as connection:
             row = executions.find(connection, self._organization_id, self.execution_id)

@@ -2,7 +2,7 @@
 
 A reader holds nothing but the number it has read up to. A commit wakes readers of the execution, in this process at
 once and in others over Redis; then they read the rows behind their number. So a lost wake costs seconds, and a reader
-that is slow, or away, costs nobody anything.
+that is slow, or away, slows no other.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Sending the outbox on its way: due events become batches, due batches become messages with ids only.
+"""Dispatch of the outbox: due events become batches, due batches become messages with ids only.
 
-A batch is one message to one target and keeps its id over all attempts. Its row says when it is due and who has it;
-a message that is lost, doubled or late changes nothing. One batch of a notification is under way at a time, and few to
-one host: a slow target delays its own events only.
+A batch is one message to one target and keeps its id over all attempts. Its row says when it is due and which worker
+has it; a message that is lost, doubled or late changes nothing. One batch of a notification is under way at a time, and
+few to one host: a slow target delays its own events only.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _NEW = and_(_events.notification_id == notifications.c.id, text(UNGROUPED), _eve
 
 
 def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> NotificationDispatchResult:
-    """Send what is due. ``patience``: the seconds after which a message that nobody took is sent again."""
+    """Send what is due. ``patience``: the seconds after which a message that no worker took is sent again."""
     result = NotificationDispatchResult()
     while True:
         with database.writing() as connection:
@@ -73,7 +73,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> Not
 
 
 def _due(connection: Connection) -> list[Record]:
-    """Notifications with something to send, locked; those somebody else is at are left to them."""
+    """Notifications with something to send, locked; those that another process has locked are left out."""
     busy = (
         select(notifications.c.host)
         .join(notification_batches, _batches.notification_id == notifications.c.id)
@@ -89,7 +89,7 @@ def _due(connection: Connection) -> list[Record]:
             ~exists().where(_OF_IT, _UNDER_WAY),
             or_(notifications.c.host.is_(None), notifications.c.host.not_in(busy)),
         )
-        .order_by(func.random())  # nobody is last for ever
+        .order_by(func.random())  # none is last for ever
         .limit(MOST_NOTIFICATIONS)
         .with_for_update(key_share=True, skip_locked=True)
     )
@@ -210,8 +210,8 @@ def _give_back(database: Database, ids: list[str]) -> None:
 
 
 class NotificationDispatcher:
-    """A thread of the backend that sends what may be sent at once, so that nobody who ends an execution waits for the
-    broker. What it misses the tick finds."""
+    """A thread of the backend that sends what may be sent at once, so that no request that ends an execution waits
+    for the broker. What it misses, the next tick finds."""
 
     def __init__(self, database: Database, dispatcher: Dispatcher, patience: float) -> None:
         self._database = database

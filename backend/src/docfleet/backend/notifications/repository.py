@@ -173,7 +173,7 @@ def describe(cipher: Cipher, row: Record, target: str | None) -> Notification:
     settings = cipher.open(row.settings)
     try:
         secrets = provider_class(row.provider).secrets
-    except ConfigurationError:  # it is no longer installed, so nobody knows what of it is secret
+    except ConfigurationError:  # it is no longer installed, so it is unknown what of it is secret
         secrets = frozenset(settings)
     return Notification(
         notification_id=row.id,

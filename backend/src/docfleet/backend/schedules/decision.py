@@ -1,4 +1,4 @@
-"""What becomes of the ticks of a pipeline that have come due since somebody looked last. Reads and writes nothing."""
+"""What becomes of the ticks of a pipeline that have come due since the last look. Reads and writes nothing."""
 
 from __future__ import annotations
 

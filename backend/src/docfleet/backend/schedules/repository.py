@@ -93,7 +93,7 @@ def tick(
 
 
 def note(connection: Connection, rows: list[dict[str, Any]]) -> set[tuple[str, int]]:
-    """Write the rows of ticks, but for those that are there: somebody has decided about them. Which were written."""
+    """Write the rows of ticks that are not there yet: the others are decided. The keys of those that were written."""
     if not rows:
         return set()
     key = schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for

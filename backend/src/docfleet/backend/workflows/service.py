@@ -114,7 +114,7 @@ def apply(
 
 
 def _forget_answers(connection: Connection, workflow_id: str) -> None:
-    # First those that still run, so that none writes an old answer behind the one that is deleted.
+    # First those that still run: none of them may write an old answer after the deletion.
     running = executions.c.status.in_([status.value for status in OPEN])
     connection.execute(
         update(executions)
@@ -159,7 +159,7 @@ def _planned(
         row = present.get(kind)
         try:
             old = None if row is None else _stated(cipher, row)
-        except ConfigurationError:  # its connector is no longer installed, so nobody knows what of it is secret
+        except ConfigurationError:  # its connector is no longer installed, so it is unknown what of it is secret
             old = None
         if old != part:
             name = kind.lower()

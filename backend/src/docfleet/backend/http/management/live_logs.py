@@ -2,7 +2,7 @@
 
 Frames are JSON: ``{"events": [...], "last_event_id": N}``, and at last
 ``{"end": true, "status": ..., "last_event_id": N}``.
-Who connects again with ``?after=N`` (or ``Last-Event-ID: N``) goes on where it was.
+A reader that connects again with ``?after=N`` (or ``Last-Event-ID: N``) goes on where it was.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 PAGE_LINES = 500
 LOOK_SECONDS = 5.0
-"""How often a reader looks whom nobody wakes."""
+"""How often a reader looks without being woken."""
 GATHER_SECONDS = 0.05
 """Between two reads of one reader: what comes meanwhile goes in one frame."""
 LINGER_SECONDS = 2.0
@@ -100,7 +100,7 @@ class _Subscription:
             await self._socket.close(code, reason)
 
     async def _gone(self) -> None:
-        # What a reader sends means nothing; taking it shows that the connection has ended.
+        # What a reader sends has no meaning; receiving it shows when the connection has ended.
         while (await self._socket.receive())["type"] != "websocket.disconnect":
             await asyncio.sleep(0)
 

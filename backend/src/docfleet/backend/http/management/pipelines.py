@@ -191,8 +191,8 @@ def list_ticks(
     after: FromQuery[int | None] = None,
     limit: Limit = 50,
 ) -> TickPage:
-    """Newest first: fired with its execution, queued, skipped (a run was open), missed (nobody looked at the time), or
-    refused with the reason. ``after`` is the ``next`` of the page before."""
+    """Newest first: fired with its execution, queued, skipped (a run was open), missed (no scheduler looked at the
+    time), or refused with the reason. ``after`` is the ``next`` of the page before."""
     with database.reading() as connection:
         pipeline = repository.find(connection, organization_id, str(pipeline_id))
         rows = schedules.ticks(connection, pipeline.id, after, limit)
