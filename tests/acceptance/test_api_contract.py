@@ -169,7 +169,7 @@ def test_a_key_opens_what_it_is_for(fleet: Fleet, api: Published) -> None:
     assert refusal(api.poll("no-uuid")) == (400, "validation_error", "execution_id")
     assert refusal(request(api.url[:-1] + "x/", "GET", None, api.authorized, execution_id=begun))[0] == 404
     assert api.poll(begun).status == 200
-    api.client.apply("deployments", {"api_name": api.name, "workflow": api.name, "is_active": False})
+    api.client.put_deployment({"api_name": api.name, "workflow": api.name, "is_active": False})
     assert refusal(api.post(("a.txt", "a")))[0] == 404
 
 

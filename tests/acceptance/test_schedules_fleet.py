@@ -91,8 +91,8 @@ def test_a_schedule_from_the_file_to_the_rows(fleet: Fleet, tmp_path: Path) -> N
     assert len(preview) == 3 and all("T02:30:00+0" in line and line.endswith("UTC") for line in preview)
     assert "never ran, 0 runs  next" in docfleet(fleet, "pipelines", "list")
     fire(fleet)
-    row = until(lambda: (row := fleet.client.pipeline(NAME))["run_count"] == 1 and row, what="it did not run")
-    assert row["last_run_status"] == "SUCCESS" and row["last_run_time"] and row["next_run_time"]
+    row = until(lambda: (row := fleet.client.pipeline(NAME)).run_count == 1 and row, what="it did not run")
+    assert row.last_run_status == "SUCCESS" and row.last_run_time and row.next_run_time
     (tick,) = json.loads(docfleet(fleet, "pipelines", "ticks", NAME, "--json"))
     assert tick["outcome"] == "fired"
     assert fleet.client.execution(tick["execution_id"]).execution.execution_method == "SCHEDULED"
@@ -104,23 +104,23 @@ def test_a_paused_pipeline_is_refused_whoever_asks(fleet: Fleet, broker: str) ->
     row = fleet.client.pipeline(NAME)
     assert "is paused" in docfleet(fleet, "pipelines", "pause", NAME)
     assert "is paused: resume it first" in docfleet(fleet, "pipelines", "run", NAME, code=1)
-    asked = send(broker, "celery", row["pipeline_id"])
+    asked = send(broker, "celery", row.pipeline_id)
     until(lambda: "pipeline.refused" in worker_log(fleet, "general", asked), what="the message was not refused")
-    assert fleet.client.pipeline(NAME)["run_count"] == row["run_count"]
+    assert fleet.client.pipeline(NAME).run_count == row.run_count
     assert "next run" in docfleet(fleet, "pipelines", "resume", NAME)
 
 
 @pytest.mark.parametrize("queue", ["celery", "scheduler"])
 def test_the_original_s_message_runs_a_pipeline_once(fleet: Fleet, broker: str, queue: str) -> None:
     before = fleet.client.pipeline(NAME)
-    task = send(broker, queue, before["pipeline_id"])
-    until(lambda: fleet.client.pipeline(NAME)["run_count"] == before["run_count"] + 1, what="it did not run")
+    task = send(broker, queue, before.pipeline_id)
+    until(lambda: fleet.client.pipeline(NAME).run_count == before.run_count + 1, what="it did not run")
     kind = "general" if queue == "celery" else "scheduler"
     handled = worker_log(fleet, kind, task).count("task.finished")
-    send(broker, queue, before["pipeline_id"], task)  # a redelivery
+    send(broker, queue, before.pipeline_id, task)  # a redelivery
     until(lambda: worker_log(fleet, kind, task).count("task.finished") > handled, what="it was not taken again")
-    assert fleet.client.pipeline(NAME)["run_count"] == before["run_count"] + 1
-    assert len(fleet.client.executions(status=None, limit=100)) == before["run_count"] + 1
+    assert fleet.client.pipeline(NAME).run_count == before.run_count + 1
+    assert len(fleet.client.executions(status=None, limit=100)) == before.run_count + 1
 
 
 def test_a_pipeline_that_the_file_does_not_name_any_more_is_told_and_taken_away(fleet: Fleet, tmp_path: Path) -> None:
