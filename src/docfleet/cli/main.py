@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, from ``docfleet.cli.NAME``; None when there is none."""
+        """The command of this name, from ``docfleet.cli.commands.NAME``; None when there is none."""
         if cmd_name not in COMMANDS:
             return None
         return cast("click.Command", importlib.import_module(f"docfleet.cli.commands.{cmd_name}").command)
