@@ -16,6 +16,7 @@ from bench.bare_celery import BareWorker
 from bench.figures import Figure, Report
 from bench.fleet import NO_OP, Fleet
 from docfleet.cli.commands.run import RUN_WORKERS
+from docfleet.core.management.keys import Scope
 from docfleet.core.names import WorkerType
 
 WORKERS = (*RUN_WORKERS, WorkerType.API_DEPLOYMENT)
@@ -86,9 +87,9 @@ def publish(fleet: Fleet) -> Api:
     """Publish the no-op workflow and call it once, so that everything is warm."""
     document = {"name": NAME, "source": {"connector": "api"}, "tools": NO_OP, "destination": {"connector": "api"}}
     fleet.client.put_workflow(document)
-    applied = fleet.client.apply("deployments", {"api_name": NAME, "workflow": NAME})
-    key = str(fleet.client.create_key("deployment", NAME, "bench", None)["key"])
-    where = urlsplit(fleet.client.absolute(applied.url or ""))
+    applied = fleet.client.put_deployment({"api_name": NAME, "workflow": NAME})
+    key = fleet.client.create_key(Scope.DEPLOYMENT, NAME, "bench").key
+    where = urlsplit(fleet.client.absolute(applied.url))
     api = Api(where.netloc, where.path, key)
     with Caller(api) as caller:
         for _ in range(WARM_CALLS):

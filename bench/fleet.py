@@ -16,7 +16,8 @@ from bench.processes import children, command_line, cpu_seconds, own_cpu_seconds
 from bench.proxy import CountingProxy
 from docfleet.cli.commands.run import RUN_WORKERS
 from docfleet.cli.embedded.system import EmbeddedSystem
-from docfleet.cli.management import ExecutionState, ManagementClient
+from docfleet.cli.management import ManagementClient
+from docfleet.core.management.executions import ExecutionState
 from docfleet.core.names import WorkerType
 
 NO_OP: list[dict[str, Any]] = [{"tool": "passthrough", "settings": {"copy": False}}]

@@ -21,10 +21,11 @@ from typing import Any
 from rich.console import Console
 
 from docfleet.cli.embedded.system import Addresses
-from docfleet.cli.management import ExecutionState, FileOfExecution, ManagementClient
+from docfleet.cli.management import ManagementClient
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.summary import RunResult, as_json, show
-from docfleet.cli.workflow_file import Workflow
+from docfleet.cli.workflow_file import WorkflowFile
+from docfleet.core.management.executions import ExecutionState, FileOfExecution
 from tests.waiting import SECONDS, until
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -160,7 +161,7 @@ class Fleet:
 class Run:
     """One execution of a fleet."""
 
-    def __init__(self, fleet: Fleet, execution_id: str, workflow: Workflow) -> None:
+    def __init__(self, fleet: Fleet, execution_id: str, workflow: WorkflowFile) -> None:
         self.fleet = fleet
         self.id = execution_id
         self.workflow = workflow
@@ -277,8 +278,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def _described(document: dict[str, Any], history: bool) -> Workflow:
-    return Workflow(path=Path("test.yaml"), name=document["name"], document=document, use_file_history=history)
+def _described(document: dict[str, Any], history: bool) -> WorkflowFile:
+    return WorkflowFile(path=Path("test.yaml"), name=document["name"], document=document, use_file_history=history)
 
 
 def _command(pid: int) -> list[str]:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.management import ManagementClient
+from docfleet.core.management.keys import Scope
 from tests.acceptance.fleet import Fleet
 
 NO_OP = {"tool": "passthrough", "settings": {"copy": False}}
@@ -42,9 +43,9 @@ class Published:
         name = f"api-{uuid.uuid4().hex[:12]}"
         ends = {"source": {"connector": "api"}, "destination": {"connector": "api"}}
         client.put_workflow({"name": name, "tools": list(tools) or [NO_OP], **ends})
-        applied = client.apply("deployments", {"api_name": name, "workflow": name})
-        key = str(client.create_key("deployment", name, "test", None)["key"])
-        return cls(client, name, client.absolute(applied.url or ""), key)
+        applied = client.put_deployment({"api_name": name, "workflow": name})
+        key = client.create_key(Scope.DEPLOYMENT, name, "test").key
+        return cls(client, name, client.absolute(applied.url), key)
 
     @property
     def authorized(self) -> dict[str, str]:

@@ -89,8 +89,8 @@ class SoakRun(FaultRun):
 
     def _check_verify(self, delivered: int, error_rows: int) -> None:
         found = self.world.client.verify(self.id)
-        assert found["clean"], f"not clean: {found}"
-        assert (found["delivered_once"], found["not_compared"]) == (delivered, 0), found
+        assert found.clean, f"not clean: {found}"
+        assert (found.delivered_once, found.not_compared) == (delivered, 0), found
 
 
 class Soak:

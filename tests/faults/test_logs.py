@@ -144,7 +144,7 @@ def test_a_line_in_the_original_s_form(world: World, lines: Lines) -> None:
             kombu.Producer(channel).publish(body, serializer="json", routing_key=QueueName.LOGS.value, headers=headers)
 
     def found() -> list[dict[str, Any]]:
-        return [line for line in world.client.logs(lines.run.id) if line["log"] == event["log"]]
+        return [line for line in world.client.logs(lines.run.id) if line.log == event["log"]]
 
     until(found, SECONDS, what="the line is missing")
     until(lambda: not world.queued(QueueName.LOGS), SECONDS, what="messages are left in the queue")
@@ -164,7 +164,7 @@ def test_the_broker_dies_while_lines_wait(world: World) -> None:
     names = [f"{number}.txt: delivered" for number in range(4)]
 
     def told() -> bool:
-        texts = [line["log"] for line in world.client.logs(run.id)]
+        texts = [line.log for line in world.client.logs(run.id)]
         return all(sum(text.startswith(name) for text in texts) == 1 for name in names)
 
     until(told, SECONDS, what="what the files' worker told is missing")

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from docfleet.core.errors import BackendUnavailable
+from docfleet.core.management.notifications import OutboxEvent
 from docfleet.core.names import QueueName, WorkerType
 from tests.acceptance.fleet import fill
 from tests.faults.world import World
@@ -47,11 +47,11 @@ class Subscriber:
                 "destination": world.destination("sqlite", source),
             }
         )
-        world.client.apply("pipelines", {"name": self.name, "workflow": self.name})
-        self.pipeline = world.client.pipeline(self.name)["pipeline_id"]
+        world.client.put_pipeline({"name": self.name, "workflow": self.name})
+        self.pipeline = world.client.pipeline(self.name).pipeline_id
         settings = {"url": sink.url}
         hook = {"name": self.name, "pipeline": self.name, "provider": "webhook", "settings": settings}
-        world.client.apply("notifications", {**hook, "max_attempts": 50})
+        world.client.put_notification({**hook, "max_attempts": 50})
         self.runs: list[str] = []
 
     def run(self) -> None:
@@ -73,11 +73,11 @@ class Subscriber:
 
         until(lambda: not missing(), PATIENCE_SECONDS, what=f"{len(missing())} of {len(self.runs)} were not notified")
 
-        def events() -> list[dict[str, Any]]:
-            return [row for row in self.world.client.notification_events() if row["execution_id"] in self.runs]
+        def events() -> list[OutboxEvent]:
+            return [row for row in self.world.client.notification_events() if row.execution_id in self.runs]
 
         until(
-            lambda: [row["status"] for row in events()] == ["delivered"] * len(self.runs),
+            lambda: [row.status for row in events()] == ["delivered"] * len(self.runs),
             PATIENCE_SECONDS,
             what=f"{events()}",
         )

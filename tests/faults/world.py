@@ -29,6 +29,7 @@ import sqlalchemy as sa
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ManagementClient
+from docfleet.core.management.keys import Scope
 from docfleet.core.names import WorkerType
 from tests.acceptance.fleet import PLUGINS, SETTINGS, fill, plain_environment
 from tests.acceptance.published import Published
@@ -277,10 +278,10 @@ class World(Members, Queues, ArmedFaults):
                 **(workflow or {}),
             }
         )
-        applied = self.client.apply("pipelines", {"name": name, "workflow": name})
-        key = str(self.client.create_key("pipeline", name, "faults", None)["key"])
+        applied = self.client.put_pipeline({"name": name, "workflow": name})
+        key = self.client.create_key(Scope.PIPELINE, name, "faults").key
         request = urllib.request.Request(
-            self.client.absolute(applied.url or ""), data=b"", headers={"Authorization": f"Bearer {key}"}
+            self.client.absolute(applied.url), data=b"", headers={"Authorization": f"Bearer {key}"}
         )
         with OPENER.open(request, timeout=30.0) as answer:
             execution_id = str(json.load(answer)["execution_id"])

@@ -62,11 +62,11 @@ def connect(url: str | None, key: str | None, organization: str | None, data: Pa
         raise ConfigurationError(
             f"no Docfleet runs in {data}: start `docfleet dev`, or give --url and --key (DOCFLEET_URL, DOCFLEET_KEY)"
         )
-    found = organization or settings.docfleet_organization or running.get("organization") or ORGANIZATION_ID
-    for name, value in (("the key", key), ("the organization", found)):
+    organization_id = organization or settings.docfleet_organization or running.get("organization") or ORGANIZATION_ID
+    for name, value in (("the key", key), ("the organization", organization_id)):
         if not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"{name} has characters that no {name.removeprefix('the ')} has: copy it again")
-    return ManagementClient(Addresses(url.rstrip("/"), "", key), found)
+    return ManagementClient(Addresses(url.rstrip("/"), "", key), organization_id)
 
 
 def _check_url(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: the first asks, the second ends everything at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first requests a stop, the second ends everything at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-EXIT_INTERRUPTED = 130
+from docfleet.core.exit_codes import ExitCode
+
 _SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -22,7 +23,7 @@ class Interrupts:
         self._before: dict[int, Any] = {}
 
     def requested(self) -> bool:
-        """True once the user asked to stop."""
+        """True once the user has requested a stop."""
         return self._count > 0
 
     def __enter__(self) -> Self:
@@ -43,4 +44,4 @@ class Interrupts:
             for stream in (1, 2):
                 if os.isatty(stream):
                     os.write(stream, _SHOW_CURSOR)  # a progress bar hides it
-            os._exit(EXIT_INTERRUPTED)
+            os._exit(ExitCode.INTERRUPTED)

@@ -10,6 +10,7 @@ from typing import cast
 import click
 
 from docfleet.core.errors import ConfigurationError, DocfleetError
+from docfleet.core.exit_codes import ExitCode
 
 COMMANDS = {
     "run": "Run one workflow file here, through the real workers, and show the result.",
@@ -38,7 +39,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, from ``docfleet.cli.NAME``; None when there is none."""
+        """The command of this name, from ``docfleet.cli.commands.NAME``; None when there is none."""
         if cmd_name not in COMMANDS:
             return None
         return cast("click.Command", importlib.import_module(f"docfleet.cli.commands.{cmd_name}").command)
@@ -62,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except click.Abort:
-        code = 130
+        code = ExitCode.INTERRUPTED
     except DocfleetError as error:
         click.echo(f"docfleet: {error.message}", err=True)
-        code = 2 if isinstance(error, ConfigurationError) else 1
+        code = ExitCode.WRONG_CONFIGURATION if isinstance(error, ConfigurationError) else ExitCode.FAILURE
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -11,7 +11,8 @@ Instead of ``source`` and ``destination``, ``api: {name: invoices}`` publishes i
 to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger, and
 ``pipeline: {name: nightly, schedule: {cron: 30 2 * * *, timeZone: Europe/Berlin}}`` something that runs by itself.
 
-Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``, who is told how it ends.
+Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``: who is notified of how a
+run ends.
 
 Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
 """
@@ -27,11 +28,10 @@ import msgspec
 import yaml
 
 from docfleet.core.errors import InvalidInput
-from docfleet.core.names import ApiName, GivenName, in_words
+from docfleet.core.names import API_CONNECTOR, ApiName, GivenName, in_words
 from docfleet.core.schedule import Schedule
 
 PATH_SETTING = "path"
-API_CONNECTOR = "api"
 _LOCATION = re.compile(r"\s*-\s*at `\$(?P<path>[^`]*)`")
 _QUOTED = re.compile(r"[`'\"](\w+)[`'\"]")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
@@ -46,21 +46,21 @@ class WorkflowFileInvalid(InvalidInput):
     code = "workflow_file_invalid"
 
 
-class Endpoint(msgspec.Struct):
+class EndpointSection(msgspec.Struct):
     """``source`` or ``destination``; its other keys are the endpoint's own and are passed on as they are."""
 
     connector: str
     settings: dict[str, Any] = {}
 
 
-class Step(msgspec.Struct, forbid_unknown_fields=True):
+class ToolEntry(msgspec.Struct, forbid_unknown_fields=True):
     """One entry of ``tools``."""
 
     tool: str
     settings: dict[str, Any] = {}
 
 
-class Header(msgspec.Struct, forbid_unknown_fields=True):
+class WorkflowSection(msgspec.Struct, forbid_unknown_fields=True):
     """The ``workflow`` section."""
 
     name: GivenName
@@ -70,7 +70,7 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
     manual_review: dict[str, Any] | None = None
 
 
-class Notification(msgspec.Struct, forbid_unknown_fields=True):
+class NotificationEntry(msgspec.Struct, forbid_unknown_fields=True):
     """One entry of ``notifications``. What a provider takes is checked by the backend, which knows it."""
 
     name: GivenName
@@ -88,35 +88,35 @@ class Notification(msgspec.Struct, forbid_unknown_fields=True):
         return {**about, **{key: value for key, value in built.items() if value is not None}}
 
 
-class Api(msgspec.Struct, forbid_unknown_fields=True):
+class ApiSection(msgspec.Struct, forbid_unknown_fields=True):
     """The ``api`` section: under which name the workflow is called."""
 
     name: ApiName
     display_name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     description: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     is_active: bool = True
-    notifications: list[Notification] = []
+    notifications: list[NotificationEntry] = []
 
 
-class Pipeline(msgspec.Struct, forbid_unknown_fields=True):
+class PipelineSection(msgspec.Struct, forbid_unknown_fields=True):
     """The ``pipeline`` section."""
 
     name: GivenName
     active: bool = True
     schedule: Schedule | None = None
-    notifications: list[Notification] = []
+    notifications: list[NotificationEntry] = []
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    workflow: Header
-    source: Endpoint | None = None
-    destination: Endpoint | None = None
-    tools: list[Step] = []
-    api: Api | None = None
-    pipeline: Pipeline | None = None
+class _Sections(msgspec.Struct, forbid_unknown_fields=True):
+    workflow: WorkflowSection
+    source: EndpointSection | None = None
+    destination: EndpointSection | None = None
+    tools: list[ToolEntry] = []
+    api: ApiSection | None = None
+    pipeline: PipelineSection | None = None
 
 
-class Workflow(msgspec.Struct):
+class WorkflowFile(msgspec.Struct):
     """A workflow as the management API takes it (``document``), all paths absolute, and how it is published."""
 
     path: Path
@@ -124,8 +124,8 @@ class Workflow(msgspec.Struct):
     document: dict[str, Any]
     use_file_history: bool
     lines: dict[tuple[str, ...], int] = {}
-    api: Api | None = None
-    pipeline: Pipeline | None = None
+    api: ApiSection | None = None
+    pipeline: PipelineSection | None = None
 
     def explain(self, fault: str, part: tuple[str, ...] = ()) -> str:
         """A fault that the backend found, with the file and, where the fault quotes one of its words, the line: within
@@ -139,11 +139,11 @@ class Workflow(msgspec.Struct):
     @property
     def destination(self) -> dict[str, Any]:
         """The destination's connector, settings and configuration."""
-        found: dict[str, Any] = self.document["destination"]
-        return found
+        section: dict[str, Any] = self.document["destination"]
+        return section
 
 
-def read_workflow(path: Path, *, source: Path | None = None, output: Path | None = None) -> Workflow:
+def read_workflow(path: Path, *, source: Path | None = None, output: Path | None = None) -> WorkflowFile:
     """Read and check the file. ``source`` and ``output`` take the place of the endpoints' paths.
 
     Raises ``WorkflowFileInvalid`` naming the file, the line and the field.
@@ -157,7 +157,7 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
     lines: dict[tuple[str, ...], int] = {}
     document = _parse(path, text, lines)
     try:
-        checked = msgspec.convert(document, _File)
+        checked = msgspec.convert(document, _Sections)
     except msgspec.ValidationError as error:
         raise WorkflowFileInvalid(_explain(path, str(error), lines)) from error
     _check_endpoints(path, checked, lines)
@@ -170,12 +170,12 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
         "tools": [{"tool": step.tool, "settings": step.settings} for step in checked.tools],
         "destination": endpoint if checked.api else _resolved(document["destination"], folder, output),
     }
-    return Workflow(
+    return WorkflowFile(
         path, checked.workflow.name, body, checked.workflow.use_file_history, lines, checked.api, checked.pipeline
     )
 
 
-def _check_endpoints(path: Path, file: _File, lines: dict[tuple[str, ...], int]) -> None:
+def _check_endpoints(path: Path, file: _Sections, lines: dict[tuple[str, ...], int]) -> None:
     given = {"source": file.source, "destination": file.destination}
     if file.api is None:
         for name, endpoint in given.items():
@@ -193,7 +193,7 @@ def _check_endpoints(path: Path, file: _File, lines: dict[tuple[str, ...], int])
             )
 
 
-def _check_notifications(path: Path, file: _File, lines: dict[tuple[str, ...], int]) -> None:
+def _check_notifications(path: Path, file: _Sections, lines: dict[tuple[str, ...], int]) -> None:
     """Two of one name would take turns in being changed into each other."""
     section, published = ("api", file.api) if file.api else ("pipeline", file.pipeline)
     names: set[str] = set()
@@ -219,7 +219,7 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        # A quoted word of the file may be a password that begins with * or !: only its place is told.
+        # A quoted word of the file may be a password that begins with * or !: only its place is shown.
         problem, words = _ECHO.subn("", error.problem or error.context or "")
         remedy = "; a text that begins with * or ! has to be in quotes" if words else ""
         raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {problem}{remedy}") from error
@@ -268,13 +268,13 @@ def _check_plain(path: Path, value: Any, at: tuple[str, ...], lines: dict[tuple[
 
 
 def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str:
-    found = _LOCATION.search(message)
-    steps = tuple(name or index for name, index in _STEP.findall(found["path"])) if found else ()
+    location = _LOCATION.search(message)
+    steps = tuple(name or index for name, index in _STEP.findall(location["path"])) if location else ()
     unknown = re.search(r"unknown field `(\w+)`", message)
     line = lines.get((*steps, unknown[1]) if unknown else steps)
     where = f", line {line}" if line else ""
     field = f"{'.'.join(steps)}: " if steps else ""
-    fault = in_words(message[: found.start()] if found else message)
+    fault = in_words(message[: location.start()] if location else message)
     return f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}"
 
 

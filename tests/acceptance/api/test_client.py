@@ -14,6 +14,8 @@ import pytest
 from unstract.api_deployments.client import APIDeploymentsClient, PlatformClientError, PlatformKeyClient
 
 from docfleet.cli.management import ManagementClient
+from docfleet.core.management.keys import Scope
+from docfleet.core.management.organizations import OrganizationSetting
 from tests.acceptance.fleet import Fleet, Stage, fill
 from tests.acceptance.published import NO_OP, Published
 from tests.waiting import until
@@ -105,8 +107,8 @@ def limited(fleet: Fleet) -> Iterator[str]:
     """An organization that may run one execution at a time."""
     name = f"limited-{uuid.uuid4().hex[:8]}"
     admin = ManagementClient(fleet.addresses, name)
-    admin._call("PUT", f"organizations/{name}", {"name": name})
-    admin._call("PUT", "settings/API_CONCURRENT_REQUEST_LIMIT", {"value": 1})
+    admin.put_organization()
+    admin.call(OrganizationSetting, "PUT", "settings/API_CONCURRENT_REQUEST_LIMIT", {"value": 1})
     yield name
 
 
@@ -133,7 +135,7 @@ def test_too_many_at_once_learn_when_to_come_again_and_are_then_let_in(
 def test_a_platform_key_reads_its_organization_and_its_apis_page_by_page(fleet: Fleet, limited: str) -> None:
     apis = sorted(Published.publish(fleet, NO_OP, organization=limited).name for _ in range(3))
     admin = ManagementClient(fleet.addresses, limited)
-    key = str(admin.create_key("platform", None, "reader", None)["key"])
+    key = admin.create_key(Scope.PLATFORM, None, "reader").key
     with closing(PlatformKeyClient(fleet.addresses.backend_url, key, logging_level="ERROR")) as client:
         me = client.whoami()
         assert (me["organization_id"], me["key_name"]) == (limited, "reader")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from docfleet.core.management.keys import Scope
 from tests.acceptance.fleet import Fleet, Stage
 from tests.acceptance.published import BETTER, NO_OP, Published, request
 from tests.waiting import until
@@ -169,7 +170,7 @@ def test_a_key_opens_what_it_is_for(fleet: Fleet, api: Published) -> None:
     assert refusal(api.poll("no-uuid")) == (400, "validation_error", "execution_id")
     assert refusal(request(api.url[:-1] + "x/", "GET", None, api.authorized, execution_id=begun))[0] == 404
     assert api.poll(begun).status == 200
-    api.client.apply("deployments", {"api_name": api.name, "workflow": api.name, "is_active": False})
+    api.client.put_deployment({"api_name": api.name, "workflow": api.name, "is_active": False})
     assert refusal(api.post(("a.txt", "a")))[0] == 404
 
 
@@ -189,16 +190,16 @@ def test_a_pipeline_is_triggered_with_its_key_while_it_is_active(fleet: Fleet, t
             },
         }
     )
-    applied = fleet.client.apply("pipelines", {"name": name, "workflow": name})
-    key = str(fleet.client.create_key("pipeline", name, "test", None)["key"])
-    url, authorized = fleet.client.absolute(applied.url or ""), {"Authorization": f"Bearer {key}"}
+    applied = fleet.client.put_pipeline({"name": name, "workflow": name})
+    key = fleet.client.create_key(Scope.PIPELINE, name, "test").key
+    url, authorized = fleet.client.absolute(applied.url), {"Authorization": f"Bearer {key}"}
     answer = request(url, "POST", b"", authorized)
     assert answer.status == 200
     assert answer.body["message"] == f"Triggered {name}"
     until(lambda: fleet.client.execution(answer.body["execution_id"]).execution.status.value == "COMPLETED")
     assert refusal(request(url, "POST", b"", {}))[0] == 403
     assert refusal(request(url, "POST", b"", Published.publish(fleet).authorized))[0] == 401
-    fleet.client.apply("pipelines", {"name": name, "workflow": name, "active": False})
+    fleet.client.put_pipeline({"name": name, "workflow": name, "active": False})
     assert refusal(request(url, "POST", b"", authorized))[0] == 422
 
 

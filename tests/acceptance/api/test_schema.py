@@ -20,7 +20,7 @@ SECONDS = "8"
 def test_the_fuzzer_finds_no_5xx_and_nothing_undocumented(fleet: Fleet, tmp_path: Path, routes: str) -> None:
     organization = f"fuzz-{uuid.uuid4().hex[:8]}"
     Published.publish(fleet)
-    fleet.client._call("PUT", f"organizations/{organization}", {"name": organization})
+    fleet.client.create_organization(organization, organization)
     api = Published.publish(fleet, organization=organization)
     key = api.key if routes == "/deployment/" else fleet.addresses.key
     # Names that exist, so that the fuzzer gets beyond 404.

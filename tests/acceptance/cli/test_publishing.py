@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from docfleet.core.management.keys import Scope
 from tests.acceptance.fleet import DOCFLEET, Fleet, plain_environment
 from tests.waiting import until
 
@@ -84,9 +85,9 @@ def test_publish_call_and_revoke(fleet: Fleet, tmp_path: Path) -> None:
     assert call(url[1], key[1], [("a.txt", b"one")])[0] == 401
     assert "was revoked before" in docfleet(fleet, "keys", "revoke", row["key_id"])
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
-    short = fleet.client.create_key("deployment", name, "short \x1b[31m", soon.isoformat())
-    until(lambda: call(url[1], short["key"], [("a.txt", b"one")])[0] == 401, 10)
-    line = next(line for line in docfleet(fleet, "keys", "list").splitlines() if short["key_id"] in line)
+    short = fleet.client.create_key(Scope.DEPLOYMENT, name, "short \x1b[31m", soon)
+    until(lambda: call(url[1], short.key, [("a.txt", b"one")])[0] == 401, 10)
+    line = next(line for line in docfleet(fleet, "keys", "list").splitlines() if short.key_id in line)
     assert line.endswith("  expired") and "\x1b" not in line
     second = docfleet(fleet, "keys", "create", "--api", name, "--days", "1").strip()
     assert call(url[1], second, [("a.txt", b"one")], timeout="60")[0] == 200

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from docfleet.cli.management import Stop
+from docfleet.core.management.executions import StopResult
 from tests.acceptance.fleet import DOCFLEET, TABLE, Fleet, Run, Stage, fill, plain_environment
 from tests.waiting import until
 
@@ -102,14 +102,14 @@ def test_running_tools_die_and_queued_files_end_while_the_caller_waits(patient_f
     assert again.status == "COMPLETED", "the slots are not free"
 
 
-def stopped(fleet: Fleet, execution_id: str) -> Stop:
+def stopped(fleet: Fleet, execution_id: str) -> StopResult:
     """The answer to a stop that is repeated until it is no longer under way."""
 
-    def answer() -> Stop | None:
+    def answer() -> StopResult | None:
         stop = fleet.client.stop_execution(execution_id, wait=10)
         return None if stop.stopping else stop
 
-    found: Stop = until(answer, what="the stop stays under way")
+    found: StopResult = until(answer, what="the stop stays under way")
     return found
 
 

@@ -71,7 +71,7 @@ def webhook(sink: Sink | str, name: str = "ops", **more: Any) -> dict[str, Any]:
 
 
 def run(fleet: Fleet, name: str) -> str:
-    return fleet.client.run_pipeline(fleet.client.pipeline(name)["pipeline_id"])
+    return fleet.client.run_pipeline(fleet.client.pipeline(name).pipeline_id)
 
 
 class Received:
@@ -204,8 +204,8 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(fleet: Fleet, sink: S
     received = Received(sink)
     until(lambda: len(received.executions) == 2, 60, what=f"{dict(received.executions)} of {runs} came")
     assert list((fleet.folder / "faults").glob(f"{point}.*")), "nobody was killed"
-    events = lambda: [e for e in fleet.client.notification_events() if e["execution_id"] in runs]  # noqa: E731
-    until(lambda: [e["status"] for e in events()] == ["delivered"] * 2, 60, what=f"{events()}")
+    events = lambda: [e for e in fleet.client.notification_events() if e.execution_id in runs]  # noqa: E731
+    until(lambda: [e.status for e in events()] == ["delivered"] * 2, 60, what=f"{events()}")
     assert received.executions == Counter(runs), "a repeat had another key"
     (fleet.folder / "faults" / "armed").unlink()
 
@@ -221,8 +221,8 @@ def test_a_dead_event_is_seen_and_sent_again(fleet: Fleet, sink: Sink) -> None:
     tested = docfleet(fleet, "notifications", "test", f"{name}/gone")
     assert tested.returncode == 1 and "410" in tested.stderr
     sink.answer = lambda handler: handler.reply(200)
-    event = next(e for e in fleet.client.notification_events("dead") if e["execution_id"] == execution)
-    assert "1 event will be sent again" in docfleet(fleet, "notifications", "resend", event["event_id"]).stdout
+    event = next(e for e in fleet.client.notification_events("dead") if e.execution_id == execution)
+    assert "1 event will be sent again" in docfleet(fleet, "notifications", "resend", event.event_id).stdout
     until(lambda: execution in Received(sink).executions, what="it was not sent again")
     first, last = sink.got[0][1]["idempotency-key"], sink.got[-1][1]["idempotency-key"]
     assert first == last

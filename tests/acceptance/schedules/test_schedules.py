@@ -16,6 +16,7 @@ import pytest
 import yaml
 from celery import Celery
 
+from docfleet.core.management.workflows import WorkflowList
 from tests.acceptance.fleet import DOCFLEET, Fleet, fill, plain_environment
 from tests.waiting import until
 
@@ -71,7 +72,7 @@ def test_a_schedule_from_the_file_to_the_rows(fleet: Fleet, tmp_path: Path) -> N
     path = workflow_file(tmp_path, timeZone="Europe/Berln")
     said = docfleet(fleet, "apply", str(path), code=1)
     assert "line 18: 'timeZone'" in said and "did you mean Europe/Berlin?" in said
-    assert not fleet.client.listing("workflows"), "a refused file wrote something"
+    assert not fleet.client.call(WorkflowList, "GET", "workflows").workflows, "a refused file wrote something"
     workflow_file(tmp_path, timeZone="Europe/Berlin")
     assert "+ pipeline nightly: created" in docfleet(fleet, "apply", str(path))
     assert "= pipeline nightly: unchanged" in docfleet(fleet, "apply", str(path))
@@ -79,8 +80,8 @@ def test_a_schedule_from_the_file_to_the_rows(fleet: Fleet, tmp_path: Path) -> N
     assert len(preview) == 3 and all("T02:30:00+0" in line and line.endswith("UTC") for line in preview)
     assert "never ran, 0 runs  next" in docfleet(fleet, "pipelines", "list")
     fire(fleet)
-    row = until(lambda: (row := fleet.client.pipeline(NAME))["run_count"] == 1 and row, what="it did not run")
-    assert row["last_run_status"] == "SUCCESS" and row["last_run_time"] and row["next_run_time"]
+    row = until(lambda: (row := fleet.client.pipeline(NAME)).run_count == 1 and row, what="it did not run")
+    assert row.last_run_status == "SUCCESS" and row.last_run_time and row.next_run_time
     (tick,) = json.loads(docfleet(fleet, "pipelines", "ticks", NAME, "--json"))
     assert tick["outcome"] == "fired"
     assert fleet.client.execution(tick["execution_id"]).execution.execution_method == "SCHEDULED"
@@ -92,23 +93,23 @@ def test_a_paused_pipeline_is_refused_whoever_asks(fleet: Fleet, redis_broker: s
     row = fleet.client.pipeline(NAME)
     assert "is paused" in docfleet(fleet, "pipelines", "pause", NAME)
     assert "is paused: resume it first" in docfleet(fleet, "pipelines", "run", NAME, code=1)
-    asked = send(redis_broker, "celery", row["pipeline_id"])
+    asked = send(redis_broker, "celery", row.pipeline_id)
     until(lambda: "pipeline.refused" in worker_log(fleet, "general", asked), what="the message was not refused")
-    assert fleet.client.pipeline(NAME)["run_count"] == row["run_count"]
+    assert fleet.client.pipeline(NAME).run_count == row.run_count
     assert "next run" in docfleet(fleet, "pipelines", "resume", NAME)
 
 
 @pytest.mark.parametrize("queue", ["celery", "scheduler"])
 def test_the_original_s_message_runs_a_pipeline_once(fleet: Fleet, redis_broker: str, queue: str) -> None:
     before = fleet.client.pipeline(NAME)
-    task = send(redis_broker, queue, before["pipeline_id"])
-    until(lambda: fleet.client.pipeline(NAME)["run_count"] == before["run_count"] + 1, what="it did not run")
+    task = send(redis_broker, queue, before.pipeline_id)
+    until(lambda: fleet.client.pipeline(NAME).run_count == before.run_count + 1, what="it did not run")
     kind = "general" if queue == "celery" else "scheduler"
     handled = worker_log(fleet, kind, task).count("task.finished")
-    send(redis_broker, queue, before["pipeline_id"], task)  # a redelivery
+    send(redis_broker, queue, before.pipeline_id, task)  # a redelivery
     until(lambda: worker_log(fleet, kind, task).count("task.finished") > handled, what="it was not taken again")
-    assert fleet.client.pipeline(NAME)["run_count"] == before["run_count"] + 1
-    assert len(fleet.client.executions(status=None, limit=100)) == before["run_count"] + 1
+    assert fleet.client.pipeline(NAME).run_count == before.run_count + 1
+    assert len(fleet.client.executions(status=None, limit=100)) == before.run_count + 1
 
 
 def test_a_pipeline_that_the_file_no_longer_names_is_reported_and_deleted(fleet: Fleet, tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_pipeline_that_the_file_no_longer_names_is_reported_and_deleted(fleet:
     assert f"`docfleet pipelines delete {NAME}` takes it away" in docfleet(fleet, "apply", str(path))
     assert f"{NAME} is deleted" in docfleet(fleet, "pipelines", "delete", NAME)
     assert "there is no pipeline" in docfleet(fleet, "pipelines", "delete", NAME, code=1)
-    assert [row["name"] for row in fleet.client.listing("pipelines")] == ["by night"]
+    assert [row.name for row in fleet.client.pipelines()] == ["by night"]
     assert "unchanged" in docfleet(fleet, "apply", str(path))
 
 

@@ -9,7 +9,7 @@ MUTANTS = (
         "notifications: a batch belongs to one worker",
         "tests/integration/backend/notifications/test_delivery.py::test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
         (
-            "backend/src/docfleet/backend/notifications/delivery.py",
+            "backend/src/docfleet/backend/notifications/attempts.py",
             "or_(~_batches.claimed, _batches.lease_until < db_now())",
             "_batches.claimed.is_not(None)",
         ),
@@ -17,14 +17,14 @@ MUTANTS = (
     mutant(
         "notifications: an old attempt has no say",
         "tests/integration/backend/notifications/test_delivery.py::test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
-        ("backend/src/docfleet/backend/notifications/delivery.py", " or batch.attempts != sent.attempt:", ":"),
+        ("backend/src/docfleet/backend/notifications/attempts.py", " or batch.attempts != sent.attempt:", ":"),
     ),
     mutant(
         "notifications: a batch whose worker died is sent again",
         "tests/integration/backend/notifications/test_delivery.py::test_a_batch_belongs_to_one_worker_at_a_time_and_keeps_its_id[sqlite]",
         (
             "backend/src/docfleet/backend/notifications/dispatching.py",
-            "    and_(_batches.state == SENDING, _batches.lease_until < db_now()),\n",
+            "    and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until < db_now()),\n",
             "",
         ),
     ),
@@ -50,7 +50,7 @@ MUTANTS = (
         "notifications: waiting for a host costs no attempt",
         "tests/integration/backend/notifications/test_delivery.py::test_events_of_a_host_that_is_away_wait_at_no_cost[sqlite]",
         (
-            "backend/src/docfleet/backend/notifications/delivery.py",
+            "backend/src/docfleet/backend/notifications/attempts.py",
             "attempts=batch.attempts - 1",
             "attempts=batch.attempts",
         ),
@@ -77,7 +77,7 @@ MUTANTS = (
         "notifications: settings are shown masked",
         "tests/integration/backend/http/management/test_notifications.py::test_secrets_are_sealed_and_never_shown[sqlite]",
         (
-            "backend/src/docfleet/backend/http/management/notifications.py",
+            "backend/src/docfleet/backend/notifications/repository.py",
             "MASK if key in secrets and value else value",
             "value",
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from docfleet.core.notify import EventData, NotificationEvent
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch
+from docfleet.providers.base import NotificationBatch
 
 LOOPBACK = Outbound(3.0, (ipaddress.ip_network("127.0.0.0/8"),))
 AT = 1777957414.0
@@ -32,5 +32,5 @@ def event(**changes: Any) -> EventData:
 FAILED = {"event": NotificationEvent.FAILED, "status": "ERROR", "successful_files": 1, "failed_files": 2}
 
 
-def batch(*events: EventData) -> Batch:
-    return Batch(str(uuid.uuid4()), list(events or [event()]))
+def batch(*events: EventData) -> NotificationBatch:
+    return NotificationBatch(str(uuid.uuid4()), list(events or [event()]))

@@ -26,7 +26,7 @@ from docfleet.backend.http.calls import formats
 from docfleet.backend.http.guard import Guard
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.migrations.upgrade import upgrade
-from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.notifications.dispatching import NotificationDispatcher
 from docfleet.backend.platform.db import THREADS, Database
 from docfleet.backend.platform.dispatch import CeleryDispatcher, Dispatcher
 from docfleet.backend.platform.encryption import Cipher
@@ -59,7 +59,7 @@ class Services:
     staging: Staging
     waiting: Waiting
     log_readers: LogReaders
-    courier: Courier
+    notification_dispatcher: NotificationDispatcher
     result_cache: ResultCache
     calls: Calls
 
@@ -72,8 +72,8 @@ class Services:
         waiting, cache = Waiting(), ResultCache(settings.redis_url)
         log_readers = LogReaders(settings.redis_url)
         cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
-        courier = Courier(database, dispatcher, settings.dispatch_deadline_seconds)
-        database.after_commit = Endings(database, waiting, slots, staging, courier, log_readers)
+        notification_dispatcher = NotificationDispatcher(database, dispatcher, settings.dispatch_deadline_seconds)
+        database.after_commit = Endings(database, waiting, slots, staging, notification_dispatcher, log_readers)
         return cls(
             database=database,
             settings=settings,
@@ -85,7 +85,7 @@ class Services:
             staging=staging,
             waiting=waiting,
             log_readers=log_readers,
-            courier=courier,
+            notification_dispatcher=notification_dispatcher,
             result_cache=cache,
             calls=Calls(database, dispatcher, cipher, settings, tools, waiting, slots, staging, cache),
         )
@@ -109,7 +109,7 @@ class Services:
             for task in followers:
                 task.cancel()
             await asyncio.gather(*followers, return_exceptions=True)
-            await anyio.to_thread.run_sync(self.courier.stop)
+            await anyio.to_thread.run_sync(self.notification_dispatcher.stop)
             await anyio.to_thread.run_sync(self.dispatcher.close)
             for service in (self.slots, self.log_readers, self.result_cache, self.database):
                 service.close()

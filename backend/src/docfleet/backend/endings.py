@@ -11,7 +11,7 @@ from docfleet.backend.calls.places import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.logs.readers import LogReaders
-from docfleet.backend.notifications.dispatching import Courier
+from docfleet.backend.notifications.dispatching import NotificationDispatcher
 from docfleet.backend.notifications.outbox import Recorded
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.waiting import Waiting
@@ -29,20 +29,20 @@ class Endings:
         waiting: Waiting,
         slots: Slots,
         staging: Staging,
-        courier: Courier,
+        notification_dispatcher: NotificationDispatcher,
         log_readers: LogReaders,
     ) -> None:
         self._database = database
         self._waiting = waiting
         self._slots = slots
         self._staging = staging
-        self._courier = courier
+        self._notification_dispatcher = notification_dispatcher
         self._log_readers = log_readers
 
     def __call__(self, events: list[Any]) -> None:
         """Handle the events of a transaction. Never raises: the transaction is committed."""
         if any(isinstance(event, Recorded) for event in events):
-            self._courier.wake()
+            self._notification_dispatcher.wake()
         ended = [event for event in events if isinstance(event, Ended)]
         for event in ended:
             self._waiting.signal(event.execution_id)

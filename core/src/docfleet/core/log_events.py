@@ -1,4 +1,4 @@
-"""Lines of an execution's log, as users see them, from whoever writes one to whoever reads it.
+"""Lines of an execution's log, as users see them, from the process that writes one to its readers.
 
 The keys are those of the original's payloads (Unstract at 6b916eac), with ``event_id`` and ``channel`` added: an event
 that is sent twice is written once. These lines are for people; what a process writes about itself goes to its own log.
@@ -49,7 +49,7 @@ class LogLevel(StrEnum):
 
     @classmethod
     def of(cls, word: str) -> LogLevel:
-        """The level of a tool's, or somebody else's, word for one."""
+        """The level that a word of a tool or another sender stands for."""
         word = word.upper()
         if word in ("ERROR", "FATAL", "CRITICAL"):
             return cls.ERROR
@@ -90,7 +90,7 @@ class LogState(StrEnum):
 
 class LogEvent(Wire):
     """One event. ``timestamp`` is in seconds since the epoch. LOG has ``log``; UPDATE and PROGRESS have ``component``,
-    ``state`` and ``message``. ``stage``, ``state`` and ``component`` are text of whoever sent it; ours are those of the
+    ``state`` and ``message``. ``stage``, ``state`` and ``component`` are text of the sender; ours are those of the
     enumerations above. ``details`` holds keys of other senders."""
 
     event_id: str
@@ -151,8 +151,8 @@ def read_event(payload: Any, channel: str = "") -> LogEvent | None:
             return _fitting(_read(payload, channel))
         except UnicodeEncodeError:
             # Half a character, as in the name of a file that is not UTF-8: the line is worth more than it.
-            whole = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
-            return _fitting(_read(json.loads(whole), channel))
+            replaced = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+            return _fitting(_read(json.loads(replaced), channel))
     except (ValueError, TypeError, OverflowError, RecursionError):
         return None  # a number of a hundred digits: its neighbours are not to blame
 
@@ -175,7 +175,7 @@ def _read(payload: Any, channel: str) -> LogEvent | None:
         return None  # no call could name it, and a message that cannot be delivered would come back for ever
     if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 < timestamp < 1e11:
         return None
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "event_id": _event_id(payload),
         "timestamp": float(timestamp),
         "execution_id": execution_id,
@@ -187,17 +187,17 @@ def _read(payload: Any, channel: str) -> LogEvent | None:
     }
     for name in _TEXTS:
         if isinstance(payload.get(name), str):
-            found[name] = shortened(payload[name])
-    found |= {name: payload[name] for name in _OPTIONAL if payload.get(name) is not None}
+            fields[name] = shortened(payload[name])
+    fields |= {name: payload[name] for name in _OPTIONAL if payload.get(name) is not None}
     details = payload.get("details")
     details = dict(details) if isinstance(details, Mapping) else {}
-    found["details"] = {**details, **{name: value for name, value in payload.items() if name not in _KNOWN}}
+    fields["details"] = {**details, **{name: value for name, value in payload.items() if name not in _KNOWN}}
     try:
-        return msgspec.convert(found, LogEvent, strict=False)
+        return msgspec.convert(fields, LogEvent, strict=False)
     except msgspec.ValidationError:
         for name in _OPTIONAL:
-            found.pop(name, None)
-        return msgspec.convert(found, LogEvent, strict=False)
+            fields.pop(name, None)
+        return msgspec.convert(fields, LogEvent, strict=False)
 
 
 def shortened(text: str) -> str:

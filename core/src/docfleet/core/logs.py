@@ -1,4 +1,4 @@
-"""How every process of Docfleet writes its log: one line an event, to standard error.
+"""How every process of Docfleet writes its log: one line per event, to standard error.
 
 For people on a console, or one JSON object a line; no secret in it (``masking``). Records of libraries go the same
 way, so that every line has one shape. structlog is imported here only when logging is set up: who logs depends on it,

@@ -43,11 +43,11 @@ def remember(values: Iterable[str]) -> None:
 
 def remember_settings(settings: Mapping[str, str]) -> None:
     """``remember`` what of these settings is secret: by the name, and the passwords in URLs."""
-    found = [value for name, value in settings.items() if is_secret(name)]
+    secrets = [value for name, value in settings.items() if is_secret(name)]
     for value in settings.values():
-        found += [unquote(match[2]) for match in _URL_PASSWORD.finditer(value)]
-        found += [match[2] for match in _URL_PASSWORD.finditer(value)]
-    remember(found)
+        secrets += [unquote(match[2]) for match in _URL_PASSWORD.finditer(value)]
+        secrets += [match[2] for match in _URL_PASSWORD.finditer(value)]
+    remember(secrets)
 
 
 def mask_text(text: str) -> str:

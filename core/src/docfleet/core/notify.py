@@ -1,4 +1,4 @@
-"""Notifications on the wire: what happened, and what worker and backend say to each other about sending it."""
+"""Notifications on the wire: events, and the messages between worker and backend about sending them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docfleet.core.wire import Wire
 
 
 class NotificationEvent(StrEnum):
-    """What somebody can be told of. ``WAITING_FOR_REVIEW`` needs a review queue; ``TEST`` is sent by a person."""
+    """What a notification can be about. ``WAITING_FOR_REVIEW`` needs a review queue; ``TEST`` is sent by a person."""
 
     STARTED = "started"
     COMPLETED = "completed"
@@ -32,8 +32,18 @@ ENDED = (
 FAILURES = frozenset({NotificationEvent.PARTLY_FAILED, NotificationEvent.FAILED, NotificationEvent.STOPPED})
 
 
+class NotificationState(StrEnum):
+    """The state of a notification's event, and of the batch that carries it."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """Refused by its target, or out of attempts: a person looks."""
+
+
 class EventData(Wire):
-    """One event as its target is told. ``type`` is ETL, TASK or API, ``status`` a word of the original's (SUCCESS,
+    """One event, as its target gets it. ``type`` is ETL, TASK or API, ``status`` a word of the original's (SUCCESS,
     COMPLETED, ERROR, STOPPED, INPROGRESS) or TEST, ``timestamp`` seconds since the epoch."""
 
     event: NotificationEvent
@@ -54,14 +64,14 @@ class EventData(Wire):
         return self.event in FAILURES
 
 
-class BatchClaimRequest(Wire):
+class NotificationBatchClaimRequest(Wire):
     """A worker wants to send this batch within the next ``lease_seconds``."""
 
     lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
-class BatchClaim(Wire):
-    """What to send where. ``settings`` hold secrets: in memory only. Not ``granted``: somebody else has it, or it is
+class NotificationBatchClaim(Wire):
+    """What to send where. ``settings`` hold secrets: in memory only. Not ``granted``: another worker has it, or it is
     not due."""
 
     granted: bool
@@ -72,9 +82,9 @@ class BatchClaim(Wire):
     attempt: int = 0
 
 
-class BatchReport(Wire):
+class NotificationBatchReport(Wire):
     """How attempt ``attempt`` went. ``failed`` may succeed later, ``rejected`` never; ``deferred`` was not tried.
-    ``retry_after`` is the seconds the target, or its breaker, asks to wait."""
+    ``retry_after`` is the seconds the target, or its breaker, requests to wait."""
 
     attempt: int
     outcome: Literal["delivered", "failed", "rejected", "deferred"]
@@ -82,14 +92,14 @@ class BatchReport(Wire):
     retry_after: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
-class BatchState(Wire):
-    """What became of a batch: waiting, sending, delivered or dead."""
+class NotificationBatchState(Wire):
+    """What became of a batch."""
 
-    state: str
+    state: NotificationState
 
 
-class DispatchResult(msgspec.Struct):
-    """What one dispatch sent on its way."""
+class NotificationDispatchResult(msgspec.Struct):
+    """What one dispatch sent, and how many batches it found out of attempts."""
 
     batches: int = 0
     dead: int = 0

@@ -35,7 +35,7 @@ class TickOutcome(StrEnum):
     SKIPPED = "skipped"
     """A run was open, or the pipeline was paused while it waited."""
     MISSED = "missed"
-    """Nobody looked at the time, and the catch-up policy does not make up for it."""
+    """No scheduler looked at the time, and the catch-up policy does not make up for it."""
     REFUSED = "refused"
     """The backend took no execution for it; the tick says why."""
 
@@ -67,7 +67,7 @@ class TickResult(msgspec.Struct):
 
 
 class PipelineRun(msgspec.Struct):
-    """The execution that a request to run a pipeline began, or had begun when it came before."""
+    """The execution that a request to run a pipeline started, or had started when it came before."""
 
     execution_id: str
     status: str

@@ -1,1 +1,1 @@
-"""Providers of notifications: how a target is told what happened."""
+"""Providers of notifications: how a message reaches its target."""

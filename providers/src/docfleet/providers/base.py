@@ -1,7 +1,7 @@
-"""What a provider of notifications is: settings, a target, and one attempt to tell it.
+"""A provider of notifications: its settings, its target, and one attempt to send.
 
 A provider is a subclass of ``Provider`` under the entry point group ``docfleet.notifications``. The backend makes one
-to check settings, the notification worker to send. Retries, breaker and dead letters are not its business.
+to check settings, the notification worker makes one to send. Retries, breaker and dead letters are not its business.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _PORTS = {"http": 80, "https": 443}
 class TargetUnavailable(DestinationUnavailable):
     """The target did not take it; the same attempt may succeed later.
 
-    ``retry_after``: the seconds it asks to wait. ``answered``: it is alive and has its reasons (429, 408, 425), which
-    is no fault of its host.
+    ``retry_after``: the seconds it requests to wait. ``answered``: the host is up and refused for now (429, 408, 425),
+    which does not count against the host.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, answered: bool = False) -> None:
@@ -40,8 +40,8 @@ class TargetRejected(DestinationRejected):
     """The target will never take this."""
 
 
-class Batch(msgspec.Struct, frozen=True):
-    """What one message tells: at least one event. ``id`` is the same in every attempt."""
+class NotificationBatch(msgspec.Struct, frozen=True):
+    """The events of one message, at least one. ``id`` is the same in every attempt."""
 
     id: str
     events: list[EventData]
@@ -69,10 +69,10 @@ class Provider(ABC):
     @property
     @abstractmethod
     def target(self) -> str | None:
-        """``host:port`` of who is told, which holds no secret; None where nothing is contacted."""
+        """``host:port`` that is contacted, which holds no secret; None where nothing is contacted."""
 
     @abstractmethod
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """One attempt, within the seconds of ``outbound`` and to no address it does not permit.
 
         Raises ``TargetUnavailable`` or ``TargetRejected``.
@@ -82,7 +82,7 @@ class Provider(ABC):
 def _fault(error: msgspec.ValidationError, settings_type: type[msgspec.Struct]) -> str:
     """What is wrong, without the value: a secret in the place of another setting is still a secret."""
     text = str(error)
-    if not text.startswith("Invalid "):  # no other kind of fault tells a value
+    if not text.startswith("Invalid "):  # no other kind of fault shows a value
         return text.replace("`$.", "`")
     setting = text.rpartition("`$.")[2].rstrip("`")
     known = {field.encode_name: get_args(field.type) for field in msgspec.structs.fields(settings_type)}
@@ -122,6 +122,6 @@ def check_header(value: str, setting: str) -> None:
         raise ValueError(f"{setting} has characters that no header may have: copy it again")
 
 
-def message_id(batch: Batch) -> str:
+def message_id(batch: NotificationBatch) -> str:
     """The batch's id as a UUID's hex digits."""
     return uuid.UUID(batch.id).hex

@@ -1,4 +1,4 @@
-"""Chats that are told through an incoming webhook: Slack and Microsoft Teams."""
+"""Chats with an incoming webhook: Slack and Microsoft Teams."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch, Provider, check_url, target_of
+from docfleet.providers.base import NotificationBatch, Provider, check_url, target_of
 from docfleet.providers.envelope import MOST_LINES, headline, line, slack_text
 from docfleet.providers.http import post
 
@@ -16,7 +16,7 @@ _SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 
 
 class ChatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The URL of the incoming webhook; whoever has it may write to the channel."""
+    """The URL of the incoming webhook. It is a secret: it lets its holder write to the channel."""
 
     url: str
 
@@ -33,7 +33,7 @@ class _Chat(Provider):
         """Its host and port."""
         return target_of(self.settings.url)
 
-    def _post(self, batch: Batch, body: dict[str, Any], outbound: Outbound) -> None:
+    def _post(self, batch: NotificationBatch, body: dict[str, Any], outbound: Outbound) -> None:
         headers = {"Content-Type": "application/json", "Idempotency-Key": batch.id}
         post(self.settings.url, msgspec.json.encode(body), headers, outbound)
 
@@ -41,7 +41,7 @@ class _Chat(Provider):
 class Slack(_Chat):
     """A message in the original's format."""
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``."""
         self._post(batch, {"text": slack_text(batch)}, outbound)
 
@@ -49,12 +49,12 @@ class Slack(_Chat):
 class Teams(_Chat):
     """An Adaptive Card."""
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``."""
         self._post(batch, card(batch), outbound)
 
 
-def card(batch: Batch) -> dict[str, Any]:
+def card(batch: NotificationBatch) -> dict[str, Any]:
     """The card in the message that a Teams workflow takes. Its texts are runs, which know no markup."""
     lines = [line(event) for event in batch.events[:MOST_LINES]]
     if len(batch.events) > MOST_LINES:

@@ -1,4 +1,4 @@
-"""The log of the notification worker: for a first try, and for whoever collects logs."""
+"""The log of the notification worker: for a first try, and for systems that collect logs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 import structlog
 
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch, Provider
+from docfleet.providers.base import NotificationBatch, Provider
 
 log = structlog.get_logger(__name__)
 
@@ -16,17 +16,17 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Console(Provider):
-    """One line an event."""
+    """One line per event."""
 
     settings_type = ConsoleSettings
 
     @property
     def target(self) -> None:
-        """Nobody is contacted."""
+        """None: nothing is contacted."""
         return
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``; never fails."""
         for event in batch.events:
-            told = event.to_dict()
-            log.info("notification.console", batch_id=batch.id, what=told.pop("event"), **told)
+            fields = event.to_dict()
+            log.info("notification.console", batch_id=batch.id, what=fields.pop("event"), **fields)

@@ -16,7 +16,7 @@ import structlog
 
 from docfleet.core.names import QueueName
 from docfleet.core.outbound import ForbiddenAddress, Outbound, Timed, left
-from docfleet.providers.base import Batch, Provider, TargetRejected, TargetUnavailable, message_id
+from docfleet.providers.base import NotificationBatch, Provider, TargetRejected, TargetUnavailable, message_id
 from docfleet.providers.envelope import headline, line
 from docfleet.providers.http import forbidden
 
@@ -29,8 +29,8 @@ Secret = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
 class EmailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server, whom the mail is from and whom it is for. ``security`` none sends everything readable, the password
-    too: then none may be given."""
+    """The server, the sender and the recipients. ``security`` none sends everything unencrypted, so no password may be
+    given with it."""
 
     host: str
     sender: str
@@ -53,7 +53,7 @@ class EmailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Email(Provider):
-    """One mail a batch; a repeat has the same ``Message-ID``."""
+    """One mail per batch; a repeat has the same ``Message-ID``."""
 
     settings_type = EmailSettings
     secrets: ClassVar[frozenset[str]] = frozenset({"password"})
@@ -68,7 +68,7 @@ class Email(Provider):
     def _port(self) -> int:
         return self.settings.port or _PORTS[self.settings.security]
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``. A mail that some of the recipients were refused counts as delivered."""
         try:
             refused = self._send(mail(batch, self.settings), outbound)
@@ -89,8 +89,8 @@ class Email(Provider):
             log.warning("notification.recipients_refused", batch_id=batch.id, refused=len(refused))
 
     def _refused(self, code: int, what: str) -> TargetUnavailable | TargetRejected:
-        said = f"{self.target} {what} ({code})"
-        return TargetRejected(said) if code >= 500 else TargetUnavailable(said, answered=True)
+        message = f"{self.target} {what} ({code})"
+        return TargetRejected(message) if code >= 500 else TargetUnavailable(message, answered=True)
 
     def _send(self, message: EmailMessage, outbound: Outbound) -> dict[str, Any]:
         settings: EmailSettings = self.settings
@@ -134,8 +134,8 @@ class _GuardedSmtp(smtplib.SMTP):
         return super().getreply()
 
 
-def mail(batch: Batch, settings: EmailSettings) -> EmailMessage:
-    """The message: a subject and a line an event."""
+def mail(batch: NotificationBatch, settings: EmailSettings) -> EmailMessage:
+    """The message: a subject, and one line per event."""
     message = EmailMessage()
     message["From"] = settings.sender
     message["To"] = ", ".join(settings.recipients)

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from docfleet.core.notify import EventData
-from docfleet.providers.base import Batch
+from docfleet.providers.base import NotificationBatch
 
 MOST_LINES = 25
 RULE = "———"
 
 
-def envelope(batch: Batch) -> dict[str, Any]:
+def envelope(batch: NotificationBatch) -> dict[str, Any]:
     """``summary`` and ``events``; a batch of one event has the event's keys at the top, too."""
-    found: dict[str, Any] = {
+    body: dict[str, Any] = {
         "summary": {
             "total": len(batch.events),
             "succeeded": len(batch.events) - batch.failed,
@@ -23,8 +23,8 @@ def envelope(batch: Batch) -> dict[str, Any]:
         "events": [_event(event) for event in batch.events],
     }
     if len(batch.events) == 1:
-        found |= _flat(batch.events[0])
-    return found
+        body |= _flat(batch.events[0])
+    return body
 
 
 def readable(timestamp: float) -> str:
@@ -33,12 +33,12 @@ def readable(timestamp: float) -> str:
     return f"{at:%Y %b} {at.day} {at:%I:%M:%S %p}"
 
 
-def headline(batch: Batch) -> str:
+def headline(batch: NotificationBatch) -> str:
     """``3 executions (2 succeeded, 1 failed)``, as plain text."""
     return f"{count(batch)} ({len(batch.events) - batch.failed} succeeded, {batch.failed} failed)"
 
 
-def count(batch: Batch) -> str:
+def count(batch: NotificationBatch) -> str:
     """``1 execution``, ``2 executions``."""
     return f"{len(batch.events)} execution{'' if len(batch.events) == 1 else 's'}"
 
@@ -58,7 +58,7 @@ def line(event: EventData) -> str:
     return " · ".join(" ".join(part.split()) for part in parts)
 
 
-def slack_text(batch: Batch) -> str:
+def slack_text(batch: NotificationBatch) -> str:
     """The text of a Slack message; what comes from outside is escaped, so that it cannot call a channel."""
     succeeded = len(batch.events) - batch.failed
     lines = [f"*{count(batch)}* (:white_check_mark: {succeeded} succeeded  :x: {batch.failed} failed)", RULE]
@@ -99,7 +99,7 @@ def _files(event: EventData) -> dict[str, int]:
 
 
 def _event(event: EventData) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": event.type,
         "pipeline_name": event.pipeline_name,
         "status": event.status,
@@ -108,11 +108,11 @@ def _event(event: EventData) -> dict[str, Any]:
         "additional_data": _files(event),
         "is_failure": event.is_failure,
     }
-    return found | ({"error_message": event.error_message} if event.error_message else {})
+    return fields | ({"error_message": event.error_message} if event.error_message else {})
 
 
 def _flat(event: EventData) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "type": event.type,
         "pipeline_id": event.pipeline_id,
         "pipeline_name": event.pipeline_name,
@@ -122,4 +122,4 @@ def _flat(event: EventData) -> dict[str, Any]:
         "timestamp": datetime.fromtimestamp(event.timestamp, UTC).isoformat(timespec="seconds"),
         "additional_data": _files(event),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}

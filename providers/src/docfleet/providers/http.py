@@ -1,6 +1,6 @@
-"""One HTTP request to a target somebody else named: bounded, guarded, redirects off.
+"""One HTTP request to a target that a user named: bounded, guarded, without redirects.
 
-What the target answers is never told: it may echo a secret.
+The body of an answer is never shown: it may echo a secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], outbound: Outbound) 
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"Host": parts.netloc, "User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close"}
     try:
-        status, retry_after = _ask(host, port, parts.scheme == "https", path, body, {**sent, **headers}, outbound)
+        status, retry_after = _request(host, port, parts.scheme == "https", path, body, {**sent, **headers}, outbound)
     except ForbiddenAddress:
         raise TargetRejected(forbidden(host)) from None
     except TimeoutError:
@@ -49,12 +49,12 @@ def judge(status: int, target: str, retry_after: float | None = None) -> None:
     """Return for 2xx; else raise what the status means."""
     if 200 <= status < 300:
         return
-    said = f"{target} answered {status}"
+    answer = f"{target} answered {status}"
     if 300 <= status < 400:
-        raise TargetRejected(f"{said}: redirects are not followed; give the final URL")
+        raise TargetRejected(f"{answer}: redirects are not followed; give the final URL")
     if 400 <= status < 500 and status not in ANSWERED:
-        raise TargetRejected(said)
-    raise TargetUnavailable(said, retry_after=retry_after, answered=status in ANSWERED)
+        raise TargetRejected(answer)
+    raise TargetUnavailable(answer, retry_after=retry_after, answered=status in ANSWERED)
 
 
 def forbidden(host: str) -> str:
@@ -65,7 +65,7 @@ def forbidden(host: str) -> str:
     )
 
 
-def _ask(
+def _request(
     host: str, port: int, secure: bool, path: str, body: bytes, headers: Mapping[str, str], outbound: Outbound
 ) -> tuple[int, float | None]:
     deadline = time.monotonic() + outbound.seconds
@@ -86,7 +86,7 @@ def _ask(
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """The seconds a ``Retry-After`` header asks to wait, given as seconds or as a date; None when it says nothing."""
+    """The seconds a ``Retry-After`` header asks to wait, given as seconds or as a date; None when it is neither."""
     if value is None:
         return None
     text = value.strip()

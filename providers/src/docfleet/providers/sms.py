@@ -11,7 +11,7 @@ import msgspec
 
 from docfleet.core.names import QueueName
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch, Provider, check_header, check_url, target_of
+from docfleet.providers.base import NotificationBatch, Provider, check_header, check_url, target_of
 from docfleet.providers.envelope import headline, line
 from docfleet.providers.http import base_url, post
 
@@ -23,7 +23,7 @@ Number = Annotated[str, msgspec.Meta(pattern=r"^\+?[A-Za-z0-9 ]{2,20}$")]
 
 class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The account, who sends (``sender``, a number or a name) and whom it is for (``recipient``, one number: several
-    would not be told once each when one of them fails)."""
+    would not get it once each when one of them fails)."""
 
     account_sid: str
     auth_token: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -39,7 +39,7 @@ class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sms(Provider):
-    """One message a batch."""
+    """One message per batch."""
 
     settings_type = SmsSettings
     secrets: ClassVar[frozenset[str]] = frozenset({"auth_token"})
@@ -50,7 +50,7 @@ class Sms(Provider):
         """Its host and port."""
         return target_of(self.settings.url)
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``."""
         settings: SmsSettings = self.settings
         login = base64.b64encode(f"{settings.account_sid}:{settings.auth_token}".encode()).decode()
@@ -64,7 +64,7 @@ class Sms(Provider):
         post(url, body, headers, outbound)
 
 
-def text(batch: Batch) -> str:
-    """What a phone shows."""
-    told = line(batch.events[0]) if len(batch.events) == 1 else headline(batch)
-    return told if len(told) <= LONGEST_TEXT else told[: LONGEST_TEXT - 1] + "…"
+def text(batch: NotificationBatch) -> str:
+    """The text of the message."""
+    message = line(batch.events[0]) if len(batch.events) == 1 else headline(batch)
+    return message if len(message) <= LONGEST_TEXT else message[: LONGEST_TEXT - 1] + "…"

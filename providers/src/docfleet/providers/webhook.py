@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from docfleet.core.outbound import Outbound
-from docfleet.providers.base import Batch, Provider, check_header, check_url, target_of
+from docfleet.providers.base import NotificationBatch, Provider, check_header, check_url, target_of
 from docfleet.providers.envelope import envelope
 from docfleet.providers.http import post
 
@@ -59,7 +59,7 @@ class Webhook(Provider):
         """Its host and port."""
         return target_of(self.settings.url)
 
-    def send(self, batch: Batch, outbound: Outbound) -> None:
+    def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
         """As ``Provider.send``."""
         body = msgspec.json.encode(envelope(batch))
         headers = {**authorization(self.settings), **signed(batch.id, body, self.settings.signing_secret)}
@@ -97,12 +97,12 @@ def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
 def secret_bytes(secret: str) -> bytes:
     """The key of ``whsec_`` and base64. Raises ``ValueError``."""
     try:
-        found = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        found = b""
-    if not secret.startswith(SECRET_PREFIX) or len(found) not in SECRET_BYTES:
+        key = b""
+    if not secret.startswith(SECRET_PREFIX) or len(key) not in SECRET_BYTES:
         raise ValueError(
             "signing_secret has to be whsec_ and 24 to 64 random bytes in base64, for example "
             '"whsec_$(openssl rand -base64 32)"'
         )
-    return found
+    return key

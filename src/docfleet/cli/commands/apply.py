@@ -13,8 +13,11 @@ import yaml
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
-from docfleet.cli.workflow_file import Api, Workflow, WorkflowFileInvalid, read_workflow
+from docfleet.cli.workflow_file import ApiSection, PipelineSection, WorkflowFile, WorkflowFileInvalid, read_workflow
 from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, ReviewUnavailable, ToolError
+from docfleet.core.management.deployments import DeploymentRequest
+from docfleet.core.management.keys import Scope
+from docfleet.core.management.pipelines import PipelineRequest
 from docfleet.core.notify import ENDED
 
 KEY_NAME = "docfleet apply"
@@ -77,30 +80,38 @@ class Plan(msgspec.Struct):
         return "\n".join([head, *(f"    {line}" for line in difference(self.before, self.after))])
 
 
-def _plans(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+def _plans(client: ManagementClient, workflow: WorkflowFile) -> list[Plan]:
     if workflow.pipeline and workflow.pipeline.schedule:
         client.preview(workflow.pipeline.schedule, 1)  # also while there is no workflow to check the pipeline against
-    made = client.plan("workflows", workflow.document)
-    plans = [Plan("workflows", workflow.name, workflow.document, made.created, made.before, made.after)]
-    if workflow.api or workflow.pipeline:
-        kind = "deployments" if workflow.api else "pipelines"
-        document = _deployment(workflow, workflow.api) if workflow.api else _pipeline(workflow)
+    planned = client.plan_workflow(workflow.document)
+    plans = [Plan("workflows", workflow.name, workflow.document, planned.created, planned.before, planned.after)]
+    publication = _publication(workflow)
+    if publication is not None:
+        kind, document = publication
         # The backend can check this only against the workflow as it is.
-        if not made.created and "workflow_type" not in made.after:
+        if not planned.created and "workflow_type" not in planned.after:
             client.plan(kind, document)
-        plans.append(_publication(client, kind, document))
+        plans.append(_compare(client, kind, document))
         plans += _notifications(client, workflow)
     return plans
 
 
-def _publication(client: ManagementClient, kind: str, document: dict[str, Any]) -> Plan:
+def _publication(workflow: WorkflowFile) -> tuple[str, dict[str, Any]] | None:
+    """What the workflow is published as: the kind, and the document of its PUT."""
+    if workflow.api:
+        return "deployments", _deployment(workflow, workflow.api)
+    return ("pipelines", _pipeline(workflow, workflow.pipeline)) if workflow.pipeline else None
+
+
+def _compare(client: ManagementClient, kind: str, document: dict[str, Any]) -> Plan:
     name = _name(document)
-    known = next((row for row in client.listing(kind) if _name(row) == name), None)
+    rows = msgspec.to_builtins(client.deployments() if kind == "deployments" else client.pipelines())
+    known = next((row for row in rows if _name(row) == name), None)
     after = {} if known is None else {key: value for key, value in document.items() if known.get(key) != value}
     return Plan(kind, name, document, known is None, {key: (known or {}).get(key) for key in after}, after)
 
 
-def _notifications(client: ManagementClient, workflow: Workflow) -> list[Plan]:
+def _notifications(client: ManagementClient, workflow: WorkflowFile) -> list[Plan]:
     from docfleet.cli.show.summary import plain
 
     section = workflow.api or workflow.pipeline
@@ -112,55 +123,67 @@ def _notifications(client: ManagementClient, workflow: Workflow) -> list[Plan]:
     for number, notification in enumerate(section.notifications):
         document = notification.document(about)
         try:
-            made = client.plan("notifications", document)
+            planned = client.plan("notifications", document)
         except (InvalidInput, ConfigurationError, ReviewUnavailable) as error:
             fault = f"notification {plain(notification.name)}: {error.message.removeprefix('notification: ')}"
             at = (next(iter(about)), "notifications", str(number))
             raise WorkflowFileInvalid(workflow.explain(fault, at)) from error
         same = {"name": notification.name, **about}
-        old = next((row for row in known if all(row[key] == value for key, value in same.items())), {})
+        old = next((row for row in known if all(getattr(row, key) == value for key, value in same.items())), None)
         # What changed of the settings may be a secret.
         stated = {**document, "events": sorted(set(document.get("events", _ENDED)))}
-        after = {key: CHANGED if key == "settings" else stated[key] for key in made.changed}
-        before = {key: None if key == "settings" else old.get(key) for key in after}
-        plans.append(Plan("notifications", notification.name, document, made.created, before, after))
+        after = {key: CHANGED if key == "settings" else stated[key] for key in planned.changed}
+        before = {key: None if key == "settings" else getattr(old, key, None) for key in after}
+        plans.append(Plan("notifications", notification.name, document, planned.created, before, after))
     return plans
 
 
-def _left(client: ManagementClient, workflow: Workflow) -> list[str]:
+def _left(client: ManagementClient, workflow: WorkflowFile) -> list[str]:
     """What the file does not name, or names otherwise now, and what is not taken away by that."""
     from docfleet.cli.show.summary import plain
 
     left = []
     if workflow.pipeline:
-        rows = (row for row in client.listing("pipelines") if row["workflow"] == workflow.name)
+        rows = (row for row in client.pipelines() if row.workflow == workflow.name)
         for row in rows:
-            if row["name"] != workflow.pipeline.name:
-                runs = ", and it runs by its schedule" if row["next_run_time"] else ""
+            if row.name != workflow.pipeline.name:
+                runs = ", and it runs by its schedule" if row.next_run_time else ""
                 left.append(
-                    f"! pipeline {plain(row['name'])}: of this workflow, not in the file: it stays{runs} "
-                    f"(`docfleet pipelines delete {shlex.quote(plain(row['name']))}` takes it away)"
+                    f"! pipeline {plain(row.name)}: of this workflow, not in the file: it stays{runs} "
+                    f"(`docfleet pipelines delete {shlex.quote(plain(row.name))}` takes it away)"
                 )
     section = workflow.api or workflow.pipeline
     if section is not None:
         about, names = "api" if workflow.api else "pipeline", {each.name for each in section.notifications}
-        for row in client.notifications():
-            if row[about] == section.name and row["name"] not in names:
-                name = plain(row["name"])
+        for notification in client.notifications():
+            if getattr(notification, about) == section.name and notification.name not in names:
+                name = plain(notification.name)
                 way = f"docfleet notifications delete {shlex.quote(f'{section.name}/{name}')}"
                 left.append(f"! notification {name}: not in the file: it stays (`{way}` takes it away)")
     return left
 
 
 def _carry_out(client: ManagementClient, plan: Plan) -> None:
-    applied = client.apply(plan.kind, plan.document)
-    if not applied.created or applied.url is None:
-        return
-    scope = "deployment" if plan.kind == "deployments" else "pipeline"
-    key = str(client.create_key(scope, plan.name, KEY_NAME, None)["key"])
-    url = client.absolute(applied.url)
+    match plan.kind:
+        case "workflows":
+            client.put_workflow(plan.document)
+        case "notifications":
+            client.put_notification(plan.document)
+        case "deployments":
+            deployment = client.put_deployment(plan.document)
+            if deployment.created:
+                _show_key(client, Scope.DEPLOYMENT, plan.name, deployment.url)
+        case _:
+            pipeline = client.put_pipeline(plan.document)
+            if pipeline.created:
+                _show_key(client, Scope.PIPELINE, plan.name, pipeline.url)
+
+
+def _show_key(client: ManagementClient, scope: Scope, name: str, path: str) -> None:
+    key = client.create_key(scope, name, KEY_NAME).key
+    url = client.absolute(path)
     click.echo(f"  url  {url}\n  key  {key}\n       shown this once; `docfleet keys` makes, lists and revokes keys")
-    click.echo(f"\n{curl(url, key) if scope == 'deployment' else trigger(url, key)}")
+    click.echo(f"\n{curl(url, key) if scope is Scope.DEPLOYMENT else trigger(url, key)}")
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -181,20 +204,22 @@ def _name(document: dict[str, Any]) -> str:
     return str(document.get("api_name") or document["name"])
 
 
-def _deployment(workflow: Workflow, api: Api) -> dict[str, Any]:
-    return {
-        "api_name": api.name,
-        "workflow": workflow.name,
-        "display_name": api.display_name or api.name,
-        "description": api.description,
-        "is_active": api.is_active,
-    }
+def _deployment(workflow: WorkflowFile, api: ApiSection) -> dict[str, Any]:
+    request = DeploymentRequest(
+        api_name=api.name,
+        workflow=workflow.name,
+        display_name=api.display_name or api.name,
+        description=api.description,
+        is_active=api.is_active,
+    )
+    return dict(msgspec.to_builtins(request))
 
 
-def _pipeline(workflow: Workflow) -> dict[str, Any]:
-    document = {**msgspec.to_builtins(workflow.pipeline), "workflow": workflow.name}
-    del document["notifications"]  # those are things of their own
-    return document
+def _pipeline(workflow: WorkflowFile, pipeline: PipelineSection) -> dict[str, Any]:
+    request = PipelineRequest(
+        name=pipeline.name, workflow=workflow.name, active=pipeline.active, schedule=pipeline.schedule
+    )
+    return dict(msgspec.to_builtins(request))
 
 
 def curl(url: str, key: str) -> str:

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.exit_codes import ExitCode
 from docfleet.core.names import WorkerType
 from docfleet.core.settings import environment
 
@@ -39,27 +40,27 @@ def command(process: str, json_output: bool) -> int:
     Secrets are masked. Exit code 2 when the process would refuse these settings.
     """
     settings, read, overrides = _settings_of(process)
-    found = effective(settings, environment(), overrides)
+    entries = effective(settings, environment(), overrides)
     if json_output:
-        click.echo(json.dumps([msgspec.to_builtins(entry) for entry in found], indent=2))
+        click.echo(json.dumps([msgspec.to_builtins(entry) for entry in entries], indent=2))
     else:
-        width = max(len(entry.name) for entry in found)
-        values = max(len(entry.value or "-") for entry in found)
-        for entry in found:
+        width = max(len(entry.name) for entry in entries)
+        values = max(len(entry.value or "-") for entry in entries)
+        for entry in entries:
             click.echo(f"{entry.name:<{width}}  {entry.value or '-':<{min(values, 60)}}  {entry.origin}")
     try:
         read()
     except ConfigurationError as error:
         click.echo(f"docfleet: {process} would refuse this: {error.message}", err=True)
-        return 2
-    return 0
+        return ExitCode.WRONG_CONFIGURATION
+    return ExitCode.SUCCESS
 
 
 def effective(
     settings: type[msgspec.Struct], source: Mapping[str, str], overrides: Callable[[str], str] = lambda name: name
 ) -> list[EffectiveSetting]:
     """The settings of a type as ``source`` gives them. ``overrides`` names the variable that goes before another."""
-    found = []
+    entries = []
     for field in msgspec.structs.fields(settings):
         name = field.encode_name
         variable = next((candidate for candidate in (overrides(name), name) if source.get(candidate, "").strip()), None)
@@ -69,8 +70,8 @@ def effective(
             entry = EffectiveSetting(name, None, "missing: it has to be set")
         else:
             entry = EffectiveSetting(name, _default(field), "default")
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def masked(name: str, value: str) -> str:

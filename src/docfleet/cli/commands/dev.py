@@ -15,8 +15,9 @@ from docfleet.cli.commands.apply import curl
 from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.cli.embedded.supervisor import Interrupted
 from docfleet.cli.embedded.system import EmbeddedSystem
-from docfleet.cli.interrupts import EXIT_INTERRUPTED, Interrupts
+from docfleet.cli.interrupts import Interrupts
 from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
+from docfleet.core.exit_codes import ExitCode
 from docfleet.core.names import WorkerType
 
 _CHECK_SECONDS = 0.25
@@ -63,7 +64,7 @@ def command(data: Path, json_output: bool) -> int:
                     time.sleep(_CHECK_SECONDS)
                 console.print("stopping; once more to end at once", highlight=False)
         except Interrupted:
-            return EXIT_INTERRUPTED
+            return ExitCode.INTERRUPTED
     return 0
 
 
@@ -99,10 +100,10 @@ def _page(system: EmbeddedSystem, client: ManagementClient) -> Text:
         f"  -H 'Authorization: Bearer {addresses.key}' \\\n"
         f"  {addresses.backend_url}/api/v1/workflows"
     )
-    apis = [row for row in client.listing("deployments") if row.get("is_active", True)]
+    apis = [deployment for deployment in client.deployments() if deployment.is_active]
     if apis:
-        text.append(f"\n\n{curl(client.absolute(str(apis[0]['url'])), 'KEY')}")
-        text.append(f"\nKEY is shown once, when it is made: docfleet keys create --api {apis[0]['api_name']}", "dim")
+        text.append(f"\n\n{curl(client.absolute(apis[0].url), 'KEY')}")
+        text.append(f"\nKEY is shown once, when it is made: docfleet keys create --api {apis[0].api_name}", "dim")
     else:
         text.append("\n\ndocfleet apply examples/invoice-api.yaml   publishes a workflow as an API", "dim")
     return text

@@ -11,14 +11,16 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.core.execution import ExecutionInfo
 from docfleet.core.log_events import LogLevel
+from docfleet.core.management.executions import ExecutionState, ExecutionSummary, StopOutcome
 from docfleet.core.status import ExecutionStatus
 
 _FILES = 50
 _STOPS = {
-    "stopped": "stopped",
-    "already_ended": "had ended before ({status})",
-    "stopping": "still stopping, a worker is at a file; repeat the command to wait on",
+    StopOutcome.STOPPED: "stopped",
+    StopOutcome.ALREADY_ENDED: "had ended before ({status})",
+    StopOutcome.STOPPING: "still stopping, a worker is at a file; repeat the command to wait on",
 }
 
 
@@ -36,17 +38,17 @@ def list_command(status: str | None, limit: int, json_output: bool, client: Mana
     """The newest executions. Content that a call sent under two names is one file here: processed and counted once."""
     from docfleet.cli.show.summary import plain
 
-    found = client.executions(status=status, limit=limit)
+    executions = client.executions(status=status, limit=limit)
     if json_output:
-        _print_json([msgspec.to_builtins(entry) for entry in found])
+        _print_json([_info(entry) for entry in executions])
         return 0
-    for entry in found:
+    for entry in executions:
         files = f"{entry.successful_files}/{entry.total_files} ok"
         failed = f", {entry.failed_files} failed" if entry.failed_files else ""
         when = entry.created_at[:19].replace("T", " ")
         again = f"  retry of {entry.retry_of}" if entry.retry_of else ""
         click.echo(f"{entry.id}  {when}  {entry.status.value:<9}  {plain(entry.workflow_name)}  {files}{failed}{again}")
-    if not found:
+    if not executions:
         click.echo("no executions")
     return 0
 
@@ -62,7 +64,7 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
     state = client.execution(execution_id)
     if json_output:
         files = msgspec.to_builtins(client.files(execution_id))
-        _print_json({**msgspec.to_builtins(state), "files": files})
+        _print_json({**_state(state), "files": files})
         return 0
     entry = state.execution
     counts = ", ".join(f"{count} {status}" for status, count in state.counts.items() if count)
@@ -105,16 +107,16 @@ def stop_command(execution_id: str, wait: float, json_output: bool, client: Mana
     """
     deadline = time.monotonic() + wait
     stop = first = client.stop_execution(execution_id, wait=wait)
-    while stop.outcome == "stopping" and time.monotonic() < deadline:
+    while stop.outcome is StopOutcome.STOPPING and time.monotonic() < deadline:
         stop = client.stop_execution(execution_id, wait=deadline - time.monotonic())
-    if first.outcome == "stopping" and stop.execution.status is ExecutionStatus.STOPPED:
-        stop.outcome = "stopped"
+    if first.outcome is StopOutcome.STOPPING and stop.execution.status is ExecutionStatus.STOPPED:
+        stop.outcome = StopOutcome.STOPPED
     if json_output:
-        _print_json(msgspec.to_builtins(stop))
+        _print_json({**_state(stop), "outcome": stop.outcome})
     else:
         counts = ", ".join(f"{count} {status}" for status, count in stop.counts.items() if count) or "no files"
         click.echo(f"{_STOPS[stop.outcome].format(status=stop.execution.status.value)}: {counts}")
-    return int(stop.outcome == "stopping")
+    return int(stop.outcome is StopOutcome.STOPPING)
 
 
 @command.command("retry")
@@ -165,9 +167,23 @@ def logs_command(execution_id: str, follow: bool, level: str, json_output: bool,
 @connected
 def results_command(execution_id: str, client: ManagementClient) -> int:
     """The results of an API's execution as JSON, in the order of the request. They expire after a day."""
-    answer = client.results(execution_id)
-    _print_json(answer.get("results", answer.get("items", answer)))
+    _print_json(client.results(execution_id).results)
     return 0
+
+
+def _state(state: ExecutionState) -> dict[str, Any]:
+    return {
+        "execution": _info(state.execution),
+        "counts": state.counts,
+        "skipped": state.skipped,
+        "retries": state.retries,
+        "stopping": state.stopping,
+    }
+
+
+def _info(execution: ExecutionSummary) -> dict[str, Any]:
+    """The fields that have another value than their default: what scripts know as the output of these commands."""
+    return ExecutionInfo(**{name: getattr(execution, name) for name in ExecutionInfo.__struct_fields__}).to_dict()
 
 
 def _print_json(value: Any) -> None:

@@ -6,9 +6,11 @@ import datetime
 import json
 
 import click
+import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.core.management.keys import Scope
 
 
 @click.group("keys")
@@ -29,15 +31,13 @@ def create_command(
     """Make a key: for one API, one pipeline, or, with neither, for the whole organization (a platform key)."""
     if api and pipeline:
         raise click.UsageError("a key is for an API or for a pipeline, not for both")
-    scope = "deployment" if api else "pipeline" if pipeline else "platform"
-    expires = None
-    if days:
-        expires = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)).isoformat()
-    made = client.create_key(scope, api or pipeline, name, expires)
+    scope = Scope.DEPLOYMENT if api else Scope.PIPELINE if pipeline else Scope.PLATFORM
+    expires_at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days) if days else None
+    created = client.create_key(scope, api or pipeline, name, expires_at)
     if json_output:
-        click.echo(json.dumps(made))
+        click.echo(json.dumps(msgspec.to_builtins(created)))
     else:
-        click.echo(str(made["key"]))
+        click.echo(created.key)
         click.echo("keep it: it is not shown again", err=True)
     return 0
 
@@ -49,21 +49,20 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
     """All keys, by their first characters. Times are UTC."""
     from docfleet.cli.show.summary import plain
 
-    found = client.listing("keys")
+    keys = client.keys()
     if json_output:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(msgspec.to_builtins(keys), indent=2, ensure_ascii=False))
         return 0
-    for row in found:
-        used = f"used {_day(row['last_used_at'])}" if row.get("last_used_at") else "never used"
-        expired = bool(row.get("expires_at")) and _time(row["expires_at"]) <= datetime.datetime.now(datetime.UTC)
-        ends = f", {'expired' if expired else 'expires'} {_day(row['expires_at'])}" if row.get("expires_at") else ""
-        state = "  revoked" if not row.get("is_active", True) else "  expired" if expired else ""
-        target = row.get("target") or ""
+    for key in keys:
+        used = f"used {_minute(key.last_used_at)}" if key.last_used_at else "never used"
+        expired = key.expires_at is not None and _time(key.expires_at) <= datetime.datetime.now(datetime.UTC)
+        ends = f", {'expired' if expired else 'expires'} {_minute(key.expires_at)}" if key.expires_at else ""
+        state = "  revoked" if not key.is_active else "  expired" if expired else ""
         click.echo(
-            f"{row['key_id']}  {row['key_prefix']:<8}  {row['scope']:<10}  {plain(target):<20}  {plain(row['name'])}"
+            f"{key.key_id}  {key.key_prefix:<8}  {key.scope:<10}  {plain(key.target or ''):<20}  {plain(key.name)}"
             f"  ({used}{ends}){state}"
         )
-    if not found:
+    if not keys:
         click.echo("no keys")
     return 0
 
@@ -81,5 +80,5 @@ def _time(value: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(value)
 
 
-def _day(value: str) -> str:
+def _minute(value: str) -> str:
     return value[:16].replace("T", " ")

@@ -1,16 +1,18 @@
-"""``docfleet notifications``: who is told of what, and what could not be told."""
+"""``docfleet notifications``: who is notified of what, and which events were not delivered."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
 import click
+import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
 from docfleet.core.errors import InvalidInput, NotFound
+from docfleet.core.management.notifications import Notification, OutboxEvent
+from docfleet.core.notify import NotificationState
 
 SHOWN = 50
 _LOOK_SECONDS = 0.2
@@ -22,9 +24,9 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--dead", "status", flag_value="dead", help="Events that could not be told.")
-@click.option("--waiting", "status", flag_value="waiting", help="Events that are still to be told.")
-@click.option("--delivered", "status", flag_value="delivered", help="Events that were told.")
+@click.option("--dead", "status", flag_value="dead", help="Events that could not be delivered.")
+@click.option("--waiting", "status", flag_value="waiting", help="Events that are still to be delivered.")
+@click.option("--delivered", "status", flag_value="delivered", help="Events that were delivered.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=SHOWN, show_default=True, help="At most so many events."
 )
@@ -32,13 +34,14 @@ def command() -> None:
 @connected
 def list_command(status: str | None, limit: int, json_output: bool, client: ManagementClient) -> int:
     """All notifications; with --dead, --waiting or --delivered the newest events of that kind."""
-    found = client.notification_events(status, limit) if status else client.notifications()
+    events = client.notification_events(status, limit) if status else []
+    notifications = [] if status else client.notifications()
     if json_output:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(msgspec.to_builtins(events if status else notifications), indent=2, ensure_ascii=False))
         return 0
-    for row in found:
-        click.echo(_event(row) if status else _notification(row))
-    if not found:
+    for line in [*map(_event, events), *map(_notification, notifications)]:
+        click.echo(line)
+    if not events and not notifications:
         none = f"no {status} events" if status else "no notifications: `docfleet apply` makes them of a workflow file"
         click.echo(none)
     return 0
@@ -59,7 +62,7 @@ def resend_command(event_id: str | None, all_dead: bool, client: ManagementClien
     if event_id is not None:
         sent = client.resend_event(event_id)
     else:
-        messages = {row["message_id"]: row["event_id"] for row in client.notification_events("dead")}
+        messages = {event.message_id: event.event_id for event in client.notification_events(NotificationState.DEAD)}
         for one in messages.values():
             sent += client.resend_event(one)
     click.echo(f"{sent} event{'' if sent == 1 else 's'} will be sent again")
@@ -71,16 +74,17 @@ def resend_command(event_id: str | None, all_dead: bool, client: ManagementClien
 @click.option("--seconds", type=click.FloatRange(1, 600), default=30.0, show_default=True, help="How long to wait.")
 @connected
 def test_command(name: str, seconds: float, client: ManagementClient) -> int:
-    """Tell the target of the notification NAME (or PIPELINE/NAME) that this is a test. Exit code 1: it was not told."""
-    event_id = client.test_notification(_named(client, name)["notification_id"])
+    """Send a test to the target of the notification NAME (or PIPELINE/NAME). Exit code 1: it was not delivered."""
+    event_id = client.test_notification(_named(client, name).notification_id)
     end = time.monotonic() + seconds
     while True:
         event = client.notification_event(event_id)
-        if event["status"] == "delivered":
+        if event.status is NotificationState.DELIVERED:
             click.echo(f"{name}: delivered")
             return 0
-        if event["status"] == "dead" or (event["status"] == "waiting" and event["last_error"]):
-            click.echo(f"{name}: not delivered: {event['last_error']}", err=True)
+        waits_again = event.status is NotificationState.WAITING and bool(event.last_error)
+        if event.status is NotificationState.DEAD or waits_again:
+            click.echo(f"{name}: not delivered: {event.last_error}", err=True)
             return 1
         if time.monotonic() > end:
             click.echo(f"{name}: not delivered within {seconds:g} s: does a notification worker run?", err=True)
@@ -93,13 +97,13 @@ def test_command(name: str, seconds: float, client: ManagementClient) -> int:
 @connected
 def delete_command(name: str, client: ManagementClient) -> int:
     """Take the notification NAME (or PIPELINE/NAME) away, with its events."""
-    client.delete("notifications", _named(client, name)["notification_id"])
+    client.delete_notification(_named(client, name).notification_id)
     click.echo(f"{name} is deleted")
     return 0
 
 
-def _named(client: ManagementClient, name: str) -> dict[str, Any]:
-    rows = [row for row in client.notifications() if name in (row["name"], _full(row))]
+def _named(client: ManagementClient, name: str) -> Notification:
+    rows = [row for row in client.notifications() if name in (row.name, _full(row))]
     if not rows:
         raise NotFound(f"there is no notification {name!r:.120}: see `docfleet notifications list`")
     if len(rows) > 1:
@@ -107,23 +111,23 @@ def _named(client: ManagementClient, name: str) -> dict[str, Any]:
     return rows[0]
 
 
-def _full(row: dict[str, Any]) -> str:
-    return f"{row['pipeline'] or row['api']}/{row['name']}"
+def _full(row: Notification) -> str:
+    return f"{row.pipeline or row.api}/{row.name}"
 
 
-def _notification(row: dict[str, Any]) -> str:
+def _notification(row: Notification) -> str:
     from docfleet.cli.show.summary import plain
 
-    when = "failures only" if row["notify_on_failures"] else ", ".join(row["events"])
-    club = f", clubbed for {row['club_seconds']:g} s" if row["club_seconds"] else ""
-    state = "" if row["is_active"] else "  inactive"
-    return f"{plain(_full(row)):<32}  {row['provider']:<8}  {row['target'] or '-':<32}  {when}{club}{state}"
+    when = "failures only" if row.notify_on_failures else ", ".join(row.events)
+    club = f", clubbed for {row.club_seconds:g} s" if row.club_seconds else ""
+    state = "" if row.is_active else "  inactive"
+    return f"{plain(_full(row)):<32}  {row.provider:<8}  {row.target or '-':<32}  {when}{club}{state}"
 
 
-def _event(row: dict[str, Any]) -> str:
+def _event(row: OutboxEvent) -> str:
     from docfleet.cli.show.summary import plain
 
-    tried = f"{row['attempts']} of {row['max_attempts']} attempts"
-    what = f"{plain(row['pipeline'])}/{plain(row['notification'])}"
-    error = f"  {plain(row['last_error'])}" if row["last_error"] else ""
-    return f"{row['event_id']}  {row['created_at'][:19]}  {what:<28}  {row['event']:<13}  {tried}{error}"
+    tried = f"{row.attempts} of {row.max_attempts} attempts"
+    what = f"{plain(row.pipeline)}/{plain(row.notification)}"
+    error = f"  {plain(row.last_error)}" if row.last_error else ""
+    return f"{row.event_id}  {row.created_at[:19]}  {what:<28}  {row.event:<13}  {tried}{error}"

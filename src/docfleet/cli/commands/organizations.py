@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import click
+import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
@@ -21,7 +22,7 @@ def command() -> None:
 @connected
 def create_command(organization_id: str, name: str | None, client: ManagementClient) -> int:
     """Make an organization. `default` is the one that commands use unless told otherwise."""
-    known = any(row["organization_id"] == organization_id for row in client.listing("organizations"))
+    known = any(organization.organization_id == organization_id for organization in client.organizations())
     if known and name is None:
         click.echo(f"{organization_id} is there already")
         return 0
@@ -37,12 +38,12 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
     """All organizations, by id."""
     from docfleet.cli.show.summary import plain
 
-    found = client.listing("organizations")
+    organizations = client.organizations()
     if json_output:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(msgspec.to_builtins(organizations), indent=2, ensure_ascii=False))
         return 0
-    for row in found:
-        click.echo(f"{row['organization_id']:<20}  {plain(row['name'])}")
-    if not found:
+    for organization in organizations:
+        click.echo(f"{organization.organization_id:<20}  {plain(organization.name)}")
+    if not organizations:
         click.echo("no organizations: make one with `docfleet organizations create default`")
     return 0

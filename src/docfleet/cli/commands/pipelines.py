@@ -7,9 +7,11 @@ import shlex
 from typing import Any
 
 import click
+import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.core.status import PipelineStatus
 
 _json = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
@@ -26,20 +28,19 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
     """All pipelines: schedule, last run and next run (UTC)."""
     from docfleet.cli.show.summary import plain
 
-    found = client.listing("pipelines")
+    pipelines = client.pipelines()
     if json_output:
-        _print_json(found)
+        _print_json(pipelines)
         return 0
-    for row in found:
-        schedule = row["schedule"]
-        when = f"{schedule['cron']} {schedule['timeZone']}" if schedule else "on request"
-        following = f"next {_moment(row['next_run_time'])}" if row["next_run_time"] else ""
-        state = following if row["active"] else "paused"
-        last = f"last {_moment(row['last_run_time'])} {row['last_run_status']}" if row["last_run_time"] else "never ran"
-        if row["last_run_status"] == "INPROGRESS":
+    for row in pipelines:
+        when = f"{row.schedule.cron} {row.schedule.time_zone}" if row.schedule else "on request"
+        following = f"next {_moment(row.next_run_time)}" if row.next_run_time else ""
+        state = following if row.active else "paused"
+        last = f"last {_moment(row.last_run_time)} {row.last_run_status}" if row.last_run_time else "never ran"
+        if row.last_run_status == PipelineStatus.INPROGRESS:
             last = "runs now"
-        click.echo(f"{plain(row['name']):<24}  {plain(when):<32}  {last}, {row['run_count']} runs  {state}".rstrip())
-    if not found:
+        click.echo(f"{plain(row.name):<24}  {plain(when):<32}  {last}, {row.run_count} runs  {state}".rstrip())
+    if not pipelines:
         click.echo("no pipelines: `docfleet apply` makes one of a workflow file with a section pipeline")
     return 0
 
@@ -51,14 +52,14 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
 @connected
 def preview_command(name: str, count: int, json_output: bool, client: ManagementClient) -> int:
     """The next runs of a pipeline, in the time zone of its schedule and in UTC."""
-    row = client.pipeline(name)
-    runs = client.preview_pipeline(row["pipeline_id"], count)
+    pipeline = client.pipeline(name)
+    runs = client.preview_pipeline(pipeline.pipeline_id, count)
     if json_output:
         _print_json(runs)
         return 0
     for run in runs:
-        click.echo(f"{run['time']}   {_moment(run['utc'])} UTC")
-    if not row["active"]:
+        click.echo(f"{run.time}   {_moment(run.utc)} UTC")
+    if not pipeline.active:
         click.echo(f"it is paused: none of these runs until `docfleet pipelines resume {shlex.quote(name)}`", err=True)
     return 0
 
@@ -71,19 +72,19 @@ def preview_command(name: str, count: int, json_output: bool, client: Management
 def ticks_command(name: str, limit: int, json_output: bool, client: ManagementClient) -> int:
     """What became of the newest times of a pipeline's schedule (UTC).
 
-    fired: it ran. queued: it runs when the run before has ended. skipped: a run was open. missed: nobody looked at the
-    time, as in a downtime. refused: with the reason.
+    fired: it ran. queued: it runs when the run before has ended. skipped: a run was open. missed: no scheduler looked
+    at the time, as in a downtime. refused: with the reason.
     """
     from docfleet.cli.show.summary import plain
 
-    found = client.ticks(client.pipeline(name)["pipeline_id"], limit)
+    ticks = client.ticks(client.pipeline(name).pipeline_id, limit)
     if json_output:
-        _print_json(found)
+        _print_json(ticks)
         return 0
-    for tick in found:
-        what = tick["execution_id"] or plain(tick["detail"] or "")
-        click.echo(f"{_moment(tick['scheduled_for'])}  {tick['outcome']:<8}  {what}".rstrip())
-    if not found:
+    for tick in ticks:
+        what = tick.execution_id or plain(tick.detail or "")
+        click.echo(f"{_moment(tick.scheduled_for)}  {tick.outcome:<8}  {what}".rstrip())
+    if not ticks:
         click.echo("no time of its schedule has come")
     return 0
 
@@ -93,7 +94,7 @@ def ticks_command(name: str, limit: int, json_output: bool, client: ManagementCl
 @connected
 def pause_command(name: str, client: ManagementClient) -> int:
     """No run begins, by schedule, key or hand, until `resume`. Open runs go on."""
-    client.set_active(client.pipeline(name)["pipeline_id"], active=False)
+    client.set_active(client.pipeline(name).pipeline_id, active=False)
     click.echo(f"{name} is paused")
     return 0
 
@@ -103,8 +104,8 @@ def pause_command(name: str, client: ManagementClient) -> int:
 @connected
 def resume_command(name: str, client: ManagementClient) -> int:
     """Runs begin again, from the next time of the schedule on."""
-    row = client.set_active(client.pipeline(name)["pipeline_id"], active=True)
-    following = row["next_run_time"]
+    pipeline = client.set_active(client.pipeline(name).pipeline_id, active=True)
+    following = pipeline.next_run_time
     click.echo(f"{name} is active" + (f", next run {_moment(following)} UTC" if following else ""))
     return 0
 
@@ -114,7 +115,7 @@ def resume_command(name: str, client: ManagementClient) -> int:
 @connected
 def delete_command(name: str, client: ManagementClient) -> int:
     """Take a pipeline away, with its schedule, keys and notifications. Its executions stay, and open runs go on."""
-    client.delete("pipelines", client.pipeline(name)["pipeline_id"])
+    client.delete_pipeline(client.pipeline(name).pipeline_id)
     click.echo(f"{name} is deleted")
     return 0
 
@@ -124,7 +125,7 @@ def delete_command(name: str, client: ManagementClient) -> int:
 @connected
 def run_command(name: str, client: ManagementClient) -> int:
     """Run a pipeline now, whatever its schedule says. Prints the execution's id."""
-    click.echo(client.run_pipeline(client.pipeline(name)["pipeline_id"]))
+    click.echo(client.run_pipeline(client.pipeline(name).pipeline_id))
     return 0
 
 
@@ -133,4 +134,4 @@ def _moment(text: str) -> str:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))

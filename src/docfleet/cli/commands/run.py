@@ -13,12 +13,12 @@ from rich.console import Console
 from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.cli.embedded.supervisor import Interrupted
 from docfleet.cli.embedded.system import EmbeddedSystem
-from docfleet.cli.interrupts import EXIT_INTERRUPTED, Interrupts
-from docfleet.cli.management import ExecutionState, FileOfExecution, ManagementClient
+from docfleet.cli.interrupts import Interrupts
+from docfleet.cli.management import ManagementClient
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.progress import ExecutionView
-from docfleet.cli.show.summary import EXIT_FAILURE, SHOWN_FAILURES, SHOWN_ROWS, RunResult, as_json, show
-from docfleet.cli.workflow_file import Workflow, WorkflowFileInvalid, read_workflow
+from docfleet.cli.show.summary import SHOWN_FAILURES, SHOWN_ROWS, RunResult, as_json, show
+from docfleet.cli.workflow_file import WorkflowFile, WorkflowFileInvalid, read_workflow
 from docfleet.core.errors import (
     BackendUnavailable,
     ConfigurationError,
@@ -27,11 +27,12 @@ from docfleet.core.errors import (
     ReviewUnavailable,
     ToolError,
 )
+from docfleet.core.exit_codes import ExitCode
+from docfleet.core.management.executions import ExecutionState, FileOfExecution
 from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus
 
 RUN_WORKERS = (WorkerType.GENERAL, WorkerType.FILE_PROCESSING, WorkerType.CALLBACK)
-EXIT_CONFIGURATION = 2
 _POLL_SECONDS = 0.25
 _SILENT_BACKEND_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -89,20 +90,20 @@ def run(options: RunOptions) -> int:
             with ExecutionView(console) as view:
                 result = _execute(options, workflow, view, interrupts)
         except Interrupted:
-            return _fail(options, "interrupted before the execution started", EXIT_INTERRUPTED)
+            return _fail(options, "interrupted before the execution started", ExitCode.INTERRUPTED)
         except ConfigurationError as error:
-            return _fail(options, error.message, EXIT_CONFIGURATION)
+            return _fail(options, error.message, ExitCode.WRONG_CONFIGURATION)
         except DocfleetError as error:
-            return _fail(options, error.message, EXIT_FAILURE)
+            return _fail(options, error.message, ExitCode.FAILURE)
         if options.as_json:
             click.echo(as_json(result))
         else:
             show(console, result)
             console.print(f"logs: {options.data / 'logs'}", style="dim", highlight=False, soft_wrap=True)
-        return EXIT_INTERRUPTED if interrupts.requested() else result.exit_code
+        return ExitCode.INTERRUPTED if interrupts.requested() else result.exit_code
 
 
-def _execute(options: RunOptions, workflow: Workflow, view: ExecutionView, interrupts: Interrupts) -> RunResult:
+def _execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, interrupts: Interrupts) -> RunResult:
     view.phase("starting the system")
     with EmbeddedSystem(
         options.data, RUN_WORKERS, command=f"docfleet run {options.workflow}", say=view.say, grace=_GRACE_SECONDS
@@ -130,7 +131,7 @@ def _execute(options: RunOptions, workflow: Workflow, view: ExecutionView, inter
 
 
 def _stop_leftovers(client: ManagementClient, workflow_id: str, view: ExecutionView) -> None:
-    """End what a killed system left open: the folder's lock says nobody works on it, and its files
+    """End what a killed system left open: the folder's lock says that no process works on it, and its files
     would be skipped as active elsewhere. What it finished is in the file history."""
     left = client.open_executions(workflow_id)
     for execution_id in left:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import click
+import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
@@ -19,6 +20,8 @@ _LINES = (
     ("error_rows", "error rows of failed files"),
     ("not_compared", "there, but delivered before digests were kept"),
 )
+_ALWAYS = ("expected", "delivered_once", "doubled", "missing", "changed")
+"""Shown when they are 0, too."""
 
 
 @click.command("verify")
@@ -33,18 +36,19 @@ def command(execution_id: str, json_output: bool, client: ManagementClient) -> i
     """
     from docfleet.cli.show.summary import plain
 
-    found = client.verify(execution_id)
+    result = client.verify(execution_id)
     if json_output:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return int(not found["clean"])
-    click.echo(f"execution {found['execution_id']}  {found['status']}  destination {found['destination'].lower()}")
+        click.echo(json.dumps(msgspec.to_builtins(result), indent=2, ensure_ascii=False))
+        return int(not result.clean)
+    click.echo(f"execution {result.execution_id}  {result.status}  destination {result.destination.lower()}")
     for name, meaning in _LINES:
-        if found[name] or name in ("expected", "delivered_once", "doubled", "missing", "changed"):
-            click.echo(f"  {name.replace('_', ' '):<15}{found[name]:>8}  {meaning}")
-    for finding in found["findings"]:
-        place = finding["file"] or finding["file_execution_id"]
-        click.echo(f"{finding['kind']:<10}  {plain(place)}: {plain(finding['detail'])}")
-    if found["more_findings"]:
-        click.echo(f"and {found['more_findings']} more")
-    click.echo("clean" if found["clean"] else "not clean")
-    return int(not found["clean"])
+        count = getattr(result, name)
+        if count or name in _ALWAYS:
+            click.echo(f"  {name.replace('_', ' '):<15}{count:>8}  {meaning}")
+    for finding in result.findings:
+        place = finding.file or finding.file_execution_id
+        click.echo(f"{finding.kind:<10}  {plain(place)}: {plain(finding.detail)}")
+    if result.more_findings:
+        click.echo(f"and {result.more_findings} more")
+    click.echo("clean" if result.clean else "not clean")
+    return int(not result.clean)

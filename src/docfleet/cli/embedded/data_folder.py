@@ -9,7 +9,7 @@
         docfleet.db     the backend's SQLite database
         storage/        the documents of running executions
         valkey/         the broker's append-only file
-        logs/           one log a process
+        logs/           one log per process
         run/            socket and ready files, the backend's port
 """
 
@@ -86,7 +86,7 @@ class DataFolder:
 
     @property
     def logs(self) -> Path:
-        """One file a process."""
+        """One file per process."""
         return self.path / "logs"
 
     @property
@@ -161,10 +161,10 @@ def _keys(path: Path) -> dict[str, str]:
 def announced(path: Path) -> dict[str, str] | None:
     """What the system that runs in the data folder announced; None when there is none."""
     try:
-        found = json.loads((path.expanduser() / SYSTEM_FILE).read_text(encoding="utf-8"))
+        content = json.loads((path.expanduser() / SYSTEM_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def _write_private(path: Path, content: dict[str, str]) -> None:

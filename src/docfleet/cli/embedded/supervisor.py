@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docfleet.core.errors import ConfigurationError, DependencyError
+from docfleet.core.exit_codes import ExitCode
 
 CRASH_LIMIT = 5
 START_LIMIT = 2
-"""Deaths of a child that has never been ready: waiting longer for it helps nobody."""
+"""Deaths of a child that has never been ready: waiting longer for it does not help."""
 CRASH_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
-WRONG_CONFIGURATION = 2
 _POLL_SECONDS = 0.05
 
 
@@ -36,15 +36,15 @@ class ChildFailed(DependencyError):
 
 
 class Interrupted(Exception):
-    """The user asked to stop while something was being waited for."""
+    """The user requested a stop while something was being waited for."""
 
 
 @dataclass(frozen=True)
 class ChildSpec:
     """How one child is started and stopped.
 
-    ``ready`` is asked until it is true. Children with a lower ``stop_order`` are stopped first; those of one order
-    together. ``grace`` is the seconds between SIGTERM and the SIGKILL of the whole group. ``dies_with_supervisor``
+    ``ready`` is called until it returns true. Children with a lower ``stop_order`` are stopped first, those of one
+    order together. ``grace`` is the seconds between SIGTERM and SIGKILL of the whole group. ``dies_with_supervisor``
     says what the lifeline does: SIGKILL at once, or (false) SIGTERM first, because the child has children in other
     groups or a file to close.
     """
@@ -84,7 +84,7 @@ class Lifeline:
 
     @property
     def alive(self) -> bool:
-        """False when somebody ended it."""
+        """False when it was ended from outside."""
         return self._process.poll() is None
 
     def add(self, group: int, *, kill: bool) -> None:
@@ -92,7 +92,7 @@ class Lifeline:
         self._write(f"+ {group} {'kill' if kill else 'term'}\n")
 
     def remove(self, group: int) -> None:
-        """Forget a group that has ended: its number may be given to somebody else."""
+        """Forget a group that has ended: its number may be given to another process."""
         self._write(f"- {group}\n")
 
     def close(self) -> None:
@@ -220,7 +220,7 @@ class Supervisor:
         while child.deaths[0] < now - CRASH_WINDOW_SECONDS:
             child.deaths.popleft()
         cause = describe_exit(process.returncode)
-        if process.returncode == WRONG_CONFIGURATION and not child.was_ready:
+        if process.returncode == ExitCode.WRONG_CONFIGURATION and not child.was_ready:
             raise ConfigurationError(f"{child.spec.name} refused its settings\n{_log_tail(child)}")
         if not child.was_ready and len(child.deaths) >= START_LIMIT:
             raise ChildFailed(f"{child.spec.name} does not start ({cause})\n{_log_tail(child)}")
@@ -265,7 +265,7 @@ def _kill_group(group: int) -> None:
     try:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        pass  # nobody left in it
+        pass  # no process is left in it
 
 
 def _log_tail(child: _Child, lines: int = 15, limit: int = 16_384) -> str:

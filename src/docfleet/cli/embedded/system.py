@@ -27,7 +27,7 @@ LOOPBACK = "127.0.0.1"
 VALKEY_SECONDS = 30.0
 READY_SECONDS = 90.0
 RUNNER_GRACE_SECONDS = 1.0
-"""For tools that still run when the workers that wait for them are gone: nobody takes their results."""
+"""For tools that still run when the workers that wait for them are gone: no process takes their results."""
 _WORKERS_STOP, _SERVERS_STOP, _VALKEY_STOP = range(3)
 
 
@@ -193,7 +193,7 @@ class EmbeddedSystem:
             "RUNNER_PORT": str(self._runner_port),
         }
         if WorkerType.LOG_CONSUMER not in self._workers:
-            # Nobody would take the lines from the broker.
+            # No process would take the lines from the broker.
             mine["ENABLE_LOG_HISTORY"] = "false"
         return {**environment(), **mine}
 
@@ -231,7 +231,7 @@ class EmbeddedSystem:
         return spec
 
     def _sweep(self) -> None:
-        """The tick of a scheduler worker, where there is none: ask the backend to recover what was lost."""
+        """Take the place of a scheduler worker: have the backend recover what was lost."""
         request = urllib.request.Request(
             f"{self.addresses.backend_url}/internal/v1/sweep/",
             data=b"{}",
@@ -245,7 +245,7 @@ class EmbeddedSystem:
 
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Loopback is never asked of a proxy."""
+"""Calls of loopback addresses never go through a proxy."""
 
 
 def _is_ready(url: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from docfleet.cli.workflow_file import Workflow
+from docfleet.cli.workflow_file import WorkflowFile
 from docfleet.connectors.base import ConnectorMode, table_settings
 from docfleet.connectors.registry import connector_info, open_database
 from docfleet.core.errors import DocfleetError
@@ -12,20 +12,20 @@ from docfleet.core.errors import DocfleetError
 _READ_ROWS = 50
 
 
-def describe_destination(workflow: Workflow) -> dict[str, Any]:
+def describe_destination(workflow: WorkflowFile) -> dict[str, Any]:
     """Connector and settings, secrets left out; ``table`` for a database, ``outputFolder`` for a file system."""
     given = workflow.destination
     info = connector_info(given["connector"])
-    found: dict[str, Any] = {"connector": given["connector"]}
-    found |= {key: value for key, value in given["settings"].items() if key not in info.secrets}
+    description: dict[str, Any] = {"connector": given["connector"]}
+    description |= {key: value for key, value in given["settings"].items() if key not in info.secrets}
     if info.mode is ConnectorMode.DATABASE:
-        found["table"] = table_settings(_configuration(given)).table
+        description["table"] = table_settings(_configuration(given)).table
     elif given.get("outputFolder"):
-        found["outputFolder"] = given["outputFolder"]
-    return found
+        description["outputFolder"] = given["outputFolder"]
+    return description
 
 
-def example_rows(workflow: Workflow, execution_id: str, limit: int) -> list[dict[str, Any]]:
+def example_rows(workflow: WorkflowFile, execution_id: str, limit: int) -> list[dict[str, Any]]:
     """Up to ``limit`` rows that this execution wrote; none for a file system, or when they cannot be read."""
     given = workflow.destination
     try:

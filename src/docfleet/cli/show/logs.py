@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import click
+import msgspec
 
 from docfleet.cli.management import ManagementClient
 from docfleet.core.errors import BackendUnavailable
 from docfleet.core.log_events import LogLevel
+from docfleet.core.management.logs import LogFrame, LogLine
 
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
@@ -29,23 +30,23 @@ def show(client: ManagementClient, execution_id: str, *, follow: bool, level: Lo
         click.echo(json_line(event) if as_json else line(event))
 
 
-def json_line(event: dict[str, Any]) -> str:
+def json_line(event: LogLine) -> str:
     """One event for programs; on one line, whatever breaks lines for them, and harmless to a terminal too."""
-    text = json.dumps(event, ensure_ascii=False)
+    text = json.dumps(msgspec.to_builtins(event), ensure_ascii=False)
     # JSON leaves the upper control characters and U+2028 as they are. All that is not printable is within a string.
     return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
-def line(event: dict[str, Any]) -> str:
+def line(event: LogLine) -> str:
     """One event for people."""
     from docfleet.cli.show.summary import plain
 
-    when = datetime.fromtimestamp(event["timestamp"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    text = event["log"] or " ".join(filter(None, (event["component"], event["state"], event["message"])))
-    return f"{when}  {event['level']:<5}  {event['stage']:<11}  {plain(text)}"
+    when = datetime.fromtimestamp(event.timestamp).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    text = event.log or " ".join(filter(None, (event.component, event.state, event.message)))
+    return f"{when}  {event.level:<5}  {event.stage:<11}  {plain(text)}"
 
 
-def _follow(client: ManagementClient, execution_id: str, level: LogLevel) -> Iterator[dict[str, Any]]:
+def _follow(client: ManagementClient, execution_id: str, level: LogLevel) -> Iterator[LogLine]:
     """Until the execution has ended. A connection that breaks is made again, and goes on where it was."""
     # Imported here: no other command needs it, and it takes a fifth of a second.
     from websockets.exceptions import WebSocketException
@@ -59,11 +60,11 @@ def _follow(client: ManagementClient, execution_id: str, level: LogLevel) -> Ite
                 url, additional_headers=headers, open_timeout=_OPEN_SECONDS, max_size=_LARGEST_FRAME, proxy=None
             ) as socket:
                 for text in socket:
-                    frame = json.loads(text)
+                    frame = msgspec.convert(json.loads(text), LogFrame, strict=False)
                     lost = time.monotonic()
-                    yield from frame.get("events", [])
-                    after = frame["last_event_id"]
-                    if frame.get("end"):
+                    yield from frame.events or []
+                    after = frame.last_event_id
+                    if frame.end:
                         return
         except (OSError, WebSocketException) as error:
             cause = str(error) or type(error).__name__

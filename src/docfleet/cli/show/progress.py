@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
 
-from docfleet.cli.management import ExecutionState
+from docfleet.core.management.executions import ExecutionState
 from docfleet.core.status import ExecutionStatus
 
 LINE_SECONDS = 5.0

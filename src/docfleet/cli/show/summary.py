@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from docfleet.cli.management import ExecutionState, FileOfExecution
 from docfleet.cli.workflow_file import PATH_SETTING
+from docfleet.core.exit_codes import ExitCode
+from docfleet.core.management.executions import ExecutionState, FileOfExecution
 from docfleet.core.status import EmptyReason, ExecutionStatus, SkipReason
 
-EXIT_SUCCESS, EXIT_FAILURE, EXIT_PARTIAL = 0, 1, 3
 SHOWN_FAILURES = 20
 SHOWN_ROWS = 3
 _READABLE_WIDTH = 26
@@ -58,17 +58,17 @@ class RunResult:
     note: str = ""
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """0 only when every file succeeded; 3 when some failed; 1 otherwise."""
         if self.state.execution.status != ExecutionStatus.COMPLETED:
-            return EXIT_FAILURE
+            return ExitCode.FAILURE
         counts = self.state.counts
         failed = counts.get(ExecutionStatus.ERROR, 0) + counts.get(ExecutionStatus.STOPPED, 0)
-        return EXIT_PARTIAL if failed else EXIT_SUCCESS
+        return ExitCode.PARTIAL if failed else ExitCode.SUCCESS
 
 
 def as_json(result: RunResult) -> str:
-    """One JSON object; its keys are a contract with scripts. ``error`` is there when the execution as a whole failed,
+    """One JSON object; its keys are a contract with scripts. ``error`` is there when the execution failed,
     ``empty_reason`` when it had nothing to do."""
     execution = result.state.execution
     extra = {"error": execution.error_message, "empty_reason": execution.empty_reason}
@@ -125,8 +125,8 @@ def show(console: Console, result: RunResult) -> None:
 
 def _headline(result: RunResult) -> Text:
     status = result.state.execution.status
-    style = {EXIT_SUCCESS: "bold green", EXIT_PARTIAL: "bold yellow"}.get(result.exit_code, "bold red")
-    word = "COMPLETED, some files failed" if result.exit_code == EXIT_PARTIAL else str(status)
+    style = {ExitCode.SUCCESS: "bold green", ExitCode.PARTIAL: "bold yellow"}.get(result.exit_code, "bold red")
+    word = "COMPLETED, some files failed" if result.exit_code == ExitCode.PARTIAL else str(status)
     return Text.assemble(
         (plain(result.workflow_name), "bold"), ": ", (word, style), f" in {_duration(result.duration)}"
     )
@@ -182,7 +182,7 @@ def _show_destination(console: Console, result: RunResult) -> None:
 
 
 def _rows_table(rows: list[dict[str, Any]], width: int) -> Table:
-    """As many columns as stay readable in ``width``: half a dozen letters a column tell nobody anything."""
+    """As many columns as stay readable in ``width``: half a dozen letters per column are of no use."""
     names = [
         name
         for name in rows[0]

@@ -167,7 +167,7 @@ def _bodies(ids: dict[str, str]) -> dict[str, Any]:
 
 def _notified(api: Any) -> dict[str, str]:
     """A notification, an event of it and its batch, which is under way."""
-    api.client.app.dependencies["courier"].dependency().stop()
+    api.client.app.dependencies["notification_dispatcher"].dependency().stop()
     body = {"name": "ops", "pipeline": "n", "provider": "console"}
     notification = api.put("/api/v1/notifications", body)["notification_id"]
     event = api.post(f"/api/v1/notifications/{notification}/test", status=202)["event_id"]

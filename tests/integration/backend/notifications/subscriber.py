@@ -21,7 +21,8 @@ class Subscriber:
     """A pipeline with a notification, and the worker's side of its batches."""
 
     def __init__(self, api: Any, host: str = "", **body: Any) -> None:
-        api.client.app.dependencies["courier"].dependency().stop()  # only what the test asks for is sent
+        # Only what the test asks for is sent.
+        api.client.app.dependencies["notification_dispatcher"].dependency().stop()
         self.api = api
         self.host = host or f"{uuid.uuid4().hex[:8]}.example.org"  # what is under way to one host is counted
         self.name = f"p-{uuid.uuid4().hex[:8]}"

@@ -8,9 +8,8 @@ import json
 import pytest
 from rich.console import Console
 
-from docfleet.cli.management import ExecutionState, FileOfExecution
 from docfleet.cli.show.summary import RunResult, as_json, plain, show
-from docfleet.core.execution import ExecutionInfo
+from docfleet.core.management.executions import ExecutionProgress, ExecutionState, ExecutionSummary, FileOfExecution
 from docfleet.core.status import EmptyReason, ExecutionStatus
 
 
@@ -20,9 +19,10 @@ def result(
     files: list[FileOfExecution] | None = None,
     **more: object,
 ) -> RunResult:
-    info = ExecutionInfo(id="e1", workflow_id="w1", status=status, **more)  # type: ignore[arg-type]
+    info = ExecutionSummary(id="e1", workflow_id="w1", status=status, **more)  # type: ignore[arg-type]
     skipped = {"already_processed": 12} if not counts else {}
-    state = ExecutionState(info, counts or {}, skipped)
+    progress = ExecutionProgress(total=0, done=0, open=0, listing_complete=True, percent=0.0)
+    state = ExecutionState(execution=info, counts=counts or {}, skipped=skipped, progress=progress)
     return RunResult("invoices", state, files or [], 1.25, {"connector": "sqlite", "path": "/o.db", "table": "t"})
 
 

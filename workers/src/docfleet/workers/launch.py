@@ -3,6 +3,7 @@
 # ruff: noqa: E402 - gRPC reads these variables when the first connector imports it
 from __future__ import annotations
 
+from docfleet.core.exit_codes import ExitCode
 from docfleet.core.settings import set_default
 
 set_default("GRPC_ENABLE_FORK_SUPPORT", "1")
@@ -38,9 +39,6 @@ from docfleet.workers.shared.infrastructure.process.stopping import watch_stops
 from docfleet.workers.shared.infrastructure.process.vitals import Vitals, write_vitals
 
 log = structlog.get_logger()
-
-WRONG_CONFIGURATION = 2
-"""The exit code of a process that refuses its settings."""
 
 
 def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
@@ -126,7 +124,7 @@ class _CheckAgain:
             check_servers(self._settings)
         except ConfigurationError as error:
             log.error("worker.refused", error=error.message)
-            state.should_stop = WRONG_CONFIGURATION
+            state.should_stop = ExitCode.WRONG_CONFIGURATION
 
 
 class _ReadyFile:

@@ -6,12 +6,12 @@ import msgspec
 
 from docfleet.backend.deployments import repository as deployments
 from docfleet.backend.keys import repository as keys
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record
 from docfleet.core.errors import CallRefused, InvalidInput, NotFound
 from docfleet.core.ids import parse_id
+from docfleet.core.management.keys import Scope
 
 
 class Caller(msgspec.Struct, frozen=True):

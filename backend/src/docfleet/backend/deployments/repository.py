@@ -7,14 +7,16 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from docfleet.backend.keys import repository as keys
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications import repository as notifications
-from docfleet.backend.platform.db import Record, clean, db_now
+from docfleet.backend.platform.changes import Change
+from docfleet.backend.platform.db import Record, clean, db_now, iso
 from docfleet.backend.tables.deployments import api_deployments
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, InvalidInput, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.management.deployments import Deployment
+from docfleet.core.management.keys import Scope
 from docfleet.core.names import WorkflowType
 
 _WITH_WORKFLOW = select(api_deployments, workflows.c.workflow_name).join(
@@ -81,8 +83,8 @@ def apply(
     wanted: dict[str, Any],
     *,
     write: bool,
-) -> tuple[str | None, bool, list[str]]:
-    """Create or change the deployment of this name: its id, whether it is new, and the fields that change.
+) -> Change:
+    """Create or change the deployment of this name; without ``write``, say what would change.
 
     ``wanted`` has display_name, description, is_active. Raises ``InvalidInput``, and ``Conflict`` when the workflow
     is published under another name.
@@ -94,7 +96,7 @@ def apply(
             "have the connector `api`"
         )
     values = {**wanted, "workflow_id": workflow.id}
-    found = by_name(connection, organization_id, api_name)
+    existing = by_name(connection, organization_id, api_name)
     where = api_deployments.c.workflow_id == workflow.id
     taken = connection.execute(select(api_deployments.c.id, api_deployments.c.api_name).where(where)).one_or_none()
     if taken is not None and taken.api_name != api_name:
@@ -102,22 +104,23 @@ def apply(
             f"workflow {workflow_name!r:.120} is published as {taken.api_name!r} already: keep that name, give the "
             f"workflow another one, or send DELETE /api/v1/deployments/{taken.id} first"
         )
-    if found is None:
+    if existing is None:
         deployment_id = new_id()
         if write:
             identity = {"id": deployment_id, "organization_id": organization_id, "api_name": api_name}
             connection.execute(
                 insert(api_deployments).values(**identity, **values, created_at=db_now(), modified_at=db_now())
             )
-        return deployment_id if write else None, True, []
-    changed = [name for name, value in values.items() if found._mapping[name] != value]
+        return Change(deployment_id, created=True, fields=[])
+    changed = [name for name, value in values.items() if existing._mapping[name] != value]
     if changed and write:
         connection.execute(
             update(api_deployments)
-            .where(api_deployments.c.id == found.id)
+            .where(api_deployments.c.id == existing.id)
             .values(**{name: values[name] for name in changed}, modified_at=db_now())
         )
-    return found.id, False, ["workflow" if name == "workflow_id" else name for name in changed]
+    names = ["workflow" if name == "workflow_id" else name for name in changed]
+    return Change(existing.id, created=False, fields=names)
 
 
 def remove(connection: Connection, organization_id: str, deployment_id: str) -> None:
@@ -126,3 +129,19 @@ def remove(connection: Connection, organization_id: str, deployment_id: str) -> 
     keys.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
     connection.execute(api_deployments.delete().where(api_deployments.c.id == deployment_id))
     notifications.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
+
+
+def describe(row: Record, url: str) -> Deployment:
+    """The deployment of a row; ``url`` is where it is called."""
+    return Deployment(
+        deployment_id=row.id,
+        api_name=row.api_name,
+        display_name=row.display_name,
+        description=row.description,
+        workflow=row.workflow_name,
+        workflow_id=row.workflow_id,
+        is_active=row.is_active,
+        url=url,
+        created_at=iso(row.created_at),
+        modified_at=iso(row.modified_at),
+    )

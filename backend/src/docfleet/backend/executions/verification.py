@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Text, func, select, type_coerce
 
 from docfleet.backend.executions import context, repository
@@ -25,61 +24,14 @@ from docfleet.connectors.delivery import combined_digest, content_digest
 from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import Conflict, DestinationUnavailable, FileError, SourceError, UnsafePath
 from docfleet.core.execution import DestinationConfig
+from docfleet.core.management.verification import Verification
 from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus
 
 PAGE_FILES = 500
-MOST_FINDINGS = 100
-"""Findings that are named; the rest is counted."""
 
 _COMPLETED, _ERROR = ExecutionStatus.COMPLETED.value, ExecutionStatus.ERROR.value
 _UNSEEN, _SAME, _CHANGED, _DOUBLED = range(4)
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong. ``kind`` is doubled, missing, changed or unexpected."""
-
-    kind: str
-    file_execution_id: str
-    file: str
-    detail: str
-
-
-class Verification(msgspec.Struct, kw_only=True):
-    """The result. Counts are files; ``expected`` = ``delivered_once`` + ``doubled`` + ``missing`` + ``changed``.
-
-    ``unexpected`` counts what is there for a file that is not COMPLETED, ``error_rows`` the error rows of failed files,
-    ``not_compared`` delivered files without a digest in the ledger (delivered by an earlier version).
-    """
-
-    execution_id: str
-    status: str
-    destination: str
-    clean: bool = False
-    expected: int = 0
-    delivered_once: int = 0
-    doubled: int = 0
-    missing: int = 0
-    changed: int = 0
-    unexpected: int = 0
-    error_rows: int = 0
-    not_compared: int = 0
-    findings: list[Finding] = []
-    more_findings: int = 0
-
-    def add(self, kind: str, file_execution_id: str, file: str, detail: str) -> None:
-        """Count a finding, and keep it while there is room."""
-        setattr(self, kind, getattr(self, kind) + 1)
-        if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(Finding(kind, file_execution_id, file, detail))
-        else:
-            self.more_findings += 1
-
-    def judge(self) -> Verification:
-        """Compute the totals."""
-        self.delivered_once = self.expected - self.doubled - self.missing - self.changed
-        self.clean = not (self.doubled or self.missing or self.changed or self.unexpected)
-        return self
 
 
 def verify(database: Database, cipher: Cipher, organization_id: str, execution_id: str) -> Verification:
@@ -105,7 +57,7 @@ def verify(database: Database, cipher: Cipher, organization_id: str, execution_i
         _Rows(database, result, highest).compare(config)
     else:
         _files(database, result, config)
-    return result.judge()
+    return result.conclude()
 
 
 class _Rows:

@@ -12,6 +12,7 @@ from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import OPEN_FILE
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.errors import NotFound
+from docfleet.core.management.executions import FileOfExecution
 from docfleet.core.status import ExecutionStatus
 
 
@@ -64,20 +65,20 @@ def active(
     return rows
 
 
-def summary(row: Record) -> dict[str, Any]:
-    """A row for people; ``execution_time`` in seconds."""
-    return {
-        "file_execution_id": row.id,
-        "file_number": row.file_number,
-        "name": row.file_name,
-        "path": row.file_path,
-        "status": row.status,
-        "error": row.error,
-        "error_code": row.error_code,
-        "outputs": row.outputs or [],
-        "execution_time": row.execution_time,
-        "attempt": row.attempt,
-    }
+def summary(row: Record) -> FileOfExecution:
+    """A row for people."""
+    return FileOfExecution(
+        file_execution_id=row.id,
+        file_number=row.file_number,
+        name=row.file_name,
+        path=row.file_path,
+        status=ExecutionStatus(row.status),
+        error=row.error,
+        error_code=row.error_code,
+        outputs=row.outputs or [],
+        execution_time=row.execution_time,
+        attempt=row.attempt,
+    )
 
 
 def described(row: Record) -> dict[str, Any]:

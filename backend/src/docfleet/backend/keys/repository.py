@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from enum import StrEnum
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
-from docfleet.backend.platform.db import Database, Record, clean, db_now
+from docfleet.backend.platform.db import Database, Record, clean, db_now, iso
 from docfleet.backend.tables.keys import api_keys
 from docfleet.core.errors import NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.management.keys import CreatedKey, Key, Scope
 
 PREFIX = "dfk_"
 LATEST_USE_SECONDS = 60.0
 """The last use is noted at most this often, so that a call does not cost a write."""
-
-
-class Scope(StrEnum):
-    """What a key opens: one deployment, one pipeline, or the organization's description (``platform``)."""
-
-    DEPLOYMENT = "deployment"
-    PIPELINE = "pipeline"
-    PLATFORM = "platform"
 
 
 class NewKey(msgspec.Struct, kw_only=True):
@@ -106,3 +99,26 @@ def used(database: Database, row: Record) -> None:
     if row.last_used_at is None or row.last_used_at < row.now - LATEST_USE_SECONDS:
         with database.writing() as connection:
             connection.execute(update(api_keys).where(api_keys.c.id == row.id).values(last_used_at=db_now()))
+
+
+def describe(row: Record, target: str | None) -> Key:
+    """The key of a row; ``target`` is the name of what it is for."""
+    return Key(**_columns(row), target=target)
+
+
+def describe_new(row: Record, target: str | None, key: str) -> CreatedKey:
+    """As ``describe``, with the ``key`` itself."""
+    return CreatedKey(**_columns(row), target=target, key=key)
+
+
+def _columns(row: Record) -> dict[str, Any]:
+    return {
+        "key_id": row.id,
+        "scope": Scope(row.scope),
+        "name": row.name,
+        "key_prefix": row.key_prefix,
+        "is_active": row.is_active,
+        "expires_at": iso(row.expires_at) or None,
+        "created_at": iso(row.created_at),
+        "last_used_at": iso(row.last_used_at) or None,
+    }

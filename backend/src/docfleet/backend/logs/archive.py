@@ -1,7 +1,7 @@
 """The archive: logs of executions that ended long ago, as compressed JSON lines below the storage root.
 
-A file is whole or not there (another name, flushed, renamed), and the rows go only then, and only when no line came
-meanwhile; a process that dies in between has the same done again. Files go by their age.
+A file is complete or not there (another name, flushed, renamed). Its rows are deleted only then, and only when no line
+came meanwhile. Where a process dies in between, the next sweep does the same again. Files are deleted by their age.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import structlog
@@ -21,6 +20,7 @@ from docfleet.backend.logs.repository import EVERYTHING, LogFilter
 from docfleet.backend.platform.db import Database
 from docfleet.core.errors import UnsafePath
 from docfleet.core.faults import point
+from docfleet.core.management.logs import LogLine
 from docfleet.core.status import FINAL
 from docfleet.core.storage import LOGS, archived_log
 
@@ -64,7 +64,7 @@ def _write(database: Database, path: Path, execution_id: str, last: int) -> None
             with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0) as packed:
                 for page in rows(database, execution_id, EVERYTHING, 0):
                     for line in page:
-                        if line["sequence"] <= last:
+                        if line.sequence <= last:
                             packed.write(msgspec.json.encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -82,26 +82,26 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def rows(database: Database, execution_id: str, wanted: LogFilter, after: int) -> Iterator[list[dict[str, Any]]]:
+def rows(database: Database, execution_id: str, wanted: LogFilter, after: int) -> Iterator[list[LogLine]]:
     """The lines that are rows, in pages, each read in a transaction of its own."""
     while True:
         with database.reading() as connection:
             page = repository.page(connection, execution_id, after=after, limit=PAGE_LINES, wanted=wanted)
         if page:
             yield page
-            after = page[-1]["sequence"]
+            after = page[-1].sequence
         if len(page) < PAGE_LINES:
             return
 
 
-def lines(path: Path, wanted: LogFilter, after: int) -> Iterator[dict[str, Any]]:
+def lines(path: Path, wanted: LogFilter, after: int) -> Iterator[LogLine]:
     """The lines of an archived log; none when its time is over and it is deleted."""
-    decoder = msgspec.json.Decoder(dict[str, Any])
+    decoder = msgspec.json.Decoder(LogLine)
     try:
         with gzip.open(path, "rb") as file:
             for text in file:
                 line = decoder.decode(text)
-                if line["sequence"] > after and wanted.takes(line):
+                if line.sequence > after and wanted.takes(line):
                     yield line
     except FileNotFoundError:
         return
@@ -120,5 +120,5 @@ def forget(root: str | None, seconds: float) -> int:
                 path.unlink()
                 deleted += 1
         except OSError:
-            continue  # somebody else was faster
+            continue  # another process was faster
     return deleted

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from docfleet.backend.logs import archive, repository
 from docfleet.backend.logs.repository import EVERYTHING, LogFilter
 from docfleet.backend.platform.db import Database
+from docfleet.core.management.logs import LogLine
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import archived_log
 
@@ -23,7 +23,7 @@ class Look(msgspec.Struct, frozen=True):
     """What a reader finds: ``lines``, the number it has read up to, whether there is ``more`` at once, and how the
     execution stands."""
 
-    lines: list[dict[str, Any]]
+    lines: list[LogLine]
     position: int
     more: bool
     status: ExecutionStatus
@@ -41,19 +41,19 @@ class History:
         with database.reading() as connection:
             repository.execution_status(connection, organization_id, execution_id)
 
-    def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[dict[str, Any]]:
+    def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[LogLine]:
         """At most ``limit`` lines behind number ``after``."""
         with self._database.reading() as connection:
-            found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
-            if found or not repository.archived(connection, self.execution_id):
-                return found
+            lines = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+            if lines or not repository.archived(connection, self.execution_id):
+                return lines
         return list(itertools.islice(self._archived(wanted, after), limit))
 
-    def pages(self, after: int = 0, wanted: LogFilter = EVERYTHING) -> Iterator[list[dict[str, Any]]]:
+    def pages(self, after: int = 0, wanted: LogFilter = EVERYTHING) -> Iterator[list[LogLine]]:
         """All lines behind number ``after``, in pages; a file is read once."""
         for page in archive.rows(self._database, self.execution_id, wanted, after):
             yield page
-            after = page[-1]["sequence"]
+            after = page[-1].sequence
         if self.is_archived():
             for lines in itertools.batched(self._archived(wanted, after), archive.PAGE_LINES):
                 yield list(lines)
@@ -61,33 +61,33 @@ class History:
     def look(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> Look:
         """What is behind number ``after``, for a reader that stays. Raises ``NotFound`` once the execution is deleted.
 
-        The status is read first: one that is final, with no line behind it, has had its last words.
+        The status is read first: one that is final, with no line behind it, has no line to come.
         """
         with self._database.reading() as connection:
             status = repository.execution_status(connection, self._organization_id, self.execution_id)
             last, archived = repository.last(connection, self.execution_id)
-            found = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+            lines = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
         if archived:
-            found = list(itertools.islice(self._archived(wanted, after), limit))
-        fitting = _fitting(found)
-        more = len(found) == limit or len(fitting) < len(found)
-        found = fitting
+            lines = list(itertools.islice(self._archived(wanted, after), limit))
+        fitting = _fitting(lines)
+        more = len(lines) == limit or len(fitting) < len(lines)
+        lines = fitting
         # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
-        position = found[-1]["sequence"] if more else max(after, last, *(line["sequence"] for line in found[-1:]))
-        return Look(found, position, more, status, archived)
+        position = lines[-1].sequence if more else max(after, last, *(line.sequence for line in lines[-1:]))
+        return Look(lines, position, more, status, archived)
 
     def is_archived(self) -> bool:
         """Whether its lines are in a file, and none is added any more."""
         with self._database.reading() as connection:
             return repository.archived(connection, self.execution_id)
 
-    def _archived(self, wanted: LogFilter, after: int) -> Iterator[dict[str, Any]]:
+    def _archived(self, wanted: LogFilter, after: int) -> Iterator[LogLine]:
         if self._root is None:
             return iter(())
         return archive.lines(archived_log(Path(self._root), self._organization_id, self.execution_id), wanted, after)
 
 
-def _fitting(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fitting(lines: list[LogLine]) -> list[LogLine]:
     size = 0
     for count, line in enumerate(lines):
         size += len(msgspec.json.encode(line))

@@ -1,8 +1,8 @@
-"""Who follows logs live, and how they are woken.
+"""Readers that follow logs live, and how they are woken.
 
 A reader holds nothing but the number it has read up to. A commit wakes readers of the execution, in this process at
 once and in others over Redis; then they read the rows behind their number. So a lost wake costs seconds, and a reader
-that is slow, or away, costs nobody anything.
+that is slow, or away, slows no other.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class LogReaders:
 
     def wake(self, execution_ids: Iterable[str]) -> None:
         """These have new lines, or ended, and that is committed. Never raises; from any thread."""
-        found = list(execution_ids)
-        for execution_id in found:
+        changed = list(execution_ids)
+        for execution_id in changed:
             self.waiting.signal(execution_id)
-        if self._client is None or not found or time.monotonic() < self._rest_until:
+        if self._client is None or not changed or time.monotonic() < self._rest_until:
             return
         try:
             with self._client.pipeline(transaction=False) as pipeline:
-                for execution_id in found:
+                for execution_id in changed:
                     pipeline.publish(CHANNEL.format(execution_id), self.waiting.origin)
                 pipeline.execute()
         except (RedisError, OSError) as error:

@@ -1,7 +1,7 @@
 """Lines of executions' logs: written once each, numbered in the order in which they are committed, read by number.
 
-A number is given under the lock of the execution's row in ``log_channels``, so whoever has seen number N and asks for
-what came after it misses nothing, also where two consumers write at once.
+A number is given under the lock of the execution's row in ``log_channels``, so a reader that has seen number N and
+reads what came after it misses nothing, also where two consumers write at once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from docfleet.backend.tables.logs import log_channels as channels
 from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.ids import parse_id
 from docfleet.core.log_events import LogEvent, LogLevel, LogsWritten, LogType, shortened
+from docfleet.core.management.logs import LogLine
 from docfleet.core.status import ExecutionStatus
 
 MOST_LINES = 1_000_000
@@ -46,12 +47,12 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     file_execution_id: str | None = None
     type: LogType | None = None
 
-    def takes(self, line: dict[str, Any]) -> bool:
-        """Whether a line that ``described`` made is wanted."""
+    def takes(self, line: LogLine) -> bool:
+        """Whether the line is wanted."""
         return (
-            LogLevel(line["level"]).rank >= self.level.rank
-            and (self.file_execution_id is None or line.get("file_execution_id") == self.file_execution_id)
-            and (self.type is None or line["type"] == self.type.value)
+            line.level.rank >= self.level.rank
+            and (self.file_execution_id is None or line.file_execution_id == self.file_execution_id)
+            and (self.type is None or line.type is self.type)
         )
 
 
@@ -66,7 +67,7 @@ def write(connection: Connection, organization_id: str, events: Sequence[LogEven
     by_execution: dict[str, list[LogEvent]] = {}
     for event in events:
         by_execution.setdefault(_execution_id(event), []).append(event)
-    wanted = [found for found in by_execution if found]
+    wanted = [execution_id for execution_id in by_execution if execution_id]
     known = set(connection.scalars(_OF_ORGANIZATION, {"organization": organization_id, "ids": wanted}))
     result, woken = LogsWritten(), []
     for execution_id in sorted(by_execution):
@@ -137,27 +138,23 @@ def _row(event: LogEvent, execution_id: str, sequence: int) -> dict[str, Any]:
     }
 
 
-def described(row: Record) -> dict[str, Any]:
-    """A line as it is shown: ``sequence`` and the keys of ``LogEvent`` but for the execution and its organization."""
-    return {
+def describe(row: Record) -> LogLine:
+    """The line of a row."""
+    columns = {
         "sequence": row.sequence,
         "event_id": row.event_id,
         "timestamp": row.event_time,
         "type": row.type,
-        "level": _LEVELS[row.level].value,
+        "level": _LEVELS[row.level],
         "stage": row.stage,
         "file_execution_id": row.file_execution_id,
-        "log": "",
-        "component": "",
-        "state": "",
-        "message": "",
-        **row.data,
     }
+    return msgspec.convert({**columns, **row.data}, LogLine, strict=False)
 
 
 def page(
     connection: Connection, execution_id: str, *, after: int, limit: int, wanted: LogFilter = EVERYTHING
-) -> list[dict[str, Any]]:
+) -> list[LogLine]:
     """At most ``limit`` lines with a greater number than ``after``, in their order."""
     statement = select(logs).where(logs.c.execution_id == execution_id, logs.c.sequence > after)
     if wanted.level.rank:
@@ -167,7 +164,7 @@ def page(
     if wanted.type is not None:
         statement = statement.where(logs.c.type == wanted.type.value)
     rows = connection.execute(statement.order_by(logs.c.sequence).limit(limit))
-    return [described(row) for row in rows]
+    return [describe(row) for row in rows]
 
 
 def archived(connection: Connection, execution_id: str) -> bool:

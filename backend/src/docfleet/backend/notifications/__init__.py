@@ -1,1 +1,1 @@
-"""Notifications: who is told of what, and the outbox of what is still to be told."""
+"""Notifications: who is notified of what, and the outbox of events that are still to be sent."""

@@ -1,8 +1,8 @@
-"""Sending the outbox on its way: due events become batches, due batches become messages with ids only.
+"""Dispatch of the outbox: due events become batches, due batches become messages with ids only.
 
-A batch is one message to one target and keeps its id over all attempts. Its row says when it is due and who has it;
-a message that is lost, doubled or late changes nothing. One batch of a notification is under way at a time, and few to
-one host: a slow target delays its own events only.
+A batch is one message to one target and keeps its id over all attempts. Its row says when it is due and which worker
+has it; a message that is lost, doubled or late changes nothing. One batch of a notification is under way at a time, and
+few to one host: a slow target delays its own events only.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from docfleet.backend.tables.notifications import (
 from docfleet.core.errors import BrokerUnavailable, ConfigurationError
 from docfleet.core.ids import new_id
 from docfleet.core.names import QueueName, TaskName
-from docfleet.core.notify import DispatchResult
+from docfleet.core.notify import NotificationDispatchResult, NotificationState
 from docfleet.providers.registry import provider_class
 
 log = structlog.get_logger(__name__)
 
-WAITING, SENDING, DELIVERED, DEAD = "waiting", "sending", "delivered", "dead"
 MOST_NOTIFICATIONS = 50
 """In one transaction; more are the next one's."""
 MOST_EVENTS = 500
@@ -44,17 +43,17 @@ NO_ATTEMPT_LEFT = "all attempts are used up"
 
 _batches, _events = notification_batches.c, notification_events.c
 _OF_IT = and_(_batches.notification_id == notifications.c.id, text(OPEN_BATCH))
-_UNDER_WAY = and_(_batches.state == SENDING, _batches.lease_until >= db_now())
+_UNDER_WAY = and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until >= db_now())
 _DUE = or_(
-    and_(_batches.state == WAITING, _batches.next_attempt_at <= db_now()),
-    and_(_batches.state == SENDING, _batches.lease_until < db_now()),
+    and_(_batches.state == NotificationState.WAITING.value, _batches.next_attempt_at <= db_now()),
+    and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until < db_now()),
 )
 _NEW = and_(_events.notification_id == notifications.c.id, text(UNGROUPED), _events.due_at <= db_now())
 
 
-def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> DispatchResult:
-    """Send what is due. ``patience``: the seconds after which a message that nobody took is sent again."""
-    result = DispatchResult()
+def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> NotificationDispatchResult:
+    """Send what is due. ``patience``: the seconds after which a message that no worker took is sent again."""
+    result = NotificationDispatchResult()
     while True:
         with database.writing() as connection:
             due = _due(connection)
@@ -74,7 +73,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> Dis
 
 
 def _due(connection: Connection) -> list[Record]:
-    """Notifications with something to send, locked; those somebody else is at are left to them."""
+    """Notifications with something to send, locked; those that another process has locked are left out."""
     busy = (
         select(notifications.c.host)
         .join(notification_batches, _batches.notification_id == notifications.c.id)
@@ -90,7 +89,7 @@ def _due(connection: Connection) -> list[Record]:
             ~exists().where(_OF_IT, _UNDER_WAY),
             or_(notifications.c.host.is_(None), notifications.c.host.not_in(busy)),
         )
-        .order_by(func.random())  # nobody is last for ever
+        .order_by(func.random())  # none is last for ever
         .limit(MOST_NOTIFICATIONS)
         .with_for_update(key_share=True, skip_locked=True)
     )
@@ -100,20 +99,20 @@ def _due(connection: Connection) -> list[Record]:
 def _group(connection: Connection, notification: Record) -> None:
     """Make batches of the notification's events that are in none: one of all, or one of each."""
     clubs = notification.club_seconds > 0
-    found = connection.scalars(
+    event_ids = connection.scalars(
         select(_events.id)
         .where(_events.notification_id == notification.id, text(UNGROUPED))
         .order_by(_events.created_at, _events.id)
         .limit(MOST_EVENTS if clubs else MOST_BATCHES)
     ).all()
-    for ids in ([list(found)] if clubs else [[event_id] for event_id in found]) if found else []:
+    for ids in ([list(event_ids)] if clubs else [[event_id] for event_id in event_ids]) if event_ids else []:
         batch_id = new_id()
         connection.execute(
             insert(notification_batches).values(
                 id=batch_id,
                 organization_id=notification.organization_id,
                 notification_id=notification.id,
-                state=WAITING,
+                state=NotificationState.WAITING.value,
                 attempts=0,
                 dispatches=0,
                 claimed=False,
@@ -127,7 +126,7 @@ def _group(connection: Connection, notification: Record) -> None:
 
 
 def _lease(
-    connection: Connection, due: list[Record], patience: float, result: DispatchResult
+    connection: Connection, due: list[Record], patience: float, result: NotificationDispatchResult
 ) -> list[tuple[str, Record]]:
     """Put one due batch of each notification under way."""
     hosts = [row.host for row in due if row.host is not None]
@@ -150,14 +149,19 @@ def _lease(
         connection.execute(
             update(notification_batches)
             .where(_batches.id == batch.id)
-            .values(state=SENDING, claimed=False, dispatches=batch.dispatches + 1, lease_until=db_now() + lease)
+            .values(
+                state=NotificationState.SENDING.value,
+                claimed=False,
+                dispatches=batch.dispatches + 1,
+                lease_until=db_now() + lease,
+            )
         )
         under_way[notification.host] += notification.host is not None
         leased.append((batch.id, notification))
     return leased
 
 
-def _next(connection: Connection, notification: Record, result: DispatchResult) -> Record | None:
+def _next(connection: Connection, notification: Record, result: NotificationDispatchResult) -> Record | None:
     """Its due batch that waits longest; those without an attempt left are dead: their workers did not come back, or
     fewer attempts are allowed than there were."""
     of_it = and_(_batches.notification_id == notification.id, text(OPEN_BATCH), _DUE)
@@ -165,18 +169,22 @@ def _next(connection: Connection, notification: Record, result: DispatchResult) 
         update(notification_batches)
         .where(of_it, _batches.attempts >= notification.max_attempts)
         .values(
-            state=DEAD,
+            state=NotificationState.DEAD.value,
             claimed=False,
             finished_at=db_now(),
-            last_error=case((_batches.state == SENDING, LOST_WORKER), else_=_batches.last_error),
+            last_error=case(
+                (_batches.state == NotificationState.SENDING.value, LOST_WORKER), else_=_batches.last_error
+            ),
         )
     )
     died = connection.execute(spent).rowcount
     if died:
         result.dead += died
         log.warning("notification.dead", notification_id=notification.id, batches=died, error=NO_ATTEMPT_LEFT)
-    found = select(notification_batches).where(of_it).order_by(_batches.next_attempt_at, _batches.created_at).limit(1)
-    return connection.execute(found).one_or_none()
+    statement = (
+        select(notification_batches).where(of_it).order_by(_batches.next_attempt_at, _batches.created_at).limit(1)
+    )
+    return connection.execute(statement).one_or_none()
 
 
 def _send(dispatcher: Dispatcher, batch_id: str, notification: Record) -> None:
@@ -196,14 +204,14 @@ def _give_back(database: Database, ids: list[str]) -> None:
     with database.writing() as connection:
         connection.execute(
             update(notification_batches)
-            .where(_batches.id.in_(ids), _batches.state == SENDING, ~_batches.claimed)
-            .values(state=WAITING, lease_until=0.0)
+            .where(_batches.id.in_(ids), _batches.state == NotificationState.SENDING.value, ~_batches.claimed)
+            .values(state=NotificationState.WAITING.value, lease_until=0.0)
         )
 
 
-class Courier:
-    """A thread of the backend that sends what may be sent at once, so that nobody who ends an execution waits for the
-    broker. What it misses the tick finds."""
+class NotificationDispatcher:
+    """A thread of the backend that sends what may be sent at once, so that no request that ends an execution waits
+    for the broker. What it misses, the next tick finds."""
 
     def __init__(self, database: Database, dispatcher: Dispatcher, patience: float) -> None:
         self._database = database

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from docfleet.backend.notifications import delivery
+from docfleet.backend.notifications import attempts
 from docfleet.backend.platform.db import Database
 
 
 def outbox_metrics(database: Database) -> Iterator[Metric]:
     """As the database has them now."""
     with database.reading() as connection:
-        found = delivery.counts(connection)
+        counts = attempts.counts(connection)
     meaning = "Events of notifications by state, as long as they are kept."
     events = GaugeMetricFamily("docfleet_notification_events", meaning, labels=["state"])
-    for state, number in found.items():
+    for state, number in counts.items():
         events.add_metric([state], number)
     yield events

@@ -1,6 +1,6 @@
-"""The outbox: what is to be told is a row, written in the transaction in which it happens.
+"""The outbox: an event is a row, written in the transaction in which it happens.
 
-Whoever sends it may die or be away; the row stays until its target has it, or until it is dead and a person looks.
+A process that sends it may die; the row stays until its target has it, or until it is dead and a person looks.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Float, bindparam, select
 
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.platform.db import Record, db_now, emit, upsert
 from docfleet.backend.tables.deployments import api_deployments
 from docfleet.backend.tables.notifications import notification_events, notifications
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.core.ids import new_id
+from docfleet.core.management.keys import Scope
 from docfleet.core.names import WorkflowType
 from docfleet.core.notify import EventData, NotificationEvent
 from docfleet.core.status import ExecutionStatus
@@ -25,7 +25,7 @@ LONGEST_ERROR = 500
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """Something that may be sent at once was written; told after the commit (``Database.after_commit``)."""
+    """An event that may be sent at once was written; announced after the commit (``Database.after_commit``)."""
 
 
 class Numbers(msgspec.Struct, frozen=True):
@@ -54,17 +54,17 @@ def ended(
         event = NotificationEvent.STOPPED
     else:
         event = NotificationEvent.PARTLY_FAILED if numbers.error else NotificationEvent.COMPLETED
-    _tell(connection, execution, event, numbers, error)
+    _write_all(connection, execution, event, numbers, error)
 
 
 def started(connection: Connection, execution: Record) -> None:
-    """An execution of a pipeline has begun to exist."""
+    """An execution of a pipeline was created."""
     if execution.pipeline_id:
-        _tell(connection, execution, NotificationEvent.STARTED, Numbers(), None)
+        _write_all(connection, execution, NotificationEvent.STARTED, Numbers(), None)
 
 
-def tell_test(connection: Connection, notification: Record) -> str:
-    """Have ``notification`` tell its target that this is a test; the event's id."""
+def write_test(connection: Connection, notification: Record) -> str:
+    """Write a test event of ``notification``; the event's id."""
     published = _published(connection, Scope(notification.scope), notification.target_id)
     kind, name = published or (WorkflowType.API.value, notification.name)
     data = EventData(
@@ -79,7 +79,7 @@ def tell_test(connection: Connection, notification: Record) -> str:
     return _write(connection, notification, data, 0.0)
 
 
-def _tell(
+def _write_all(
     connection: Connection, execution: Record, event: NotificationEvent, numbers: Numbers, error: str | None
 ) -> None:
     if execution.pipeline_id:
@@ -117,15 +117,15 @@ def _tell(
 def _published(connection: Connection, scope: Scope, target: str) -> tuple[str, str] | None:
     """Type and name of a pipeline or deployment."""
     if scope is Scope.PIPELINE:
-        found = select(pipelines.c.pipeline_type, pipelines.c.pipeline_name).where(pipelines.c.id == target)
-        row = connection.execute(found).one_or_none()
+        statement = select(pipelines.c.pipeline_type, pipelines.c.pipeline_name).where(pipelines.c.id == target)
+        row = connection.execute(statement).one_or_none()
         return None if row is None else (row.pipeline_type, row.pipeline_name)
     name = connection.scalar(select(api_deployments.c.api_name).where(api_deployments.c.id == target))
     return None if name is None else (WorkflowType.API.value, name)
 
 
 def _word(event: NotificationEvent, kind: str) -> str:
-    """The original's word: success of an API and of a pipeline have different ones."""
+    """The status as the original names it: success has another name for an API than for a pipeline."""
     match event:
         case NotificationEvent.STARTED:
             return "INPROGRESS"
@@ -150,7 +150,7 @@ def _write(connection: Connection, notification: Record, data: EventData, club_s
         "batch_id": None,
         "created_at": db_now(),
     }
-    # Each execution tells each of its events once, whoever ends it how often.
+    # Each execution has each of its events once, however often it is ended.
     statement = upsert(connection, notification_events).values(**values)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["notification_id", "event", "execution_id"]))
     if not club_seconds:

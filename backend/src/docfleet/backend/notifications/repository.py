@@ -1,4 +1,4 @@
-"""Reads and writes of notifications and of what they told."""
+"""Reads and writes of notifications and of their events."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, text, update
 
-from docfleet.backend.keys.repository import Scope
-from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, WAITING
+from docfleet.backend.platform.changes import Change
 from docfleet.backend.platform.db import SECONDS_PER_DAY, Database, Record, clean, db_now, iso
+from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.tables.notifications import (
     OPEN_BATCH,
     UNGROUPED,
@@ -16,13 +16,18 @@ from docfleet.backend.tables.notifications import (
     notification_events,
     notifications,
 )
-from docfleet.core.errors import Conflict, NotFound
+from docfleet.core.errors import ConfigurationError, Conflict, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.management.keys import Scope
+from docfleet.core.management.notifications import Notification, OutboxEvent
+from docfleet.core.masking import MASK
+from docfleet.core.notify import NotificationState
+from docfleet.providers.registry import provider_class
 
 MOST_DELETED = 500
 AWAY = "its target was away for as long as notifications are kept"
 _batches, _events = notification_batches.c, notification_events.c
-_STATE: Any = func.coalesce(_batches.state, WAITING)
+_STATE: Any = func.coalesce(_batches.state, NotificationState.WAITING.value)
 _EVENT = (
     select(
         notification_events,
@@ -66,12 +71,12 @@ def apply(
     values: dict[str, Any],
     *,
     write: bool,
-) -> tuple[str | None, bool, list[str]]:
-    """Create or change the notification of this name: its id, whether it is new, and the fields that change.
+) -> Change:
+    """Create or change the notification of this name; without ``write``, say what would change.
 
-    ``values`` are columns; ``settings`` is sealed and told apart by ``digest``.
+    ``values`` are columns; ``settings`` is encrypted and compared by ``digest``.
     """
-    found = connection.execute(
+    existing = connection.execute(
         select(notifications).where(
             notifications.c.organization_id == organization_id,
             notifications.c.scope == scope.value,
@@ -79,22 +84,22 @@ def apply(
             notifications.c.name == clean(name),
         )
     ).one_or_none()
-    if found is None:
+    if existing is None:
         notification_id = new_id()
         identity = {"id": notification_id, "organization_id": organization_id, "scope": scope.value}
         if write:
             row = {**identity, "target_id": target_id, "name": clean(name), **values}
             connection.execute(insert(notifications).values(**row, created_at=db_now(), modified_at=db_now()))
-        return notification_id if write else None, True, []
-    changed = [key for key in values if key not in ("settings", "host") and found._mapping[key] != values[key]]
+        return Change(notification_id, created=True, fields=[])
+    changed = [key for key in values if key not in ("settings", "host") and existing._mapping[key] != values[key]]
     if changed and write:
-        statement = update(notifications).where(notifications.c.id == found.id)
+        statement = update(notifications).where(notifications.c.id == existing.id)
         connection.execute(statement.values(**values, modified_at=db_now()))
-    return found.id, False, ["settings" if key == "digest" else key for key in changed]
+    return Change(existing.id, created=False, fields=["settings" if key == "digest" else key for key in changed])
 
 
 def remove(connection: Connection, organization_id: str, notification_id: str) -> None:
-    """Delete the notification and what it has not told yet. Raises ``NotFound``."""
+    """Delete the notification and its events. Raises ``NotFound``."""
     find(connection, organization_id, notification_id)
     connection.execute(delete(notifications).where(notifications.c.id == notification_id))
 
@@ -144,53 +149,88 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
 
     Raises ``NotFound``, and ``Conflict`` for one that is not dead.
     """
-    found = event(connection, organization_id, event_id)
+    row = event(connection, organization_id, event_id)
     revived = 0
-    if found.batch_id is not None:
-        dead = (_batches.id == found.batch_id, _batches.state == DEAD)
-        fresh = {"state": WAITING, "attempts": 0, "dispatches": 0, "next_attempt_at": db_now(), "finished_at": None}
+    if row.batch_id is not None:
+        dead = (_batches.id == row.batch_id, _batches.state == NotificationState.DEAD.value)
+        fresh = {
+            "state": NotificationState.WAITING.value,
+            "attempts": 0,
+            "dispatches": 0,
+            "next_attempt_at": db_now(),
+            "finished_at": None,
+        }
         fresh["created_at"] = db_now()  # or a sweep would find it too old to be sent
         revived = connection.execute(update(notification_batches).where(*dead).values(**fresh)).rowcount
     if not revived:
-        raise Conflict(f"event {event_id} is {found.state}: only a dead one is sent again")
-    return connection.scalar(select(func.count()).where(_events.batch_id == found.batch_id)) or 0
+        raise Conflict(f"event {event_id} is {row.state}: only a dead one is sent again")
+    return connection.scalar(select(func.count()).where(_events.batch_id == row.batch_id)) or 0
 
 
-def described(row: Record) -> dict[str, Any]:
-    """An event for the management API."""
-    waits = row.state == WAITING
-    return {
-        "event_id": row.id,
-        "notification_id": row.notification_id,
-        "notification": row.name,
-        "event": row.event,
-        "execution_id": row.execution_id,
-        "pipeline": row.data.get("pipeline_name", ""),
-        "status": row.state,
-        "attempts": row.attempts,
-        "max_attempts": row.max_attempts,
-        "next_attempt_at": iso(row.due_at if row.batch_id is None else row.next_attempt_at) if waits else None,
-        "last_error": row.last_error,
-        "message_id": row.batch_id,
-        "created_at": iso(row.created_at),
-        "finished_at": iso(row.finished_at) or None,
-    }
+def describe(cipher: Cipher, row: Record, target: str | None) -> Notification:
+    """The notification of a row; ``target`` is the name of what it is about. Secrets are masked."""
+    settings = cipher.open(row.settings)
+    try:
+        secrets = provider_class(row.provider).secrets
+    except ConfigurationError:  # it is no longer installed, so it is unknown what of it is secret
+        secrets = frozenset(settings)
+    return Notification(
+        notification_id=row.id,
+        name=row.name,
+        pipeline=target if row.scope == Scope.PIPELINE else None,
+        api=target if row.scope == Scope.DEPLOYMENT else None,
+        provider=row.provider,
+        target=row.host,
+        settings={key: MASK if key in secrets and value else value for key, value in settings.items()},
+        events=row.events,
+        notify_on_failures=row.notify_on_failures,
+        club_seconds=row.club_seconds,
+        max_attempts=row.max_attempts,
+        is_active=row.is_active,
+        created_at=iso(row.created_at),
+        modified_at=iso(row.modified_at),
+    )
+
+
+def describe_event(row: Record) -> OutboxEvent:
+    """The event of a row that has its state."""
+    state = NotificationState(row.state)
+    next_attempt_at = row.due_at if row.batch_id is None else row.next_attempt_at
+    return OutboxEvent(
+        event_id=row.id,
+        notification_id=row.notification_id,
+        notification=row.name,
+        event=row.event,
+        execution_id=row.execution_id,
+        pipeline=row.data.get("pipeline_name", ""),
+        status=state,
+        attempts=row.attempts,
+        max_attempts=row.max_attempts,
+        next_attempt_at=iso(next_attempt_at) if state is NotificationState.WAITING else None,
+        last_error=row.last_error,
+        message_id=row.batch_id,
+        created_at=iso(row.created_at),
+        finished_at=iso(row.finished_at) or None,
+    )
 
 
 def forget(database: Database, days: float) -> int:
-    """End what is older than ``days``: what was told or is dead is deleted, what could not be told is dead; how many
-    were deleted. 0 days: nothing."""
+    """Delete events older than ``days`` that were delivered or are dead, and declare those dead that still wait; the
+    number of deleted ones. 0 days: none."""
     if days <= 0:
         return 0
     old = db_now() - days * SECONDS_PER_DAY
     with database.writing() as connection:
-        ended = select(_batches.id).where(_batches.state.in_((DELIVERED, DEAD)), _batches.finished_at < old)
+        ended = select(_batches.id).where(
+            _batches.state.in_((NotificationState.DELIVERED.value, NotificationState.DEAD.value)),
+            _batches.finished_at < old,
+        )
         chosen = list(connection.scalars(ended.limit(MOST_DELETED)))
         connection.execute(delete(notification_batches).where(_batches.id.in_(chosen)))
         connection.execute(
             update(notification_batches)
             .where(text(OPEN_BATCH), _batches.created_at < old, _batches.lease_until < db_now())
-            .values(state=DEAD, claimed=False, finished_at=db_now(), last_error=AWAY)
+            .values(state=NotificationState.DEAD.value, claimed=False, finished_at=db_now(), last_error=AWAY)
         )
         unsent = select(_events.id).where(text(UNGROUPED), _events.created_at < old).limit(MOST_DELETED)
         left = list(connection.scalars(unsent))

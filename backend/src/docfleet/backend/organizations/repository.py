@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from docfleet.backend.platform.db import Record, clean, db_now, upsert
+from docfleet.backend.platform.db import Record, clean, db_now, iso, upsert
 from docfleet.backend.tables.organizations import configuration, organizations
 from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import ORGANIZATION_ID
+from docfleet.core.management.organizations import Organization
 
 SETTINGS: dict[str, tuple[int, int]] = {
     "MAX_PARALLEL_FILE_BATCHES": (1, 100),
@@ -29,9 +29,10 @@ def find(connection: Connection, organization_id: str) -> Record | None:
     return connection.execute(_FIND, {"id": organization_id}).one_or_none()
 
 
-def listing(connection: Connection) -> Sequence[Record]:
+def listing(connection: Connection) -> list[Organization]:
     """All organizations, by id."""
-    return connection.execute(select(organizations).order_by(organizations.c.organization_id)).all()
+    rows = connection.execute(select(organizations).order_by(organizations.c.organization_id))
+    return [Organization(row.organization_id, row.name, iso(row.created_at)) for row in rows]
 
 
 def put(connection: Connection, organization_id: str, name: str) -> bool:

@@ -6,14 +6,16 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection, insert, select, update
 
 from docfleet.backend.keys import repository as keys
-from docfleet.backend.keys.repository import Scope
 from docfleet.backend.notifications import repository as notifications
-from docfleet.backend.platform.db import Record, clean, db_now
+from docfleet.backend.platform.changes import Change
+from docfleet.backend.platform.db import Record, clean, db_now, iso
 from docfleet.backend.schedules import repository as schedules
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.errors import Conflict, NotFound
 from docfleet.core.ids import new_id
+from docfleet.core.management.keys import Scope
+from docfleet.core.management.pipelines import Pipeline
 from docfleet.core.schedule import Schedule
 from docfleet.core.status import PipelineStatus
 
@@ -45,7 +47,7 @@ def remove(connection: Connection, organization_id: str, pipeline_id: str) -> No
     """Delete the pipeline, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, pipeline_id)
     keys.forget_target(connection, Scope.PIPELINE, pipeline_id)
-    # In the order of whoever ends a run: its row, then who is told.
+    # In the order in which the end of a run locks: the row of the pipeline, then its notifications.
     connection.execute(pipelines.delete().where(pipelines.c.id == pipeline_id))
     notifications.forget_target(connection, Scope.PIPELINE, pipeline_id)
 
@@ -59,14 +61,14 @@ def apply(
     active: bool,
     schedule: Schedule | UnsetType | None,
     write: bool,
-) -> tuple[str | None, bool, list[str]]:
-    """Create or change the pipeline of this name: its id, whether it is new, and the fields that change. A
-    ``schedule`` that is not given stays; None takes it away."""
-    found = by_name(connection, organization_id, name)
+) -> Change:
+    """Create or change the pipeline of this name; without ``write``, say what would change. A ``schedule`` that is not
+    given stays; None takes it away."""
+    existing = by_name(connection, organization_id, name)
     if schedule is UNSET:
-        schedule = None if found is None else schedules.of(found)
+        schedule = None if existing is None else schedules.of(existing)
     values = {"workflow_id": workflow.id, "active": active}
-    if found is None:
+    if existing is None:
         pipeline_id = new_id()
         identity = {"id": pipeline_id, "organization_id": organization_id, "pipeline_name": clean(name)}
         if write:
@@ -82,17 +84,17 @@ def apply(
                 )
             )
             schedules.plan(connection, pipeline_id, schedule, active=active)
-        return pipeline_id if write else None, True, []
-    changed = [key for key, value in values.items() if found._mapping[key] != value]
-    planned = schedules.of(found) != schedule
+        return Change(pipeline_id, created=True, fields=[])
+    changed = [key for key, value in values.items() if existing._mapping[key] != value]
+    planned = schedules.of(existing) != schedule
     if (changed or planned) and write:
         values |= schedules.columns(schedule)
-        statement = update(pipelines).where(pipelines.c.id == found.id)
+        statement = update(pipelines).where(pipelines.c.id == existing.id)
         connection.execute(statement.values(**values, pipeline_type=workflow.deployment_type, modified_at=db_now()))
         if planned or "active" in changed:
-            schedules.plan(connection, found.id, schedule, active=active)
+            schedules.plan(connection, existing.id, schedule, active=active)
     names = ["workflow" if key == "workflow_id" else key for key in changed]
-    return found.id, False, [*names, "schedule"] if planned else names
+    return Change(existing.id, created=False, fields=[*names, "schedule"] if planned else names)
 
 
 def set_active(connection: Connection, organization_id: str, pipeline_id: str, active: bool) -> Record:
@@ -119,10 +121,10 @@ def put_status(
 
 
 def begin(connection: Connection, execution: Record) -> None:
-    """A run of the execution's pipeline, if it has one, begins to exist: in the transaction that writes the execution.
+    """Note on the execution's pipeline, if it has one, that a run started, in the transaction of the new execution.
 
-    Raises ``NotFound``, and ``Conflict`` for a pipeline that is not active, whoever asks. A retry is of a run that was:
-    it is let pass.
+    Raises ``NotFound``, and ``Conflict`` for a pipeline that is not active, also where its schedule starts it. A retry
+    of an earlier run is let pass.
     """
     if not execution.pipeline_id:
         return
@@ -130,13 +132,30 @@ def begin(connection: Connection, execution: Record) -> None:
     statement = update(pipelines).where(*of_it)
     if execution.retry_of is None:
         statement = statement.where(pipelines.c.active)
-    begun = connection.execute(statement.values(last_run_status=PipelineStatus.INPROGRESS.value, modified_at=db_now()))
-    if begun.rowcount == 0 and execution.retry_of is None:
+    running = statement.values(last_run_status=PipelineStatus.INPROGRESS.value, modified_at=db_now())
+    if connection.execute(running).rowcount == 0 and execution.retry_of is None:
         row = find(connection, execution.organization_id, execution.pipeline_id)
         raise Conflict(f"pipeline {row.pipeline_name!r} is paused: resume it first (`docfleet pipelines resume NAME`)")
 
 
 def finished(connection: Connection, execution: Record, status: PipelineStatus) -> None:
-    """Tell the execution's pipeline, if it has one, how the run ended."""
+    """Note on the execution's pipeline, if it has one, how the run ended."""
     if execution.pipeline_id:
         put_status(connection, execution.organization_id, execution.pipeline_id, status, is_end=True)
+
+
+def describe(row: Record) -> Pipeline:
+    """The pipeline of a row that has its ``workflow_name``."""
+    return Pipeline(
+        pipeline_id=row.id,
+        name=row.pipeline_name,
+        workflow=row.workflow_name,
+        workflow_id=row.workflow_id,
+        pipeline_type=row.pipeline_type,
+        active=row.active,
+        run_count=row.run_count,
+        last_run_status=row.last_run_status,
+        last_run_time=iso(row.last_run_time) or None,
+        schedule=schedules.of(row),
+        next_run_time=iso(row.next_run_at) or None,
+    )

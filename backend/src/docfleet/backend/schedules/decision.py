@@ -1,4 +1,4 @@
-"""What becomes of the ticks of a pipeline that have come due since somebody looked last. Reads and writes nothing."""
+"""What becomes of the ticks of a pipeline that have come due since the last look. Reads and writes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def come_due(
 
 
 def due_at(schedule: Schedule, pipeline_id: str, tick: int) -> int:
-    """When the run of ``tick`` begins: its jitter later, which is the same whoever asks."""
+    """When the run of ``tick`` starts: its jitter later, which is the same in every process."""
     if schedule.jitter_seconds == 0:
         return tick
     drawn = hashlib.sha256(f"{pipeline_id} {tick}".encode()).digest()

@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, tuple_, update
 
-from docfleet.backend.platform.db import SECONDS_PER_DAY, Record, clean, db_now, upsert
+from docfleet.backend.platform.db import SECONDS_PER_DAY, Record, clean, db_now, iso, upsert
 from docfleet.backend.schedules.decision import next_after
 from docfleet.backend.schedules.timetable import Timetable
 from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.schedules import QUEUED_TICK, schedule_ticks
 from docfleet.core.errors import InvalidInput
+from docfleet.core.management.pipelines import Tick
 from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
 
 LONGEST_DETAIL = 500
@@ -67,8 +68,8 @@ def plan(connection: Connection, pipeline_id: str, schedule: Schedule | None, *,
     values: dict[str, Any] = {"next_tick_at": None, "next_run_at": None}
     if schedule is not None and active:
         now = connection.scalar(select(db_now())) or 0.0
-        found = next_after(Timetable(schedule.cron, schedule.time_zone), schedule, pipeline_id, now)
-        values = {"next_tick_at": found.tick_at, "next_run_at": found.run_at}
+        following = next_after(Timetable(schedule.cron, schedule.time_zone), schedule, pipeline_id, now)
+        values = {"next_tick_at": following.tick_at, "next_run_at": following.run_at}
     else:
         waiting = update(schedule_ticks).where(schedule_ticks.c.pipeline_id == pipeline_id, text(QUEUED_TICK))
         connection.execute(
@@ -91,7 +92,7 @@ def tick(
 
 
 def note(connection: Connection, rows: list[dict[str, Any]]) -> set[tuple[str, int]]:
-    """Write the rows of ticks, but for those that are there: somebody has decided about them. Which were written."""
+    """Write the rows of ticks that are not there yet: the others are decided. The keys of those that were written."""
     if not rows:
         return set()
     key = schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for
@@ -122,6 +123,17 @@ def ticks(connection: Connection, pipeline_id: str, before: int | None, limit: i
         where.append(schedule_ticks.c.scheduled_for < before)
     newest = schedule_ticks.c.scheduled_for.desc()
     return list(connection.execute(select(schedule_ticks).where(*where).order_by(newest).limit(limit)))
+
+
+def describe_tick(row: Record) -> Tick:
+    """The tick of a row."""
+    return Tick(
+        scheduled_for=iso(row.scheduled_for),
+        outcome=TickOutcome(row.outcome),
+        execution_id=row.execution_id,
+        detail=row.detail,
+        decided_at=iso(row.decided_at),
+    )
 
 
 def forget(connection: Connection, days: float) -> int:

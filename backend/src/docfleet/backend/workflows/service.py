@@ -1,4 +1,4 @@
-"""Applying a workflow: check everything, then write it as a whole."""
+"""Applying a workflow: check everything, then write all of it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,21 @@ from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.backend.tables.workflows import workflow_endpoints, workflows
 from docfleet.backend.workflows import repository
-from docfleet.backend.workflows.spec import DestinationSpec, SourceSpec, WorkflowSpec, configuration
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings, table_settings
 from docfleet.connectors.registry import connector_info
 from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput
 from docfleet.core.ids import new_id
+from docfleet.core.management.changes import AppliedWorkflow, PlannedWorkflowChange
+from docfleet.core.management.workflows import (
+    DestinationSpec,
+    SourceSpec,
+    Workflow,
+    WorkflowSpec,
+    WorkflowStep,
+    WorkflowSummary,
+)
 from docfleet.core.names import API_CONNECTOR, WorkflowType
+from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import OPEN
 from docfleet.tools.registry import ToolRegistry
 
@@ -32,29 +41,10 @@ log = structlog.get_logger(__name__)
 
 MASK = "********"
 CHANGED = f"{MASK} (changed)"
+_NOT_CONFIGURATION = ("connector", "settings")
 
 
-class Applied(msgspec.Struct):
-    """What ``apply`` did."""
-
-    workflow_id: str
-    created: bool
-    changed: bool
-
-
-class Planned(msgspec.Struct):
-    """What ``apply`` would do: ``changed`` names the parts of a workflow that exists.
-
-    ``before`` and ``after`` hold those parts with their defaults. Secrets are masked; a new one says that it changed.
-    """
-
-    created: bool
-    changed: list[str]
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
-
-
-class Endpoint(msgspec.Struct):
+class CheckedEndpoint(msgspec.Struct):
     """A checked endpoint, ready to be written. An API has no connector, so no ``info``."""
 
     kind: str
@@ -71,7 +61,7 @@ def apply(
     spec: WorkflowSpec,
     *,
     dry_run: bool = False,
-) -> Applied | Planned:
+) -> AppliedWorkflow | PlannedWorkflowChange:
     """Create or replace the workflow of this name; applying the same again changes nothing.
 
     With ``dry_run`` nothing is written, and the answer names what would change. Raises ``InvalidInput`` naming the
@@ -83,7 +73,7 @@ def apply(
     steps = _steps(tools, spec)
     normal = [source, destination, steps, spec.description, spec.use_file_history, spec.max_file_execution_count]
     digest = cipher.digest(msgspec.to_builtins([*normal, spec.manual_review]))
-    found = connection.execute(
+    existing = connection.execute(
         select(workflows)
         .where(workflows.c.organization_id == organization_id, workflows.c.workflow_name == clean(spec.name))
         .with_for_update(key_share=True)
@@ -96,32 +86,34 @@ def apply(
         "max_file_execution_count": spec.max_file_execution_count,
         "manual_review": msgspec.to_builtins(spec.manual_review),
     }
-    if found is not None:
-        _keep_its_kind(connection, found, values["deployment_type"])
+    if existing is not None:
+        _keep_its_kind(connection, existing, values["deployment_type"])
     if dry_run:
         parts = {"SOURCE": source, "DESTINATION": destination}
-        return Planned(True, []) if found is None else _planned(connection, cipher, found, values, parts, steps)
-    if found is not None and found.digest == digest:
-        return Applied(workflow_id=found.id, created=False, changed=False)
+        if existing is None:
+            return PlannedWorkflowChange(created=True)
+        return _planned(connection, cipher, existing, values, parts, steps)
+    if existing is not None and existing.digest == digest:
+        return AppliedWorkflow(workflow_id=existing.id, created=False, changed=False)
     values |= {"digest": digest, "modified_at": db_now()}
-    if found is None:
+    if existing is None:
         workflow_id = new_id()
         identity = {"id": workflow_id, "organization_id": organization_id, "workflow_name": clean(spec.name)}
         connection.execute(insert(workflows).values(**identity, created_at=db_now(), **values))
     else:
-        workflow_id = found.id
+        workflow_id = existing.id
         _forget_answers(connection, workflow_id)
         connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(**values))
     for endpoint in (source, destination):
         _write_endpoint(connection, cipher, organization_id, workflow_id, endpoint)
     connection.execute(delete(tool_instances).where(tool_instances.c.workflow_id == workflow_id))
     connection.execute(insert(tool_instances), [_tool_row(workflow_id, step) for step in steps])
-    log.info("workflow.applied", workflow_id=workflow_id, created=found is None)
-    return Applied(workflow_id=workflow_id, created=found is None, changed=True)
+    log.info("workflow.applied", workflow_id=workflow_id, created=existing is None)
+    return AppliedWorkflow(workflow_id=workflow_id, created=existing is None, changed=True)
 
 
 def _forget_answers(connection: Connection, workflow_id: str) -> None:
-    # First those that still run, so that none writes an old answer behind the one that is deleted.
+    # First those that still run: none of them may write an old answer after the deletion.
     running = executions.c.status.in_([status.value for status in OPEN])
     connection.execute(
         update(executions)
@@ -131,64 +123,64 @@ def _forget_answers(connection: Connection, workflow_id: str) -> None:
     history.forget_results(connection, workflow_id)
 
 
-def _type(destination: Endpoint) -> WorkflowType:
+def _type(destination: CheckedEndpoint) -> WorkflowType:
     if destination.info is None:
         return WorkflowType.API
     return WorkflowType.ETL if destination.info.mode is ConnectorMode.DATABASE else WorkflowType.TASK
 
 
-def _keep_its_kind(connection: Connection, found: Record, kind: str) -> None:
-    if found.deployment_type == kind or WorkflowType.API not in (found.deployment_type, kind):
+def _keep_its_kind(connection: Connection, existing: Record, kind: str) -> None:
+    if existing.deployment_type == kind or WorkflowType.API not in (existing.deployment_type, kind):
         return
     for table, path in ((api_deployments, "deployments"), (pipelines, "pipelines")):
-        published = connection.scalar(select(table.c.id).where(table.c.workflow_id == found.id).limit(1))
+        published = connection.scalar(select(table.c.id).where(table.c.workflow_id == existing.id).limit(1))
         if published is not None:
             raise InvalidInput(
-                f"workflow {found.workflow_name!r} is published as {found.deployment_type}: it cannot become {kind}; "
-                f"give the new one another name, or send DELETE /api/v1/{path}/{published} first"
+                f"workflow {existing.workflow_name!r} is published as {existing.deployment_type}: it cannot become "
+                f"{kind}; give the new one another name, or send DELETE /api/v1/{path}/{published} first"
             )
 
 
 def _planned(
     connection: Connection,
     cipher: Cipher,
-    found: Record,
+    existing: Record,
     values: dict[str, Any],
-    parts: dict[str, Endpoint],
+    parts: dict[str, CheckedEndpoint],
     steps: list[dict[str, Any]],
-) -> Planned:
+) -> PlannedWorkflowChange:
     shown = {"deployment_type": "workflow_type"}
-    names = [name for name, value in values.items() if found._mapping[name] != value]
-    before = {shown.get(name, name): found._mapping[name] for name in names}
+    names = [name for name, value in values.items() if existing._mapping[name] != value]
+    before = {shown.get(name, name): existing._mapping[name] for name in names}
     after = {shown.get(name, name): values[name] for name in names}
-    present = repository.endpoints(connection, found.id)
+    present = repository.endpoints(connection, existing.id)
     for kind, part in parts.items():
         row = present.get(kind)
         try:
             old = None if row is None else _stated(cipher, row)
-        except ConfigurationError:  # its connector is no longer installed, so nobody knows what of it is secret
+        except ConfigurationError:  # its connector is no longer installed, so it is unknown what of it is secret
             old = None
         if old != part:
             name = kind.lower()
             before[name] = None if old is None else _shown(old)
             after[name] = _shown(part, None if old is None or old.info != part.info else old.settings)
     keys = ("tool_id", "step", "version", "metadata")
-    written = [{key: getattr(step, key) for key in keys} for step in repository.steps(connection, found.id)]
+    written = [{key: getattr(step, key) for key in keys} for step in repository.steps(connection, existing.id)]
     if written != steps:
         before["tools"], after["tools"] = _tools(written), _tools(steps)
-    return Planned(created=False, changed=list(after), before=before, after=after)
+    return PlannedWorkflowChange(created=False, changed=list(after), before=before, after=after)
 
 
 def _tools(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"tool": step["tool_id"], "version": step["version"], "settings": step["metadata"]} for step in steps]
 
 
-def _stated(cipher: Cipher, row: Record) -> Endpoint:
+def _stated(cipher: Cipher, row: Record) -> CheckedEndpoint:
     info = None if row.connector_id is None else connector_info(row.connector_id)
-    return Endpoint(row.endpoint_type, info, repository.decrypted_settings(cipher, row), row.configuration)
+    return CheckedEndpoint(row.endpoint_type, info, repository.decrypted_settings(cipher, row), row.configuration)
 
 
-def _shown(endpoint: Endpoint, old: dict[str, Any] | None = None) -> dict[str, Any]:
+def _shown(endpoint: CheckedEndpoint, old: dict[str, Any] | None = None) -> dict[str, Any]:
     """The endpoint as it is stated, secrets masked; one that is not as in ``old`` says so."""
     if endpoint.info is None:
         return {"connector": API_CONNECTOR, "settings": {}}
@@ -213,34 +205,40 @@ def _checked(where: str, connector: str, settings: dict[str, Any]) -> tuple[Conn
         raise InvalidInput(f"{where}: {error.message}") from error
 
 
-def _api(kind: str, spec: SourceSpec | DestinationSpec) -> Endpoint:
+def _api(kind: str, spec: SourceSpec | DestinationSpec) -> CheckedEndpoint:
     if spec.settings:
         raise InvalidInput(f"{kind.lower()}: connector 'api' takes no settings, remove {', '.join(spec.settings)}")
-    return Endpoint(kind=kind, info=None, settings={}, configuration={})
+    return CheckedEndpoint(kind=kind, info=None, settings={}, configuration={})
 
 
-def _source(spec: SourceSpec) -> Endpoint:
+def _source(spec: SourceSpec) -> CheckedEndpoint:
     if spec.connector == API_CONNECTOR:
         return _api("SOURCE", spec)
     info, settings = _checked("source", spec.connector, spec.settings)
     if info.mode is not ConnectorMode.FILESYSTEM or not info.can_read:
         raise InvalidInput(f"source: connector {spec.connector!r} cannot be read from; use one that holds files")
-    return Endpoint(kind="SOURCE", info=info, settings=settings, configuration=configuration(spec))
+    return CheckedEndpoint(kind="SOURCE", info=info, settings=settings, configuration=_configuration(spec))
 
 
-def _destination(spec: DestinationSpec) -> Endpoint:
+def _destination(spec: DestinationSpec) -> CheckedEndpoint:
     if spec.connector == API_CONNECTOR:
         return _api("DESTINATION", spec)
     info, settings = _checked("destination", spec.connector, spec.settings)
     if not info.can_write:
         raise InvalidInput(f"destination: connector {spec.connector!r} cannot be written to")
-    found = configuration(spec)
+    configuration = _configuration(spec)
     if info.mode is ConnectorMode.DATABASE:
         try:
-            table_settings(found)
+            table_settings(configuration)
         except ConfigurationError as error:
             raise InvalidInput(f"destination: {error.message}") from error
-    return Endpoint(kind="DESTINATION", info=info, settings=settings, configuration=found)
+    return CheckedEndpoint(kind="DESTINATION", info=info, settings=settings, configuration=configuration)
+
+
+def _configuration(endpoint: SourceSpec | DestinationSpec) -> dict[str, Any]:
+    """The endpoint's configuration under the wire's keys, without what is unset."""
+    built = msgspec.to_builtins(endpoint)
+    return {key: value for key, value in built.items() if key not in _NOT_CONFIGURATION and value is not None}
 
 
 def _steps(tools: ToolRegistry, spec: WorkflowSpec) -> list[dict[str, Any]]:
@@ -260,7 +258,7 @@ def _tool_row(workflow_id: str, step: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_endpoint(
-    connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str, endpoint: Endpoint
+    connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str, endpoint: CheckedEndpoint
 ) -> None:
     key = None
     if endpoint.info is not None:
@@ -284,7 +282,7 @@ def _write_connector(
     cipher: Cipher,
     organization_id: str,
     workflow_id: str,
-    endpoint: Endpoint,
+    endpoint: CheckedEndpoint,
     info: ConnectorInfo,
 ) -> str:
     connector = {
@@ -302,7 +300,7 @@ def _write_connector(
     return key
 
 
-def listing(connection: Connection, organization_id: str, limit: int) -> list[dict[str, Any]]:
+def listing(connection: Connection, organization_id: str, limit: int) -> list[WorkflowSummary]:
     """The organization's workflows by name, without endpoints and tools."""
     rows = connection.execute(
         select(workflows)
@@ -310,24 +308,22 @@ def listing(connection: Connection, organization_id: str, limit: int) -> list[di
         .order_by(workflows.c.workflow_name)
         .limit(limit)
     )
-    return [_described(row) for row in rows]
+    return [WorkflowSummary(**_columns(row)) for row in rows]
 
 
-def describe(connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str) -> dict[str, Any]:
-    """One workflow as its specification, secrets masked. Raises ``NotFound``."""
+def describe(connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str) -> Workflow:
+    """One workflow as it was stated, secrets masked. Raises ``NotFound``."""
     row = repository.find(connection, organization_id, workflow_id)
-    found = repository.endpoints(connection, workflow_id)
-    return {
-        **_described(row),
-        "source": _shown(_stated(cipher, found["SOURCE"])),
-        "tools": [
-            {"tool": step.tool_id, "settings": step.metadata} for step in repository.steps(connection, workflow_id)
-        ],
-        "destination": _shown(_stated(cipher, found["DESTINATION"])),
-    }
+    endpoints = repository.endpoints(connection, workflow_id)
+    return Workflow(
+        **_columns(row),
+        source=_shown(_stated(cipher, endpoints["SOURCE"])),
+        tools=[WorkflowStep(step.tool_id, step.metadata) for step in repository.steps(connection, workflow_id)],
+        destination=_shown(_stated(cipher, endpoints["DESTINATION"])),
+    )
 
 
-def _described(row: Record) -> dict[str, Any]:
+def _columns(row: Record) -> dict[str, Any]:
     return {
         "workflow_id": row.id,
         "name": row.workflow_name,
@@ -336,7 +332,7 @@ def _described(row: Record) -> dict[str, Any]:
         "is_active": row.is_active,
         "use_file_history": row.use_file_history,
         "max_file_execution_count": row.max_file_execution_count,
-        "manual_review": row.manual_review,
+        "manual_review": msgspec.convert(row.manual_review, ManualReviewConfig),
         "created_at": iso(row.created_at),
         "modified_at": iso(row.modified_at),
     }

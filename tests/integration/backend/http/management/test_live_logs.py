@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import msgspec
 import pytest
 from litestar.exceptions import WebSocketDisconnect
 
@@ -66,8 +66,8 @@ def test_live_sends_long_lines_in_frames_of_some_size(api: Any) -> None:
     history = History(api.database, None, api.organization, run.id)
     after, found = 0, []
     while lines := (look := history.look(after, 500)).lines:
-        assert sum(len(json.dumps(line)) for line in lines) <= 1.1 * LARGEST_LOOK
-        found += [line["log"].split()[0] for line in lines]
+        assert sum(len(msgspec.json.encode(line)) for line in lines) <= 1.1 * LARGEST_LOOK
+        found += [line.log.split()[0] for line in lines]
         assert look.more == (len(found) < 100)
         after = look.position
     assert found == [str(number) for number in range(100)]

@@ -13,8 +13,8 @@ import structlog
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.faults import point
-from docfleet.core.notify import BatchClaim, BatchReport
-from docfleet.providers.base import Batch, TargetRejected, TargetUnavailable
+from docfleet.core.notify import NotificationBatchClaim, NotificationBatchReport
+from docfleet.providers.base import NotificationBatch, TargetRejected, TargetUnavailable
 from docfleet.providers.registry import open_provider
 from docfleet.workers.notification.host_breaker import HostBreaker
 from docfleet.workers.shared.clients.api import internal_api
@@ -55,7 +55,7 @@ def send_batch(organization_id: str, batch_id: str) -> dict[str, Any]:
     return {"batch_id": batch_id, "outcome": report.outcome}
 
 
-def attempt(batch_id: str, claim: BatchClaim) -> BatchReport:
+def attempt(batch_id: str, claim: NotificationBatchClaim) -> NotificationBatchReport:
     """One attempt at the claimed batch, unless the breaker of its host is open."""
     try:
         provider = open_provider(claim.provider, claim.settings)
@@ -66,7 +66,7 @@ def attempt(batch_id: str, claim: BatchClaim) -> BatchReport:
     if wait is not None:
         return _reported(claim, "deferred", f"{host} failed several times; waiting for it", wait)
     try:
-        provider.send(Batch(batch_id, claim.events), settings().outbound)
+        provider.send(NotificationBatch(batch_id, claim.events), settings().outbound)
     except TargetUnavailable as error:
         breaker().note(host, alive=error.answered)
         return _reported(claim, "failed", error.message, error.retry_after)
@@ -79,8 +79,10 @@ def attempt(batch_id: str, claim: BatchClaim) -> BatchReport:
         return _reported(claim, "failed", f"provider {claim.provider} failed: {type(error).__name__}")
     point("notification.sent", claim.name)
     breaker().note(host, alive=True)
-    return BatchReport(attempt=claim.attempt, outcome="delivered")
+    return NotificationBatchReport(attempt=claim.attempt, outcome="delivered")
 
 
-def _reported(claim: BatchClaim, outcome: Any, error: str, retry_after: float | None = None) -> BatchReport:
-    return BatchReport(attempt=claim.attempt, outcome=outcome, error=error, retry_after=retry_after)
+def _reported(
+    claim: NotificationBatchClaim, outcome: Any, error: str, retry_after: float | None = None
+) -> NotificationBatchReport:
+    return NotificationBatchReport(attempt=claim.attempt, outcome=outcome, error=error, retry_after=retry_after)

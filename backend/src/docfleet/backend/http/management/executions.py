@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -12,26 +12,31 @@ from litestar import Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
-from sqlalchemy import and_, or_, select
 
 from docfleet.backend.calls import results, retry
 from docfleet.backend.calls.options import Include
 from docfleet.backend.calls.staging import Staging
-from docfleet.backend.executions import repository, service
+from docfleet.backend.executions import listing, repository, service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.files import listing
-from docfleet.backend.files.counts import count_files
-from docfleet.backend.http.answers import with_defaults
+from docfleet.backend.files import listing as file_listing
 from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.tables.executions import executions
-from docfleet.backend.tables.workflows import workflows
-from docfleet.backend.workflows.repository import find as find_workflow
 from docfleet.core.errors import NotFound
+from docfleet.core.management.executions import (
+    ExecutionPage,
+    ExecutionRequest,
+    ExecutionResults,
+    ExecutionState,
+    FilePage,
+    RetryResult,
+    StartedExecution,
+    StopOutcome,
+    StopResult,
+)
 from docfleet.core.status import ExecutionStatus
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -40,16 +45,12 @@ IdempotencyKey = Annotated[
     str | None, HeaderParameter(name=IDEMPOTENCY_HEADER, description="Repeated with it, a call begins nothing new")
 ]
 REPEATED = {
-    200: ResponseSpec(dict[str, Any], description="The call was repeated: the same id", generate_examples=False)
+    200: ResponseSpec(StartedExecution, description="The call was repeated: the same id", generate_examples=False)
+}
+RETRY_REPEATED = {
+    200: ResponseSpec(RetryResult, description="The call was repeated: the same id", generate_examples=False)
 }
 STOP_LOOK_SECONDS = 0.5
-
-
-class RunBody(msgspec.Struct, forbid_unknown_fields=True):
-    """How to run; ``use_file_history`` null means as the workflow says."""
-
-    use_file_history: bool | None = None
-    tags: list[str] = []
 
 
 @post("/workflows/{workflow_id:uuid}/executions", sync_to_thread=True, responses=REPEATED, summary="Run a workflow")
@@ -59,11 +60,11 @@ def run_workflow(
     cipher: NamedDependency[Cipher],
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
-    data: JSONBody[RunBody | None] = None,
+    data: JSONBody[ExecutionRequest | None] = None,
     idempotency_key: IdempotencyKey = None,
-) -> Response[dict[str, str]]:
+) -> Response[StartedExecution]:
     """Write an execution and send it. With ``Idempotency-Key`` a repeated call answers 200 and the same id."""
-    body = data or RunBody()
+    body = data or ExecutionRequest()
     wanted = NewExecution(
         workflow_id=str(workflow_id),
         use_file_history=body.use_file_history,
@@ -73,40 +74,19 @@ def run_workflow(
     created = service.create(database, cipher, organization_id, wanted)
     if created.new:
         service.dispatch(database, dispatcher, created)
-    answer = {"execution_id": created.row.id, "status": created.row.status}
+    answer = StartedExecution(created.row.id, ExecutionStatus(created.row.status))
     return Response(answer, status_code=201 if created.new else 200)
 
 
-def _state(database: Database, organization_id: str, execution_id: str) -> dict[str, Any]:
+def _state(database: Database, organization_id: str, execution_id: str) -> ExecutionState:
     with database.reading() as connection:
-        row = repository.find(connection, organization_id, execution_id)
-        workflow = find_workflow(connection, organization_id, row.workflow_id)
-        counts = count_files(connection, execution_id)
-        final = repository.is_final(row)
-        # Only an ended one is retried; who waits for the end asks often.
-        again = repository.retries(connection, [row]).get(row.id, []) if final else []
-    info = repository.describe(row, workflow.workflow_name, None if final else counts)
-    done = counts.total - counts.open
-    return {
-        "execution": with_defaults(info),
-        "retries": again,
-        "stopping": row.stop_requested_at is not None and not final,
-        "counts": counts.by_status(),
-        "skipped": row.skipped,
-        "progress": {
-            "total": row.total_files,
-            "done": done,
-            "open": counts.open,
-            "listing_complete": row.dispatched_at is not None or final,
-            "percent": round(100 * done / row.total_files, 1) if row.total_files else (100.0 if final else 0.0),
-        },
-    }
+        return listing.state(connection, organization_id, execution_id)
 
 
 @get("/executions/{execution_id:uuid}", sync_to_thread=True, summary="Show an execution")
 def get_execution(
     execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
-) -> dict[str, Any]:
+) -> ExecutionState:
     """Status, counts by status, skipped files by reason, progress, and the executions that are retries of it."""
     return _state(database, organization_id, str(execution_id))
 
@@ -119,32 +99,18 @@ def list_executions(
     status: FromQuery[ExecutionStatus | None] = None,
     after: FromQuery[UUID | None] = None,
     limit: Limit = 50,
-) -> dict[str, Any]:
+) -> ExecutionPage:
     """Newest first; ``after`` is the ``next`` of the page before."""
-    where = [executions.c.organization_id == organization_id]
-    if workflow_id is not None:
-        where.append(executions.c.workflow_id == str(workflow_id))
-    if status is not None:
-        where.append(executions.c.status == status.value)
     with database.reading() as connection:
-        if after is not None:
-            last = repository.find(connection, organization_id, str(after))
-            older = executions.c.created_at < last.created_at
-            same = and_(executions.c.created_at == last.created_at, executions.c.id < last.id)
-            where.append(or_(older, same))
-        rows = connection.execute(
-            select(executions, workflows.c.workflow_name)
-            .join(workflows, workflows.c.id == executions.c.workflow_id)
-            .where(*where)
-            .order_by(executions.c.created_at.desc(), executions.c.id.desc())
-            .limit(limit)
-        ).all()
-        again = repository.retries(connection, rows)
-    found = [
-        {**with_defaults(repository.describe(row, row.workflow_name, None)), "retries": again.get(row.id, [])}
-        for row in rows
-    ]
-    return {"executions": found, "next": found[-1]["id"] if len(found) == limit else None}
+        page = listing.page(
+            connection,
+            organization_id,
+            workflow_id=None if workflow_id is None else str(workflow_id),
+            status=status,
+            after=None if after is None else str(after),
+            limit=limit,
+        )
+    return ExecutionPage(page, next=page[-1].id if len(page) == limit else None)
 
 
 @get("/executions/{execution_id:uuid}/files", sync_to_thread=True, summary="List the files of an execution")
@@ -155,13 +121,13 @@ def list_files(
     after: Annotated[int, QueryParameter(ge=0)] = 0,
     limit: Limit = 100,
     status: FromQuery[ExecutionStatus | None] = None,
-) -> dict[str, Any]:
+) -> FilePage:
     """In order of file number; ``after`` is the ``next`` of the page before."""
     with database.reading() as connection:
         repository.find(connection, organization_id, str(execution_id))
-        rows = listing.page(connection, str(execution_id), after=after, limit=limit, status=status)
-    files = [listing.summary(row) for row in rows]
-    return {"files": files, "next": files[-1]["file_number"] if len(files) == limit else None}
+        rows = file_listing.page(connection, str(execution_id), after=after, limit=limit, status=status)
+    files = [file_listing.summary(row) for row in rows]
+    return FilePage(files, next=files[-1].file_number if len(files) == limit else None)
 
 
 @get("/executions/{execution_id:uuid}/results", sync_to_thread=True, summary="Show the results of an API's execution")
@@ -170,8 +136,8 @@ def get_results(
     database: NamedDependency[Database],
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
-) -> dict[str, Any]:
-    """One item a file in the call's order, with everything that is kept; null while it runs."""
+) -> ExecutionResults:
+    """One item per file in the call's order, with everything that is kept; null while it runs."""
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(execution_id))
         if row.api_deployment_id is None:
@@ -180,14 +146,14 @@ def get_results(
         if final and results.expired(connection, row, settings.execution_result_ttl_seconds):
             raise NotFound("the results have expired")
         include = Include(metadata=True, metrics=True, extracted_text=True)
-        found = results.items(connection, row, include) if final else None
-    return {"execution_id": row.id, "status": row.status, "results": found}
+        items = results.items(connection, row, include) if final else None
+    return ExecutionResults(row.id, ExecutionStatus(row.status), items)
 
 
 @post(
     "/executions/{execution_id:uuid}/retry",
     sync_to_thread=True,
-    responses=REPEATED,
+    responses=RETRY_REPEATED,
     summary="Retry the failed files of an execution",
 )
 def retry_execution(
@@ -198,7 +164,7 @@ def retry_execution(
     staging: NamedDependency[Staging],
     organization_id: NamedDependency[str],
     idempotency_key: IdempotencyKey = None,
-) -> Response[dict[str, Any]]:
+) -> Response[RetryResult]:
     """Run the failed and stopped files of an ended execution again, as a new execution; 409 with the reason when there
     are none. ``skipped`` are those that were left out, by reason. ``listing_complete`` is false when the old one ended
     before its source was listed to the end: what it had not seen is not in the new one either. With
@@ -208,14 +174,14 @@ def retry_execution(
         service.dispatch(database, dispatcher, created)
     with database.reading() as connection:
         old = repository.find(connection, organization_id, str(execution_id))
-    answer = {
-        "execution_id": created.row.id,
-        "status": created.row.status,
-        "retry_of": old.id,
-        "total_files": created.row.total_files,
-        "skipped": created.row.skipped,
-        "listing_complete": old.dispatched_at is not None,
-    }
+    answer = RetryResult(
+        execution_id=created.row.id,
+        status=ExecutionStatus(created.row.status),
+        retry_of=old.id,
+        total_files=created.row.total_files,
+        skipped=created.row.skipped,
+        listing_complete=old.dispatched_at is not None,
+    )
     return Response(answer, status_code=201 if created.new else 200)
 
 
@@ -228,32 +194,35 @@ async def stop_execution(
     organization_id: NamedDependency[str],
     wait: Wait = 5.0,
     abandoned: FromQuery[bool] = False,
-) -> dict[str, Any]:
+) -> StopResult:
     """Begin nothing more, end what is worked on, and answer when it is STOPPED: nothing is delivered from then on.
 
     ``outcome`` is ``stopped``; ``stopping`` when a worker is still at a file after ``wait`` seconds (repeat the call
     to wait on); ``already_ended`` when it was final before. ``abandoned`` waits for no worker: say so only when none
     of its workers lives.
     """
-    found = str(execution_id)
+    identity = str(execution_id)
 
-    async def state() -> dict[str, Any]:
-        return await to_thread.run_sync(_state, database, organization_id, found)
+    async def state() -> ExecutionState:
+        return await to_thread.run_sync(_state, database, organization_id, identity)
 
     async def is_final() -> bool:
-        return ExecutionStatus((await state())["execution"]["status"]).is_final
+        return (await state()).execution.status.is_final
 
-    with waiting.listen(found) as ended:
-        asked = await to_thread.run_sync(
-            lambda: service.stop(database, dispatcher, organization_id, found, abandoned=abandoned)
+    with waiting.listen(identity) as ended:
+        requested = await to_thread.run_sync(
+            lambda: service.stop(database, dispatcher, organization_id, identity, abandoned=abandoned)
         )
-        if asked and not await is_final():
+        if requested and not await is_final():
             await waiting.until_final(ended, wait, is_final, asyncio.Future(), look_seconds=STOP_LOOK_SECONDS)
     after = await state()
-    outcome = "already_ended" if not asked else "stopping" if after["stopping"] else "stopped"
-    if outcome == "stopped" and after["execution"]["status"] != ExecutionStatus.STOPPED.value:
-        outcome = "already_ended"  # its deadline was first
-    return {"outcome": outcome, "stopped": outcome == "stopped", **after}
+    if requested and after.stopping:
+        outcome = StopOutcome.STOPPING
+    elif requested and after.execution.status is ExecutionStatus.STOPPED:
+        outcome = StopOutcome.STOPPED
+    else:
+        outcome = StopOutcome.ALREADY_ENDED  # before the request, or its deadline was first
+    return StopResult(**msgspec.structs.asdict(after), outcome=outcome, stopped=outcome is StopOutcome.STOPPED)
 
 
 router = Router(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -17,6 +15,7 @@ from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import NotFound
+from docfleet.core.management.verification import Verification
 
 
 @get("/executions/{execution_id:uuid}/verify", sync_to_thread=True, summary="Verify what an execution delivered")
@@ -26,7 +25,7 @@ def verify_execution(
     settings: NamedDependency[BackendSettings],
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
-) -> dict[str, Any]:
+) -> Verification:
     """Read the destination again and compare it with what was delivered: each file once, unchanged, nothing else.
 
     ``clean`` says so; ``findings`` names up to 100 differences, ``more_findings`` counts the rest. Takes as long as
@@ -38,8 +37,7 @@ def verify_execution(
             connection, row, settings.execution_result_ttl_seconds
         ):
             raise NotFound("the results have expired: there is nothing to verify any more")
-    found: dict[str, Any] = msgspec.to_builtins(verify(database, cipher, organization_id, str(execution_id)))
-    return found
+    return verify(database, cipher, organization_id, str(execution_id))
 
 
 router = Router(path="/", route_handlers=[verify_execution], tags=["executions"])

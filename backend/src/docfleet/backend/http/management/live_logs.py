@@ -2,7 +2,7 @@
 
 Frames are JSON: ``{"events": [...], "last_event_id": N}``, and at last
 ``{"end": true, "status": ..., "last_event_id": N}``.
-Who connects again with ``?after=N`` (or ``Last-Event-ID: N``) goes on where it was.
+A reader that connects again with ``?after=N`` (or ``Last-Event-ID: N``) goes on where it was.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from docfleet.backend.platform.db import Database
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import NotFound
 from docfleet.core.log_events import LogLevel
+from docfleet.core.management.logs import LogFrame
 from docfleet.core.status import ExecutionStatus
 
 log = structlog.get_logger(__name__)
 
 PAGE_LINES = 500
 LOOK_SECONDS = 5.0
-"""How often a reader looks whom nobody wakes."""
+"""How often a reader looks without being woken."""
 GATHER_SECONDS = 0.05
 """Between two reads of one reader: what comes meanwhile goes in one frame."""
 LINGER_SECONDS = 2.0
@@ -43,7 +44,7 @@ SEND_SECONDS = 10.0
 NOT_FOUND, INVALID, FULL, SLOW = 4404, 4400, 1013, 1008
 
 
-class _Reader:
+class _Subscription:
     """One connection: its socket, and the number it has read up to."""
 
     def __init__(self, socket: WebSocket[Any, Any, Any], history: History, after: int, wanted: LogFilter) -> None:
@@ -73,7 +74,7 @@ class _Reader:
             self._after = look.position
             if look.lines:
                 quiet_since = None
-                await self._send({"events": look.lines, "last_event_id": self._after})
+                await self._send(LogFrame(events=look.lines, last_event_id=self._after))
             if look.more:
                 continue
             if look.status.is_final:
@@ -87,10 +88,10 @@ class _Reader:
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _end(self, status: ExecutionStatus) -> None:
-        await self._send({"end": True, "status": status.value, "last_event_id": self._after})
+        await self._send(LogFrame(end=True, status=status, last_event_id=self._after))
         await self._close(1000, "the execution has ended")
 
-    async def _send(self, frame: dict[str, Any]) -> None:
+    async def _send(self, frame: LogFrame) -> None:
         async with asyncio.timeout(SEND_SECONDS):
             await self._socket.send_text(msgspec.json.encode(frame).decode())
 
@@ -99,7 +100,7 @@ class _Reader:
             await self._socket.close(code, reason)
 
     async def _gone(self) -> None:
-        # What a reader sends means nothing; taking it shows that the connection has ended.
+        # What a reader sends has no meaning; receiving it shows when the connection has ended.
         while (await self._socket.receive())["type"] != "websocket.disconnect":
             await asyncio.sleep(0)
 
@@ -113,7 +114,7 @@ async def follow_log(
     log_readers: NamedDependency[LogReaders],
 ) -> None:
     """The log of an execution, live; ``after`` and ``level`` as in its listing."""
-    after, wanted = _asked(socket)
+    after, wanted = _parameters(socket)
     organization_id = str(socket.state.organization_id)
     try:
         history = await log_readers.read(
@@ -127,13 +128,13 @@ async def follow_log(
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
         try:
-            await _Reader(socket, history, after, wanted).run(log_readers)
+            await _Subscription(socket, history, after, wanted).run(log_readers)
         except (NotFound, OSError, RuntimeError, WebSocketException, TimeoutError) as error:
             # Deleted meanwhile, or the connection broke while something was sent.
             log.debug("logs.reader_gone", execution_id=history.execution_id, error=str(error))
 
 
-def _asked(socket: WebSocket[Any, Any, Any]) -> tuple[int, LogFilter]:
+def _parameters(socket: WebSocket[Any, Any, Any]) -> tuple[int, LogFilter]:
     query = socket.query_params
     after = query.get("after") or socket.headers.get("Last-Event-ID") or "0"
     level = str(query.get("level") or LogLevel.INFO)

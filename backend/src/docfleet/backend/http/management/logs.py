@@ -20,6 +20,7 @@ from docfleet.backend.logs.repository import LogFilter
 from docfleet.backend.platform.db import Database, iso
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.log_events import LogLevel, LogType
+from docfleet.core.management.logs import LogLine, LogPage
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 After = Annotated[int, QueryParameter(ge=0, le=2**53, description="The `next` of the page before")]
@@ -43,11 +44,11 @@ def list_logs(
     level: FromQuery[LogLevel] = LogLevel.INFO,
     file: FromQuery[UUID | None] = None,
     kind: Kind = None,
-) -> dict[str, Any]:
+) -> LogPage:
     """Lines in their order, at least of this ``level``, of one ``file`` (its execution's id), of one ``type``."""
     history = History(database, settings.execution_storage_root, organization_id, str(execution_id))
     lines = history.page(after, limit, _filter(level, file, kind))
-    return {"logs": lines, "next": lines[-1]["sequence"] if len(lines) == limit else None}
+    return LogPage(lines, next=lines[-1].sequence if len(lines) == limit else None)
 
 
 @get("/executions/{execution_id:uuid}/logs/export", sync_to_thread=True, summary="Export the log of an execution")
@@ -77,22 +78,26 @@ def _filter(level: LogLevel, file: UUID | None, kind: LogType | None) -> LogFilt
     return LogFilter(level=level, file_execution_id=None if file is None else str(file), type=kind)
 
 
-def as_json_lines(pages: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
-    """One object a line."""
+def as_json_lines(pages: Iterator[list[LogLine]]) -> Iterator[bytes]:
+    """One object per line."""
     for page in pages:
         yield b"".join(msgspec.json.encode(line) + b"\n" for line in page)
 
 
-def as_csv(pages: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
+def as_csv(pages: Iterator[list[LogLine]]) -> Iterator[bytes]:
     """With a header; no cell is a formula."""
     yield _rows([[*COLUMNS, *TEXTS]])
     for page in pages:
-        yield _rows([[*_plain(line), *(_cell(str(line.get(name) or "")) for name in TEXTS)] for line in page])
+        yield _rows([[*_plain(line), *(_cell(getattr(line, name)) for name in TEXTS)] for line in page])
 
 
-def _plain(line: dict[str, Any]) -> list[Any]:
-    values = {**line, "time": iso(line["timestamp"]), "stage": _cell(line["stage"])}
-    values["file_execution_id"] = _cell(line["file_execution_id"] or "")
+def _plain(line: LogLine) -> list[Any]:
+    values = {
+        **msgspec.to_builtins(line),
+        "time": iso(line.timestamp),
+        "stage": _cell(line.stage),
+        "file_execution_id": _cell(line.file_execution_id or ""),
+    }
     return [values.get(name) for name in COLUMNS]
 
 

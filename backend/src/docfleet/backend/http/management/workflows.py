@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Router, get, put
@@ -12,8 +12,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.workflows import service
-from docfleet.backend.workflows.service import Applied, Planned
-from docfleet.backend.workflows.spec import WorkflowSpec
+from docfleet.core.management.changes import AppliedWorkflow, PlannedWorkflowChange
+from docfleet.core.management.workflows import Workflow, WorkflowList, WorkflowSpec
 from docfleet.tools.registry import ToolRegistry
 
 
@@ -25,7 +25,7 @@ def put_workflow(
     tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
     dry_run: FromQuery[bool] = False,
-) -> Applied | Planned:
+) -> AppliedWorkflow | PlannedWorkflowChange:
     """Idempotent by name. An unknown connector, tool or setting is refused and named.
 
     ``dry_run`` writes nothing and answers which parts would change.
@@ -39,10 +39,10 @@ def list_workflows(
     database: NamedDependency[Database],
     organization_id: NamedDependency[str],
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
-) -> dict[str, Any]:
+) -> WorkflowList:
     """By name."""
     with database.reading() as connection:
-        return {"workflows": service.listing(connection, organization_id, limit)}
+        return WorkflowList(service.listing(connection, organization_id, limit))
 
 
 @get("/{workflow_id:uuid}", sync_to_thread=True, summary="Show a workflow")
@@ -51,7 +51,7 @@ def get_workflow(
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
-) -> dict[str, Any]:
+) -> Workflow:
     """As it was stated; secrets are masked."""
     with database.reading() as connection:
         return service.describe(connection, cipher, organization_id, str(workflow_id))

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from docfleet.core.notify import BatchClaim, BatchClaimRequest, BatchReport, BatchState
+from docfleet.core.notify import (
+    NotificationBatchClaim,
+    NotificationBatchClaimRequest,
+    NotificationBatchReport,
+    NotificationBatchState,
+)
 from docfleet.workers.shared.clients.base import BackendClient
 
 
 class NotificationClient(BackendClient):
     """One organization's notifications."""
 
-    def claim(self, batch_id: str, lease_seconds: float) -> BatchClaim:
+    def claim(self, batch_id: str, lease_seconds: float) -> NotificationBatchClaim:
         """Take a batch. Holds credentials: keep it in memory."""
-        request = BatchClaimRequest(lease_seconds=lease_seconds)
-        return self._call(BatchClaim, "POST", f"v1/notifications/batches/{batch_id}/claim/", request)
+        request = NotificationBatchClaimRequest(lease_seconds=lease_seconds)
+        return self._call(NotificationBatchClaim, "POST", f"v1/notifications/batches/{batch_id}/claim/", request)
 
-    def report(self, batch_id: str, report: BatchReport) -> BatchState:
-        """Report the outcome of the attempt; harmless to repeat. Never behind a breaker."""
-        return self._call(BatchState, "POST", f"v1/notifications/batches/{batch_id}/report/", report, final=True)
+    def report(self, batch_id: str, report: NotificationBatchReport) -> NotificationBatchState:
+        """Say how the attempt went; harmless to repeat. Never behind a breaker."""
+        return self._call(
+            NotificationBatchState, "POST", f"v1/notifications/batches/{batch_id}/report/", report, final=True
+        )

@@ -1,4 +1,4 @@
-"""What a workflow is, as a person or the command line states it."""
+"""Workflows: as a person or the command line states one, and as the backend shows it."""
 
 from __future__ import annotations
 
@@ -76,10 +76,38 @@ class WorkflowSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("a workflow needs at least one tool")
 
 
-_NOT_CONFIGURATION = ("connector", "settings")
+class WorkflowSummary(msgspec.Struct, kw_only=True):
+    """A workflow without its endpoints and tools. ``workflow_type`` is ETL, TASK or API."""
+
+    workflow_id: str
+    name: str
+    description: str
+    workflow_type: str
+    is_active: bool
+    use_file_history: bool
+    max_file_execution_count: int | None
+    manual_review: ManualReviewConfig
+    created_at: str
+    modified_at: str
 
 
-def configuration(endpoint: SourceSpec | DestinationSpec) -> dict[str, Any]:
-    """The endpoint's configuration under the wire's keys, without what is unset."""
-    built = msgspec.to_builtins(endpoint)
-    return {key: value for key, value in built.items() if key not in _NOT_CONFIGURATION and value is not None}
+class WorkflowList(msgspec.Struct):
+    """The workflows of an organization, by name."""
+
+    workflows: list[WorkflowSummary]
+
+
+class WorkflowStep(msgspec.Struct):
+    """One tool of a workflow, in its order."""
+
+    tool: str
+    settings: dict[str, Any]
+
+
+class Workflow(WorkflowSummary, kw_only=True):
+    """A workflow as it was stated. An endpoint has ``connector``, ``settings`` (secrets masked) and the keys of its
+    configuration."""
+
+    source: dict[str, Any]
+    tools: list[WorkflowStep]
+    destination: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What the notification worker is given and what it reports: claims, backoff, dead letters."""
+"""Attempts to deliver a batch: the claim of the notification worker, its report, backoff, dead letters."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Float, and_, bindparam, case, func, or_, select, update
 
-from docfleet.backend.notifications.dispatching import DEAD, DELIVERED, SENDING, WAITING
 from docfleet.backend.platform.db import Record, clean, db_now
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.tables.notifications import notification_batches, notification_events, notifications
 from docfleet.core.errors import NotFound
-from docfleet.core.notify import BatchClaim, BatchReport, EventData
+from docfleet.core.notify import EventData, NotificationBatchClaim, NotificationBatchReport, NotificationState
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +29,7 @@ class Backoff(msgspec.Struct, frozen=True):
     longest: float
 
     def after(self, attempts: int, retry_after: float | None) -> float:
-        """The wait after so many attempts; never less than the target asks for."""
+        """The wait after so many attempts; never less than the target requests."""
         wait = min(self.first * 2.0 ** min(attempts - 1, 30), self.longest)
         # Jitter: targets that came back must not get everything in the same second.
         return max(wait * random.uniform(0.8, 1.2), retry_after or 0.0, SHORTEST_WAIT)
@@ -38,21 +37,23 @@ class Backoff(msgspec.Struct, frozen=True):
 
 def claim(
     connection: Connection, cipher: Cipher, organization_id: str, batch_id: str, lease_seconds: float
-) -> BatchClaim:
-    """Give the batch to a worker for ``lease_seconds``, unless somebody has it or it is not due.
+) -> NotificationBatchClaim:
+    """Give the batch to a worker for ``lease_seconds``, unless another worker has it or it is not due.
 
     The attempt is counted now: one that ends with its worker is an attempt too. Raises ``NotFound``.
     """
     free = or_(
-        and_(_batches.state == SENDING, or_(~_batches.claimed, _batches.lease_until < db_now())),
-        and_(_batches.state == WAITING, _batches.next_attempt_at <= db_now()),
+        and_(
+            _batches.state == NotificationState.SENDING.value, or_(~_batches.claimed, _batches.lease_until < db_now())
+        ),
+        and_(_batches.state == NotificationState.WAITING.value, _batches.next_attempt_at <= db_now()),
     )
     active = _batches.notification_id.in_(select(notifications.c.id).where(notifications.c.is_active))
     taken = connection.execute(
         update(notification_batches)
         .where(_batches.id == batch_id, _batches.organization_id == organization_id, free, active)
         .values(
-            state=SENDING,
+            state=NotificationState.SENDING.value,
             claimed=True,
             dispatches=0,
             attempts=_batches.attempts + 1,
@@ -62,14 +63,14 @@ def claim(
     ).one_or_none()
     if taken is None:
         _find(connection, organization_id, batch_id)
-        return BatchClaim(granted=False)
+        return NotificationBatchClaim(granted=False)
     notification = connection.execute(select(notifications).where(notifications.c.id == taken.notification_id)).one()
     events = connection.scalars(
         select(notification_events.c.data)
         .where(notification_events.c.batch_id == batch_id)
         .order_by(notification_events.c.created_at, notification_events.c.id)
     )
-    return BatchClaim(
+    return NotificationBatchClaim(
         granted=True,
         name=notification.name,
         provider=notification.provider,
@@ -79,25 +80,28 @@ def claim(
     )
 
 
-def report(connection: Connection, organization_id: str, batch_id: str, sent: BatchReport, backoff: Backoff) -> str:
+def report(
+    connection: Connection, organization_id: str, batch_id: str, sent: NotificationBatchReport, backoff: Backoff
+) -> NotificationState:
     """Write how an attempt went; the batch's state now. Raises ``NotFound``.
 
-    That it was delivered is true whoever says so and how late. Anything else counts only from the last attempt.
+    A delivery counts from any worker, however late its report comes. Every other outcome counts only from the last
+    attempt.
     """
     batch = _find(connection, organization_id, batch_id, lock=True)
     notification = connection.execute(select(notifications).where(notifications.c.id == batch.notification_id)).one()
     if sent.outcome == "delivered":
-        if batch.state != DELIVERED:
-            _write(connection, batch, state=DELIVERED, finished_at=db_now(), last_error="")
-        return DELIVERED
-    if batch.state != SENDING or not batch.claimed or batch.attempts != sent.attempt:
-        return str(batch.state)
+        if batch.state != NotificationState.DELIVERED:
+            _write(connection, batch, state=NotificationState.DELIVERED.value, finished_at=db_now(), last_error="")
+        return NotificationState.DELIVERED
+    if batch.state != NotificationState.SENDING or not batch.claimed or batch.attempts != sent.attempt:
+        return NotificationState(batch.state)
     error = clean(sent.error, LONGEST_ERROR)
     if sent.outcome == "deferred":
         _defer(connection, batch, notification.host, max(sent.retry_after or 0.0, SHORTEST_WAIT), error)
-        return WAITING
+        return NotificationState.WAITING
     if sent.outcome == "rejected" or batch.attempts >= notification.max_attempts:
-        _write(connection, batch, state=DEAD, finished_at=db_now(), last_error=error)
+        _write(connection, batch, state=NotificationState.DEAD.value, finished_at=db_now(), last_error=error)
         log.warning(
             "notification.dead",
             notification_id=notification.id,
@@ -105,20 +109,27 @@ def report(connection: Connection, organization_id: str, batch_id: str, sent: Ba
             attempts=batch.attempts,
             error=error,
         )
-        return DEAD
+        return NotificationState.DEAD
     wait = backoff.after(batch.attempts, sent.retry_after)
-    _write(connection, batch, state=WAITING, next_attempt_at=db_now() + wait, last_error=error)
-    return WAITING
+    _write(connection, batch, state=NotificationState.WAITING.value, next_attempt_at=db_now() + wait, last_error=error)
+    return NotificationState.WAITING
 
 
 def _defer(connection: Connection, batch: Record, host: str | None, wait: float, error: str | None) -> None:
-    """Its target is known to be away: neither this batch nor another one to that host is tried before ``wait``."""
+    """Its target does not answer: neither this batch nor another one to that host is tried before ``wait`` seconds."""
     until = db_now() + bindparam("wait", wait, type_=Float)
-    _write(connection, batch, state=WAITING, attempts=batch.attempts - 1, next_attempt_at=until, last_error=error)
+    _write(
+        connection,
+        batch,
+        state=NotificationState.WAITING.value,
+        attempts=batch.attempts - 1,
+        next_attempt_at=until,
+        last_error=error,
+    )
     same = _batches.notification_id.in_(select(notifications.c.id).where(notifications.c.host == host))
     connection.execute(
         update(notification_batches)
-        .where(_batches.state == WAITING, same, _batches.next_attempt_at < until)
+        .where(_batches.state == NotificationState.WAITING.value, same, _batches.next_attempt_at < until)
         .values(next_attempt_at=until)
     )
 
@@ -129,15 +140,15 @@ def _write(connection: Connection, batch: Record, **values: object) -> None:
 
 
 def _find(connection: Connection, organization_id: str, batch_id: str, *, lock: bool = False) -> Record:
-    found = select(notification_batches).where(_batches.id == batch_id, _batches.organization_id == organization_id)
-    row = connection.execute(found.with_for_update() if lock else found).one_or_none()
+    statement = select(notification_batches).where(_batches.id == batch_id, _batches.organization_id == organization_id)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     if row is None:
         raise NotFound(f"there is no batch {batch_id} of notifications in this organization")
     return row
 
 
-_STATE: Any = func.coalesce(_batches.state, WAITING)
-STATES = (WAITING, SENDING, DELIVERED, DEAD)
+_STATE: Any = func.coalesce(_batches.state, NotificationState.WAITING.value)
+STATES = [state.value for state in NotificationState]
 _COUNTS = (
     select(*(func.coalesce(func.sum(case((state == _STATE, 1), else_=0)), 0).label(state) for state in STATES))
     .select_from(notification_events)

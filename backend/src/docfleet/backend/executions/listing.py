@@ -1,0 +1,77 @@
+"""Executions as people see them: one with its progress, and pages of them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, or_, select
+
+from docfleet.backend.executions import repository
+from docfleet.backend.files.counts import count_files
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.workflows import workflows
+from docfleet.backend.workflows.repository import find
+from docfleet.core.management.executions import (
+    ExecutionProgress,
+    ExecutionState,
+    ExecutionSummary,
+    ListedExecution,
+)
+from docfleet.core.status import ExecutionStatus
+
+
+def state(connection: Connection, organization_id: str, execution_id: str) -> ExecutionState:
+    """How far an execution is. Raises ``NotFound``."""
+    row = repository.find(connection, organization_id, execution_id)
+    workflow = find(connection, organization_id, row.workflow_id)
+    counts = count_files(connection, execution_id)
+    final = repository.is_final(row)
+    # Only an ended one is retried; who waits for the end asks often.
+    retries = repository.retries(connection, [row]).get(row.id, []) if final else []
+    done, total = counts.total - counts.open, row.total_files
+    return ExecutionState(
+        execution=ExecutionSummary.of(repository.describe(row, workflow.workflow_name, None if final else counts)),
+        retries=retries,
+        stopping=row.stop_requested_at is not None and not final,
+        counts=counts.by_status(),
+        skipped=row.skipped,
+        progress=ExecutionProgress(
+            total=total,
+            done=done,
+            open=counts.open,
+            listing_complete=row.dispatched_at is not None or final,
+            percent=round(100 * done / total, 1) if total else (100.0 if final else 0.0),
+        ),
+    )
+
+
+def page(
+    connection: Connection,
+    organization_id: str,
+    *,
+    workflow_id: str | None,
+    status: ExecutionStatus | None,
+    after: str | None,
+    limit: int,
+) -> list[ListedExecution]:
+    """At most ``limit`` executions, newest first, those that are older than ``after``. Raises ``NotFound``."""
+    where = [executions.c.organization_id == organization_id]
+    if workflow_id is not None:
+        where.append(executions.c.workflow_id == workflow_id)
+    if status is not None:
+        where.append(executions.c.status == status.value)
+    if after is not None:
+        last = repository.find(connection, organization_id, after)
+        older = executions.c.created_at < last.created_at
+        same = and_(executions.c.created_at == last.created_at, executions.c.id < last.id)
+        where.append(or_(older, same))
+    rows = connection.execute(
+        select(executions, workflows.c.workflow_name)
+        .join(workflows, workflows.c.id == executions.c.workflow_id)
+        .where(*where)
+        .order_by(executions.c.created_at.desc(), executions.c.id.desc())
+        .limit(limit)
+    ).all()
+    retries = repository.retries(connection, rows)
+    return [
+        ListedExecution.of(repository.describe(row, row.workflow_name, None), retries=retries.get(row.id, []))
+        for row in rows
+    ]

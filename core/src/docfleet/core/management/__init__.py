@@ -1,0 +1,5 @@
+"""Requests and answers of the management API, one definition for the backend and its callers.
+
+The fields are the JSON keys. An answer carries every key; a field of type ``UnsetType`` is the exception and is left
+out where it does not apply. Times are ISO 8601 in UTC.
+"""

@@ -1,0 +1,46 @@
+"""Organizations and their settings."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class OrganizationRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The name of an organization."""
+
+    name: str = ""
+
+
+class AppliedOrganization(msgspec.Struct):
+    """An organization was created or renamed."""
+
+    organization_id: str
+    created: bool
+
+
+class Organization(msgspec.Struct):
+    """One organization."""
+
+    organization_id: str
+    name: str
+    created_at: str
+
+
+class OrganizationList(msgspec.Struct):
+    """All organizations, by id."""
+
+    organizations: list[Organization]
+
+
+class SettingRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The value of a setting; null removes the override."""
+
+    value: int | None
+
+
+class OrganizationSetting(msgspec.Struct):
+    """The override of one setting; null when the organization has none."""
+
+    key: str
+    value: int | None
+    has_organization_override: bool
