@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import re
 from collections.abc import Iterator
@@ -12,12 +11,10 @@ import click
 
 from docs.generator.markdown import cell, code, page, prose, table
 from docs.generator.meanings import EXIT_CODES
-from docs.generator.sources import constant, sources
 
 CONNECTION = ("url", "key", "organization", "data")
 """The options of every command that calls a backend: they are shown once."""
 _EXIT = re.compile(r"(?:^|(?<=\s))Exit code.*", re.DOTALL)
-_CODE_NAME = re.compile(r"^(EXIT_\w+|WRONG_CONFIGURATION|BEAT_DIED)$")
 
 
 def program() -> click.Group:
@@ -78,19 +75,6 @@ def render() -> str:
         prose("Commands that call a backend take these. They find the `docfleet dev` of this folder by themselves."),
         table(("option", "meaning"), options(connected, connection=True)),
     )
-
-
-def exit_code_constants() -> Iterator[tuple[str, int]]:
-    """The codes that modules give a name: the name and the number."""
-    for source in sources():
-        for node in source.tree.body:
-            if isinstance(node, ast.Assign):
-                target, value = node.targets[0], node.value
-                names = target.elts if isinstance(target, ast.Tuple) else [target]
-                values = value.elts if isinstance(value, ast.Tuple) else [value]
-                for name, number in zip(names, values, strict=False):
-                    if isinstance(name, ast.Name) and _CODE_NAME.match(name.id) and isinstance(constant(number), int):
-                        yield name.id, constant(number)
 
 
 def render_exit_codes() -> str:

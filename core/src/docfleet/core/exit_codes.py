@@ -14,5 +14,7 @@ class ExitCode(IntEnum):
     """A setting, an option or an argument is refused: starting it again does not help."""
     PARTIAL = 3
     """The run ended, and some of its files failed."""
+    BEAT_DIED = 70
+    """The beat process of a scheduler died: a supervisor starts the worker again."""
     INTERRUPTED = 130
     """Ctrl-C, or a signal that ends the process."""

@@ -9,11 +9,11 @@ import structlog
 from celery import Celery, bootsteps, platforms, signals
 from celery.worker import state
 
+from docfleet.core.exit_codes import ExitCode
+
 log = structlog.get_logger()
 
 CHECK_SECONDS = 5.0
-BEAT_DIED = 70
-"""The exit code of a worker whose beat died: its supervisor restarts both."""
 
 
 class BeatWatch(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -37,7 +37,7 @@ def check_beat(worker: Any) -> None:
     beat = worker.beat
     if beat is not None and not beat.is_alive() and state.should_stop in (None, False):
         log.error("beat.died", exit_code=beat.exitcode)
-        state.should_stop = BEAT_DIED
+        state.should_stop = ExitCode.BEAT_DIED
 
 
 def _die_with_parent(**_: Any) -> None:
