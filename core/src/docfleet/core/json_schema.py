@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 
-class Fault(NamedTuple):
+class SchemaFault(NamedTuple):
     """A place where a value does not satisfy its schema.
 
     ``path`` is its place (``rules[0].name``; empty: the value itself), ``keyword`` the rule of the schema (``type``,
@@ -41,10 +41,10 @@ def with_defaults(schema: dict[str, Any], settings: dict[str, Any]) -> dict[str,
     return filled
 
 
-def faults(schema: dict[str, Any], value: Any) -> Iterator[Fault]:
+def faults(schema: dict[str, Any], value: Any) -> Iterator[SchemaFault]:
     """Every fault of ``value``, ordered by path."""
     from jsonschema import Draft202012Validator
 
     for error in sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: str(error.json_path)):
         path = error.json_path.removeprefix("$").lstrip(".")
-        yield Fault(path, str(error.validator), error.validator_value, error.instance, error.message)
+        yield SchemaFault(path, str(error.validator), error.validator_value, error.instance, error.message)

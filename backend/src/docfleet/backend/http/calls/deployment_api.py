@@ -27,7 +27,7 @@ PUBLIC = {"public": True}
 _run = anyio.to_thread.run_sync
 
 
-class ExecutionMessage(msgspec.Struct):
+class ExecutionAnswer(msgspec.Struct):
     """The execution in the answer to its call. ``result`` has one item per file, null while it runs."""
 
     execution_id: str
@@ -40,7 +40,7 @@ class ExecutionMessage(msgspec.Struct):
 class ExecuteAnswer(msgspec.Struct):
     """The answer to a call."""
 
-    message: ExecutionMessage
+    message: ExecutionAnswer
 
 
 class StatusAnswer(msgspec.Struct):
@@ -111,7 +111,7 @@ async def _disconnected(request: Request[Any, Any, Any]) -> None:
 def _answered(
     request: Request[Any, Any, Any], calls: Calls, caller: Caller, execution_id: str, answer: Answer, error: str | None
 ) -> Response[ExecuteAnswer]:
-    message = ExecutionMessage(
+    message = ExecutionAnswer(
         execution_id=execution_id,
         execution_status=answer.status,
         status_api=calls.status_path(caller, execution_id),
