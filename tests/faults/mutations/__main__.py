@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,8 @@ from tests.faults.mutations import MUTANTS
 from tests.faults.mutations.mutant import Edit, Mutant
 from tests.repository import REPOSITORY
 
-SOURCES = tuple(f"{member}src" for member in ("", "core/", "connectors/", "tools/", "runner/", "workers/", "backend/"))
+MEMBERS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["workspace"]["members"]
+SOURCES = ("src", *(f"{member}/src" for member in MEMBERS))
 TIMEOUT_SECONDS = 700.0
 """More than the time limit of a test."""
 
