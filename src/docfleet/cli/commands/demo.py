@@ -10,7 +10,7 @@ import click
 from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.core.errors import DocfleetError
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[4] / "examples"
 """The source checkout's examples: the command is of use there only."""
 
 
