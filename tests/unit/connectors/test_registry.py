@@ -69,6 +69,7 @@ def test_a_wrong_field_is_named_and_no_secret_is(name: str, settings: dict[str, 
         ("local", {"path": 3}, "'path' must be of type string"),
         ("postgresql", {"host": "h", "port": "many"}, "'port' must be of type integer"),
         ("postgresql", {"host": "h", "port": True}, "'port' must be of type integer"),
+        ("postgresql", {"host": "h", "port": 5432.0}, "'port' must be of type integer, not float"),
     ],
 )
 def test_a_mistyped_field_is_refused_before_it_is_stored(name: str, settings: dict[str, object], says: str) -> None:

@@ -59,14 +59,21 @@ def connector_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict
     Raises ``ConfigurationError`` naming the field; the message never holds a value.
     """
     values = stored_settings(info, settings)
+    for field, value in values.items():
+        # JSON Schema takes 5432.0 for an integer; a connector would get the float.
+        if isinstance(value, float) and info.json_schema["properties"][field].get("type") == "integer":
+            raise _mistyped(info, field, "integer", value)
     for fault in json_schema.faults(info.json_schema, values):
         if fault.keyword == "type":
-            raise ConfigurationError(
-                f"connector {info.short_name}: field {fault.path!r} must be of type {fault.expected}, "
-                f"not {type(fault.value).__name__}"
-            )
+            raise _mistyped(info, fault.path, fault.expected, fault.value)
         raise ConfigurationError(f"connector {info.short_name}: field {fault.path!r} breaks the rule {fault.keyword!r}")
     return values
+
+
+def _mistyped(info: ConnectorInfo, field: str, expected: Any, value: Any) -> ConfigurationError:
+    return ConfigurationError(
+        f"connector {info.short_name}: field {field!r} must be of type {expected}, not {type(value).__name__}"
+    )
 
 
 def stored_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict[str, Any]:
