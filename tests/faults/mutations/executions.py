@@ -10,8 +10,8 @@ MUTANTS = (
         "tests/faults/test_child_kill.py::test_a_file_that_kills_its_process_ends_alone[redis]",
         (
             "backend/src/docfleet/backend/executions/lost.py",
-            "of_it = files.c.id == lost.file_execution_id",
-            "of_it = files.c.id.in_(held)",
+            "its_file = files.c.id == lost.file_execution_id",
+            "its_file = files.c.id.in_(held)",
         ),
         (
             "backend/src/docfleet/backend/executions/lost.py",

@@ -137,8 +137,8 @@ MUTANTS = (
         ),
         (
             "backend/src/docfleet/backend/executions/sweep.py",
-            '("PENDING", "EXECUTING")))), self._finalize\n',
-            '("PENDING",)))), self._finalize\n',
+            'files.c.status.in_(("PENDING", "EXECUTING")))\n',
+            'files.c.status.in_(("PENDING",)))\n',
         ),
         (
             "backend/src/docfleet/backend/executions/sweep.py",

@@ -19,7 +19,7 @@ from docfleet.backend.calls.cache import ResultCache
 from docfleet.backend.calls.calls import Calls
 from docfleet.backend.calls.places import Slots
 from docfleet.backend.calls.staging import Staging
-from docfleet.backend.endings import Endings
+from docfleet.backend.endings import AfterCommit
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.http import openapi, routes
 from docfleet.backend.http.calls import formats
@@ -73,7 +73,7 @@ class Services:
         log_readers = LogReaders(settings.redis_url)
         cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
         notification_dispatcher = NotificationDispatcher(database, dispatcher, settings.dispatch_deadline_seconds)
-        database.after_commit = Endings(database, waiting, slots, staging, notification_dispatcher, log_readers)
+        database.after_commit = AfterCommit(database, waiting, slots, staging, notification_dispatcher, log_readers)
         return cls(
             database=database,
             settings=settings,

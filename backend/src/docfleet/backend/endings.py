@@ -12,14 +12,14 @@ from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.notifications.dispatching import NotificationDispatcher
-from docfleet.backend.notifications.outbox import Recorded
+from docfleet.backend.notifications.outbox import EventWritten
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
 
-class Endings:
+class AfterCommit:
     """``Database.after_commit`` of the application. When the process dies before it is done, the sweep frees places and
     deletes files, and waiters read the row by themselves."""
 
@@ -41,7 +41,7 @@ class Endings:
 
     def __call__(self, events: list[Any]) -> None:
         """Handle the events of a transaction. Never raises: the transaction is committed."""
-        if any(isinstance(event, Recorded) for event in events):
+        if any(isinstance(event, EventWritten) for event in events):
             self._notification_dispatcher.wake()
         ended = [event for event in events if isinstance(event, Ended)]
         for event in ended:

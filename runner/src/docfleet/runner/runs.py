@@ -124,7 +124,7 @@ class RunTable:
     # -- table ---------------------------------------------------------------------------------------------
 
     def _find(self, run_id: str) -> _Run | None:
-        self._forget()
+        self._drop_expired()
         return self._open.get(run_id) or self._final.get(run_id)
 
     def _known(self, run_id: str) -> _Run:
@@ -133,7 +133,7 @@ class RunTable:
             raise NotFound(f"there is no run {run_id}")
         return run
 
-    def _forget(self) -> None:
+    def _drop_expired(self) -> None:
         expired = time.time() - self._retention
         while self._final:
             oldest = next(iter(self._final.values()))

@@ -42,7 +42,7 @@ def test_a_tick_that_was_decided_is_never_fired_again(fresh_api: Any) -> None:
 
 
 def test_many_schedulers_at_once_fire_each_pipeline_once(fresh_api: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ticking, "PIPELINES_A_TRANSACTION", 4)
+    monkeypatch.setattr(ticking, "PIPELINES_PER_TRANSACTION", 4)
     pipelines = [Scheduled(fresh_api, name=f"p{number}") for number in range(30)]
     for pipeline in pipelines:
         pipeline.due()

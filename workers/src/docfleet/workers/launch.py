@@ -52,7 +52,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     settings = load_settings(worker_type)
     configure_logging(settings.log_level, settings.log_format)
     if not check_servers(settings):
-        signals.worker_ready.connect(_CheckAgain(settings), weak=False)
+        signals.worker_ready.connect(_DeferredServerCheck(settings), weak=False)
     app = WorkerBuilder.build_celery_app(worker_type, settings)
     slots = concurrency or settings.concurrency(spec)
     health = _health(app, spec, settings, slots)
@@ -113,7 +113,7 @@ def _keep_our_logging(**_: Any) -> None:
     """Celery leaves logging alone when this signal has a receiver."""
 
 
-class _CheckAgain:
+class _DeferredServerCheck:
     """Checks a server that was not there at the start, and ends the worker as a refusal would have."""
 
     def __init__(self, settings: WorkerSettings) -> None:

@@ -32,9 +32,9 @@ GRACE_SECONDS = 120.0
 """A place is taken before the row of its execution is written: a younger place without row is left alone."""
 
 RETRY_AFTER_SECONDS = 2
-CROWDED_SECONDS = 10.0
+CHECK_AFTER_REFUSAL_SECONDS = 10.0
 """For this long after a refusal, calls are checked before their files are received."""
-_REST_SECONDS = 5.0
+_REDIS_PAUSE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
 _ACQUIRE = """
@@ -69,7 +69,7 @@ class Slots:
         self._organization_limit = organization_limit
         self._global_limit = global_limit
         self._client = connect(url, _TIMEOUT_SECONDS)
-        self._rest_until = 0.0
+        self._paused_until = 0.0
         self._lock = threading.Lock()
         if self._client is not None:
             self._script = self._client.register_script(_ACQUIRE)
@@ -101,7 +101,7 @@ class Slots:
             raise self._refused(organization_id, full, limit)
 
     def _refused(self, organization_id: str, full: int, limit: int) -> CallRefused:
-        self._crowded[organization_id] = time.monotonic() + CROWDED_SECONDS
+        self._crowded[organization_id] = time.monotonic() + CHECK_AFTER_REFUSAL_SECONDS
         what = f"{limit} executions of this organization run" if full == 1 else "too many executions run"
         return CallRefused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
 
@@ -151,12 +151,12 @@ class Slots:
     def _try[T](self, call: Callable[[redis.Redis], T], *, counted: bool = True) -> T | None:
         if self._client is None:
             return None
-        if time.monotonic() >= self._rest_until:
+        if time.monotonic() >= self._paused_until:
             try:
                 return call(self._client)
             except (RedisError, OSError) as error:
                 # One call waits for the time-out, the next ones are admitted at once.
-                self._rest_until = time.monotonic() + _REST_SECONDS
+                self._paused_until = time.monotonic() + _REDIS_PAUSE_SECONDS
                 log.warning("rate_limit.unavailable", error=str(error))
         if counted:
             with self._lock:

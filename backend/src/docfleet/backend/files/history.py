@@ -59,7 +59,7 @@ def _fresh(connection: Connection, workflow_id: str) -> ColumnElement[bool]:
     return known if seconds is None else and_(known, file_history.c.modified_at >= db_now() - seconds)
 
 
-def forget_expired(connection: Connection, workflow_id: str) -> None:
+def delete_expired(connection: Connection, workflow_id: str) -> None:
     """Delete rows older than the re-processing interval, so that their runs are not counted either."""
     seconds = _interval(connection, workflow_id)
     if seconds is not None:
@@ -107,7 +107,7 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
     return connection.execute(statement.order_by(file_history.c.modified_at.desc()).limit(1)).first()
 
 
-def forget_results(connection: Connection, workflow_id: str) -> None:
+def delete_results(connection: Connection, workflow_id: str) -> None:
     """Delete the results kept for an API's callers: the workflow changed, so they are no longer valid answers."""
     connection.execute(
         delete(file_history).where(file_history.c.workflow_id == workflow_id, file_history.c.result.is_not(None))

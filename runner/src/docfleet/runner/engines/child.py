@@ -33,7 +33,7 @@ def run_child(order: StartRun, tool: Tool | None, zygote: int, output: int, null
     code = _SOFTWARE_ERROR
     try:
         working = WorkingFolder(Path(order.root))
-        _settle(order, zygote, output, null)
+        _isolate(order, zygote, output, null)
         settings = working.take_settings()
         if tool is None:
             _execute(order, settings, working)
@@ -47,7 +47,7 @@ def run_child(order: StartRun, tool: Tool | None, zygote: int, output: int, null
         os._exit(code)
 
 
-def _settle(order: StartRun, zygote: int, output: int, null: int) -> None:
+def _isolate(order: StartRun, zygote: int, output: int, null: int) -> None:
     processes.die_with_parent(zygote, signal.SIGKILL)
     os.setsid()
     signal.set_wakeup_fd(-1)

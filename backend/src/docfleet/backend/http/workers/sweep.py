@@ -30,9 +30,9 @@ def sweep(
     started = time.monotonic()
     current = Sweep(database, dispatcher, settings)
     result = current.run()
-    if current.led:
+    if current.is_leader:
         sweep_metrics.add(result, time.monotonic() - started)
-    Housekeeping(database, settings, slots, staging).run(led=current.led)
+    Housekeeping(database, settings, slots, staging).run(is_leader=current.is_leader)
     return result
 
 
