@@ -9,7 +9,7 @@ MUTANTS = (
         "the parent tells of a dead child",
         "tests/faults/test_child_kill.py::test_a_file_that_kills_its_process_ends_alone[redis]",
         (
-            "workers/src/docfleet/workers/shared/infrastructure/celery/lost.py",
+            "workers/src/docfleet/workers/shared/infrastructure/celery/lost_children.py",
             "            self.report_lost(str(error))\n",
             "            pass\n",
         ),

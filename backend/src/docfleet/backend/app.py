@@ -15,11 +15,11 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from docfleet.backend.after_commit import AfterCommit
 from docfleet.backend.calls.cache import ResultCache
-from docfleet.backend.calls.calls import Calls
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.service import Calls
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
-from docfleet.backend.endings import AfterCommit
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.http import openapi, routes
 from docfleet.backend.http.calls import formats

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import delete, select
 
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.files import results
 from docfleet.backend.logs import archive

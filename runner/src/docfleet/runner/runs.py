@@ -26,12 +26,12 @@ from docfleet.core.runs import RunRequest, RunState
 from docfleet.core.storage import resolve_folder
 from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
+from docfleet.runner.folders import ExecutionFolder, WorkingFolder
 from docfleet.runner.limits import folder_size
 from docfleet.runner.logs import Output, log
 from docfleet.runner.run_marks import MAX_DEATHS, RunMark
 from docfleet.runner.settings import RunnerSettings
 from docfleet.runner.verdict import failure
-from docfleet.runner.working import ExecutionFolder, WorkingFolder
 from docfleet.tools.registry import ToolDescriptor, ToolRegistry
 
 _ERROR_LENGTH = 2000

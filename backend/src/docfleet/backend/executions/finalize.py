@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, update
 
 from docfleet.backend.executions import repository, state
 from docfleet.backend.files.counts import Counts, count_files
-from docfleet.backend.logs import endings
+from docfleet.backend.logs import last_line
 from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Record, clean, db_now
@@ -184,7 +184,7 @@ def _end(connection: Connection, execution: Record, status: ExecutionStatus, cou
         outbox.write_ended(
             connection, execution, status, numbers, fields.get("error_message") or execution.error_message
         )
-        endings.ended(connection, execution, status, counts, fields.get("error_message") or execution.error_message)
+        last_line.write(connection, execution, status, counts, fields.get("error_message") or execution.error_message)
         point("finalize.before_commit")
         log.info("execution.finalized", execution_id=execution.id, status=status.value, files=counts.total)
     return moved

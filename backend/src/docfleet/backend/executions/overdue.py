@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_
 
-from docfleet.backend.executions import lost
+from docfleet.backend.executions import lost_processes
 from docfleet.backend.platform.db import db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
@@ -67,7 +67,7 @@ class Overdue:
             # Each repeat waits twice as long as the one before: a long queue must not fill with copies.
             or_(repeated.is_(None), db_now() - repeated > repeated - executions.c.progress_at),
         )
-        return or_(repeated == lost.DUE, silent)
+        return or_(repeated == lost_processes.DUE, silent)
 
     def _patience(self, execution: ExecutionColumns, overtook: ColumnElement[bool]) -> Any:
         """Seconds. ``overtook``: the message of a later execution, sent after this one's, was taken."""

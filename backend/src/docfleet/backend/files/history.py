@@ -96,9 +96,9 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
     """The history row of this content (hash or key), the one at ``file_path`` first, then one without path."""
     same = or_(file_history.c.content_hash == cache_key, file_history.c.file_key == cache_key)
     statement = select(file_history).where(_fresh(connection, workflow_id), same)
-    places = [file_path, None] if file_path else [None]
-    for place in places:
-        at = file_history.c.file_path.is_(None) if place is None else file_history.c.file_path == place
+    paths = [file_path, None] if file_path else [None]
+    for path in paths:
+        at = file_history.c.file_path.is_(None) if path is None else file_history.c.file_path == path
         row = connection.execute(statement.where(at).order_by(file_history.c.modified_at.desc()).limit(1)).first()
         if row is not None:
             return row

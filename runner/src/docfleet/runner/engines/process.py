@@ -18,8 +18,8 @@ from docfleet.core.settings import environment
 from docfleet.runner import processes
 from docfleet.runner.engines import wire
 from docfleet.runner.engines.wire import KillRun, Ready, RunEnded, StartRun, Unusable
+from docfleet.runner.folders import WorkingFolder
 from docfleet.runner.logs import Output, log
-from docfleet.runner.working import WorkingFolder
 from docfleet.tools.registry import ToolDescriptor
 
 PRELOAD_SECONDS = 120.0

@@ -18,7 +18,7 @@ from docfleet.core.log_events import MAX_EVENTS, LogBatch, LogEvent, LogsWritten
 from docfleet.workers.shared.clients.log_client import LogClient
 from docfleet.workers.shared.clients.transport import HttpTransport
 from docfleet.workers.shared.infrastructure.process.fork import per_process
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 

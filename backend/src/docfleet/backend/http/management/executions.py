@@ -19,7 +19,7 @@ from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions import listing, repository, service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing as file_listing
-from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
+from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher

@@ -7,7 +7,7 @@ import time
 from litestar import post
 from litestar.di import NamedDependency
 
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.sweep import Sweep, SweepResult
 from docfleet.backend.executions.sweep_metrics import SweepMetrics

@@ -54,7 +54,7 @@ class FileRun:
         self._source: Source | None = None
         self._sink: Sink | None = None
         self._sink_is_away = False
-        self._step_places: dict[str, list[str]] = {}
+        self._step_paths: dict[str, list[str]] = {}
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
         """The outcome to report, or ``None`` when the lease is lost. Never raises for a reason that
@@ -80,14 +80,14 @@ class FileRun:
                 attempt.lines.failed(failure.message)
             finally:
                 attempt.remove_folder()
-        self._step_places[claim.file_execution_id] = attempt.step_paths
+        self._step_paths[claim.file_execution_id] = attempt.step_paths
         attempt.outcome.execution_time = round(attempt.seconds, 4)
         return attempt.outcome
 
     def reported(self, outcomes: list[FileOutcome]) -> None:
         """These outcomes are written: the step results of a COMPLETED file go, what a failed one cost is counted."""
         for outcome in outcomes:
-            for path in self._step_places.pop(outcome.file_execution_id, []):
+            for path in self._step_paths.pop(outcome.file_execution_id, []):
                 if outcome.status is ExecutionStatus.COMPLETED:
                     steps.remove(path)
                 else:

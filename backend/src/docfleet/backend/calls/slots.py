@@ -62,7 +62,7 @@ return 0
 
 
 class Slots:
-    """The places of running executions. ``unavailable`` counts the calls that were admitted unchecked."""
+    """The slots of running executions. ``unavailable`` counts the calls that were admitted unchecked."""
 
     def __init__(self, url: str | None, organization_limit: int, global_limit: int) -> None:
         self.unavailable = 0
@@ -88,7 +88,7 @@ class Slots:
     def check(self, organization_id: str, organization_limit: int | None = None) -> None:
         """Refuse (429) a call for which there is no place, before anything is done for it; take none.
 
-        Redis is called only for a while after a refusal, so the check costs nothing while there are places.
+        Redis is called only for a while after a refusal, so the check costs nothing while there are slots.
         """
         if self._crowded.get(organization_id, 0.0) < time.monotonic():
             return
@@ -106,7 +106,7 @@ class Slots:
         return CallRefused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
 
     def release(self, ended: list[tuple[str, str]], *, announce: bool = True) -> None:
-        """Free the places of (organization, execution), and announce to other processes that they ended."""
+        """Free the slots of (organization, execution), and announce to other processes that they ended."""
 
         def run(client: redis.Redis) -> None:
             with client.pipeline(transaction=False) as pipeline:
@@ -120,7 +120,7 @@ class Slots:
         self._try(run, counted=False)
 
     def purge(self, database: Database) -> int:
-        """Free places whose execution is final or was never written; how many."""
+        """Free slots whose execution is final or was never written; how many."""
         members = self._try(self._members, counted=False) or []
         ids = sorted({execution_id for _, execution_id, _ in members})
         final: dict[str, bool] = {}
@@ -140,13 +140,13 @@ class Slots:
         return len(stale)
 
     def _members(self, client: redis.Redis) -> list[tuple[str, str, float]]:
-        places = []
+        slots = []
         for key in client.scan_iter(match=_ORGANIZATION + "*", count=500):
             organization_id = key.decode().removeprefix(_ORGANIZATION)
             members: Any = client.zrange(key, 0, -1, withscores=True)
             for member, score in members:
-                places.append((organization_id, member.decode(), float(score)))
-        return places
+                slots.append((organization_id, member.decode(), float(score)))
+        return slots
 
     def _try[T](self, call: Callable[[redis.Redis], T], *, counted: bool = True) -> T | None:
         if self._client is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docfleet.core.errors import FileMissing, ToolResultInvalid
-from docfleet.runner.working import ExecutionFolder, WorkingFolder
+from docfleet.runner.folders import ExecutionFolder, WorkingFolder
 
 ENTRY = {"tool_name": "t", "elapsed_time": 0.5, "output_type": "TXT"}
 

@@ -1,5 +1,5 @@
-"""What follows a commit: the end of an execution wakes its waiters, frees its place and deletes its staged files;
-notifications that may be sent at once are sent."""
+"""Actions after a commit. The end of an execution wakes its waiters, frees its slot and deletes its staged files.
+Notifications that may be sent at once are sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.logs.readers import LogReaders
