@@ -68,7 +68,7 @@ class Fleet:
         **variables: str,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="docfleet-bench-"))
-        self.system = System(self.folder / "data", workers, command="bench", say=_say)
+        self.system = System(self.folder / "data", workers, command="bench", report=_report)
         self.system.more = {"LOG_LEVEL": "WARNING", **variables}
         self.proxy = proxy(self.system.addresses.backend_url)
         if counted:
@@ -180,5 +180,5 @@ def expect_all_completed(done: Done, files: int) -> None:
         raise RuntimeError(f"{done.state.execution.status}: {done.state.counts} of {files} files")
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, file=sys.stderr)

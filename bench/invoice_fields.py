@@ -1,4 +1,4 @@
-"""Fields of real invoices and receipts against their truth: a table of expected and found values.
+"""Fields of real invoices and receipts against their truth: a table of expected and actual values.
 
     python bench/invoice_fields.py [DATA_FOLDER]
 
@@ -29,7 +29,7 @@ INVOICE_FIELDS = ("invoice_number", "date", "amount", "currency", "issuer")
 
 
 def run_both(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The fields found in one document; ``{"error": ...}`` when a tool failed."""
+    """The fields extracted from one document; ``{"error": ...}`` when a tool failed."""
     lines = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(lines):
         folder = Path(name)
@@ -43,14 +43,14 @@ def run_both(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         return fields
 
 
-def row(name: str, field: str, expected: object, found: object) -> None:
+def row(name: str, field: str, expected: object, actual: object) -> None:
     """Print one line of the table."""
-    print(f"{name:24} {field:15} {expected!s:34.34} {found!s:34.34} {'yes' if expected == found else 'NO'}")
+    print(f"{name:24} {field:15} {expected!s:34.34} {actual!s:34.34} {'yes' if expected == actual else 'NO'}")
 
 
 def invoices(data: Path) -> None:
     """Print the table of the invoices."""
-    print(f"{'invoice':24} {'field':15} {'expected':34} {'found':34} ok")
+    print(f"{'invoice':24} {'field':15} {'expected':34} {'actual':34} ok")
     matched = total = 0
     for path in sorted((data / "invoices").iterdir()):
         if path.suffix == ".png":
@@ -70,7 +70,7 @@ def invoices(data: Path) -> None:
 
 def receipts(data: Path) -> None:
     """Print the table of the receipts: date and total."""
-    print(f"{'receipt':24} {'field':15} {'expected':34} {'found':34} ok")
+    print(f"{'receipt':24} {'field':15} {'expected':34} {'actual':34} ok")
     counts = {"date": 0, "total": 0}
     names = sorted((data / "receipts").iterdir())
     for path in names:

@@ -65,12 +65,12 @@ def _section(written: str, command: click.Command) -> str:
 
 def render() -> str:
     """The page of commands."""
-    found = list(leaves(program()))
-    connected = next(command for _, command in found if any(options(command, connection=True)))
+    commands = list(leaves(program()))
+    connected = next(command for _, command in commands if any(options(command, connection=True)))
     return page(
         "Commands",
         prose("`docfleet COMMAND --help` prints the same. [Exit codes](exit-codes.md) have a page of their own."),
-        *(_section(written, command) for written, command in found),
+        *(_section(written, command) for written, command in commands),
         "## Options of a connection",
         prose("Commands that call a backend take these. They find the `docfleet dev` of this folder by themselves."),
         table(("option", "meaning"), options(connected, connection=True)),
@@ -81,9 +81,9 @@ def render_exit_codes() -> str:
     """The page of exit codes."""
     by_command = []
     for written, command in leaves(program()):
-        said = _EXIT.search(command.help or "")
-        if said:
-            by_command.append((code(written), cell(said.group().partition("\n\n")[0])))
+        match = _EXIT.search(command.help or "")
+        if match:
+            by_command.append((code(written), cell(match.group().partition("\n\n")[0])))
     return page(
         "Exit codes",
         table(("code", "meaning"), EXIT_CODES.items()),

@@ -32,31 +32,31 @@ def import_tree() -> None:
     """Import every module that adds a class to the tree."""
     known = {DocfleetError.__name__}
     while True:
-        found = {
+        classes = {
             (source.name, node.name)
             for source in sources()
             for node in ast.walk(source.tree)
             if isinstance(node, ast.ClassDef) and known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
         }
-        if known >= {name for _, name in found}:
+        if known >= {name for _, name in classes}:
             break
-        known |= {name for _, name in found}
-    for module in sorted({module for module, _ in found}):
+        known |= {name for _, name in classes}
+    for module in sorted({module for module, _ in classes}):
         importlib.import_module(module)
 
 
 def refusals() -> list[tuple[str, str]]:
     """Codes that only HTTP answers have, with their statuses: calls as ``Refused(413, "too_large", ...)``."""
-    found: dict[str, set[int]] = {}
+    statuses_of: dict[str, set[int]] = {}
     for source, call in calls():
         if source.package == "backend" and len(call.args) >= 2:
             status, word = constant(call.args[0]), constant(call.args[1])
             if isinstance(status, int) and 400 <= status < 600 and isinstance(word, str) and _WORD.fullmatch(word):
-                found.setdefault(word, set()).add(status)
+                statuses_of.setdefault(word, set()).add(status)
     known = {kind.code for _, kind in tree()}
     return [
         (code(word), ", ".join(map(str, sorted(statuses))))
-        for word, statuses in sorted(found.items())
+        for word, statuses in sorted(statuses_of.items())
         if word not in known
     ]
 

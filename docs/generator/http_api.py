@@ -68,23 +68,23 @@ def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str
 
 def of_runner() -> list[tuple[str, str, str]]:
     """Method, path and meaning of each route of the runner."""
-    found = [
+    routes = [
         (re.sub(r":\w+}", "}", route.path), method, first_sentence(inspect.getdoc(handler.fn)))
         for route in runner().routes
         for handler in getattr(route, "route_handlers", ())
         if isinstance(handler, HTTPRouteHandler)
         for method in handler.http_methods - {"OPTIONS"}
     ]
-    return [(method, code(path), text) for path, method, text in sorted(found)]
+    return [(method, code(path), text) for path, method, text in sorted(routes)]
 
 
 def render() -> str:
     """The page."""
     parts, placed = [], set()
-    found = list(operations(document()["paths"]))
+    routes = list(operations(document()["paths"]))
     for title, prefixes, note in SECTIONS:
-        rows = [row for path, row in found if path.startswith(prefixes) and path not in placed]
-        placed |= {path for path, _ in found if path.startswith(prefixes)}
+        rows = [row for path, row in routes if path.startswith(prefixes) and path not in placed]
+        placed |= {path for path, _ in routes if path.startswith(prefixes)}
         parts += [f"## {title}", prose(note), table(HEAD, rows)]
     return page(
         "HTTP API",

@@ -25,16 +25,16 @@ class Event(NamedTuple):
 @cache
 def events() -> dict[str, dict[str, Event]]:
     """All events, by member and name."""
-    found: dict[str, dict[str, Event]] = {}
+    by_package: dict[str, dict[str, Event]] = {}
     for source, call in calls():
         level = call.func.attr.replace("exception", "error") if isinstance(call.func, ast.Attribute) else ""
         name = constant(call.args[0]) if call.args else None
         if level in LEVELS and isinstance(name, str) and _EVENT.fullmatch(name):
-            event = found.setdefault(source.package, {}).setdefault(name, Event([], []))
+            event = by_package.setdefault(source.package, {}).setdefault(name, Event([], []))
             event.levels.extend({level} - set(event.levels))
             names = [keyword.arg or "..." for keyword in call.keywords if keyword.arg != "exc_info"]
             event.fields.extend(name for name in names if name not in event.fields)
-    return found
+    return by_package
 
 
 def render() -> str:

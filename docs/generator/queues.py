@@ -11,14 +11,14 @@ from docs.generator.sources import defined, sources
 
 def task_docstrings() -> dict[str, str]:
     """What each task does, by member of ``TaskName``: the docstring of its function."""
-    found: dict[str, str] = {}
+    docstrings: dict[str, str] = {}
     for source in sources():
         for node in source.tree.body:
             if isinstance(node, ast.FunctionDef):
                 for decorator in node.decorator_list:
                     if (member := _task_of(decorator)) is not None:
-                        found.setdefault(member, first_sentence(ast.get_docstring(node)))
-    return found
+                        docstrings.setdefault(member, first_sentence(ast.get_docstring(node)))
+    return docstrings
 
 
 def _task_of(decorator: ast.expr) -> str | None:
@@ -31,7 +31,7 @@ def _task_of(decorator: ast.expr) -> str | None:
 def render() -> str:
     """The page."""
     workers = defined("WORKERS").values()
-    says = task_docstrings()
+    docstrings = task_docstrings()
     types = [
         (
             code(spec.type.value),
@@ -51,7 +51,7 @@ def render() -> str:
     tasks = []
     for task in TaskName:
         takers = [spec.type.value for spec in workers if task in spec.tasks]
-        tasks.append((code(task.value), ", ".join(map(code, takers)) or "nobody", says.get(task.name, "")))
+        tasks.append((code(task.value), ", ".join(map(code, takers)) or "nobody", docstrings.get(task.name, "")))
     return page(
         "Queues and tasks",
         prose(

@@ -20,7 +20,7 @@ TITLES = {
     "SystemSettings": "`docfleet run` and `docfleet dev`",
     "FaultSettings": "Faults, for tests",
 }
-_WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`"}
+_TYPE_NAMES = {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`"}
 INTRODUCTION = """
 Settings are environment variables. `docfleet config PROCESS` prints every setting of a process, its value there and
 where it came from. A blank variable counts as absent. A misspelt or malformed setting stops its process at start; [what
@@ -34,13 +34,13 @@ the `general` worker alone. `WORKER_HEALTH_PORT` likewise is `<WORKER_TYPE>_HEAL
 def settings_types() -> list[type[msgspec.Struct]]:
     """Every type that is read from the environment: what is handed to ``read_settings``."""
     names = {name for _, call in calls() if (name := _argument(call)) not in (None, "cls")}
-    found = []
+    types = []
     for source in sources():
         for node in source.tree.body:
             if isinstance(node, ast.ClassDef) and (node.name in names or _reads_itself(node)):
-                found.append(getattr(importlib.import_module(source.name), node.name))
+                types.append(getattr(importlib.import_module(source.name), node.name))
     order = list(TITLES)
-    return sorted(found, key=lambda kind: order.index(kind.__name__) if kind.__name__ in order else len(order))
+    return sorted(types, key=lambda kind: order.index(kind.__name__) if kind.__name__ in order else len(order))
 
 
 def _reads_itself(node: ast.ClassDef) -> bool:
@@ -62,8 +62,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "unset"
     if isinstance(field.default, bool):
         return code(str(field.default).lower())
-    whole = isinstance(field.default, float) and field.default.is_integer()
-    return code(int(field.default) if whole else field.default)
+    is_whole = isinstance(field.default, float) and field.default.is_integer()
+    return code(int(field.default) if is_whole else field.default)
 
 
 def _kind(annotation: Any) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _kind(annotation: Any) -> Iterator[str]:
     elif get_origin(annotation) is Literal:
         yield " ".join(map(code, get_args(annotation)))
     elif isinstance(annotation, type):
-        yield _WORDS[annotation.__name__]
+        yield _TYPE_NAMES[annotation.__name__]
     else:
         for part in get_args(annotation):
             if part is not type(None):

@@ -27,14 +27,14 @@ class Source(NamedTuple):
 @cache
 def sources() -> tuple[Source, ...]:
     """Every module of every member, in the order of their names; steps of the migrations are left out."""
-    found = []
+    modules = []
     for root in map(Path, docfleet.__path__):
         for path in root.rglob("*.py"):
             parts = path.relative_to(root.parent).with_suffix("").parts
             if "versions" not in parts:
                 name = ".".join(part for part in parts if part != "__init__")
-                found.append(Source(name, ast.parse(path.read_text("utf-8"))))
-    return tuple(sorted(found, key=lambda source: source.name))
+                modules.append(Source(name, ast.parse(path.read_text("utf-8"))))
+    return tuple(sorted(modules, key=lambda source: source.name))
 
 
 @cache
@@ -75,8 +75,8 @@ def field_docstrings(cls: type) -> dict[str, str]:
         for node in ast.walk(source.tree)
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__
     )
-    found = {}
+    docstrings = {}
     for field, after in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(after, ast.Expr):
-            found[field.target.id] = " ".join(str(constant(after.value)).split())
-    return found
+            docstrings[field.target.id] = " ".join(str(constant(after.value)).split())
+    return docstrings

@@ -58,7 +58,7 @@ def test_the_backend_keeps_its_contracts(name: str, graph: grimp.ImportGraph) ->
         (INDEPENDENT, "docfleet.tools.registry", "docfleet.connectors.registry"),
         (FLOORS, f"{HTTP}.guard", f"{B}.app"),
         (FLOORS, f"{B}.housekeeping", f"{HTTP}.problems"),
-        (FLOORS, f"{B}.calls.calls", f"{HTTP}.management.deployments"),
+        (FLOORS, f"{B}.calls.service", f"{HTTP}.management.deployments"),
         (FLOORS, f"{B}.executions.finalize", f"{B}.calls.staging"),
         (FLOORS, f"{B}.logs.history", f"{B}.executions.repository"),
         (FLOORS, f"{B}.notifications.outbox", f"{B}.pipelines.repository"),

@@ -20,9 +20,9 @@ from docs.generator.settings import rows, settings_types
 from docs.generator.sources import calls, constant
 from tests.architecture.documents import DOCUMENTS, ROOT, Document
 
-LONGEST_README = 80
-LONGEST_PARAGRAPH = 5
-LONGEST_LINE = 110
+MAX_README_LINES = 80
+MAX_PARAGRAPH_LINES = 5
+MAX_LINE_LENGTH = 110
 """Characters of a line of prose: without that, a paragraph of five lines would mean nothing."""
 
 _COMMAND = re.compile(r"^\s*(?:\$ )?(?:\S*/)?docfleet\s+(?P<rest>.+)$")
@@ -133,13 +133,13 @@ def test_every_page_is_linked_from_another() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= LONGEST_README
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= MAX_README_LINES
 
 
 @each_document
 def test_paragraphs_are_short(document: Document) -> None:
-    long = [" ".join(lines) for lines in document.paragraphs() if len(lines) > LONGEST_PARAGRAPH]
-    wide = [line for lines in document.paragraphs() for line in lines if len(line) > LONGEST_LINE]
+    long = [" ".join(lines) for lines in document.paragraphs() if len(lines) > MAX_PARAGRAPH_LINES]
+    wide = [line for lines in document.paragraphs() for line in lines if len(line) > MAX_LINE_LENGTH]
     assert (long, wide) == ([], [])
 
 

@@ -61,8 +61,8 @@ def test_the_workers_keep_their_contracts(name: str, graph: grimp.ImportGraph) -
         (LAYERED, f"{SHARED}.workflow.execution.batch", f"{W}.file_processing.batches"),
         (LAYERED, f"{SHARED}.clients.tool_client", f"{SHARED}.workflow.execution.lease"),
         (LAYERED, f"{SHARED}.cache.redis_cache", f"{SHARED}.clients.api"),
-        (LAYERED, f"{INFRASTRUCTURE}.celery.lost", f"{SHARED}.clients.transport"),
-        (LAYERED, f"{INFRASTRUCTURE}.process.runtime", f"{SHARED}.cache.redis_cache"),
+        (LAYERED, f"{INFRASTRUCTURE}.celery.lost_children", f"{SHARED}.clients.transport"),
+        (LAYERED, f"{INFRASTRUCTURE}.process.process_settings", f"{SHARED}.cache.redis_cache"),
         (LAYERED, f"{SHARED}.models", f"{INFRASTRUCTURE}.config.settings"),
         (LAYERED, "docfleet.core.files", f"{SHARED}.models"),
         (LAYERED, f"{W}.general.execution", f"{W}.launch"),
@@ -72,7 +72,7 @@ def test_the_workers_keep_their_contracts(name: str, graph: grimp.ImportGraph) -
         (THROUGH_WORKFLOW, f"{SHARED}.clients.tool_client", "docfleet.tools.registry"),
         (PROVIDERS, f"{W}.callback.completion", "docfleet.providers.registry"),
         (ONE_WAY, f"{INFRASTRUCTURE}.config.limits", f"{INFRASTRUCTURE}.config.settings"),
-        (ONE_WAY, f"{INFRASTRUCTURE}.process.runtime", f"{INFRASTRUCTURE}.celery.builder"),
+        (ONE_WAY, f"{INFRASTRUCTURE}.process.process_settings", f"{INFRASTRUCTURE}.celery.builder"),
     ],
 )
 def test_a_forbidden_import_breaks_its_contract(

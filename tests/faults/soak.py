@@ -42,7 +42,7 @@ RECOVERY_SECONDS = LEASE_SECONDS + 15.0
 DRAIN_SECONDS = 240.0
 DESTINATIONS = ("sqlite", "postgres", "files", "api")
 STARTERS = 2
-AT_ONCE = 5
+PARALLEL_RUNS = 5
 _NAP_SECONDS = 0.2
 _SLOWEST = 5
 _BROKEN = "leave"
@@ -134,12 +134,12 @@ class Soak:
     def _start(self, which: int) -> None:
         """Every so manyth execution, at an even pace through nine tenths of the time.
 
-        Not more than ``AT_ONCE``: what a lost file waits for is recovery then, and not the work of a slow machine.
+        At most ``PARALLEL_RUNS`` at once: a lost file then waits for recovery, and not for the work of a slow machine.
         """
         began, pace = time.monotonic(), 0.9 * self._seconds / max(1, len(self._plans))
         for number in range(which, len(self._plans), STARTERS):
             time.sleep(max(0.0, began + number * pace - time.monotonic()))
-            while self.watch.open >= AT_ONCE and not self._over.is_set():
+            while self.watch.open >= PARALLEL_RUNS and not self._over.is_set():
                 time.sleep(0.2)
             if self._over.is_set():
                 return

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from docfleet.core.nesting import deeper
+from docfleet.core.nesting import exceeds_depth
 from tests.acceptance.fleet import Fleet, fill
 
 pytestmark = pytest.mark.timeout(600)
@@ -220,7 +220,13 @@ def test_depth_is_counted_without_recursion() -> None:
     deep: Any = []
     for _ in range(31):
         deep = [deep]
-    assert not deeper(deep) and deeper([deep]) and deeper({"a": (deep,)}) and not deeper("text") and not deeper([])
+    assert (
+        not exceeds_depth(deep)
+        and exceeds_depth([deep])
+        and exceeds_depth({"a": (deep,)})
+        and not exceeds_depth("text")
+        and not exceeds_depth([])
+    )
     for _ in range(200_000):
         deep = [deep]
-    assert deeper(deep)
+    assert exceeds_depth(deep)

@@ -28,15 +28,15 @@ import msgspec
 import yaml
 
 from docfleet.core.errors import InvalidInput
-from docfleet.core.names import API_CONNECTOR, ApiName, GivenName, in_words
+from docfleet.core.names import API_CONNECTOR, ApiName, GivenName, readable_error
 from docfleet.core.schedule import Schedule
 
 PATH_SETTING = "path"
 _LOCATION = re.compile(r"\s*-\s*at `\$(?P<path>[^`]*)`")
 _QUOTED = re.compile(r"[`'\"](\w+)[`'\"]")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
-_ECHO = re.compile(r" '[^'<]{2,}'")
-MOST_NODES = 100_000
+_QUOTED_WORD = re.compile(r" '[^'<]{2,}'")
+MAX_NODES = 100_000
 """Parts of a file, aliases counted as often as they are used."""
 
 
@@ -220,7 +220,7 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         # A quoted word of the file may be a password that begins with * or !: only its place is shown.
-        problem, words = _ECHO.subn("", error.problem or error.context or "")
+        problem, words = _QUOTED_WORD.subn("", error.problem or error.context or "")
         remedy = "; a text that begins with * or ! has to be in quotes" if words else ""
         raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {problem}{remedy}") from error
     except yaml.YAMLError as error:
@@ -232,8 +232,8 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
 
 def _note_lines(path: Path, node: yaml.Node, at: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
     """Remember the line of every field; YAML would let a repeated key win silently, so it is refused here."""
-    if len(lines) > MOST_NODES:
-        raise WorkflowFileInvalid(f"{path}: more than {MOST_NODES} parts: make the file smaller, or use fewer aliases")
+    if len(lines) > MAX_NODES:
+        raise WorkflowFileInvalid(f"{path}: more than {MAX_NODES} parts: make the file smaller, or use fewer aliases")
     lines[at] = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         lines[(*at, node.value)] = node.start_mark.line + 1
@@ -274,7 +274,7 @@ def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str
     line = lines.get((*steps, unknown[1]) if unknown else steps)
     where = f", line {line}" if line else ""
     field = f"{'.'.join(steps)}: " if steps else ""
-    fault = in_words(message[: location.start()] if location else message)
+    fault = readable_error(message[: location.start()] if location else message)
     return f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}"
 
 

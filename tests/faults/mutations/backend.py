@@ -87,7 +87,7 @@ MUTANTS = (
     mutant(
         "a number no column holds is cut",
         "tests/integration/backend/executions/test_reports.py::test_a_number_no_column_holds_costs_its_neighbours_nothing[postgresql]",
-        ("backend/src/docfleet/backend/usage/repository.py", "min(outcome.pages, MOST_PAGES)", "outcome.pages"),
+        ("backend/src/docfleet/backend/usage/repository.py", "min(outcome.pages, MAX_PAGES)", "outcome.pages"),
     ),
     mutant(
         "logs: subprotocols open a WebSocket only for a browser that says so",

@@ -167,7 +167,7 @@ MUTANTS = (
         "tests/unit/providers/test_http.py::test_what_an_answer_means",
         (
             "providers/src/docfleet/providers/http.py",
-            "if 400 <= status < 500 and status not in ANSWERED:",
+            "if 400 <= status < 500 and status not in RETRYABLE_REFUSALS:",
             "if False:",
         ),
     ),

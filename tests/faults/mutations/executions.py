@@ -9,12 +9,12 @@ MUTANTS = (
         "a strike is of the named file only",
         "tests/faults/test_child_kill.py::test_a_file_that_kills_its_process_ends_alone[redis]",
         (
-            "backend/src/docfleet/backend/executions/lost.py",
-            "of_it = files.c.id == lost.file_execution_id",
-            "of_it = files.c.id.in_(held)",
+            "backend/src/docfleet/backend/executions/lost_processes.py",
+            "its_file = files.c.id == lost.file_execution_id",
+            "its_file = files.c.id.in_(held)",
         ),
         (
-            "backend/src/docfleet/backend/executions/lost.py",
+            "backend/src/docfleet/backend/executions/lost_processes.py",
             "    if lost.file_execution_id is None and",
             "    if False and",
         ),
@@ -88,7 +88,7 @@ MUTANTS = (
     ),
     mutant(
         "a report counts only under its own attempt",
-        "tests/integration/backend/executions/test_lost.py::test_the_report_of_the_dead_is_fenced_once_another_holds_the_file",
+        "tests/integration/backend/executions/test_lost_processes.py::test_the_report_of_the_dead_is_fenced_once_another_holds_the_file",
         (
             "backend/src/docfleet/backend/executions/reports.py",
             "if known is None or known.attempt != outcome.attempt:",
@@ -147,13 +147,13 @@ MUTANTS = (
     ),
     mutant(
         "a lease that was freed or given back is no loss",
-        "tests/integration/backend/executions/test_lost.py::test_what_is_given_back_or_handed_out_again_is_no_loss[sqlite]",
+        "tests/integration/backend/executions/test_lost_processes.py::test_what_is_given_back_or_handed_out_again_is_no_loss[sqlite]",
         ("backend/src/docfleet/backend/executions/state.py", "files.c.lease_until > 0)", "files.c.lease_until >= 0)"),
     ),
     mutant(
         "an orchestration has a number of strikes",
-        "tests/integration/backend/executions/test_lost.py::test_an_orchestration_that_kills_three_processes_ends_the_execution[sqlite]",
-        ("backend/src/docfleet/backend/executions/lost.py", "if strikes >= cap:", "if False:"),
+        "tests/integration/backend/executions/test_lost_processes.py::test_an_orchestration_that_kills_three_processes_ends_the_execution[sqlite]",
+        ("backend/src/docfleet/backend/executions/lost_processes.py", "if strikes >= cap:", "if False:"),
     ),
     mutant(
         "a claim whose answer was lost is answered alike",
@@ -281,7 +281,7 @@ MUTANTS = (
     ),
     mutant(
         "who is told to end costs no file a loss",
-        "tests/integration/backend/executions/test_lost.py::test_a_process_that_had_to_end_costs_its_files_nothing[sqlite]",
-        ("backend/src/docfleet/backend/executions/lost.py", " and not lost.told_to_end", ""),
+        "tests/integration/backend/executions/test_lost_processes.py::test_a_process_that_had_to_end_costs_its_files_nothing[sqlite]",
+        ("backend/src/docfleet/backend/executions/lost_processes.py", " and not lost.told_to_end", ""),
     ),
 )

@@ -33,7 +33,7 @@ MUTANTS = (
         "tests/integration/backend/notifications/test_dispatching.py::test_clubbed_events_make_one_message_and_single_ones_go_alone[sqlite]",
         (
             "backend/src/docfleet/backend/notifications/dispatching.py",
-            "            ~exists().where(_OF_IT, _UNDER_WAY),\n",
+            "            ~exists().where(_OWN_BATCHES, _SENDING),\n",
             "",
         ),
     ),
@@ -42,7 +42,7 @@ MUTANTS = (
         "tests/integration/backend/notifications/test_dispatching.py::test_few_batches_go_to_one_host_and_others_are_not_held_up[sqlite]",
         (
             "backend/src/docfleet/backend/notifications/dispatching.py",
-            "under_way[notification.host] >= MOST_TO_ONE_HOST",
+            "under_way[notification.host] >= MAX_BATCHES_PER_HOST",
             "False",
         ),
     ),
@@ -60,8 +60,8 @@ MUTANTS = (
         "tests/integration/backend/notifications/test_dispatching.py::test_a_message_nobody_took_is_sent_again_ever_later[sqlite]",
         (
             "backend/src/docfleet/backend/notifications/dispatching.py",
-            "patience * 2 ** min(batch.dispatches, 6)",
-            "patience",
+            "resend_seconds * 2 ** min(batch.dispatches, 6)",
+            "resend_seconds",
         ),
     ),
     mutant(

@@ -8,7 +8,11 @@ MUTANTS = (
     mutant(
         "a tool cannot say that somebody else is at fault",
         "tests/unit/runner/test_verdict.py::test_a_tool_cannot_say_that_somebody_else_is_at_fault[dependency_error]",
-        ("runner/src/docfleet/runner/verdict.py", "isinstance(error, _OF_A_TOOL)", "type(error) is not DocfleetError"),
+        (
+            "runner/src/docfleet/runner/verdict.py",
+            "isinstance(error, _TOOL_ERRORS)",
+            "type(error) is not DocfleetError",
+        ),
     ),
     mutant(
         "a run whose zygote died has one of its own",

@@ -7,7 +7,7 @@ from tests.faults.mutations.mutant import mutant
 MUTANTS = (
     mutant(
         "a time of a schedule is one row",
-        "tests/integration/backend/executions/test_ticking.py::test_a_tick_that_was_decided_is_never_fired_again[postgresql]",
+        "tests/integration/backend/executions/test_ticker.py::test_a_tick_that_was_decided_is_never_fired_again[postgresql]",
         (
             "backend/src/docfleet/backend/schedules/repository.py",
             "return {(row.pipeline_id, row.scheduled_for) for row in connection.execute(statement, rows)}",
@@ -16,24 +16,24 @@ MUTANTS = (
     ),
     mutant(
         "a pipeline that fails keeps no other from its turn",
-        "tests/integration/backend/executions/test_ticking.py::test_a_pipeline_that_is_refused_or_broken_keeps_no_other_from_its_turn[sqlite]",
+        "tests/integration/backend/executions/test_ticker.py::test_a_pipeline_that_is_refused_or_broken_keeps_no_other_from_its_turn[sqlite]",
         (
-            "backend/src/docfleet/backend/executions/ticking.py",
+            "backend/src/docfleet/backend/executions/ticker.py",
             "                with connection.begin_nested():\n                    decided = step(connection, error)\n",
             "                raise\n",
         ),
     ),
     mutant(
         "a queued tick waits for the open run",
-        "tests/integration/backend/executions/test_ticking.py::test_overlap_queue_one_runs_after_the_open_one[sqlite]",
+        "tests/integration/backend/executions/test_ticker.py::test_overlap_queue_one_runs_after_the_open_one[sqlite]",
         (
-            "backend/src/docfleet/backend/executions/ticking.py",
+            "backend/src/docfleet/backend/executions/ticker.py",
             "_QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))",
             "_QUEUED",
         ),
         # Asked once more behind it.
         (
-            "backend/src/docfleet/backend/executions/ticking.py",
+            "backend/src/docfleet/backend/executions/ticker.py",
             "limit(1)) is not None:\n            return []",
             "limit(1)) == 0:\n            return []",
         ),
@@ -76,9 +76,9 @@ MUTANTS = (
     ),
     mutant(
         "a queued tick waits for what began meanwhile",
-        "tests/integration/backend/executions/test_ticking.py::test_a_queued_tick_waits_for_a_run_that_began_since_it_was_looked_at[sqlite]",
+        "tests/integration/backend/executions/test_ticker.py::test_a_queued_tick_waits_for_a_run_that_began_since_it_was_looked_at[sqlite]",
         (
-            "backend/src/docfleet/backend/executions/ticking.py",
+            "backend/src/docfleet/backend/executions/ticker.py",
             "limit(1)) is not None:\n            return []",
             "limit(1)) == 0:\n            return []",
         ),

@@ -49,10 +49,10 @@ MUTANTS = (
     ),
     mutant(
         "what a dead child leaves is due at once",
-        "tests/integration/backend/executions/test_lost.py::test_a_batch_that_died_before_its_claim_is_sent_again_by_the_next_sweep[sqlite]",
+        "tests/integration/backend/executions/test_lost_processes.py::test_a_batch_that_died_before_its_claim_is_sent_again_by_the_next_sweep[sqlite]",
         (
             "backend/src/docfleet/backend/executions/overdue.py",
-            "return or_(repeated == lost.DUE, silent)",
+            "return or_(repeated == lost_processes.DUE, silent)",
             "return silent",
         ),
     ),
@@ -137,8 +137,8 @@ MUTANTS = (
         ),
         (
             "backend/src/docfleet/backend/executions/sweep.py",
-            '("PENDING", "EXECUTING")))), self._finalize\n',
-            '("PENDING",)))), self._finalize\n',
+            'files.c.status.in_(("PENDING", "EXECUTING")))\n',
+            'files.c.status.in_(("PENDING",)))\n',
         ),
         (
             "backend/src/docfleet/backend/executions/sweep.py",

@@ -9,7 +9,7 @@ MUTANTS = (
         "the parent tells of a dead child",
         "tests/faults/test_child_kill.py::test_a_file_that_kills_its_process_ends_alone[redis]",
         (
-            "workers/src/docfleet/workers/shared/infrastructure/celery/lost.py",
+            "workers/src/docfleet/workers/shared/infrastructure/celery/lost_children.py",
             "            self.report_lost(str(error))\n",
             "            pass\n",
         ),
@@ -241,9 +241,9 @@ MUTANTS = (
         "tests/unit/workers/shared/workflow/execution/test_file_run.py::test_what_a_failed_delivery_has_written_is_taken_back",
         (
             "workers/src/docfleet/workers/shared/workflow/execution/file_run.py",
-            "        in_vain = attempt.outcome.error_code == DestinationUnavailable.code\n",
-            "        in_vain = attempt.outcome.error_code == DestinationUnavailable.code\n"
-            "        if in_vain:\n            return True\n",
+            "        already_failed = attempt.outcome.error_code == DestinationUnavailable.code\n",
+            "        already_failed = attempt.outcome.error_code == DestinationUnavailable.code\n"
+            "        if already_failed:\n            return True\n",
         ),
     ),
     mutant(

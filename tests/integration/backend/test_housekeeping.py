@@ -38,7 +38,7 @@ def test_a_paused_leader_acts_on_what_is_true_when_it_wakes(fresh_api: Any, monk
     fresh_api.write("UPDATE leases SET until = 1")
     second = Sweep(fresh_api.database, fresh_api.recorder, settings)
     second.run()
-    assert second.led
+    assert second.is_leader
     go_on.set()
     thread.join()
     assert run.status == "EXECUTING"
@@ -132,9 +132,9 @@ def test_a_chore_that_fails_keeps_nothing_else_from_being_done(fresh_api: Any, m
         raise PermissionError(13, "not permitted")
 
     forgotten: list[float] = []
-    monkeypatch.setattr(housekeeping, "forget_results", broken)
+    monkeypatch.setattr(housekeeping, "delete_results", broken)
     monkeypatch.setattr(housekeeping, "remove_work", broken)
-    monkeypatch.setattr(housekeeping, "forget_ticks", lambda database, days: forgotten.append(days))
+    monkeypatch.setattr(housekeeping, "delete_ticks", lambda database, days: forgotten.append(days))
     sweep(fresh_api)
     assert [task for task, *_ in fresh_api.recorder.sent] == ["process_file_batch"]
     assert forgotten

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from docfleet.core.log_events import LARGEST_DATA, LogLevel, read_event
+from docfleet.core.log_events import MAX_EVENT_BYTES, LogLevel, read_event
 from tests.unit.workers.log_lines import ORIGINAL, line
 
 
@@ -29,7 +29,7 @@ def test_the_original_s_payloads_are_understood() -> None:
         assert read_event(ORIGINAL | {missing: None}) is None
     for strange in (None, [], "text", ORIGINAL | {"timestamp": "soon"}, ORIGINAL | {"timestamp": True}):
         assert read_event(strange) is None
-    strange = read_event(ORIGINAL | {"step": {"a": []}, "log": 5, "level": ["x"], "big": "z" * LARGEST_DATA})
+    strange = read_event(ORIGINAL | {"step": {"a": []}, "log": 5, "level": ["x"], "big": "z" * MAX_EVENT_BYTES})
     assert strange is not None and strange.step is None and strange.details == {}
 
 

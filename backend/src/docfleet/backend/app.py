@@ -15,11 +15,11 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from docfleet.backend.after_commit import AfterCommit
 from docfleet.backend.calls.cache import ResultCache
-from docfleet.backend.calls.calls import Calls
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.service import Calls
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
-from docfleet.backend.endings import Endings
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.http import openapi, routes
 from docfleet.backend.http.calls import formats
@@ -73,7 +73,7 @@ class Services:
         log_readers = LogReaders(settings.redis_url)
         cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
         notification_dispatcher = NotificationDispatcher(database, dispatcher, settings.dispatch_deadline_seconds)
-        database.after_commit = Endings(database, waiting, slots, staging, notification_dispatcher, log_readers)
+        database.after_commit = AfterCommit(database, waiting, slots, staging, notification_dispatcher, log_readers)
         return cls(
             database=database,
             settings=settings,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import delete, select
 
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.files import results
 from docfleet.backend.logs import archive
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 5.0
 """How long after its end the folder of an execution is left to its callback."""
-MOST_EXECUTIONS = 50
+MAX_EXECUTIONS = 50
 
 _FINAL = executions.c.status.in_([status.value for status in FINAL])
 
@@ -49,10 +49,10 @@ class Housekeeping:
     slots: Slots
     staging: Staging
 
-    def run(self, *, led: bool) -> None:
-        """Do the chores of this backend; those of the fleet only as the backend that ``led`` the sweep."""
+    def run(self, *, is_leader: bool) -> None:
+        """Do the chores of this backend; those of the fleet only where it ``is_leader``: it ran the sweep."""
         for chore in CHORES:
-            if led or chore.every_backend:
+            if is_leader or chore.every_backend:
                 try:
                     chore.run(self)
                 except Exception:  # the boundary of a chore: one that always fails must not block the others
@@ -60,7 +60,7 @@ class Housekeeping:
 
 
 class Chore(NamedTuple):
-    """One chore. ``every_backend``: not only the one that led the sweep does it."""
+    """One chore. ``every_backend``: every backend does it, not only the one that ran the sweep."""
 
     name: str
     run: Callable[[Housekeeping], object]
@@ -70,23 +70,23 @@ class Chore(NamedTuple):
 CHORES = (
     Chore("free the places of ended calls", lambda h: h.slots.purge(h.database), every_backend=True),
     Chore("delete staged files", lambda h: h.staging.purge(h.database), every_backend=True),
-    Chore("delete results", lambda h: forget_results(h.database, h.settings.execution_result_ttl_seconds)),
+    Chore("delete results", lambda h: delete_results(h.database, h.settings.execution_result_ttl_seconds)),
     Chore("delete working folders", lambda h: remove_folders(h.database, h.settings.execution_storage_root)),
     Chore(
         "delete results of steps",
-        lambda h: forget_steps(h.settings.execution_storage_root, h.settings.step_results_seconds),
+        lambda h: delete_steps(h.settings.execution_storage_root, h.settings.step_results_seconds),
     ),
-    Chore("delete executions", lambda h: forget_executions(h.database, h.settings.execution_retention_days)),
-    Chore("delete notifications", lambda h: notifications.forget(h.database, h.settings.outbox_retention_days)),
+    Chore("delete executions", lambda h: delete_executions(h.database, h.settings.execution_retention_days)),
+    Chore("delete notifications", lambda h: notifications.delete_old(h.database, h.settings.outbox_retention_days)),
     Chore(
         "archive logs",
         lambda h: archive.archive(h.database, h.settings.execution_storage_root, h.settings.log_retention_seconds),
     ),
     Chore(
         "delete archived logs",
-        lambda h: archive.forget(h.settings.execution_storage_root, h.settings.log_archive_days * SECONDS_PER_DAY),
+        lambda h: archive.delete_old(h.settings.execution_storage_root, h.settings.log_archive_days * SECONDS_PER_DAY),
     ),
-    Chore("delete ticks", lambda h: forget_ticks(h.database, h.settings.schedule_history_days)),
+    Chore("delete ticks", lambda h: delete_ticks(h.database, h.settings.schedule_history_days)),
 )
 """In their order."""
 
@@ -119,7 +119,7 @@ def remove_folders(database: Database, root: str | None) -> int:
     return removed
 
 
-def forget_steps(root: str | None, seconds: float) -> int:
+def delete_steps(root: str | None, seconds: float) -> int:
     """Delete results of steps that were written below the storage ``root`` more than ``seconds`` ago; how many."""
     if root is None:
         return 0
@@ -145,7 +145,7 @@ def forget_steps(root: str | None, seconds: float) -> int:
     return removed
 
 
-def forget_executions(database: Database, days: float) -> int:
+def delete_executions(database: Database, days: float) -> int:
     """Delete executions that ended more than ``days`` ago, with their files and results; how many. 0 days: none.
 
     The file history, usage and what was delivered stay.
@@ -158,7 +158,7 @@ def forget_executions(database: Database, days: float) -> int:
                 select(executions.c.id)
                 .where(_FINAL, executions.c.finished_at < db_now() - days * SECONDS_PER_DAY)
                 .order_by(executions.c.finished_at)
-                .limit(MOST_EXECUTIONS)
+                .limit(MAX_EXECUTIONS)
             )
         )
         for part in chunks(old):
@@ -168,13 +168,13 @@ def forget_executions(database: Database, days: float) -> int:
     return len(old)
 
 
-def forget_results(database: Database, older_than: float) -> int:
+def delete_results(database: Database, older_than: float) -> int:
     """Delete the results of API runs that ended more than ``older_than`` seconds ago; how many."""
     with database.writing() as connection:
-        return results.forget(connection, older_than)
+        return results.delete_expired(connection, older_than)
 
 
-def forget_ticks(database: Database, days: float) -> int:
+def delete_ticks(database: Database, days: float) -> int:
     """Delete ticks of schedules that were decided more than ``days`` ago; how many. 0 days: none."""
     with database.writing() as connection:
-        return schedules.forget(connection, days)
+        return schedules.delete_old(connection, days)

@@ -19,11 +19,11 @@ import msgspec
 from docfleet.core.ids import ORGANIZATION_ID
 from docfleet.core.wire import Wire
 
-LONGEST_TEXT = 4000
+MAX_TEXT_LENGTH = 4000
 """Characters of a line; the rest is cut."""
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 """Events of one message, and of one call of the backend."""
-LARGEST_DATA = 16 * 1024
+MAX_EVENT_BYTES = 16 * 1024
 """Bytes of an event as JSON. What senders add beyond the known keys goes when an event is larger."""
 
 
@@ -158,10 +158,10 @@ def read_event(payload: Any, channel: str = "") -> LogEvent | None:
 
 
 def _fitting(event: LogEvent | None) -> LogEvent | None:
-    if event is None or len(msgspec.json.encode(event)) <= LARGEST_DATA:
+    if event is None or len(msgspec.json.encode(event)) <= MAX_EVENT_BYTES:
         return event
     bare = msgspec.structs.replace(event, details={})
-    return bare if len(msgspec.json.encode(bare)) <= 8 * LARGEST_DATA else None  # more than all the texts can be
+    return bare if len(msgspec.json.encode(bare)) <= 8 * MAX_EVENT_BYTES else None  # more than all the texts can be
 
 
 def _read(payload: Any, channel: str) -> LogEvent | None:
@@ -201,8 +201,8 @@ def _read(payload: Any, channel: str) -> LogEvent | None:
 
 
 def shortened(text: str) -> str:
-    """At most ``LONGEST_TEXT`` characters of it."""
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+    """At most ``MAX_TEXT_LENGTH`` characters of it."""
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
 
 
 def _event_id(payload: Mapping[str, Any]) -> str:
@@ -217,4 +217,4 @@ def _component(value: Any) -> str:
     # The original's PROGRESS has an object here.
     if isinstance(value, str):
         return shortened(value)
-    return msgspec.json.encode(value, order="deterministic").decode()[:LONGEST_TEXT] if value else ""
+    return msgspec.json.encode(value, order="deterministic").decode()[:MAX_TEXT_LENGTH] if value else ""

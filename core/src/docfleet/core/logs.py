@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from docfleet.core.masking import mask_line, mask_secrets
 
-OURS = "docfleet"
+OUR_LOGGER = "docfleet"
 
 
 def configure_logging(
@@ -53,4 +53,4 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(libraries or level)
-    logging.getLogger(OURS).setLevel(level)
+    logging.getLogger(OUR_LOGGER).setLevel(level)

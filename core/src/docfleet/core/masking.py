@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 MASK = "***"
-SHORTEST = 8
+MIN_LENGTH = 8
 """A shorter value is not looked for: it would be found in words that have nothing to do with it."""
 
 _SECRET_NAME = re.compile(r"(?i)api_?key|password|passwd|secret|token|authorization|credential|_pass$|_key$|^key$")
 _URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]{0,200}):([^@/\s]{1,500})@")
-_DEEPEST = 8
+_MAX_DEPTH = 8
 
 _remembered: set[str] = set()
 _any_of_them: re.Pattern[str] | None = None
@@ -33,7 +33,7 @@ def remember(values: Iterable[str]) -> None:
     """Never write these values, from now on, in this process. Short ones are left out."""
     global _any_of_them
     for value in values:
-        if len(value) >= SHORTEST:
+        if len(value) >= MIN_LENGTH:
             # As it may be written: in a URL, and inside JSON.
             _remembered.update((value, quote(value, safe=""), json.dumps(value)[1:-1]))
     if _remembered:
@@ -60,7 +60,7 @@ def mask_text(text: str) -> str:
 def mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: values whose name says that they are secret are masked, at any depth."""
     for name, value in event.items():
-        event[name] = _masked(name, value, _DEEPEST)
+        event[name] = _masked(name, value, _MAX_DEPTH)
     return event
 
 

@@ -10,18 +10,18 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-_GIVEN = r"^\S(.*\S)?$(?!\s)"
+_NAME_PATTERN = r"^\S(.*\S)?$(?!\s)"
 _API = r"^[A-Za-z0-9_-]{1,100}$(?!\s)"
-GivenName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_GIVEN)]
+GivenName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_NAME_PATTERN)]
 """The name of a workflow, pipeline, notification or key: no blanks around it, because they would be invisible."""
 ApiName = Annotated[str, msgspec.Meta(pattern=_API)]
 """The name of a deployment, part of its URL."""
-_IN_WORDS = {_GIVEN: "one line, without blanks around it", _API: "1 to 100 letters, digits, '-' and '_'"}
+_NAME_RULES = {_NAME_PATTERN: "one line, without blanks around it", _API: "1 to 100 letters, digits, '-' and '_'"}
 
 
-def in_words(fault: str) -> str:
+def readable_error(fault: str) -> str:
     """The text of a msgspec error, for people: the rule for a name instead of its regular expression."""
-    for pattern, words in _IN_WORDS.items():
+    for pattern, words in _NAME_RULES.items():
         fault = fault.replace(f"`str` matching regex {pattern!r}", words)
     return fault
 

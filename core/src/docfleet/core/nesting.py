@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-DEEPEST = 32
+MAX_DEPTH = 32
 """Levels that are accepted from outside, where JSON of any shape is accepted."""
 
 
-def deeper(value: Any, levels: int = DEEPEST) -> bool:
+def exceeds_depth(value: Any, levels: int = MAX_DEPTH) -> bool:
     """Whether ``value`` has more than ``levels`` levels of lists and objects; does not recurse."""
     level = [value] if isinstance(value, dict | list | tuple) else []
     for _ in range(levels):

@@ -101,7 +101,7 @@ def left(deadline: float) -> float:
     return seconds
 
 
-class Timed(io.RawIOBase):
+class DeadlineStream(io.RawIOBase):
     """A connection that is read until the deadline, however small the pieces are. The time-out of a socket alone
     starts again with every byte."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-MOST_CAUGHT_UP = 100
+MAX_CAUGHT_UP = 100
 
 
 class OverlapPolicy(StrEnum):
@@ -51,7 +51,7 @@ class Schedule(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "UTC"
     overlap: OverlapPolicy = OverlapPolicy.SKIP
     catch_up: CatchUpPolicy = CatchUpPolicy.LATEST
-    catch_up_limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CAUGHT_UP)] = 10
+    catch_up_limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_CAUGHT_UP)] = 10
     jitter_seconds: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 0
 
 

@@ -17,7 +17,7 @@ import msgspec
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.masking import remember_settings
 
-SHORTEST_KEY = 32
+MIN_KEY_LENGTH = 32
 SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
 """Keys that samples and manuals print, so that every reader of those knows them."""
 
@@ -71,9 +71,10 @@ def check_key(name: str, value: str) -> None:
     """Refuse a key that is easy to guess. Raises ``ConfigurationError`` naming the setting and the remedy."""
     if value.strip().lower() in SAMPLE_KEYS:
         raise ConfigurationError(f"setting {name} holds a published sample value: make a random key of your own")
-    if len(value) < SHORTEST_KEY:
+    if len(value) < MIN_KEY_LENGTH:
         raise ConfigurationError(
-            f"setting {name} is too short: at least {SHORTEST_KEY} characters, for example from `openssl rand -hex 32`"
+            f"setting {name} is too short: at least {MIN_KEY_LENGTH} characters, "
+            "for example from `openssl rand -hex 32`"
         )
 
 

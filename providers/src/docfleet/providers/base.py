@@ -19,7 +19,7 @@ from docfleet.core.names import QueueName
 from docfleet.core.notify import EventData
 from docfleet.core.outbound import Outbound
 
-LONGEST_URL = 2048
+MAX_URL_LENGTH = 2048
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -98,7 +98,7 @@ def check_url(url: str, setting: str = "url") -> SplitResult:
     except ValueError:
         known = False
     plain = url.isascii() and not any(ord(character) <= 32 or character == "\x7f" for character in url)
-    if not known or not plain or len(url) > LONGEST_URL:
+    if not known or not plain or len(url) > MAX_URL_LENGTH:
         raise ValueError(f"{setting} has to begin with http:// or https:// and a host, encoded as URLs are")
     if parts.username is not None or parts.password is not None:
         raise ValueError(f"{setting} holds a user: give credentials as settings of their own")

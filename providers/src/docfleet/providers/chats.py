@@ -8,7 +8,7 @@ import msgspec
 
 from docfleet.core.outbound import Outbound
 from docfleet.providers.base import NotificationBatch, Provider, check_url, target_of
-from docfleet.providers.envelope import MOST_LINES, headline, line, slack_text
+from docfleet.providers.envelope import MAX_LINES, headline, line, slack_text
 from docfleet.providers.http import post
 
 _CARD = "application/vnd.microsoft.card.adaptive"
@@ -56,9 +56,9 @@ class Teams(_Chat):
 
 def card(batch: NotificationBatch) -> dict[str, Any]:
     """The card in the message that a Teams workflow takes. Its texts are runs, which know no markup."""
-    lines = [line(event) for event in batch.events[:MOST_LINES]]
-    if len(batch.events) > MOST_LINES:
-        lines.append(f"… and {len(batch.events) - MOST_LINES} more executions")
+    lines = [line(event) for event in batch.events[:MAX_LINES]]
+    if len(batch.events) > MAX_LINES:
+        lines.append(f"… and {len(batch.events) - MAX_LINES} more executions")
     texts = [{"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text}]} for text in lines]
     title = {"type": "TextBlock", "text": headline(batch), "weight": "Bolder", "wrap": True}
     content = {"type": "AdaptiveCard", "$schema": _SCHEMA, "version": "1.4", "body": [title, *texts]}

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from docfleet.core.names import QueueName
-from docfleet.core.outbound import ForbiddenAddress, Outbound, Timed, left
+from docfleet.core.outbound import DeadlineStream, ForbiddenAddress, Outbound, left
 from docfleet.providers.base import NotificationBatch, Provider, TargetRejected, TargetUnavailable, message_id
 from docfleet.providers.envelope import headline, line
 from docfleet.providers.http import forbidden
@@ -130,7 +130,7 @@ class _GuardedSmtp(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """Read until the deadline, however slowly the answer comes."""
         if self.file is None and self.sock is not None:
-            self.file = Timed(self.sock, self._deadline).makefile("rb")
+            self.file = DeadlineStream(self.sock, self._deadline).makefile("rb")
         return super().getreply()
 
 

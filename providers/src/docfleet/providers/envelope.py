@@ -8,7 +8,7 @@ from typing import Any
 from docfleet.core.notify import EventData
 from docfleet.providers.base import NotificationBatch
 
-MOST_LINES = 25
+MAX_LINES = 25
 RULE = "———"
 
 
@@ -62,9 +62,9 @@ def slack_text(batch: NotificationBatch) -> str:
     """The text of a Slack message; what comes from outside is escaped, so that it cannot call a channel."""
     succeeded = len(batch.events) - batch.failed
     lines = [f"*{count(batch)}* (:white_check_mark: {succeeded} succeeded  :x: {batch.failed} failed)", RULE]
-    lines += [_slack_line(event) for event in batch.events[:MOST_LINES]]
-    if len(batch.events) > MOST_LINES:
-        lines += [RULE, f"_… and {len(batch.events) - MOST_LINES} more executions_"]
+    lines += [_slack_line(event) for event in batch.events[:MAX_LINES]]
+    if len(batch.events) > MAX_LINES:
+        lines += [RULE, f"_… and {len(batch.events) - MAX_LINES} more executions_"]
     return "\n".join(lines)
 
 

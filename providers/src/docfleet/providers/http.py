@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from docfleet.core.outbound import ForbiddenAddress, Outbound, Timed, left
+from docfleet.core.outbound import DeadlineStream, ForbiddenAddress, Outbound, left
 from docfleet.providers.base import TargetRejected, TargetUnavailable, check_header, check_url, host_and_port
 
 USER_AGENT = "Docfleet-Notifications/1.0"
-ANSWERED = frozenset({408, 425, 429})
+RETRYABLE_REFUSALS = frozenset({408, 425, 429})
 """Refusals that a later attempt may overcome; every other 4xx is final."""
-LONGEST_RETRY_AFTER = 86_400.0
+MAX_RETRY_AFTER_SECONDS = 86_400.0
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], outbound: Outbound) -> None:
@@ -52,9 +52,9 @@ def judge(status: int, target: str, retry_after: float | None = None) -> None:
     answer = f"{target} answered {status}"
     if 300 <= status < 400:
         raise TargetRejected(f"{answer}: redirects are not followed; give the final URL")
-    if 400 <= status < 500 and status not in ANSWERED:
+    if 400 <= status < 500 and status not in RETRYABLE_REFUSALS:
         raise TargetRejected(answer)
-    raise TargetUnavailable(answer, retry_after=retry_after, answered=status in ANSWERED)
+    raise TargetUnavailable(answer, retry_after=retry_after, answered=status in RETRYABLE_REFUSALS)
 
 
 def forbidden(host: str) -> str:
@@ -78,7 +78,7 @@ def _request(
             connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
         connection.sock.settimeout(left(deadline))
         connection.request("POST", path, body=body, headers=dict(headers))
-        with http.client.HTTPResponse(Timed(connection.sock, deadline), method="POST") as answer:  # type: ignore[arg-type]
+        with http.client.HTTPResponse(DeadlineStream(connection.sock, deadline), method="POST") as answer:  # type: ignore[arg-type]
             answer.begin()
             return answer.status, parse_retry_after(answer.getheader("Retry-After"))
     finally:
@@ -91,12 +91,12 @@ def parse_retry_after(value: str | None) -> float | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_RETRY_AFTER)
+        return min(float(text[:9]), MAX_RETRY_AFTER_SECONDS)
     try:
         seconds = parsedate_to_datetime(text).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
 def base_url(url: str) -> str:

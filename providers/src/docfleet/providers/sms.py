@@ -15,7 +15,7 @@ from docfleet.providers.base import NotificationBatch, Provider, check_header, c
 from docfleet.providers.envelope import headline, line
 from docfleet.providers.http import base_url, post
 
-LONGEST_TEXT = 480
+MAX_TEXT_LENGTH = 480
 """Three messages on a phone."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,64}")
 Number = Annotated[str, msgspec.Meta(pattern=r"^\+?[A-Za-z0-9 ]{2,20}$")]
@@ -67,4 +67,4 @@ class Sms(Provider):
 def text(batch: NotificationBatch) -> str:
     """The text of the message."""
     message = line(batch.events[0]) if len(batch.events) == 1 else headline(batch)
-    return message if len(message) <= LONGEST_TEXT else message[: LONGEST_TEXT - 1] + "…"
+    return message if len(message) <= MAX_TEXT_LENGTH else message[: MAX_TEXT_LENGTH - 1] + "…"

@@ -19,7 +19,9 @@ from docfleet.providers.http import post
 SECRET_PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-OURS = frozenset({"host", "content-type", "content-length", "connection", "transfer-encoding", "idempotency-key"})
+RESERVED_HEADERS = frozenset(
+    {"host", "content-type", "content-length", "connection", "transfer-encoding", "idempotency-key"}
+)
 
 AuthType = Literal["NONE", "BEARER", "API_KEY", "CUSTOM_HEADER"]
 
@@ -41,7 +43,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if (self.auth_type == "CUSTOM_HEADER") is not (self.auth_header is not None):
             raise ValueError("auth_header is the name of the header for auth_type CUSTOM_HEADER, and only for it")
         if self.auth_header is not None:
-            ours = self.auth_header.lower() in OURS or self.auth_header.lower().startswith("webhook-")
+            ours = self.auth_header.lower() in RESERVED_HEADERS or self.auth_header.lower().startswith("webhook-")
             if ours or not _TOKEN.fullmatch(self.auth_header):
                 raise ValueError("auth_header is no name that a header of yours may have")
         if self.signing_secret is not None:

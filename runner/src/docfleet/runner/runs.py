@@ -26,12 +26,12 @@ from docfleet.core.runs import RunRequest, RunState
 from docfleet.core.storage import resolve_folder
 from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
+from docfleet.runner.folders import ExecutionFolder, WorkingFolder
 from docfleet.runner.limits import folder_size
 from docfleet.runner.logs import Output, log
 from docfleet.runner.run_marks import MAX_DEATHS, RunMark
 from docfleet.runner.settings import RunnerSettings
 from docfleet.runner.verdict import failure
-from docfleet.runner.working import ExecutionFolder, WorkingFolder
 from docfleet.tools.registry import ToolDescriptor, ToolRegistry
 
 _ERROR_LENGTH = 2000
@@ -124,7 +124,7 @@ class RunTable:
     # -- table ---------------------------------------------------------------------------------------------
 
     def _find(self, run_id: str) -> _Run | None:
-        self._forget()
+        self._drop_expired()
         return self._open.get(run_id) or self._final.get(run_id)
 
     def _known(self, run_id: str) -> _Run:
@@ -133,7 +133,7 @@ class RunTable:
             raise NotFound(f"there is no run {run_id}")
         return run
 
-    def _forget(self) -> None:
+    def _drop_expired(self) -> None:
         expired = time.time() - self._retention
         while self._final:
             oldest = next(iter(self._final.values()))

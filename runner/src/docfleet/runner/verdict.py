@@ -23,10 +23,10 @@ from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.limits import FolderSize
 from docfleet.runner.logs import Output
 
-_NEAR = 0.85
+_NEAR_LIMIT = 0.85
 """A process this close to its memory limit that dies of a failed allocation ran out of memory."""
 
-_OF_A_TOOL = (FileError, ToolError, ConfigurationError, InvalidInput)
+_TOOL_ERRORS = (FileError, ToolError, ConfigurationError, InvalidInput)
 
 _ALLOCATION_SIGNALS = (signals.SIGSEGV, signals.SIGABRT, signals.SIGBUS, signals.SIGTRAP)
 
@@ -80,7 +80,7 @@ def _exit(ended: RunEnded, output: Output, limits: RunLimits, size: FolderSize) 
         error = error_from_code(line.error_code or "", line.log)
         # A tool may report errors of its document and its own. A code of the fleet (the runner is away, the run was
         # stopped, the lease is lost) would be acted on: the file would be tried forever, and others would wait.
-        return error if isinstance(error, _OF_A_TOOL) and not isinstance(error, ToolStopped) else ToolFailed(line.log)
+        return error if isinstance(error, _TOOL_ERRORS) and not isinstance(error, ToolStopped) else ToolFailed(line.log)
     if size.largest >= limits.file_size_bytes:  # a program that ignores SIGXFSZ only gets EFBIG
         return _output(limits)
     if line is not None:
@@ -92,7 +92,7 @@ def _exit(ended: RunEnded, output: Output, limits: RunLimits, size: FolderSize) 
 
 
 def _near_memory_limit(ended: RunEnded, limits: RunLimits) -> bool:
-    return ended.max_rss_bytes >= limits.memory_bytes * _NEAR
+    return ended.max_rss_bytes >= limits.memory_bytes * _NEAR_LIMIT
 
 
 def _memory(limits: RunLimits) -> DocfleetError:

@@ -43,7 +43,7 @@ def command(file: Path, dry_run: bool, client: ManagementClient) -> int:
             click.echo(plan.describe(dry_run=dry_run))
             if not dry_run and (plan.created or plan.changed):
                 _carry_out(client, plan)
-        for line in _left(client, workflow):
+        for line in _leftovers(client, workflow):
             click.echo(line)
     except WorkflowFileInvalid:
         raise
@@ -138,7 +138,7 @@ def _notifications(client: ManagementClient, workflow: WorkflowFile) -> list[Pla
     return plans
 
 
-def _left(client: ManagementClient, workflow: WorkflowFile) -> list[str]:
+def _leftovers(client: ManagementClient, workflow: WorkflowFile) -> list[str]:
     """What the file does not name, or names otherwise now, and what is not taken away by that."""
     from docfleet.cli.show.summary import plain
 

@@ -38,7 +38,7 @@ def command(data: Path, json_output: bool) -> int:
                 data,
                 tuple(WorkerType),
                 command="docfleet dev",
-                say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+                report=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
             ) as system:
                 interrupts.on_second = system.kill
                 with console.status("starting the system"):

@@ -15,7 +15,7 @@ from docfleet.core.management.notifications import Notification, OutboxEvent
 from docfleet.core.notify import NotificationState
 
 SHOWN = 50
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 @click.group("notifications")
@@ -82,14 +82,14 @@ def test_command(name: str, seconds: float, client: ManagementClient) -> int:
         if event.status is NotificationState.DELIVERED:
             click.echo(f"{name}: delivered")
             return 0
-        waits_again = event.status is NotificationState.WAITING and bool(event.last_error)
-        if event.status is NotificationState.DEAD or waits_again:
+        will_retry = event.status is NotificationState.WAITING and bool(event.last_error)
+        if event.status is NotificationState.DEAD or will_retry:
             click.echo(f"{name}: not delivered: {event.last_error}", err=True)
             return 1
         if time.monotonic() > end:
             click.echo(f"{name}: not delivered within {seconds:g} s: does a notification worker run?", err=True)
             return 1
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 @command.command("delete")

@@ -106,7 +106,11 @@ def run(options: RunOptions) -> int:
 def _execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, interrupts: Interrupts) -> RunResult:
     view.phase("starting the system")
     with EmbeddedSystem(
-        options.data, RUN_WORKERS, command=f"docfleet run {options.workflow}", say=view.say, grace=_GRACE_SECONDS
+        options.data,
+        RUN_WORKERS,
+        command=f"docfleet run {options.workflow}",
+        report=view.print_line,
+        grace=_GRACE_SECONDS,
     ) as system:
         interrupts.on_second = system.kill
         system.start(interrupts.requested)
@@ -137,7 +141,9 @@ def _stop_leftovers(client: ManagementClient, workflow_id: str, view: ExecutionV
     for execution_id in left:
         client.stop_execution(execution_id, abandoned=True)
     if left:
-        view.say(f"stopped {len(left)} execution{'s' * (len(left) > 1)} of this workflow that an earlier run left open")
+        view.print_line(
+            f"stopped {len(left)} execution{'s' * (len(left) > 1)} of this workflow that an earlier run left open"
+        )
 
 
 def _follow(
@@ -158,7 +164,7 @@ def _follow(
         try:
             if stop_by is None and (interrupts.requested() or (deadline is not None and now > deadline)):
                 note = "interrupted" if interrupts.requested() else "stopped: --timeout is over"
-                view.say("stopping the execution; once more to end at once" if interrupts.requested() else note)
+                view.print_line("stopping the execution; once more to end at once" if interrupts.requested() else note)
                 client.stop_execution(execution_id, wait=0)
                 stop_by = now + _STOP_SECONDS
             state = client.execution(execution_id)

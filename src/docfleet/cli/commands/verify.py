@@ -20,7 +20,7 @@ _LINES = (
     ("error_rows", "error rows of failed files"),
     ("not_compared", "there, but delivered before digests were kept"),
 )
-_ALWAYS = ("expected", "delivered_once", "doubled", "missing", "changed")
+_ALWAYS_SHOWN = ("expected", "delivered_once", "doubled", "missing", "changed")
 """Shown when they are 0, too."""
 
 
@@ -43,7 +43,7 @@ def command(execution_id: str, json_output: bool, client: ManagementClient) -> i
     click.echo(f"execution {result.execution_id}  {result.status}  destination {result.destination.lower()}")
     for name, meaning in _LINES:
         count = getattr(result, name)
-        if count or name in _ALWAYS:
+        if count or name in _ALWAYS_SHOWN:
             click.echo(f"  {name.replace('_', ' '):<15}{count:>8}  {meaning}")
     for finding in result.findings:
         place = finding.file or finding.file_execution_id

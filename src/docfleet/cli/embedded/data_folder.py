@@ -106,8 +106,8 @@ class DataFolder:
             return inside
         folder = self._socket_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
             raise ConfigurationError(f"{folder} is not a private folder of this user: remove it")
         return folder / name
 
@@ -135,11 +135,11 @@ def _lock(fd: int, path: Path, holder: str) -> None:
 
 
 def _is_alive(holder: str) -> bool:
-    found = re.match(r"process (\d+) ", holder)
-    if not found:
+    status = re.match(r"process (\d+) ", holder)
+    if not status:
         return False
     try:
-        os.kill(int(found[1]), 0)
+        os.kill(int(status[1]), 0)
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -112,14 +112,14 @@ class Lifeline:
 
 
 class Supervisor:
-    """Owns the children of one system. ``say`` gets one line for a person whenever a child dies.
+    """Owns the children of one system. ``report`` gets one line for a person whenever a child dies.
 
     ``start`` and ``stop`` belong to the main thread; ``kill`` may be called from a signal handler.
     """
 
-    def __init__(self, logs: Path, say: Callable[[str], None], *, held_fd: int | None = None) -> None:
+    def __init__(self, logs: Path, report: Callable[[str], None], *, held_fd: int | None = None) -> None:
         self._logs = logs
-        self._say = say
+        self._report = report
         self._held_fd = held_fd
         self._children: dict[str, _Child] = {}
         self._lifeline = Lifeline(held_fd)
@@ -151,7 +151,7 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children.values():
             if child.process is not None and child.process.poll() is not None:
-                self._bury(child, now)
+                self._handle_exit(child, now)
             elif child.restart_at is not None and now >= child.restart_at:
                 child.restart_at = None
                 self._spawn(child)
@@ -209,7 +209,7 @@ class Supervisor:
                 raise ChildFailed(f"{spec.name} cannot be started: {error}") from error
         self._lifeline.add(child.process.pid, kill=spec.dies_with_supervisor)
 
-    def _bury(self, child: _Child, now: float) -> None:
+    def _handle_exit(self, child: _Child, now: float) -> None:
         process = child.process
         if process is None:
             return
@@ -231,7 +231,7 @@ class Supervisor:
             )
         pause = BACKOFF_SECONDS[min(len(child.deaths), len(BACKOFF_SECONDS)) - 1]
         child.restart_at = now + pause
-        self._say(f"{child.spec.name} died ({cause}); starting it again in {pause:g} s; its log: {child.log}")
+        self._report(f"{child.spec.name} died ({cause}); starting it again in {pause:g} s; its log: {child.log}")
 
     def _await_end(self, child: _Child, deadline: float) -> None:
         process = child.process

@@ -81,7 +81,7 @@ class EmbeddedSystem:
         workers: Iterable[WorkerType],
         *,
         command: str,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         grace: float = 10.0,
     ) -> None:
         """Take the data folder. ``grace``: seconds that busy workers get, when all is stopped, to finish a file.
@@ -92,10 +92,10 @@ class EmbeddedSystem:
         self._grace = grace
         self._settings = read_settings(SystemSettings)
         self.data = DataFolder.open(folder, command)
-        self._supervisor = Supervisor(self.data.logs, say, held_fd=self.data.lock_fd)
+        self._supervisor = Supervisor(self.data.logs, report, held_fd=self.data.lock_fd)
         self._sweep_stop = threading.Event()
         self._sweeper: threading.Thread | None = None
-        self._backend_port = self._settings.backend_port or self._port_of_last_time()
+        self._backend_port = self._settings.backend_port or self._previous_port()
         self._runner_port = self._settings.runner_port or _free_port()
         key = self._settings.internal_service_api_key or self.data.keys["INTERNAL_SERVICE_API_KEY"]
         self.addresses = Addresses(
@@ -142,7 +142,7 @@ class EmbeddedSystem:
         """SIGKILL everything; safe in a signal handler."""
         self._supervisor.kill()
 
-    def _port_of_last_time(self) -> int:
+    def _previous_port(self) -> int:
         """The backend's port of the last start where it is free, so that the addresses of APIs stay as they are."""
         memory = self.data.path / "run" / "backend.port"
         port = 0
@@ -176,7 +176,7 @@ class EmbeddedSystem:
         redis = given.redis_url
         broker = given.celery_broker_base_url or redis or f"redis+socket://{valkey_socket}?virtual_host=0"
         result = given.celery_result_backend or redis or f"redis+socket://{valkey_socket}?virtual_host=1"
-        mine = {
+        variables = {
             "DATABASE_URL": given.database_url or f"sqlite:///{folder / 'docfleet.db'}",
             "INTERNAL_SERVICE_API_KEY": self.addresses.key,
             "RUNNER_API_KEY": given.runner_api_key or keys["RUNNER_API_KEY"],
@@ -194,8 +194,8 @@ class EmbeddedSystem:
         }
         if WorkerType.LOG_CONSUMER not in self._workers:
             # No process would take the lines from the broker.
-            mine["ENABLE_LOG_HISTORY"] = "false"
-        return {**environment(), **mine}
+            variables["ENABLE_LOG_HISTORY"] = "false"
+        return {**environment(), **variables}
 
     def _backend(self, shared: dict[str, str]) -> ChildSpec:
         url = f"{self.addresses.backend_url}/readyz"

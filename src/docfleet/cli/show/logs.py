@@ -15,11 +15,11 @@ from docfleet.core.errors import BackendUnavailable
 from docfleet.core.log_events import LogLevel
 from docfleet.core.management.logs import LogFrame, LogLine
 
-_AGAIN_SECONDS = 1.0
+_RECONNECT_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
 """How long a backend that is being restarted is waited for."""
 _OPEN_SECONDS = 10.0
-_LARGEST_FRAME = 64 * 1024 * 1024
+_MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 
 def show(client: ManagementClient, execution_id: str, *, follow: bool, level: LogLevel, as_json: bool) -> None:
@@ -57,7 +57,7 @@ def _follow(client: ManagementClient, execution_id: str, level: LogLevel) -> Ite
         url, headers = client.events_address(execution_id, after, level)
         try:
             with connect(
-                url, additional_headers=headers, open_timeout=_OPEN_SECONDS, max_size=_LARGEST_FRAME, proxy=None
+                url, additional_headers=headers, open_timeout=_OPEN_SECONDS, max_size=_MAX_FRAME_BYTES, proxy=None
             ) as socket:
                 for text in socket:
                     frame = msgspec.convert(json.loads(text), LogFrame, strict=False)
@@ -72,4 +72,4 @@ def _follow(client: ManagementClient, execution_id: str, level: LogLevel) -> Ite
             cause = "it closed the connection"
         if time.monotonic() - lost > _PATIENCE_SECONDS:
             raise BackendUnavailable(f"the log cannot be followed: {cause}; check that the backend runs")
-        time.sleep(_AGAIN_SECONDS)
+        time.sleep(_RECONNECT_SECONDS)

@@ -18,7 +18,7 @@ _DONE = (ExecutionStatus.COMPLETED, ExecutionStatus.ERROR, ExecutionStatus.STOPP
 
 
 class ExecutionView:
-    """Tells a person how far an execution is. A context manager; ``say`` prints a line above the bar."""
+    """Shows a person the progress of an execution. A context manager; ``print_line`` prints a line above the bar."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -52,7 +52,7 @@ class ExecutionView:
         if self._live:
             self._bar.stop()
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """One line."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -64,7 +64,7 @@ class ExecutionView:
             self._status = self._console.status(text)
             self._status.start()
         else:
-            self.say(text)
+            self.print_line(text)
 
     def update(self, state: ExecutionState) -> None:
         """The newest state of the execution."""
@@ -99,7 +99,7 @@ class ExecutionView:
 
     def _line(self, text: str, now: float) -> None:
         if text != self._last_text and now - self._last_line >= LINE_SECONDS:
-            self.say(text)
+            self.print_line(text)
             self._last_text, self._last_line = text, now
 
     def _end_status(self) -> None:

@@ -13,7 +13,7 @@ from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult
 
 MEGABYTE = 1024**2
-LONGEST_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 
 
 class Actor(Tool):
@@ -30,7 +30,7 @@ class Actor(Tool):
     def do_wait(self, stage: Path, context: RunContext) -> None:
         name = hashlib.sha256(context.source_name.encode()).hexdigest()[:16]
         (stage / f"{name}.{os.getpid()}.started").write_text(context.source_name)
-        until = time.monotonic() + LONGEST_WAIT_SECONDS
+        until = time.monotonic() + MAX_WAIT_SECONDS
         while not (stage / "open").exists() and time.monotonic() < until:
             time.sleep(0.02)
 

@@ -12,7 +12,7 @@ from docfleet.core.errors import ToolFailed
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult
 
-LONGEST_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 
 
 class Counter(Tool):
@@ -22,7 +22,7 @@ class Counter(Tool):
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         folder, name = Path(settings["folder"]), settings["name"]
         (folder / f"{name}.{context.source_name}.{uuid.uuid4().hex[:8]}.run").write_text(str(os.getpid()))
-        until = time.monotonic() + LONGEST_WAIT_SECONDS
+        until = time.monotonic() + MAX_WAIT_SECONDS
         while (folder / f"{name}.hold").exists() and time.monotonic() < until:
             time.sleep(0.02)
         if (folder / f"{name}.{context.source_name}.fail").exists():

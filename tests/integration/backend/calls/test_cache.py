@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from docfleet.backend.calls.cache import LARGEST_BYTES, TTL_SECONDS, ResultCache
+from docfleet.backend.calls.cache import MAX_BYTES, TTL_SECONDS, ResultCache
 from docfleet.backend.calls.options import Include
 
 
@@ -28,7 +28,7 @@ def test_results_are_kept_for_a_while_and_by_what_was_requested(
     assert cache.get(_Execution(1), plain) == [{"file": "a", "result": {"output": 1}}]
     assert cache.get(_Execution(1), full) is None and cache.get(_Execution(2), plain) is None
     assert 0 < int(redis_client.ttl("api_results:w:e1")) <= TTL_SECONDS
-    cache.put(_Execution(3), plain, [{"file": "x" * LARGEST_BYTES}])
+    cache.put(_Execution(3), plain, [{"file": "x" * MAX_BYTES}])
     assert redis_client.keys("api_results:w:e3") == []
     cache.close()
 

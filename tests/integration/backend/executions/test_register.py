@@ -102,7 +102,7 @@ def test_odd_names_and_long_paths_survive(api: Any) -> None:
     names = ['it\'s "x"\n.pdf', "日本語.pdf", "a\u0000b.pdf", "x" * 250, "😀.pdf"]
     entries = [{"file_name": name, "file_path": f"d/{name}"} for name in names]
     entries.append({"file_name": "deep.pdf", "file_path": "ö" * 4096})
-    entries.append({"file_name": "deeper.pdf", "file_path": "p" * 4097})
+    entries.append({"file_name": "exceeds_depth.pdf", "file_path": "p" * 4097})
     run = api.run().ready(entries)
     claimed = {claim["file"]["file_name"]: claim["file"]["file_path"] for claim in run.take()}
     assert claimed == {entry["file_name"]: entry["file_path"] for entry in entries[:-1]}

@@ -284,7 +284,7 @@ def test_what_cannot_be_recovered_yet_does_not_keep_a_sweep_from_what_can(
     fresh_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sweep looks at so many executions of a kind, those that were quiet for longest first."""
-    monkeypatch.setattr(sweeping, "MOST_EXECUTIONS", 2)
+    monkeypatch.setattr(sweeping, "MAX_EXECUTIONS", 2)
     runs = three_runs(fresh_api)
     for run in runs:
         run.take(1)
@@ -297,7 +297,7 @@ def test_what_cannot_be_recovered_yet_does_not_keep_a_sweep_from_what_can(
 def test_stops_that_wait_for_their_workers_do_not_keep_a_sweep_from_ending_others(
     fresh_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "MOST_EXECUTIONS", 2)
+    monkeypatch.setattr(sweeping, "MAX_EXECUTIONS", 2)
     runs = three_runs(fresh_api)
     for run in runs:
         run.take(1)

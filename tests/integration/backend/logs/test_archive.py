@@ -30,10 +30,10 @@ def test_an_archived_log_is_read_as_before(api: Any, tmp_path: Any) -> None:
     assert send(api, event(api, run)) == {"dropped": 1}
     (path,) = (storage(api) / ".logs").rglob(f"{run.id}.jsonl.gz")
     assert len(gzip.decompress(path.read_bytes()).splitlines()) == 26
-    assert archive.forget(root, 3600) == 0 and archive.forget(root, 0) == 0
-    assert archive.forget(root, -1) == 0 and path.exists()
+    assert archive.delete_old(root, 3600) == 0 and archive.delete_old(root, 0) == 0
+    assert archive.delete_old(root, -1) == 0 and path.exists()
     time.sleep(0.02)
-    assert archive.forget(root, 0.01) >= 1 and history() == {"logs": [], "next": None}
+    assert archive.delete_old(root, 0.01) >= 1 and history() == {"logs": [], "next": None}
 
 
 def test_a_line_that_comes_while_a_log_is_archived_is_not_lost(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:

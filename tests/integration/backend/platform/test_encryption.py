@@ -11,10 +11,10 @@ from docfleet.core.errors import ConfigurationError
 
 def test_a_cipher_seals_and_detects_a_wrong_key() -> None:
     one, two = Cipher(Fernet.generate_key().decode()), Cipher(Fernet.generate_key().decode())
-    sealed = one.seal({"password": "hunter2"})
-    assert "hunter2" not in sealed and one.open(sealed) == {"password": "hunter2"}
+    encrypted = one.encrypt({"password": "hunter2"})
+    assert "hunter2" not in encrypted and one.decrypt(encrypted) == {"password": "hunter2"}
     with pytest.raises(ConfigurationError, match="ENCRYPTION_KEY"):
-        two.open(sealed)
+        two.decrypt(encrypted)
     with pytest.raises(ConfigurationError, match="ENCRYPTION_KEY"):
         Cipher("not a key")
     assert one.digest({"a": 1, "b": 2}) == one.digest({"b": 2, "a": 1}) != two.digest({"a": 1, "b": 2})

@@ -48,7 +48,7 @@ def test_a_waiter_looks_at_the_row_and_notices_who_went_away() -> None:
             return False
 
         with here.listen("e") as event:
-            assert await here.until_final(event, 30, is_final, asyncio.sleep(60), look_seconds=0.02)
+            assert await here.until_final(event, 30, is_final, asyncio.sleep(60), poll_seconds=0.02)
             assert not await here.until_final(event, 30, never, asyncio.sleep(0))
             assert await here.until_final(event, 0.05, never, asyncio.sleep(60))
             threading.Thread(target=here.signal, args=("e",)).start()

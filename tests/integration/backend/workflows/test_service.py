@@ -1,4 +1,4 @@
-"""Workflows are applied by name; a dry run says what would happen, and credentials are sealed."""
+"""Workflows are applied by name; a dry run says what would happen, and credentials are encrypted."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def test_credentials_are_sealed_and_shown_to_workers_only(api: Any, capsys: pyte
     workflow = api.workflow(destination=_destination())
     run = api.run(workflow)
     with api.database.reading() as connection:
-        sealed = connection.scalars(text("SELECT connector_metadata FROM connector_instances")).all()
-    assert sealed and not any(SECRET in value for value in sealed)
+        encrypted = connection.scalars(text("SELECT connector_metadata FROM connector_instances")).all()
+    assert encrypted and not any(SECRET in value for value in encrypted)
     context = api.get(f"{run.path}/")
     assert context["destination_config"]["connector_settings"]["password"] == SECRET
     for path in (f"/api/v1/workflows/{workflow}", f"/api/v1/executions/{run.id}", "/api/v1/workflows"):

@@ -11,7 +11,7 @@ import redis
 from docfleet.core.names import WorkerType
 from docfleet.workers.notification import sending
 from docfleet.workers.shared.infrastructure.config.settings import worker_settings
-from docfleet.workers.shared.infrastructure.process import runtime
+from docfleet.workers.shared.infrastructure.process import process_settings
 from tests.worker_environment import ENVIRONMENT
 
 
@@ -25,7 +25,7 @@ def worker(redis_socket: Path, redis_client: redis.Redis, monkeypatch: pytest.Mo
         "NOTIFICATION_ALLOWED_NETWORKS": "127.0.0.0/8",
         "NOTIFICATION_TIMEOUT_SECONDS": "2",
     }
-    monkeypatch.setattr(runtime, "_settings", worker_settings(WorkerType.NOTIFICATION, environment))
+    monkeypatch.setattr(process_settings, "_settings", worker_settings(WorkerType.NOTIFICATION, environment))
     sending.breaker.reset()
     yield
     sending.breaker.reset()

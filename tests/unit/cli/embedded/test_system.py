@@ -16,7 +16,7 @@ def test_the_address_of_an_api_survives_a_restart_where_its_port_is_free(
     monkeypatch.delenv("BACKEND_PORT", raising=False)
 
     def address() -> str:
-        with EmbeddedSystem(tmp_path / "data", (), command="a test", say=print) as system:
+        with EmbeddedSystem(tmp_path / "data", (), command="a test", report=print) as system:
             return system.addresses.backend_url
 
     first = address()

@@ -9,12 +9,12 @@ import pytest
 from celery.worker.control import Panel
 
 from docfleet.core.names import STOP_EXECUTION
-from docfleet.workers.shared.infrastructure.process import stopping
+from docfleet.workers.shared.infrastructure.process import stop_hints
 
 
 @pytest.fixture
 def stop_command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The command as the worker's mailbox calls it."""
-    monkeypatch.setattr(stopping, "_stops", None)
-    stopping.watch_stops()
+    monkeypatch.setattr(stop_hints, "_stops", None)
+    stop_hints.watch_stops()
     yield lambda execution_id: Panel.data[STOP_EXECUTION](None, execution_id=execution_id)

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from docfleet.core.errors import ToolResultInvalid
-from docfleet.core.nesting import DEEPEST, deeper
+from docfleet.core.nesting import MAX_DEPTH, exceeds_depth
 from docfleet.core.storage import INFILE, METADATA
 
 EXECUTION_DATA_DIR = "EXECUTION_DATA_DIR"
@@ -213,8 +213,8 @@ def read_verdict(folder: Path, steps_before: int) -> ToolMetadata:
             f"the tool ended with exit code 0 but recorded {added} results in {METADATA} instead of one"
         )
     entry = metadata.tool_metadata[-1]
-    if deeper(entry.usage):
-        raise ToolResultInvalid(f"the tool's usage counters are nested more than {DEEPEST} levels deep")
+    if exceeds_depth(entry.usage):
+        raise ToolResultInvalid(f"the tool's usage counters are nested more than {MAX_DEPTH} levels deep")
     infile = folder / INFILE
     if infile.is_symlink() or not infile.is_file():
         raise ToolResultInvalid(f"the tool left no {INFILE}, which should hold its output")

@@ -23,7 +23,7 @@ from docfleet.core.errors import ConfigurationError
 from docfleet.core.logs import configure_logging
 from docfleet.core.names import WorkerType
 from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
-from docfleet.workers.shared.infrastructure.celery.lost import WatchingPool
+from docfleet.workers.shared.infrastructure.celery.lost_children import WatchingPool
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
@@ -33,9 +33,9 @@ from docfleet.workers.shared.infrastructure.process.file_in_work import watch_fi
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
 from docfleet.workers.shared.infrastructure.process.health import HealthLimits, HealthProcess, watch_health
 from docfleet.workers.shared.infrastructure.process.heartbeat import HeartbeatKeeper
-from docfleet.workers.shared.infrastructure.process.runtime import load_settings
+from docfleet.workers.shared.infrastructure.process.process_settings import load_settings
 from docfleet.workers.shared.infrastructure.process.shutdown import GracefulShutdown, watch_shutdown
-from docfleet.workers.shared.infrastructure.process.stopping import watch_stops
+from docfleet.workers.shared.infrastructure.process.stop_hints import watch_stops
 from docfleet.workers.shared.infrastructure.process.vitals import Vitals, write_vitals
 
 log = structlog.get_logger()
@@ -52,7 +52,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     settings = load_settings(worker_type)
     configure_logging(settings.log_level, settings.log_format)
     if not check_servers(settings):
-        signals.worker_ready.connect(_CheckAgain(settings), weak=False)
+        signals.worker_ready.connect(_DeferredServerCheck(settings), weak=False)
     app = WorkerBuilder.build_celery_app(worker_type, settings)
     slots = concurrency or settings.concurrency(spec)
     health = _health(app, spec, settings, slots)
@@ -113,7 +113,7 @@ def _keep_our_logging(**_: Any) -> None:
     """Celery leaves logging alone when this signal has a receiver."""
 
 
-class _CheckAgain:
+class _DeferredServerCheck:
     """Checks a server that was not there at the start, and ends the worker as a refusal would have."""
 
     def __init__(self, settings: WorkerSettings) -> None:

@@ -19,7 +19,7 @@ from docfleet.backend.platform.redis import connect
 log = structlog.get_logger(__name__)
 
 TTL_SECONDS = 600
-LARGEST_BYTES = 4 * 1024**2
+MAX_BYTES = 4 * 1024**2
 _TIMEOUT_SECONDS = 0.5
 
 
@@ -43,7 +43,7 @@ class ResultCache:
     def put(self, execution: Record, include: Include, items: list[dict[str, Any]]) -> None:
         """Keep the items of a final execution; large ones are left to the database."""
         raw = msgspec.json.encode(items)
-        if self._client is None or len(raw) > LARGEST_BYTES:
+        if self._client is None or len(raw) > MAX_BYTES:
             return
         try:
             with self._client.pipeline() as pipeline:

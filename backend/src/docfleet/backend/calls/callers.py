@@ -43,12 +43,12 @@ def deployment(database: Database, organization_id: str, api_name: str, header: 
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
         limit = organizations.settings(connection, organization_id).get("API_CONCURRENT_REQUEST_LIMIT")
-        key_row = keys.opens(connection, key, Scope.DEPLOYMENT)
+        key_row = keys.find_valid(connection, key, Scope.DEPLOYMENT)
     if row is None or not row.is_active:
         raise CallRefused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
     if key_row is None or key_row.target_id != row.id:
         raise _wrong_key()
-    keys.used(database, key_row)
+    keys.note_use(database, key_row)
     return Caller(organization_id, row, key_row, limit)
 
 
@@ -58,12 +58,12 @@ def pipeline(database: Database, organization_id: str, pipeline_id: str, header:
     try:
         with database.reading() as connection:
             row = pipelines.find(connection, organization_id, parse_id(pipeline_id))
-            key_row = keys.opens(connection, key, Scope.PIPELINE)
+            key_row = keys.find_valid(connection, key, Scope.PIPELINE)
     except (NotFound, InvalidInput) as error:
         raise CallRefused(404, "not_found", "there is no such pipeline in this organization") from error
     if key_row is None or key_row.target_id != row.id:
         raise _wrong_key()
-    keys.used(database, key_row)
+    keys.note_use(database, key_row)
     if not row.active:
         raise CallRefused(422, "inactive", f"pipeline {row.pipeline_name!r} is not active: activate it first")
     return Caller(organization_id, row, key_row)
@@ -75,9 +75,9 @@ def platform(database: Database, header: str) -> Caller:
     if scheme.lower() != "bearer" or not key.strip():
         raise _wrong_key()
     with database.reading() as connection:
-        key_row = keys.opens(connection, key.strip(), Scope.PLATFORM)
+        key_row = keys.find_valid(connection, key.strip(), Scope.PLATFORM)
         if key_row is None:
             raise _wrong_key()
         row = organizations.find(connection, key_row.organization_id)
-    keys.used(database, key_row)
+    keys.note_use(database, key_row)
     return Caller(key_row.organization_id, row, key_row)  # type: ignore[arg-type]  # a key's organization is never deleted

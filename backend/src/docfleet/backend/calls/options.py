@@ -8,18 +8,18 @@ from typing import Any
 import msgspec
 
 from docfleet.core.errors import invalid_field
-from docfleet.core.nesting import DEEPEST, deeper
+from docfleet.core.nesting import MAX_DEPTH, exceeds_depth
 
-LONGEST_WAIT = 300
-LONGEST_FIELD = 64 * 1024
+MAX_WAIT_SECONDS = 300
+MAX_FIELD_BYTES = 64 * 1024
 """Bytes of one field."""
-MOST_FILES = 32
+MAX_FILES = 32
 """Files of one call, uploaded and fetched together."""
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n", ""})
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*\Z", re.ASCII)
-LONGEST_PROFILE = 100
+MAX_PROFILE_LENGTH = 100
 
 
 type Fields = dict[str, list[Any]]
@@ -83,8 +83,8 @@ def _timeout(value: Any) -> int:
     number = value if isinstance(value, int) and not isinstance(value, bool) else None
     if isinstance(value, str) and _INTEGER.match(value):
         number = int(value)
-    if number is None or not -1 <= number <= LONGEST_WAIT:
-        raise invalid_field("timeout", f"timeout has to be a whole number from -1 to {LONGEST_WAIT} (seconds)")
+    if number is None or not -1 <= number <= MAX_WAIT_SECONDS:
+        raise invalid_field("timeout", f"timeout has to be a whole number from -1 to {MAX_WAIT_SECONDS} (seconds)")
     return number
 
 
@@ -111,10 +111,10 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
             raise invalid_field("custom_data", "custom_data has to be a JSON object") from error
     if not isinstance(value, dict):
         raise invalid_field("custom_data", "custom_data has to be a JSON object")
-    if deeper(value):  # it is sent in messages, and workers refuse deep ones
-        raise invalid_field("custom_data", f"custom_data is nested too deeply: at most {DEEPEST} levels are taken")
-    if len(msgspec.json.encode(value)) > LONGEST_FIELD:
-        raise invalid_field("custom_data", f"custom_data is too large: at most {LONGEST_FIELD // 1024} KB are taken")
+    if exceeds_depth(value):  # it is sent in messages, and workers refuse deep ones
+        raise invalid_field("custom_data", f"custom_data is nested too deeply: at most {MAX_DEPTH} levels are taken")
+    if len(msgspec.json.encode(value)) > MAX_FIELD_BYTES:
+        raise invalid_field("custom_data", f"custom_data is too large: at most {MAX_FIELD_BYTES // 1024} KB are taken")
     return value
 
 
@@ -131,8 +131,8 @@ def _urls(values: list[Any]) -> list[str]:
     urls = [value for value in values if value not in (None, "")]
     if any(not isinstance(value, str) or len(value) > 8192 for value in urls):
         raise invalid_field("presigned_urls", "presigned_urls has to be a list of URLs")
-    if len(urls) > MOST_FILES:
-        raise invalid_field("presigned_urls", f"at most {MOST_FILES} files a call")
+    if len(urls) > MAX_FILES:
+        raise invalid_field("presigned_urls", f"at most {MAX_FILES} files a call")
     return urls
 
 
@@ -143,10 +143,10 @@ def parse(fields: Fields, uploaded: int) -> CallOptions:
         raise invalid_field("files", "files have to come as multipart/form-data")
     urls = _urls(fields.get("presigned_urls", []))
     count = uploaded + len(urls)
-    if not 1 <= count <= MOST_FILES:
-        raise invalid_field("files", f"send 1 to {MOST_FILES} files, as `files` or `presigned_urls`; these are {count}")
+    if not 1 <= count <= MAX_FILES:
+        raise invalid_field("files", f"send 1 to {MAX_FILES} files, as `files` or `presigned_urls`; these are {count}")
     options = {
-        "llm_profile_id": _text(fields, "llm_profile_id", LONGEST_PROFILE),
+        "llm_profile_id": _text(fields, "llm_profile_id", MAX_PROFILE_LENGTH),
         "custom_data": _custom_data(_single(fields, "custom_data")),
     }
     names = ("include_metadata", "include_metrics", "include_extracted_text")

@@ -17,14 +17,14 @@ import anyio.to_thread
 import msgspec
 from anyio.lowlevel import RunVar
 
-from docfleet.backend.calls.staging import LONGEST_NAME, Area
+from docfleet.backend.calls.staging import MAX_NAME_LENGTH, Area
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import CallRefused, invalid_field
-from docfleet.core.outbound import ForbiddenAddress, Outbound, Timed, left
+from docfleet.core.outbound import DeadlineStream, ForbiddenAddress, Outbound, left
 
 _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")
 
-LONGEST_HOST = 253
+MAX_HOST_LENGTH = 253
 _S3_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _CHUNK = 64 * 1024
@@ -34,7 +34,7 @@ PASSED_ON = (403, 404)
 """Statuses of a URL's host that are answered unchanged: expired, and gone. Others would be mistaken for Docfleet's own
 (401 for a wrong key, 429 for a limit), or are no registered status."""
 
-AT_ONCE = 8
+MAX_DOWNLOADS = 8
 """Concurrent downloads. They have threads of their own, so that slow hosts do not block other calls."""
 
 
@@ -97,7 +97,7 @@ def _limiter() -> anyio.CapacityLimiter:
     try:
         return _downloads.get()
     except LookupError:
-        limiter = anyio.CapacityLimiter(AT_ONCE)
+        limiter = anyio.CapacityLimiter(MAX_DOWNLOADS)
         _downloads.set(limiter)
         return limiter
 
@@ -116,8 +116,8 @@ def _check(url: str, rules: Rules) -> SplitResult:
         raise _bad(f"a presigned URL is malformed: {error}") from error
     if parsed.scheme != "https" or not host or parsed.username is not None:
         raise _bad("a presigned URL has to begin with https:// and a host name")
-    if len(host) > LONGEST_HOST:
-        raise _bad(f"the host of a presigned URL has {len(host)} characters: at most {LONGEST_HOST} make a name")
+    if len(host) > MAX_HOST_LENGTH:
+        raise _bad(f"the host of a presigned URL has {len(host)} characters: at most {MAX_HOST_LENGTH} make a name")
     if not rules.allows(host):
         raise _bad(f"host {host!r:.120} is not allowed for presigned URLs")
     if port not in (None, _HTTPS_PORT) and not rules.networks:
@@ -148,7 +148,7 @@ def _fetch(url: SplitResult, area: Area, rules: Rules, deadline: float) -> None:
                 connection.sock = secure
                 path = (url.path or "/") + (f"?{url.query}" if url.query else "")
                 connection.request("GET", path, headers={"Host": url.netloc, "Accept-Encoding": "identity"})
-                with http.client.HTTPResponse(Timed(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
+                with http.client.HTTPResponse(DeadlineStream(secure, deadline), method="GET") as response:  # type: ignore[arg-type]
                     response.begin()
                     _receive(response, _name(url), area, rules)
     except TimeoutError as error:
@@ -190,4 +190,4 @@ def _too_large(rules: Rules) -> CallRefused:
 def _name(url: SplitResult) -> str:
     name = unquote(url.path.rpartition("/")[2], errors="replace")
     cleaned = "".join("_" if ord(character) < 32 or character in "/\\\x7f" else character for character in name)
-    return cleaned[-LONGEST_NAME:] if cleaned.strip(".") else "document"
+    return cleaned[-MAX_NAME_LENGTH:] if cleaned.strip(".") else "document"

@@ -1,6 +1,6 @@
 """Retry: the failed and stopped files of an ended execution, as a new execution.
 
-The rows are copied as they were registered; the source is not listed again. A file is left out, and counted under its
+The rows are copied as they were registered; the source is not listed retried. A file is left out, and counted under its
 reason, when it is done or in work by now. The number of its failures does not count: a user requested the retry.
 """
 
@@ -26,9 +26,9 @@ from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus, SkipReason
 
 PAGE = 500
-_UNDONE = files.c.status.in_((ExecutionStatus.ERROR.value, ExecutionStatus.STOPPED.value))
+_RETRYABLE = files.c.status.in_((ExecutionStatus.ERROR.value, ExecutionStatus.STOPPED.value))
 _REASONS = {
-    SkipReason.ALREADY_PROCESSED: "succeeded in a later execution",
+    SkipReason.ALREADY_PROCESSED: "succeeded in a descendants execution",
     SkipReason.ACTIVE_ELSEWHERE: "are under way in another execution",
 }
 
@@ -67,18 +67,18 @@ def retry(
 
 def _fill(connection: Connection, staging: Staging, old: Record, new: Record) -> Record:
     register.lock_workflow(connection, old.workflow_id)
-    later = _descendants(connection, old)
+    descendants = _descendants(connection, old)
     skipped: Counter[str] = Counter()
-    taken: dict[str, str | None] = {}
+    paths: dict[str, str | None] = {}
     total, now = 0, connection.scalar(select(db_now()))
     for page in _pages(connection, old):
-        excluded = _exclusions(connection, old, new, later, page)
+        excluded = _exclusions(connection, old, new, descendants, page)
         skipped.update(reason.value for reason in excluded.values())
-        again = [msgspec.convert(row.data, FileHashData) for row in page if row.identity not in excluded]
+        retried = [msgspec.convert(row.data, FileHashData) for row in page if row.identity not in excluded]
         if old.api_deployment_id is not None:
-            again = _link_uploads(staging, old, new, again)
-            taken |= {file.file_hash: None if file.rejection else file.file_path for file in again}
-        rows = [register.row_of(new, file, number, now) for number, file in enumerate(again, start=total + 1)]
+            retried = _link_uploads(staging, old, new, retried)
+            paths |= {file.file_hash: None if file.rejection else file.file_path for file in retried}
+        rows = [register.row_of(new, file, number, now) for number, file in enumerate(retried, start=total + 1)]
         total += len(rows)
         if rows:
             connection.execute(insert(files), rows)
@@ -86,29 +86,29 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
         raise Conflict(_nothing_to_retry(old, skipped))
     values = {"total_files": total, "skipped": dict(skipped)}
     if old.api_deployment_id is not None:
-        values["upload_manifest"] = _manifest(old.upload_manifest or [], taken)
+        values["upload_manifest"] = _manifest(old.upload_manifest or [], paths)
     return connection.execute(
         update(executions).where(executions.c.id == new.id).values(**values).returning(executions)
     ).one()
 
 
-def _link_uploads(staging: Staging, old: Record, new: Record, again: list[FileHashData]) -> list[FileHashData]:
-    """An API's files with their places in the uploads of the new execution; a refused file has none."""
-    hashes = [file.file_hash for file in again if not file.rejection]
-    places = staging.link(old.organization_id, old.workflow_id, old.id, new.id, hashes)
-    return [msgspec.structs.replace(file, file_path=places.get(file.file_hash, file.file_path)) for file in again]
+def _link_uploads(staging: Staging, old: Record, new: Record, retried: list[FileHashData]) -> list[FileHashData]:
+    """An API's files with their paths in the uploads of the new execution; a refused file has none."""
+    hashes = [file.file_hash for file in retried if not file.rejection]
+    paths = staging.link(old.organization_id, old.workflow_id, old.id, new.id, hashes)
+    return [msgspec.structs.replace(file, file_path=paths.get(file.file_hash, file.file_path)) for file in retried]
 
 
-def _manifest(before: list[dict[str, Any]], taken: dict[str, str | None]) -> list[dict[str, Any]]:
-    """The items of a call that are retried, in the call's order; ``taken`` are the places by hash."""
+def _manifest(old_items: list[dict[str, Any]], paths: dict[str, str | None]) -> list[dict[str, Any]]:
+    """The items of a call that are retried, in the call's order; ``paths`` are the staged files by hash."""
     items: list[dict[str, Any]] = []
     first: dict[str, int] = {}
-    for item in before:
+    for item in old_items:
         file_hash = item["file_hash"]
-        if file_hash in taken:
+        if file_hash in paths:
             known = first.setdefault(file_hash, len(items))
             same_as = None if known == len(items) else known
-            items.append(item | {"staged": taken[file_hash], "same_as": same_as})
+            items.append(item | {"staged": paths[file_hash], "same_as": same_as})
     return items
 
 
@@ -116,7 +116,7 @@ def _pages(connection: Connection, old: Record) -> Iterator[Sequence[Record]]:
     after = 0
     columns = select(files.c.file_number, files.c.identity, files.c.file_key, files.c.file_path, files.c.data)
     while page := connection.execute(
-        columns.where(files.c.execution_id == old.id, _UNDONE, files.c.file_number > after)
+        columns.where(files.c.execution_id == old.id, _RETRYABLE, files.c.file_number > after)
         .order_by(files.c.file_number)
         .limit(PAGE)
     ).all():
@@ -128,7 +128,7 @@ def _descendants(connection: Connection, old: Record) -> list[str]:
     """The retries of the execution, and the retries of those."""
     descendants: list[str] = []
     rows: Sequence[Record] = [old]
-    while ids := [again for ids in repository.retries(connection, rows).values() for again in ids]:
+    while ids := [retried for ids in repository.retries(connection, rows).values() for retried in ids]:
         descendants += ids
         rows = [
             row
@@ -139,7 +139,7 @@ def _descendants(connection: Connection, old: Record) -> list[str]:
 
 
 def _exclusions(
-    connection: Connection, old: Record, new: Record, later: list[str], page: Sequence[Record]
+    connection: Connection, old: Record, new: Record, descendants: list[str], page: Sequence[Record]
 ) -> dict[str, SkipReason]:
     """Why files of the page are not retried, by identity."""
     identities = [row.identity for row in page]
@@ -152,17 +152,17 @@ def _exclusions(
             for position, known in past.items():
                 if known.status == ExecutionStatus.COMPLETED.value:
                     reasons[identities[position]] = SkipReason.ALREADY_PROCESSED
-    for execution_id in later:
+    for execution_id in descendants:
         # The path of an API's file differs in each execution.
-        known_by = files.c.identity if old.api_deployment_id is None else files.c.file_key
-        own = {getattr(row, known_by.name): row.identity for row in page}
-        for part in chunks(list(own)):
-            of_it = select(known_by, files.c.status).where(files.c.execution_id == execution_id, known_by.in_(part))
-            for name, status in connection.execute(of_it):
+        column = files.c.identity if old.api_deployment_id is None else files.c.file_key
+        identity_of = {getattr(row, column.name): row.identity for row in page}
+        for part in chunks(list(identity_of)):
+            statement = select(column, files.c.status).where(files.c.execution_id == execution_id, column.in_(part))
+            for name, status in connection.execute(statement):
                 if status == ExecutionStatus.COMPLETED.value:
-                    reasons[own[name]] = SkipReason.ALREADY_PROCESSED
+                    reasons[identity_of[name]] = SkipReason.ALREADY_PROCESSED
                 elif not ExecutionStatus(status).is_final:
-                    reasons.setdefault(own[name], SkipReason.ACTIVE_ELSEWHERE)
+                    reasons.setdefault(identity_of[name], SkipReason.ACTIVE_ELSEWHERE)
     return reasons
 
 
@@ -172,5 +172,5 @@ def _nothing_to_retry(old: Record, skipped: Counter[str]) -> str:
         return f"nothing to retry: of the failed and stopped files of execution {old.id}, {' and '.join(parts)}"
     if old.total_files == 0:
         cause = f" ({old.error_message})" if old.error_message else ""
-        return f"nothing to retry: execution {old.id} registered no files{cause}; run the workflow again"
+        return f"nothing to retry: execution {old.id} registered no files{cause}; run the workflow retried"
     return f"nothing to retry: no file of execution {old.id} failed or was stopped"

@@ -25,7 +25,7 @@ from docfleet.core.status import FINAL, ExecutionStatus
 from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
 PARTIAL = ".part"
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 """Characters of a file's name."""
 ABANDONED_SECONDS = 3600.0
 
@@ -270,6 +270,6 @@ def check_name(name: str) -> str:
     """``name`` when it is valid for a document. Raises ``CallRefused`` (400): a name is not a path."""
     if not name or name in (".", "..") or any(ord(character) < 32 or character in "/\\\x7f" for character in name):
         raise invalid_field("files", f"not a file name: {name!r:.120}; a name has no slashes and no control characters")
-    if len(name) > LONGEST_NAME:
-        raise invalid_field("files", f"a file name has at most {LONGEST_NAME} characters")
+    if len(name) > MAX_NAME_LENGTH:
+        raise invalid_field("files", f"a file name has at most {MAX_NAME_LENGTH} characters")
     return name

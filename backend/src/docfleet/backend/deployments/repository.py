@@ -126,9 +126,9 @@ def apply(
 def remove(connection: Connection, organization_id: str, deployment_id: str) -> None:
     """Delete the deployment, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, deployment_id)
-    keys.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
+    keys.delete_of_target(connection, Scope.DEPLOYMENT, deployment_id)
     connection.execute(api_deployments.delete().where(api_deployments.c.id == deployment_id))
-    notifications.forget_target(connection, Scope.DEPLOYMENT, deployment_id)
+    notifications.delete_of_target(connection, Scope.DEPLOYMENT, deployment_id)
 
 
 def describe(row: Record, url: str) -> Deployment:

@@ -25,8 +25,8 @@ from docfleet.core.errors import InvalidInput, ToolCrashed
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
 
-LARGEST_CLAIM = 1000
-LONGEST_LEASE = 86_400.0
+MAX_CLAIM_FILES = 1000
+MAX_LEASE_SECONDS = 86_400.0
 
 
 class Caps(msgspec.Struct, frozen=True):
@@ -40,11 +40,11 @@ class Caps(msgspec.Struct, frozen=True):
         """The caps of the settings."""
         return cls(settings.max_file_attempts, settings.max_worker_losses)
 
-    def spent(self, row: Record) -> bool:
+    def is_exhausted(self, row: Record) -> bool:
         """Whether the file is given up. ``row`` has CLAIM_COLUMNS."""
         return bool(row.strikes >= self.strikes or row.losses >= self.losses)
 
-    def last(self, row: Record) -> bool:
+    def is_last_attempt(self, row: Record) -> bool:
         """Whether it is given up when one more lease runs out."""
         return bool(row.losses > 0 and row.losses >= self.losses - 1)
 
@@ -64,8 +64,8 @@ def check_lease(owner: str, lease_seconds: float) -> None:
     """Raise ``InvalidInput`` for an impossible lease."""
     if not owner:
         raise InvalidInput("owner must not be empty")
-    if not 0 < lease_seconds <= LONGEST_LEASE:
-        raise InvalidInput(f"lease_seconds has to be above 0 and at most {LONGEST_LEASE:.0f}")
+    if not 0 < lease_seconds <= MAX_LEASE_SECONDS:
+        raise InvalidInput(f"lease_seconds has to be above 0 and at most {MAX_LEASE_SECONDS:.0f}")
 
 
 def claim(connection: Connection, execution: Record, request: ClaimRequest, caps: Caps) -> ClaimResponse:
@@ -74,20 +74,20 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, caps
     A repeated request, whose first answer was lost, gets the same answer: same files, same attempts.
     """
     check_lease(request.owner, request.lease_seconds)
-    if not 1 <= request.limit <= LARGEST_CLAIM or not 0 <= request.batch_index < request.batch_count:
-        raise InvalidInput(f"limit has to be from 1 to {LARGEST_CLAIM}, and batch_index below batch_count")
+    if not 1 <= request.limit <= MAX_CLAIM_FILES or not 0 <= request.batch_index < request.batch_count:
+        raise InvalidInput(f"limit has to be from 1 to {MAX_CLAIM_FILES}, and batch_index below batch_count")
     if repository.is_ending(execution):
         return ClaimResponse(stop=True)
     if request.request_id and (again := _claimed_before(connection, execution.id, request)):
         return ClaimResponse(claims=again)
     rows, answer = _candidates(connection, execution.id, request)
-    while rows and all(caps.spent(row) for row in rows):
+    while rows and all(caps.is_exhausted(row) for row in rows):
         give_up(connection, execution, rows)
         rows, answer = _candidates(connection, execution.id, request)
-    give_up(connection, execution, [row for row in rows if caps.spent(row)])
-    taken = _isolated([row for row in rows if not caps.spent(row)], caps)
+    give_up(connection, execution, [row for row in rows if caps.is_exhausted(row)])
+    taken = _isolated([row for row in rows if not caps.is_exhausted(row)], caps)
     if taken:
-        state.take_files(connection, [row.id for row in taken], holder(request), request.lease_seconds)
+        state.lease_files(connection, [row.id for row in taken], holder(request), request.lease_seconds)
     if rows:
         repository.touch(connection, execution.id)
     answer.claims = [
@@ -135,7 +135,7 @@ def _claimed_before(connection: Connection, execution_id: str, request: ClaimReq
 def _isolated(rows: list[Record], caps: Caps) -> list[Record]:
     # A lease that runs out is a loss for every file of its holder. A file that would be given up for the next loss is
     # claimed alone, so that only the file that kills its workers is given up, and not those beside it.
-    safe = [row for row in rows if not caps.last(row)]
+    safe = [row for row in rows if not caps.is_last_attempt(row)]
     return safe or rows[:1]
 
 
@@ -143,7 +143,7 @@ def _free() -> ColumnElement[bool]:
     return files.c.lease_until < db_now()
 
 
-LOSSES = files.c.losses + case((state.RAN_OUT, 1), else_=0)
+LOSSES = files.c.losses + case((state.EXPIRED, 1), else_=0)
 """Losses of a file whose lease does not run, with the one that its next claim counts."""
 
 CLAIM_COLUMNS = (

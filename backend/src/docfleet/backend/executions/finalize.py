@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, update
 
 from docfleet.backend.executions import repository, state
 from docfleet.backend.files.counts import Counts, count_files
-from docfleet.backend.logs import endings
+from docfleet.backend.logs import last_line
 from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Record, clean, db_now
@@ -25,7 +25,7 @@ from docfleet.core.status import EmptyReason, ExecutionStatus, derive_execution_
 
 log = structlog.get_logger(__name__)
 
-LONGEST_ERROR = 2000
+MAX_ERROR_LENGTH = 2000
 STOPPED_ON_REQUEST = "stopped on request"
 _LOST = "; the worker that had this file was lost, so it may have been delivered before"
 STOPPED_LOST = STOPPED_ON_REQUEST + _LOST
@@ -102,7 +102,7 @@ def fail(connection: Connection, execution: Record, error: str, error_code: str 
         return False
     if execution.stop_requested_at is not None:
         return _stop(connection, execution)
-    cause = clean(error, LONGEST_ERROR)
+    cause = clean(error, MAX_ERROR_LENGTH)
     code = clean(error_code, 50)
     state.move_files(connection, execution.id, ExecutionStatus.ERROR, error=cause, error_code=code)
     counts = count_files(connection, execution.id)
@@ -134,7 +134,7 @@ def expire(connection: Connection, execution: Record, error: str, error_code: st
     if repository.is_ending(execution):
         return False
     # An error code of an open execution is the cause of its end to come.
-    cause = {"error_message": clean(error, LONGEST_ERROR), "error_code": clean(error_code, 50)}
+    cause = {"error_message": clean(error, MAX_ERROR_LENGTH), "error_code": clean(error_code, 50)}
     stopping = connection.execute(
         update(executions)
         .where(executions.c.id == execution.id)
@@ -179,10 +179,12 @@ def _end(connection: Connection, execution: Record, status: ExecutionStatus, cou
         **fields,
     )
     if moved:
-        pipelines.finished(connection, execution, derive_pipeline_status(status, counts.error))
-        numbers = outbox.Numbers(execution.total_files, counts.completed, counts.error)
-        outbox.ended(connection, execution, status, numbers, fields.get("error_message") or execution.error_message)
-        endings.ended(connection, execution, status, counts, fields.get("error_message") or execution.error_message)
+        pipelines.note_end(connection, execution, derive_pipeline_status(status, counts.error))
+        numbers = outbox.FileCounts(execution.total_files, counts.completed, counts.error)
+        outbox.write_ended(
+            connection, execution, status, numbers, fields.get("error_message") or execution.error_message
+        )
+        last_line.write(connection, execution, status, counts, fields.get("error_message") or execution.error_message)
         point("finalize.before_commit")
         log.info("execution.finalized", execution_id=execution.id, status=status.value, files=counts.total)
     return moved

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_
 
-from docfleet.backend.executions import lost
+from docfleet.backend.executions import lost_processes
 from docfleet.backend.platform.db import db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
@@ -19,7 +19,7 @@ from docfleet.core.names import WorkflowType
 
 BACKLOG_FACTOR = 10
 """While messages wait in its queue, work that was not overtaken is sent again only after this number of deadlines."""
-_BLINK_SECONDS = 0.01
+_CLOCK_TOLERANCE_SECONDS = 0.01
 """The most that two readings of the clock in one statement differ."""
 
 _later = executions.alias()
@@ -67,7 +67,7 @@ class Overdue:
             # Each repeat waits twice as long as the one before: a long queue must not fill with copies.
             or_(repeated.is_(None), db_now() - repeated > repeated - executions.c.progress_at),
         )
-        return or_(repeated == lost.DUE, silent)
+        return or_(repeated == lost_processes.DUE, silent)
 
     def _patience(self, execution: ExecutionColumns, overtook: ColumnElement[bool]) -> Any:
         """Seconds. ``overtook``: the message of a later execution, sent after this one's, was taken."""
@@ -87,5 +87,5 @@ class Overdue:
 
 
 def _batch_taken_since(sent: ColumnElement[Any]) -> ColumnElement[bool]:
-    claimed = _later.c.progress_at > _later.c.dispatched_at + _BLINK_SECONDS
+    claimed = _later.c.progress_at > _later.c.dispatched_at + _CLOCK_TOLERANCE_SECONDS
     return and_(_later.c.dispatched_at > sent, claimed)

@@ -25,9 +25,9 @@ from docfleet.core.ids import new_id
 from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus, SkipReason
 
-LONGEST_PATH = 4096
-LONGEST_NAME = 1024
-LARGEST_PAGE = 5000
+MAX_PATH_LENGTH = 4096
+MAX_NAME_LENGTH = 1024
+MAX_PAGE_FILES = 5000
 
 _LOCK_WORKFLOW = select(workflows).where(workflows.c.id == bindparam("workflow_id")).with_for_update(key_share=True)
 _PAGE = select(registered_pages).where(
@@ -69,8 +69,8 @@ def register(
     A repeated page gets the first answer and writes nothing. When it holds other files than the first time (the source
     changed between two listings), the new files are added. Raises ``NotFound``, ``InvalidInput``.
     """
-    if request.page < 1 or len(request.files) > LARGEST_PAGE or (request.limit is not None and request.limit < 1):
-        raise InvalidInput(f"pages count from 1, hold at most {LARGEST_PAGE} files, and a limit is at least 1")
+    if request.page < 1 or len(request.files) > MAX_PAGE_FILES or (request.limit is not None and request.limit < 1):
+        raise InvalidInput(f"pages count from 1, hold at most {MAX_PAGE_FILES} files, and a limit is at least 1")
     execution = repository.find(connection, organization_id, execution_id)
     workflow = lock_workflow(connection, execution.workflow_id)
     execution = repository.lock_execution(connection, organization_id, execution_id)
@@ -134,7 +134,7 @@ def _write(
     elsewhere = _elsewhere(connection, execution, page)
     past: dict[int, Record] = {}
     if execution.use_file_history:
-        history.forget_expired(connection, execution.workflow_id)
+        history.delete_expired(connection, execution.workflow_id)
         past = history.lookup(connection, execution.workflow_id, [(file.file_key, file.file_path) for file in page])
     skips = _skips(connection, execution, workflow, page, past, elsewhere, default_limit)
     room = request.limit - execution.total_files if request.limit is not None else len(request.files)
@@ -183,8 +183,8 @@ def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict
         "file_number": number,
         "identity": identity(file.file_key, file.file_path),
         "file_key": clean(file.file_key),
-        "file_name": clean(file.file_name, LONGEST_NAME),
-        "file_path": clean(file.file_path, LONGEST_PATH),
+        "file_name": clean(file.file_name, MAX_NAME_LENGTH),
+        "file_path": clean(file.file_path, MAX_PATH_LENGTH),
         "file_size": min(file.file_size, 2**63 - 1),
         "file_hash": clean(file.file_hash),
         "mime_type": clean(file.mime_type),
@@ -203,10 +203,10 @@ def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict
 
 
 def _unfit(file: FileHashData) -> str | None:
-    if len(file.file_path) > LONGEST_PATH:
-        return f"the path is longer than {LONGEST_PATH} characters; move the file to a shorter one"
-    if len(file.file_name) > LONGEST_NAME:
-        return f"the name is longer than {LONGEST_NAME} characters; give the file a shorter one"
+    if len(file.file_path) > MAX_PATH_LENGTH:
+        return f"the path is longer than {MAX_PATH_LENGTH} characters; move the file to a shorter one"
+    if len(file.file_name) > MAX_NAME_LENGTH:
+        return f"the name is longer than {MAX_NAME_LENGTH} characters; give the file a shorter one"
     return None
 
 

@@ -17,7 +17,7 @@ from docfleet.core.errors import InvalidInput
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 
-LARGEST_REPORT = 1000
+MAX_REPORT_ITEMS = 1000
 _REPORTED = (
     select(files)
     .where(files.c.execution_id == bindparam("execution_id"), files.c.id.in_(bindparam("ids", expanding=True)))
@@ -30,8 +30,8 @@ def report(
 ) -> ReportResponse:
     """Write a report. A repeated one gets the same answer. Raises ``NotFound``, ``InvalidInput``."""
     claims.check_lease(request.owner, request.lease_seconds)
-    if max(len(request.outcomes), len(request.renew), len(request.release)) > LARGEST_REPORT:
-        raise InvalidInput(f"a report holds at most {LARGEST_REPORT} outcomes and leases of a kind")
+    if max(len(request.outcomes), len(request.renew), len(request.release)) > MAX_REPORT_ITEMS:
+        raise InvalidInput(f"a report holds at most {MAX_REPORT_ITEMS} outcomes and leases of a kind")
     if any(not outcome.status.is_final for outcome in request.outcomes):
         raise InvalidInput("an outcome's status has to be COMPLETED, ERROR or STOPPED")
     execution = repository.lock_execution(connection, organization_id, execution_id)

@@ -29,8 +29,8 @@ log = structlog.get_logger(__name__)
 _INSERT = (
     insert(executions).values(created_at=db_now(), modified_at=db_now(), progress_at=db_now()).returning(executions)
 )
-LONGEST_KEY = 255
-MOST_TAGS = 50
+MAX_KEY_LENGTH = 255
+MAX_TAGS = 50
 
 
 class NewExecution(msgspec.Struct, kw_only=True):
@@ -88,10 +88,10 @@ def write(
 ) -> Created:
     """``create`` within a transaction of the caller's: the only place that creates executions."""
     key = request.idempotency_key
-    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
-        raise InvalidInput(f"Idempotency-Key has to have 1 to {LONGEST_KEY} characters")
-    if len(request.tags) > MOST_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
-        raise InvalidInput(f"at most {MOST_TAGS} tags, each of 1 to 50 characters")
+    if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise InvalidInput(f"Idempotency-Key has to have 1 to {MAX_KEY_LENGTH} characters")
+    if len(request.tags) > MAX_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
+        raise InvalidInput(f"at most {MAX_TAGS} tags, each of 1 to 50 characters")
     digest = cipher.digest(msgspec.to_builtins(request)) if key is not None else ""
     workflow = workflows.find(connection, organization_id, request.workflow_id)
     if key is not None:
@@ -111,8 +111,8 @@ def write(
     if fill is not None:
         row = fill(connection, row)
     # Last, as it locks the pipeline's row: the end of an execution locks that row last too.
-    pipelines.begin(connection, row)
-    outbox.started(connection, row)
+    pipelines.note_start(connection, row)
+    outbox.write_started(connection, row)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
     return Created(row=row, workflow_type=workflow.deployment_type, new=True)
 

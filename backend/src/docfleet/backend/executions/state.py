@@ -77,10 +77,10 @@ def move_files(
     return connection.execute(statement).rowcount
 
 
-RAN_OUT = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
+EXPIRED = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
 """Of a file whose lease does not run: it ran out. Leases that were released, or freed, are 0."""
 
-_TAKE = (
+_LEASE = (
     update(files)
     .where(
         files.c.id.in_(bindparam("ids", expanding=True)),
@@ -90,7 +90,7 @@ _TAKE = (
     .values(
         status=ExecutionStatus.EXECUTING.value,
         attempt=files.c.attempt + 1,
-        losses=files.c.losses + case((RAN_OUT, 1), else_=0),
+        losses=files.c.losses + case((EXPIRED, 1), else_=0),
         owner=bindparam("new_owner"),
         lease_until=db_now() + bindparam("seconds", type_=Float),
         modified_at=db_now(),
@@ -98,13 +98,13 @@ _TAKE = (
 )
 
 
-def take_files(connection: Connection, ids: list[str], owner: str, lease_seconds: float) -> None:
+def lease_files(connection: Connection, ids: list[str], owner: str, lease_seconds: float) -> None:
     """Put free files under a lease: status EXECUTING, a new attempt, and a loss if the last lease ran out.
 
     A file is free when it is open and no lease on it runs; the caller has locked and checked the rows.
     """
     for part in chunks(ids):
-        connection.execute(_TAKE, {"ids": part, "new_owner": owner, "seconds": lease_seconds})
+        connection.execute(_LEASE, {"ids": part, "new_owner": owner, "seconds": lease_seconds})
 
 
 _OUTCOME = (

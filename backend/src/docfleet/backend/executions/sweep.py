@@ -35,17 +35,17 @@ log = structlog.get_logger(__name__)
 LEASE_NAME = "sweep"
 LEASE_SECONDS = 10.0
 """How long a dead sweeper blocks others. A living one renews the lease between executions."""
-FILES_A_MESSAGE = 50
-MOST_EXECUTIONS = 200
-MOST_FILES = 1000
+FILES_PER_MESSAGE = 50
+MAX_EXECUTIONS = 200
+MAX_FILES = 1000
 
 _NOT_FINAL = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
-_GOING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
-_RUNNING = and_(_GOING, executions.c.status == ExecutionStatus.EXECUTING.value)
-_OF_IT = files.c.execution_id == executions.c.id
+_ACTIVE = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
+_RUNNING = and_(_ACTIVE, executions.c.status == ExecutionStatus.EXECUTING.value)
+_OWN_FILES = files.c.execution_id == executions.c.id
 _HELD = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until >= db_now())
 # Not those whose workers still report: there may be more of them than one sweep handles.
-_STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None), ~exists().where(_OF_IT, _HELD))
+_STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None), ~exists().where(_OWN_FILES, _HELD))
 _UNCLOSED = and_(
     executions.c.status.in_([status.value for status in FINAL]),
     # Starts from the files: the open ones have an index.
@@ -82,7 +82,7 @@ class Sweep:
         self._busy: dict[QueueName, bool | None] = {}
         self._owner = new_id()
         self._renewed = 0.0
-        self.led = False
+        self.is_leader = False
         """Whether this sweeper held the lease and swept."""
         self._result = SweepResult()
         self._messages: list[messages.TaskMessage] = []
@@ -90,8 +90,8 @@ class Sweep:
 
     def run(self) -> SweepResult:
         """Sweep, unless another sweeper holds the lease: then all numbers are 0."""
-        self.led = self._take_lease()
-        if not self.led:
+        self.is_leader = self._acquire_lease()
+        if not self.is_leader:
             return self._result
         try:
             for where, step in self._steps():
@@ -113,25 +113,26 @@ class Sweep:
         yield _STOPPING, self._finalize
         if self._settings.execution_deadline_seconds > 0:
             overdue = executions.c.created_at < db_now() - self._settings.execution_deadline_seconds
-            yield and_(_GOING, overdue), self._expire
+            yield and_(_ACTIVE, overdue), self._expire
         stuck = executions.c.progress_at < db_now() - self._settings.orchestration_timeout_seconds
-        yield and_(_GOING, executions.c.dispatched_at.is_(None), stuck), self._abandon
+        yield and_(_ACTIVE, executions.c.dispatched_at.is_(None), stuck), self._abandon
         dispatched = and_(_RUNNING, executions.c.dispatched_at.is_not(None))
         yield from self._repeat(
-            lambda overdue: and_(dispatched, exists().where(_OF_IT, _LOST, overdue.file(executions.c))),
+            lambda overdue: and_(dispatched, exists().where(_OWN_FILES, _LOST, overdue.file(executions.c))),
             lambda queues: queues.batches,
             self._redispatch_files,
         )
-        yield and_(dispatched, ~exists().where(_OF_IT, files.c.status.in_(("PENDING", "EXECUTING")))), self._finalize
-        pending = and_(dispatched, exists().where(_OF_IT, files.c.status == ExecutionStatus.PENDING.value))
+        unfinished = exists().where(_OWN_FILES, files.c.status.in_(("PENDING", "EXECUTING")))
+        yield and_(dispatched, ~unfinished), self._finalize
+        pending = and_(dispatched, exists().where(_OWN_FILES, files.c.status == ExecutionStatus.PENDING.value))
         yield from self._repeat(
             lambda overdue: and_(pending, overdue.batches()),
             lambda queues: queues.batches,
             self._send_batch,
         )
-        unbegun = and_(_GOING, executions.c.dispatched_at.is_(None))
+        undispatched = and_(_ACTIVE, executions.c.dispatched_at.is_(None))
         yield from self._repeat(
-            lambda overdue: and_(unbegun, overdue.orchestration()),
+            lambda overdue: and_(undispatched, overdue.orchestration()),
             lambda queues: queues.orchestration,
             self._send_execution,
         )
@@ -163,7 +164,7 @@ class Sweep:
     def _candidates(self, where: ColumnElement[bool]) -> list[Record]:
         with self._database.reading() as connection:
             return list(
-                connection.execute(_CANDIDATES.where(where).order_by(executions.c.progress_at).limit(MOST_EXECUTIONS))
+                connection.execute(_CANDIDATES.where(where).order_by(executions.c.progress_at).limit(MAX_EXECUTIONS))
             )
 
     def _handle(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
@@ -211,14 +212,14 @@ class Sweep:
             select(*claims.CLAIM_COLUMNS)
             .where(files.c.execution_id == execution.id, _LOST, overdue.file(execution))
             .order_by(files.c.file_number)
-            .limit(MOST_FILES)
+            .limit(MAX_FILES)
             .with_for_update()
         ).all()
-        spent = [row for row in rows if self._caps.spent(row)]
+        spent = [row for row in rows if self._caps.is_exhausted(row)]
         claims.give_up(connection, execution, spent)
         self._result.poisoned += len(spent)
-        again = [row for row in rows if not self._caps.spent(row)]
-        for part in self._parts(again):
+        again = [row for row in rows if not self._caps.is_exhausted(row)]
+        for part in self._groups(again):
             named = [(row.id, msgspec.convert(row.data, FileHashData)) for row in part]
             self._messages.append(messages.batch(execution, workflow_type, named))
             connection.execute(
@@ -226,11 +227,11 @@ class Sweep:
             )
         self._result.redispatched_files += len(again)
 
-    def _parts(self, rows: list[Record]) -> Iterator[list[Record]]:
+    def _groups(self, rows: list[Record]) -> Iterator[list[Record]]:
         """The files of each message; a file on its last attempt has a message of its own (see ``claims``)."""
-        last = [row for row in rows if self._caps.last(row)]
+        last = [row for row in rows if self._caps.is_last_attempt(row)]
         ids = {row.id for row in last}
-        yield from chunks([row for row in rows if row.id not in ids], FILES_A_MESSAGE)
+        yield from chunks([row for row in rows if row.id not in ids], FILES_PER_MESSAGE)
         yield from ([row] for row in last)
 
     def _finalize(self, connection: Connection, execution: Record, workflow_type: str) -> None:
@@ -269,7 +270,7 @@ class Sweep:
                 log.warning("sweep.dispatch_failed", task=message.task.value, error=error.message)
                 return
 
-    def _take_lease(self) -> bool:
+    def _acquire_lease(self) -> bool:
         self._renewed = time.monotonic()
         with self._database.writing() as connection:
             values = {"owner": self._owner, "until": db_now() + LEASE_SECONDS}

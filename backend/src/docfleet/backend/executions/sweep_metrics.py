@@ -15,10 +15,10 @@ from docfleet.backend.platform.db import Database, db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.core.status import OPEN
 
-_STANDING = select(func.count(), func.coalesce(func.max(db_now() - executions.c.progress_at), 0.0)).where(
+_OPEN_EXECUTIONS = select(func.count(), func.coalesce(func.max(db_now() - executions.c.progress_at), 0.0)).where(
     executions.c.status.in_([status.value for status in OPEN])
 )
-_DID = {
+_COUNTERS = {
     "redispatched_files": "Files handed out again after their lease ran out or was freed.",
     "redispatched_executions": "Executions whose orchestration or batch was sent again.",
     "finalized": "Executions that only the sweep ended.",
@@ -50,11 +50,11 @@ class SweepMetrics:
     def collect(self, database: Database) -> Iterator[Metric]:
         """The counters, and gauges of the open executions now."""
         with database.reading() as connection:
-            number, oldest = connection.execute(_STANDING).one()
+            number, oldest = connection.execute(_OPEN_EXECUTIONS).one()
         with self._lock:
             did = msgspec.structs.asdict(self._total)
             sweeps, seconds, last = self._sweeps, self._seconds, self._last
-        for name, meaning in _DID.items():
+        for name, meaning in _COUNTERS.items():
             yield CounterMetricFamily(f"docfleet_sweep_{name}", meaning, did[name])
         yield SummaryMetricFamily("docfleet_sweep_duration_seconds", "Time spent sweeping.", sweeps, seconds)
         newest = "When this process swept last, 0 for never; the newest of all backends counts."

@@ -59,7 +59,7 @@ def _fresh(connection: Connection, workflow_id: str) -> ColumnElement[bool]:
     return known if seconds is None else and_(known, file_history.c.modified_at >= db_now() - seconds)
 
 
-def forget_expired(connection: Connection, workflow_id: str) -> None:
+def delete_expired(connection: Connection, workflow_id: str) -> None:
     """Delete rows older than the re-processing interval, so that their runs are not counted either."""
     seconds = _interval(connection, workflow_id)
     if seconds is not None:
@@ -96,9 +96,9 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
     """The history row of this content (hash or key), the one at ``file_path`` first, then one without path."""
     same = or_(file_history.c.content_hash == cache_key, file_history.c.file_key == cache_key)
     statement = select(file_history).where(_fresh(connection, workflow_id), same)
-    places = [file_path, None] if file_path else [None]
-    for place in places:
-        at = file_history.c.file_path.is_(None) if place is None else file_history.c.file_path == place
+    paths = [file_path, None] if file_path else [None]
+    for path in paths:
+        at = file_history.c.file_path.is_(None) if path is None else file_history.c.file_path == path
         row = connection.execute(statement.where(at).order_by(file_history.c.modified_at.desc()).limit(1)).first()
         if row is not None:
             return row
@@ -107,7 +107,7 @@ def by_content(connection: Connection, workflow_id: str, cache_key: str, file_pa
     return connection.execute(statement.order_by(file_history.c.modified_at.desc()).limit(1)).first()
 
 
-def forget_results(connection: Connection, workflow_id: str) -> None:
+def delete_results(connection: Connection, workflow_id: str) -> None:
     """Delete the results kept for an API's callers: the workflow changed, so they are no longer valid answers."""
     connection.execute(
         delete(file_history).where(file_history.c.workflow_id == workflow_id, file_history.c.result.is_not(None))

@@ -51,14 +51,14 @@ def search(
 
 
 def active(
-    connection: Connection, workflow_id: str, file_keys: list[str], except_execution_id: str | None
+    connection: Connection, workflow_id: str, file_keys: list[str], excluded_execution_id: str | None
 ) -> list[Record]:
-    """Open rows of these files in open executions of the workflow, without those of ``except_execution_id``."""
+    """Open rows of these files in open executions of the workflow, without those of ``excluded_execution_id``."""
     open_rows = select(files).where(files.c.workflow_id == workflow_id, text(OPEN_FILE)).subquery()
     running = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
     statement = select(open_rows).join(executions, executions.c.id == open_rows.c.execution_id).where(running)
-    if except_execution_id:
-        statement = statement.where(open_rows.c.execution_id != except_execution_id)
+    if excluded_execution_id:
+        statement = statement.where(open_rows.c.execution_id != excluded_execution_id)
     rows: list[Record] = []
     for part in chunks(file_keys):
         rows += connection.execute(statement.where(open_rows.c.file_key.in_(part))).all()

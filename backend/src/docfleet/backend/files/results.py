@@ -76,7 +76,7 @@ def _copied_metadata(execution: Record, row: dict[str, Any], before: Any) -> dic
     }
 
 
-def forget(connection: Connection, older_than: float) -> int:
+def delete_expired(connection: Connection, older_than: float) -> int:
     """Delete the results of executions that ended more than ``older_than`` seconds ago; how many."""
     old = select(executions.c.id).where(executions.c.finished_at < db_now() - older_than)
     return connection.execute(delete(file_results).where(file_results.c.execution_id.in_(old))).rowcount

@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.notifications.metrics import outbox_metrics

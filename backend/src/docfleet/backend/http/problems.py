@@ -13,7 +13,7 @@ from litestar.types import ExceptionHandlersMap
 
 from docfleet.backend.platform import database_errors
 from docfleet.core import errors
-from docfleet.core.names import in_words
+from docfleet.core.names import readable_error
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ def _refused(request: Request[Any, Any, Any], error: errors.CallRefused) -> Resp
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     faults = error.extra if isinstance(error.extra, list) else []
     texts = [
-        f"{item.get('key') or 'body'}: {in_words(str(item.get('message')))}"
+        f"{item.get('key') or 'body'}: {readable_error(str(item.get('message')))}"
         for item in faults
         if isinstance(item, dict)
     ]
@@ -81,7 +81,7 @@ def _validation(request: Request[Any, Any, Any], error: ValidationException) -> 
 def _of_body(error: msgspec.ValidationError) -> str | None:
     """The fault of a field of the body. Litestar takes one that is named as a dependency (``settings``) for ours."""
     text, _, field = str(error).rpartition(" - at `$.data.")
-    return f"{field.rstrip('`')}: {in_words(text)}" if field and text else None
+    return f"{field.rstrip('`')}: {readable_error(text)}" if field and text else None
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -16,7 +16,7 @@ from docfleet.core.ids import new_id
 from docfleet.core.management.keys import CreatedKey, Key, Scope
 
 PREFIX = "dfk_"
-LATEST_USE_SECONDS = 60.0
+LAST_USE_INTERVAL_SECONDS = 60.0
 """The last use is noted at most this often, so that a call does not cost a write."""
 
 
@@ -77,7 +77,7 @@ def revoke(connection: Connection, organization_id: str, key_id: str) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-def forget_target(connection: Connection, scope: Scope, target_id: str) -> None:
+def delete_of_target(connection: Connection, scope: Scope, target_id: str) -> None:
     """Delete the keys of something that is deleted."""
     connection.execute(api_keys.delete().where(api_keys.c.scope == scope.value, api_keys.c.target_id == target_id))
 
@@ -89,14 +89,14 @@ _OPENS = (
 )
 
 
-def opens(connection: Connection, key: str, scope: Scope) -> Record | None:
-    """The row of ``key`` when it is in force and of this scope. Who lets its caller in notes it as ``used``."""
+def find_valid(connection: Connection, key: str, scope: Scope) -> Record | None:
+    """The row of ``key`` when it is valid and of this scope. A caller who is admitted by it calls ``note_use``."""
     return connection.execute(_OPENS, {"hash": _hash(key), "of_scope": scope.value}).one_or_none()
 
 
-def used(database: Database, row: Record) -> None:
-    """Note the use of a key. ``row`` comes from ``opens``."""
-    if row.last_used_at is None or row.last_used_at < row.now - LATEST_USE_SECONDS:
+def note_use(database: Database, row: Record) -> None:
+    """Note the use of a key. ``row`` comes from ``find_valid``."""
+    if row.last_used_at is None or row.last_used_at < row.now - LAST_USE_INTERVAL_SECONDS:
         with database.writing() as connection:
             connection.execute(update(api_keys).where(api_keys.c.id == row.id).values(last_used_at=db_now()))
 

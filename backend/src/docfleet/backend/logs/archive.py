@@ -26,7 +26,7 @@ from docfleet.core.storage import LOGS, archived_log
 
 log = structlog.get_logger(__name__)
 
-MOST_EXECUTIONS = 50
+MAX_EXECUTIONS = 50
 """Of one sweep; the next one goes on."""
 PAGE_LINES = 1000
 _FINAL = sorted(status.value for status in FINAL)
@@ -38,7 +38,7 @@ def archive(database: Database, root: str | None, seconds: float) -> int:
     if root is None:
         return 0
     with database.reading() as connection:
-        due = repository.to_archive(connection, seconds, MOST_EXECUTIONS, _FINAL)
+        due = repository.archivable(connection, seconds, MAX_EXECUTIONS, _FINAL)
     moved = 0
     for row in due:
         try:
@@ -49,7 +49,7 @@ def archive(database: Database, root: str | None, seconds: float) -> int:
             continue
         point("archive.written")
         with database.writing() as connection:
-            moved += repository.put_away(connection, row.execution_id, row.last_sequence)
+            moved += repository.delete_archived(connection, row.execution_id, row.last_sequence)
         point("archive.done")
     if moved:
         log.info("logs.archived", executions=moved)
@@ -82,11 +82,11 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def rows(database: Database, execution_id: str, wanted: LogFilter, after: int) -> Iterator[list[LogLine]]:
+def rows(database: Database, execution_id: str, log_filter: LogFilter, after: int) -> Iterator[list[LogLine]]:
     """The lines that are rows, in pages, each read in a transaction of its own."""
     while True:
         with database.reading() as connection:
-            page = repository.page(connection, execution_id, after=after, limit=PAGE_LINES, wanted=wanted)
+            page = repository.page(connection, execution_id, after=after, limit=PAGE_LINES, log_filter=log_filter)
         if page:
             yield page
             after = page[-1].sequence
@@ -94,20 +94,20 @@ def rows(database: Database, execution_id: str, wanted: LogFilter, after: int) -
             return
 
 
-def lines(path: Path, wanted: LogFilter, after: int) -> Iterator[LogLine]:
+def lines(path: Path, log_filter: LogFilter, after: int) -> Iterator[LogLine]:
     """The lines of an archived log; none when its time is over and it is deleted."""
     decoder = msgspec.json.Decoder(LogLine)
     try:
         with gzip.open(path, "rb") as file:
             for text in file:
                 line = decoder.decode(text)
-                if line.sequence > after and wanted.takes(line):
+                if line.sequence > after and log_filter.matches(line):
                     yield line
     except FileNotFoundError:
         return
 
 
-def forget(root: str | None, seconds: float) -> int:
+def delete_old(root: str | None, seconds: float) -> int:
     """Delete archived logs that were written more than ``seconds`` ago, and drafts of who died; how many. 0 seconds:
     no logs."""
     if root is None:

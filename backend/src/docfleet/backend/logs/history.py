@@ -15,11 +15,11 @@ from docfleet.core.management.logs import LogLine
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import archived_log
 
-LARGEST_LOOK = 1024 * 1024
+MAX_CHUNK_BYTES = 1024 * 1024
 """Bytes of lines as JSON. A frame waits in memory for its reader, and there may be hundreds of slow ones."""
 
 
-class Look(msgspec.Struct, frozen=True):
+class LogChunk(msgspec.Struct, frozen=True):
     """What a reader finds: ``lines``, the number it has read up to, whether there is ``more`` at once, and how the
     execution stands."""
 
@@ -41,24 +41,24 @@ class History:
         with database.reading() as connection:
             repository.execution_status(connection, organization_id, execution_id)
 
-    def page(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> list[LogLine]:
+    def page(self, after: int, limit: int, log_filter: LogFilter = EVERYTHING) -> list[LogLine]:
         """At most ``limit`` lines behind number ``after``."""
         with self._database.reading() as connection:
-            lines = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+            lines = repository.page(connection, self.execution_id, after=after, limit=limit, log_filter=log_filter)
             if lines or not repository.archived(connection, self.execution_id):
                 return lines
-        return list(itertools.islice(self._archived(wanted, after), limit))
+        return list(itertools.islice(self._archived(log_filter, after), limit))
 
-    def pages(self, after: int = 0, wanted: LogFilter = EVERYTHING) -> Iterator[list[LogLine]]:
+    def pages(self, after: int = 0, log_filter: LogFilter = EVERYTHING) -> Iterator[list[LogLine]]:
         """All lines behind number ``after``, in pages; a file is read once."""
-        for page in archive.rows(self._database, self.execution_id, wanted, after):
+        for page in archive.rows(self._database, self.execution_id, log_filter, after):
             yield page
             after = page[-1].sequence
         if self.is_archived():
-            for lines in itertools.batched(self._archived(wanted, after), archive.PAGE_LINES):
+            for lines in itertools.batched(self._archived(log_filter, after), archive.PAGE_LINES):
                 yield list(lines)
 
-    def look(self, after: int, limit: int, wanted: LogFilter = EVERYTHING) -> Look:
+    def read(self, after: int, limit: int, log_filter: LogFilter = EVERYTHING) -> LogChunk:
         """What is behind number ``after``, for a reader that stays. Raises ``NotFound`` once the execution is deleted.
 
         The status is read first: one that is final, with no line behind it, has no line to come.
@@ -66,31 +66,33 @@ class History:
         with self._database.reading() as connection:
             status = repository.execution_status(connection, self._organization_id, self.execution_id)
             last, archived = repository.last(connection, self.execution_id)
-            lines = repository.page(connection, self.execution_id, after=after, limit=limit, wanted=wanted)
+            lines = repository.page(connection, self.execution_id, after=after, limit=limit, log_filter=log_filter)
         if archived:
-            lines = list(itertools.islice(self._archived(wanted, after), limit))
+            lines = list(itertools.islice(self._archived(log_filter, after), limit))
         fitting = _fitting(lines)
         more = len(lines) == limit or len(fitting) < len(lines)
         lines = fitting
         # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
         position = lines[-1].sequence if more else max(after, last, *(line.sequence for line in lines[-1:]))
-        return Look(lines, position, more, status, archived)
+        return LogChunk(lines, position, more, status, archived)
 
     def is_archived(self) -> bool:
         """Whether its lines are in a file, and none is added any more."""
         with self._database.reading() as connection:
             return repository.archived(connection, self.execution_id)
 
-    def _archived(self, wanted: LogFilter, after: int) -> Iterator[LogLine]:
+    def _archived(self, log_filter: LogFilter, after: int) -> Iterator[LogLine]:
         if self._root is None:
             return iter(())
-        return archive.lines(archived_log(Path(self._root), self._organization_id, self.execution_id), wanted, after)
+        return archive.lines(
+            archived_log(Path(self._root), self._organization_id, self.execution_id), log_filter, after
+        )
 
 
 def _fitting(lines: list[LogLine]) -> list[LogLine]:
     size = 0
     for count, line in enumerate(lines):
         size += len(msgspec.json.encode(line))
-        if size > LARGEST_LOOK and count:
+        if size > MAX_CHUNK_BYTES and count:
             return lines[:count]
     return lines

@@ -25,10 +25,10 @@ from docfleet.core.log_events import LogsWritten
 log = structlog.get_logger(__name__)
 
 CHANNEL = "execution:{}:logs"
-MOST_READERS = 200
+MAX_READERS = 200
 READING_THREADS = 2
 """Of the backend's threads; readers queue for these, and take none from the workers' calls."""
-_REST_SECONDS = 5.0
+_REDIS_PAUSE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
 
@@ -41,7 +41,7 @@ class LogReaders:
         self.count = 0
         self._lock = threading.Lock()
         self._limiter: anyio.CapacityLimiter | None = None
-        self._rest_until = 0.0
+        self._paused_until = 0.0
         self._client = connect(url, _TIMEOUT_SECONDS)
 
     def wake(self, execution_ids: Iterable[str]) -> None:
@@ -49,7 +49,7 @@ class LogReaders:
         changed = list(execution_ids)
         for execution_id in changed:
             self.waiting.signal(execution_id)
-        if self._client is None or not changed or time.monotonic() < self._rest_until:
+        if self._client is None or not changed or time.monotonic() < self._paused_until:
             return
         try:
             with self._client.pipeline(transaction=False) as pipeline:
@@ -58,7 +58,7 @@ class LogReaders:
                 pipeline.execute()
         except (RedisError, OSError) as error:
             # Readers of other processes look by themselves now and then.
-            self._rest_until = time.monotonic() + _REST_SECONDS
+            self._paused_until = time.monotonic() + _REDIS_PAUSE_SECONDS
             log.warning("logs.not_announced", error=str(error))
 
     def add(self, written: LogsWritten) -> None:
@@ -71,7 +71,7 @@ class LogReaders:
     @contextmanager
     def place(self) -> Iterator[bool]:
         """Room for one more reader; False when there is none."""
-        if self.count >= MOST_READERS:
+        if self.count >= MAX_READERS:
             yield False
             return
         self.count += 1

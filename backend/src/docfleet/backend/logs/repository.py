@@ -22,13 +22,13 @@ from docfleet.core.log_events import LogEvent, LogLevel, LogsWritten, LogType, s
 from docfleet.core.management.logs import LogLine
 from docfleet.core.status import ExecutionStatus
 
-MOST_LINES = 1_000_000
+MAX_LINES = 1_000_000
 """Lines of one execution; those after it are dropped."""
 _LEVELS = list(LogLevel)
 _COLUMNS = frozenset(
     ("event_id", "timestamp", "execution_id", "organization_id", "type", "level", "stage", "file_execution_id")
 )
-_OF_ORGANIZATION = select(executions.c.id).where(
+_IN_ORGANIZATION = select(executions.c.id).where(
     executions.c.organization_id == bindparam("organization"), executions.c.id.in_(bindparam("ids", expanding=True))
 )
 _STATUS = select(executions.c.status).where(
@@ -47,8 +47,8 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     file_execution_id: str | None = None
     type: LogType | None = None
 
-    def takes(self, line: LogLine) -> bool:
-        """Whether the line is wanted."""
+    def matches(self, line: LogLine) -> bool:
+        """Whether the line passes the filter."""
         return (
             line.level.rank >= self.level.rank
             and (self.file_execution_id is None or line.file_execution_id == self.file_execution_id)
@@ -67,8 +67,8 @@ def write(connection: Connection, organization_id: str, events: Sequence[LogEven
     by_execution: dict[str, list[LogEvent]] = {}
     for event in events:
         by_execution.setdefault(_execution_id(event), []).append(event)
-    wanted = [execution_id for execution_id in by_execution if execution_id]
-    known = set(connection.scalars(_OF_ORGANIZATION, {"organization": organization_id, "ids": wanted}))
+    log_filter = [execution_id for execution_id in by_execution if execution_id]
+    known = set(connection.scalars(_IN_ORGANIZATION, {"organization": organization_id, "ids": log_filter}))
     result, woken = LogsWritten(), []
     for execution_id in sorted(by_execution):
         batch = by_execution[execution_id]
@@ -90,7 +90,7 @@ def append(connection: Connection, execution_id: str, events: Iterable[LogEvent]
     unique = {event.event_id: event for event in events}
     given = list(unique.values())
     channel = _lock(connection, execution_id, len(given))
-    if channel.archived_at is not None or channel.last_sequence > MOST_LINES:
+    if channel.archived_at is not None or channel.last_sequence > MAX_LINES:
         return 0, len(given)
     seen = set(connection.scalars(_SEEN, {"execution": execution_id, "ids": list(unique)}))
     first = channel.last_sequence - len(given) + 1
@@ -153,16 +153,16 @@ def describe(row: Record) -> LogLine:
 
 
 def page(
-    connection: Connection, execution_id: str, *, after: int, limit: int, wanted: LogFilter = EVERYTHING
+    connection: Connection, execution_id: str, *, after: int, limit: int, log_filter: LogFilter = EVERYTHING
 ) -> list[LogLine]:
     """At most ``limit`` lines with a greater number than ``after``, in their order."""
     statement = select(logs).where(logs.c.execution_id == execution_id, logs.c.sequence > after)
-    if wanted.level.rank:
-        statement = statement.where(logs.c.level >= wanted.level.rank)
-    if wanted.file_execution_id is not None:
-        statement = statement.where(logs.c.file_execution_id == wanted.file_execution_id)
-    if wanted.type is not None:
-        statement = statement.where(logs.c.type == wanted.type.value)
+    if log_filter.level.rank:
+        statement = statement.where(logs.c.level >= log_filter.level.rank)
+    if log_filter.file_execution_id is not None:
+        statement = statement.where(logs.c.file_execution_id == log_filter.file_execution_id)
+    if log_filter.type is not None:
+        statement = statement.where(logs.c.type == log_filter.type.value)
     rows = connection.execute(statement.order_by(logs.c.sequence).limit(limit))
     return [describe(row) for row in rows]
 
@@ -186,7 +186,7 @@ def execution_status(connection: Connection, organization_id: str, execution_id:
     return ExecutionStatus(status)
 
 
-def to_archive(connection: Connection, age: float, limit: int, final: Sequence[str]) -> Sequence[Record]:
+def archivable(connection: Connection, age: float, limit: int, final: Sequence[str]) -> Sequence[Record]:
     """Executions that ended more than ``age`` seconds ago and whose lines are still rows: ids, organization, last
     number."""
     return connection.execute(
@@ -202,7 +202,7 @@ def to_archive(connection: Connection, age: float, limit: int, final: Sequence[s
     ).all()
 
 
-def put_away(connection: Connection, execution_id: str, last_sequence: int) -> bool:
+def delete_archived(connection: Connection, execution_id: str, last_sequence: int) -> bool:
     """Its lines up to ``last_sequence`` are in a file: delete them. False when more came meanwhile."""
     moved = connection.execute(
         update(channels)

@@ -17,8 +17,8 @@ from docfleet.core.notify import EventData, NotificationBatchClaim, Notification
 
 log = structlog.get_logger(__name__)
 
-LONGEST_ERROR = 500
-SHORTEST_WAIT = 1.0
+MAX_ERROR_LENGTH = 500
+MIN_WAIT_SECONDS = 1.0
 _batches = notification_batches.c
 
 
@@ -32,7 +32,7 @@ class Backoff(msgspec.Struct, frozen=True):
         """The wait after so many attempts; never less than the target requests."""
         wait = min(self.first * 2.0 ** min(attempts - 1, 30), self.longest)
         # Jitter: targets that came back must not get everything in the same second.
-        return max(wait * random.uniform(0.8, 1.2), retry_after or 0.0, SHORTEST_WAIT)
+        return max(wait * random.uniform(0.8, 1.2), retry_after or 0.0, MIN_WAIT_SECONDS)
 
 
 def claim(
@@ -74,7 +74,7 @@ def claim(
         granted=True,
         name=notification.name,
         provider=notification.provider,
-        settings=cipher.open(notification.settings),
+        settings=cipher.decrypt(notification.settings),
         events=[msgspec.convert(data, EventData) for data in events],
         attempt=taken.attempts,
     )
@@ -96,9 +96,9 @@ def report(
         return NotificationState.DELIVERED
     if batch.state != NotificationState.SENDING or not batch.claimed or batch.attempts != sent.attempt:
         return NotificationState(batch.state)
-    error = clean(sent.error, LONGEST_ERROR)
+    error = clean(sent.error, MAX_ERROR_LENGTH)
     if sent.outcome == "deferred":
-        _defer(connection, batch, notification.host, max(sent.retry_after or 0.0, SHORTEST_WAIT), error)
+        _defer(connection, batch, notification.host, max(sent.retry_after or 0.0, MIN_WAIT_SECONDS), error)
         return NotificationState.WAITING
     if sent.outcome == "rejected" or batch.attempts >= notification.max_attempts:
         _write(connection, batch, state=NotificationState.DEAD.value, finished_at=db_now(), last_error=error)

@@ -30,42 +30,42 @@ from docfleet.providers.registry import provider_class
 
 log = structlog.get_logger(__name__)
 
-MOST_NOTIFICATIONS = 50
+MAX_NOTIFICATIONS = 50
 """In one transaction; more are the next one's."""
-MOST_EVENTS = 500
+MAX_EVENTS = 500
 """In one batch that clubs, as with the original."""
-MOST_BATCHES = 50
+MAX_BATCHES = 50
 """That one transaction makes of the events of a notification that does not club."""
-MOST_TO_ONE_HOST = 2
+MAX_BATCHES_PER_HOST = 2
 """Batches under way at once."""
 LOST_WORKER = "the worker that sent it did not come back"
 NO_ATTEMPT_LEFT = "all attempts are used up"
 
 _batches, _events = notification_batches.c, notification_events.c
-_OF_IT = and_(_batches.notification_id == notifications.c.id, text(OPEN_BATCH))
-_UNDER_WAY = and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until >= db_now())
+_OWN_BATCHES = and_(_batches.notification_id == notifications.c.id, text(OPEN_BATCH))
+_SENDING = and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until >= db_now())
 _DUE = or_(
     and_(_batches.state == NotificationState.WAITING.value, _batches.next_attempt_at <= db_now()),
     and_(_batches.state == NotificationState.SENDING.value, _batches.lease_until < db_now()),
 )
-_NEW = and_(_events.notification_id == notifications.c.id, text(UNGROUPED), _events.due_at <= db_now())
+_UNGROUPED = and_(_events.notification_id == notifications.c.id, text(UNGROUPED), _events.due_at <= db_now())
 
 
-def dispatch(database: Database, dispatcher: Dispatcher, patience: float) -> NotificationDispatchResult:
-    """Send what is due. ``patience``: the seconds after which a message that no worker took is sent again."""
+def dispatch(database: Database, dispatcher: Dispatcher, resend_seconds: float) -> NotificationDispatchResult:
+    """Send what is due. ``resend_seconds``: the seconds after which a message that no worker took is sent again."""
     result = NotificationDispatchResult()
     while True:
         with database.writing() as connection:
             due = _due(connection)
             for notification in due:
                 _group(connection, notification)
-            leased = _lease(connection, due, patience, result)
+            leased = _lease(connection, due, resend_seconds, result)
         for number, (batch_id, notification) in enumerate(leased):
             try:
                 _send(dispatcher, batch_id, notification)
             except BrokerUnavailable as error:
                 log.warning("notifications.broker_unavailable", error=error.message)
-                _give_back(database, [batch_id for batch_id, _ in leased[number:]])
+                _release(database, [batch_id for batch_id, _ in leased[number:]])
                 return result
             result.batches += 1
         if not leased:
@@ -77,20 +77,20 @@ def _due(connection: Connection) -> list[Record]:
     busy = (
         select(notifications.c.host)
         .join(notification_batches, _batches.notification_id == notifications.c.id)
-        .where(_UNDER_WAY, notifications.c.host.is_not(None))
+        .where(_SENDING, notifications.c.host.is_not(None))
         .group_by(notifications.c.host)
-        .having(func.count() >= MOST_TO_ONE_HOST)
+        .having(func.count() >= MAX_BATCHES_PER_HOST)
     )
     statement = (
         select(notifications)
         .where(
             notifications.c.is_active,
-            or_(exists().where(_NEW), exists().where(_OF_IT, _DUE)),
-            ~exists().where(_OF_IT, _UNDER_WAY),
+            or_(exists().where(_UNGROUPED), exists().where(_OWN_BATCHES, _DUE)),
+            ~exists().where(_OWN_BATCHES, _SENDING),
             or_(notifications.c.host.is_(None), notifications.c.host.not_in(busy)),
         )
         .order_by(func.random())  # none is last for ever
-        .limit(MOST_NOTIFICATIONS)
+        .limit(MAX_NOTIFICATIONS)
         .with_for_update(key_share=True, skip_locked=True)
     )
     return list(connection.execute(statement))
@@ -103,7 +103,7 @@ def _group(connection: Connection, notification: Record) -> None:
         select(_events.id)
         .where(_events.notification_id == notification.id, text(UNGROUPED))
         .order_by(_events.created_at, _events.id)
-        .limit(MOST_EVENTS if clubs else MOST_BATCHES)
+        .limit(MAX_EVENTS if clubs else MAX_BATCHES)
     ).all()
     for ids in ([list(event_ids)] if clubs else [[event_id] for event_id in event_ids]) if event_ids else []:
         batch_id = new_id()
@@ -126,7 +126,7 @@ def _group(connection: Connection, notification: Record) -> None:
 
 
 def _lease(
-    connection: Connection, due: list[Record], patience: float, result: NotificationDispatchResult
+    connection: Connection, due: list[Record], resend_seconds: float, result: NotificationDispatchResult
 ) -> list[tuple[str, Record]]:
     """Put one due batch of each notification under way."""
     hosts = [row.host for row in due if row.host is not None]
@@ -134,18 +134,18 @@ def _lease(
         connection.scalars(
             select(notifications.c.host)
             .join(notification_batches, _batches.notification_id == notifications.c.id)
-            .where(_UNDER_WAY, notifications.c.host.in_(hosts))
+            .where(_SENDING, notifications.c.host.in_(hosts))
         )
     )
     leased = []
     for notification in due:
-        if notification.host is not None and under_way[notification.host] >= MOST_TO_ONE_HOST:
+        if notification.host is not None and under_way[notification.host] >= MAX_BATCHES_PER_HOST:
             continue
         batch = _next(connection, notification, result)
         if batch is None:
             continue
         # Each repeat waits longer than the one before: a long queue must not fill with copies.
-        lease = patience * 2 ** min(batch.dispatches, 6)
+        lease = resend_seconds * 2 ** min(batch.dispatches, 6)
         connection.execute(
             update(notification_batches)
             .where(_batches.id == batch.id)
@@ -200,7 +200,7 @@ def _send(dispatcher: Dispatcher, batch_id: str, notification: Record) -> None:
     )
 
 
-def _give_back(database: Database, ids: list[str]) -> None:
+def _release(database: Database, ids: list[str]) -> None:
     with database.writing() as connection:
         connection.execute(
             update(notification_batches)
@@ -213,10 +213,10 @@ class NotificationDispatcher:
     """A thread of the backend that sends what may be sent at once, so that no request that ends an execution waits
     for the broker. What it misses, the next tick finds."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, patience: float) -> None:
+    def __init__(self, database: Database, dispatcher: Dispatcher, resend_seconds: float) -> None:
         self._database = database
         self._dispatcher = dispatcher
-        self._patience = patience
+        self._resend_seconds = resend_seconds
         self._lock = threading.Lock()
         self._due = threading.Event()
         self._over = False
@@ -246,6 +246,6 @@ class NotificationDispatcher:
             if self._over:
                 return
             try:
-                dispatch(self._database, self._dispatcher, self._patience)
+                dispatch(self._database, self._dispatcher, self._resend_seconds)
             except Exception:  # the boundary of the thread: the next wake or tick tries again
                 log.exception("notifications.dispatch_failed")

@@ -21,14 +21,14 @@ from docfleet.core.names import WorkflowType
 from docfleet.core.notify import EventData, NotificationEvent
 from docfleet.core.status import ExecutionStatus
 
-LONGEST_ERROR = 500
+MAX_ERROR_LENGTH = 500
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class EventWritten(msgspec.Struct, frozen=True):
     """An event that may be sent at once was written; announced after the commit (``Database.after_commit``)."""
 
 
-class Numbers(msgspec.Struct, frozen=True):
+class FileCounts(msgspec.Struct, frozen=True):
     """Files of an execution."""
 
     total: int = 0
@@ -44,8 +44,8 @@ _SUBSCRIBED = select(notifications).where(
 )
 
 
-def ended(
-    connection: Connection, execution: Record, status: ExecutionStatus, numbers: Numbers, error: str | None
+def write_ended(
+    connection: Connection, execution: Record, status: ExecutionStatus, numbers: FileCounts, error: str | None
 ) -> None:
     """An execution of a pipeline or an API has reached its final ``status``."""
     if status is ExecutionStatus.ERROR:
@@ -57,16 +57,16 @@ def ended(
     _write_all(connection, execution, event, numbers, error)
 
 
-def started(connection: Connection, execution: Record) -> None:
+def write_started(connection: Connection, execution: Record) -> None:
     """An execution of a pipeline was created."""
     if execution.pipeline_id:
-        _write_all(connection, execution, NotificationEvent.STARTED, Numbers(), None)
+        _write_all(connection, execution, NotificationEvent.STARTED, FileCounts(), None)
 
 
 def write_test(connection: Connection, notification: Record) -> str:
     """Write a test event of ``notification``; the event's id."""
-    published = _published(connection, Scope(notification.scope), notification.target_id)
-    kind, name = published or (WorkflowType.API.value, notification.name)
+    described = _describe_target(connection, Scope(notification.scope), notification.target_id)
+    kind, name = described or (WorkflowType.API.value, notification.name)
     data = EventData(
         event=NotificationEvent.TEST,
         type=kind,
@@ -80,7 +80,7 @@ def write_test(connection: Connection, notification: Record) -> str:
 
 
 def _write_all(
-    connection: Connection, execution: Record, event: NotificationEvent, numbers: Numbers, error: str | None
+    connection: Connection, execution: Record, event: NotificationEvent, numbers: FileCounts, error: str | None
 ) -> None:
     if execution.pipeline_id:
         scope, target = Scope.PIPELINE, execution.pipeline_id
@@ -88,33 +88,33 @@ def _write_all(
         scope, target = Scope.DEPLOYMENT, execution.api_deployment_id
     else:
         return
-    whom = {"organization": execution.organization_id, "scope": scope.value, "target": target}
-    rows = [row for row in connection.execute(_SUBSCRIBED, whom) if event.value in row.events]
+    parameters = {"organization": execution.organization_id, "scope": scope.value, "target": target}
+    rows = [row for row in connection.execute(_SUBSCRIBED, parameters) if event.value in row.events]
     if not rows:
         return
-    published = _published(connection, scope, target)
-    if published is None:
+    described = _describe_target(connection, scope, target)
+    if described is None:
         return
-    kind, name = published
+    kind, name = described
     data = EventData(
         event=event,
         type=kind,
         pipeline_id=target,
         pipeline_name=name,
-        status=_word(event, kind),
+        status=_original_status(event, kind),
         execution_id=execution.id,
         timestamp=time.time(),
         total_files=numbers.total,
         successful_files=numbers.completed,
         failed_files=numbers.error,
-        error_message=error[:LONGEST_ERROR] if error else None,
+        error_message=error[:MAX_ERROR_LENGTH] if error else None,
     )
     for row in rows:
         if data.is_failure or not row.notify_on_failures:
             _write(connection, row, data, row.club_seconds)
 
 
-def _published(connection: Connection, scope: Scope, target: str) -> tuple[str, str] | None:
+def _describe_target(connection: Connection, scope: Scope, target: str) -> tuple[str, str] | None:
     """Type and name of a pipeline or deployment."""
     if scope is Scope.PIPELINE:
         statement = select(pipelines.c.pipeline_type, pipelines.c.pipeline_name).where(pipelines.c.id == target)
@@ -124,7 +124,7 @@ def _published(connection: Connection, scope: Scope, target: str) -> tuple[str, 
     return None if name is None else (WorkflowType.API.value, name)
 
 
-def _word(event: NotificationEvent, kind: str) -> str:
+def _original_status(event: NotificationEvent, kind: str) -> str:
     """The status as the original names it: success has another name for an API than for a pipeline."""
     match event:
         case NotificationEvent.STARTED:
@@ -150,9 +150,9 @@ def _write(connection: Connection, notification: Record, data: EventData, club_s
         "batch_id": None,
         "created_at": db_now(),
     }
-    # Each execution has each of its events once, however often it is ended.
+    # Each execution has each of its events once, even if it is ended twice.
     statement = upsert(connection, notification_events).values(**values)
     connection.execute(statement.on_conflict_do_nothing(index_elements=["notification_id", "event", "execution_id"]))
     if not club_seconds:
-        emit(connection, Recorded())
+        emit(connection, EventWritten())
     return event_id

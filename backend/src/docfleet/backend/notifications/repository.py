@@ -24,7 +24,7 @@ from docfleet.core.masking import MASK
 from docfleet.core.notify import NotificationState
 from docfleet.providers.registry import provider_class
 
-MOST_DELETED = 500
+MAX_DELETED = 500
 AWAY = "its target was away for as long as notifications are kept"
 _batches, _events = notification_batches.c, notification_events.c
 _STATE: Any = func.coalesce(_batches.state, NotificationState.WAITING.value)
@@ -104,7 +104,7 @@ def remove(connection: Connection, organization_id: str, notification_id: str) -
     connection.execute(delete(notifications).where(notifications.c.id == notification_id))
 
 
-def forget_target(connection: Connection, scope: Scope, target_id: str) -> None:
+def delete_of_target(connection: Connection, scope: Scope, target_id: str) -> None:
     """Delete the notifications of a deployment or pipeline that is deleted."""
     where = (notifications.c.scope == scope.value, notifications.c.target_id == target_id)
     connection.execute(delete(notifications).where(*where))
@@ -169,7 +169,7 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
 
 def describe(cipher: Cipher, row: Record, target: str | None) -> Notification:
     """The notification of a row; ``target`` is the name of what it is about. Secrets are masked."""
-    settings = cipher.open(row.settings)
+    settings = cipher.decrypt(row.settings)
     try:
         secrets = provider_class(row.provider).secrets
     except ConfigurationError:  # it is no longer installed, so it is unknown what of it is secret
@@ -214,7 +214,7 @@ def describe_event(row: Record) -> OutboxEvent:
     )
 
 
-def forget(database: Database, days: float) -> int:
+def delete_old(database: Database, days: float) -> int:
     """Delete events older than ``days`` that were delivered or are dead, and declare those dead that still wait; the
     number of deleted ones. 0 days: none."""
     if days <= 0:
@@ -225,14 +225,14 @@ def forget(database: Database, days: float) -> int:
             _batches.state.in_((NotificationState.DELIVERED.value, NotificationState.DEAD.value)),
             _batches.finished_at < old,
         )
-        chosen = list(connection.scalars(ended.limit(MOST_DELETED)))
+        chosen = list(connection.scalars(ended.limit(MAX_DELETED)))
         connection.execute(delete(notification_batches).where(_batches.id.in_(chosen)))
         connection.execute(
             update(notification_batches)
             .where(text(OPEN_BATCH), _batches.created_at < old, _batches.lease_until < db_now())
             .values(state=NotificationState.DEAD.value, claimed=False, finished_at=db_now(), last_error=AWAY)
         )
-        unsent = select(_events.id).where(text(UNGROUPED), _events.created_at < old).limit(MOST_DELETED)
+        unsent = select(_events.id).where(text(UNGROUPED), _events.created_at < old).limit(MAX_DELETED)
         left = list(connection.scalars(unsent))
         connection.execute(delete(notification_events).where(_events.id.in_(left)))
     return len(chosen) + len(left)

@@ -46,10 +46,10 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
 def remove(connection: Connection, organization_id: str, pipeline_id: str) -> None:
     """Delete the pipeline, its keys and its notifications; its executions stay. Raises ``NotFound``."""
     find(connection, organization_id, pipeline_id)
-    keys.forget_target(connection, Scope.PIPELINE, pipeline_id)
+    keys.delete_of_target(connection, Scope.PIPELINE, pipeline_id)
     # In the order in which the end of a run locks: the row of the pipeline, then its notifications.
     connection.execute(pipelines.delete().where(pipelines.c.id == pipeline_id))
-    notifications.forget_target(connection, Scope.PIPELINE, pipeline_id)
+    notifications.delete_of_target(connection, Scope.PIPELINE, pipeline_id)
 
 
 def apply(
@@ -120,7 +120,7 @@ def put_status(
     return connection.execute(statement).rowcount == 1
 
 
-def begin(connection: Connection, execution: Record) -> None:
+def note_start(connection: Connection, execution: Record) -> None:
     """Note on the execution's pipeline, if it has one, that a run started, in the transaction of the new execution.
 
     Raises ``NotFound``, and ``Conflict`` for a pipeline that is not active, also where its schedule starts it. A retry
@@ -138,7 +138,7 @@ def begin(connection: Connection, execution: Record) -> None:
         raise Conflict(f"pipeline {row.pipeline_name!r} is paused: resume it first (`docfleet pipelines resume NAME`)")
 
 
-def finished(connection: Connection, execution: Record, status: PipelineStatus) -> None:
+def note_end(connection: Connection, execution: Record, status: PipelineStatus) -> None:
     """Note on the execution's pipeline, if it has one, how the run ended."""
     if execution.pipeline_id:
         put_status(connection, execution.organization_id, execution.pipeline_id, status, is_end=True)

@@ -23,13 +23,13 @@ log = structlog.get_logger(__name__)
 TIMEOUT_SECONDS = 4.0
 """How long one attempt may take; with the single retry a dispatch is refused after about 5 seconds."""
 
-MOST_BROADCASTS = 4
+MAX_BROADCASTS = 4
 """Concurrent broadcasts. More mean that the broker hangs, and a hint is not worth another thread."""
 _MAILBOX = Mailbox("celery", type="fanout", accept=["json"], serializer="json")
 """Where Celery's workers listen for remote control."""
 
-MOST_IDLE = 8
-LONGEST_IDLE_SECONDS = 20.0
+MAX_IDLE_CONNECTIONS = 8
+MAX_IDLE_SECONDS = 20.0
 """An idle connection is used again up to this age: well below the heartbeats and time-outs that close it."""
 
 
@@ -67,7 +67,7 @@ class CeleryDispatcher:
             broker_transport_options=_transport_options(broker_url),
         )
         self._lock = threading.Lock()
-        self._broadcasts = threading.BoundedSemaphore(MOST_BROADCASTS)
+        self._broadcasts = threading.BoundedSemaphore(MAX_BROADCASTS)
         self._idle: list[tuple[Connection, float]] = []
         self._closed = False
         connection = self._app.connection_for_write()
@@ -161,13 +161,13 @@ class CeleryDispatcher:
                 if not self._idle:
                     return None
                 connection, since = self._idle.pop()
-            if time.monotonic() - since < LONGEST_IDLE_SECONDS:
+            if time.monotonic() - since < MAX_IDLE_SECONDS:
                 return connection
             connection.release()
 
     def _keep(self, connection: Connection) -> None:
         with self._lock:
-            if len(self._idle) < MOST_IDLE and not self._closed:
+            if len(self._idle) < MAX_IDLE_CONNECTIONS and not self._closed:
                 self._idle.append((connection, time.monotonic()))
                 return
         connection.release()

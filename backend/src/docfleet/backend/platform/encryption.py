@@ -24,17 +24,17 @@ class Cipher:
             ) from error
         self._key = key.encode()
 
-    def seal(self, value: dict[str, Any]) -> str:
+    def encrypt(self, value: dict[str, Any]) -> str:
         """``value`` encrypted, as text."""
         return self._fernet.encrypt(msgspec.json.encode(value)).decode()
 
-    def open(self, sealed: str) -> dict[str, Any]:
-        """The object that ``seal`` encrypted. Raises ``ConfigurationError`` when the key is another one."""
+    def decrypt(self, encrypted: str) -> dict[str, Any]:
+        """The object that ``encrypt`` encrypted. Raises ``ConfigurationError`` when the key is another one."""
         try:
-            value: dict[str, Any] = msgspec.json.decode(self._fernet.decrypt(sealed.encode()))
+            value: dict[str, Any] = msgspec.json.decode(self._fernet.decrypt(encrypted.encode()))
         except InvalidToken as error:
             raise ConfigurationError(
-                "a stored credential does not open: ENCRYPTION_KEY is not the key it was sealed with; "
+                "a stored credential does not decrypt: ENCRYPTION_KEY is not the key it was encrypted with; "
                 "set the old key or apply the workflow again"
             ) from error
         return value

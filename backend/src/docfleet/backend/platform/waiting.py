@@ -17,7 +17,7 @@ from redis import asyncio as redis_async
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 _CHANNEL = "execution:{}:final"
 
 
@@ -80,11 +80,11 @@ class Waiting:
         timeout: float,
         is_final: Callable[[], Awaitable[bool]],
         gone: Awaitable[None],
-        look_seconds: float = LOOK_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
     ) -> bool:
         """Wait up to ``timeout`` seconds for ``event``; False when the caller is ``gone`` first.
 
-        ``is_final`` looks at the row, every ``look_seconds``.
+        ``is_final`` looks at the row, every ``poll_seconds``.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         leaving = asyncio.ensure_future(gone)
@@ -92,7 +92,7 @@ class Waiting:
         try:
             while (left := deadline - asyncio.get_running_loop().time()) > 0:
                 done, _ = await asyncio.wait(
-                    {leaving, ending}, timeout=min(left, look_seconds), return_when=asyncio.FIRST_COMPLETED
+                    {leaving, ending}, timeout=min(left, poll_seconds), return_when=asyncio.FIRST_COMPLETED
                 )
                 if ending in done:
                     return True

@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 import msgspec
 
 from docfleet.backend.schedules.timetable import Timetable
-from docfleet.core.schedule import MOST_CAUGHT_UP, CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
+from docfleet.core.schedule import MAX_CAUGHT_UP, CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
 
 
 class Next(msgspec.Struct, frozen=True):
@@ -26,9 +26,9 @@ def next_after(timetable: Timetable, schedule: Schedule, pipeline_id: str, insta
 def come_due(
     timetable: Timetable, schedule: Schedule, pipeline_id: str, since: float, now: float
 ) -> tuple[list[int], Next]:
-    """The ticks from ``since`` on that are due ``now``, the newest ``MOST_CAUGHT_UP``, oldest first; and the next."""
+    """The ticks from ``since`` on that are due ``now``, the newest ``MAX_CAUGHT_UP``, oldest first; and the next."""
     newest = takewhile(lambda tick: tick >= since, timetable.until(now))
-    ticks = list(islice(newest, MOST_CAUGHT_UP))[::-1]
+    ticks = list(islice(newest, MAX_CAUGHT_UP))[::-1]
     for position, tick in enumerate(ticks):
         if due_at(schedule, pipeline_id, tick) > now:
             return ticks[:position], _next(schedule, pipeline_id, tick)

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from docfleet.backend.platform.db import Database, db_now
 from docfleet.backend.tables.pipelines import pipelines
 
-_STANDING = select(func.count(), func.min(pipelines.c.next_run_at), db_now()).where(
+_ACTIVE_SCHEDULES = select(func.count(), func.min(pipelines.c.next_run_at), db_now()).where(
     pipelines.c.next_run_at.is_not(None)
 )
 
@@ -18,7 +18,7 @@ _STANDING = select(func.count(), func.min(pipelines.c.next_run_at), db_now()).wh
 def schedule_metrics(database: Database) -> Iterator[Metric]:
     """As the database has them now."""
     with database.reading() as connection:
-        number, earliest, now = connection.execute(_STANDING).one()
+        number, earliest, now = connection.execute(_ACTIVE_SCHEDULES).one()
     overdue = 0.0 if earliest is None else max(now - earliest, 0.0)
     yield GaugeMetricFamily("docfleet_schedules_active", "Pipelines that run by a schedule and are not paused.", number)
     yield GaugeMetricFamily(

@@ -15,8 +15,8 @@ from docfleet.core.errors import InvalidInput
 from docfleet.core.management.pipelines import Tick
 from docfleet.core.schedule import CatchUpPolicy, OverlapPolicy, Schedule, TickOutcome
 
-LONGEST_DETAIL = 500
-MOST_FORGOTTEN = 10_000
+MAX_DETAIL_LENGTH = 500
+MAX_DELETED = 10_000
 
 
 def of(row: Record) -> Schedule | None:
@@ -87,7 +87,7 @@ def tick(
         "scheduled_for": scheduled_for,
         "outcome": outcome.value,
         "execution_id": execution_id,
-        "detail": clean(detail, LONGEST_DETAIL),
+        "detail": clean(detail, MAX_DETAIL_LENGTH),
     }
 
 
@@ -112,7 +112,7 @@ def release(
     statement = update(schedule_ticks).where(
         schedule_ticks.c.pipeline_id == pipeline_id, schedule_ticks.c.scheduled_for == tick, text(QUEUED_TICK)
     )
-    values = {"outcome": outcome.value, "execution_id": execution_id, "detail": clean(detail, LONGEST_DETAIL)}
+    values = {"outcome": outcome.value, "execution_id": execution_id, "detail": clean(detail, MAX_DETAIL_LENGTH)}
     return connection.execute(statement.values(**values, decided_at=db_now())).rowcount == 1
 
 
@@ -136,7 +136,7 @@ def describe_tick(row: Record) -> Tick:
     )
 
 
-def forget(connection: Connection, days: float) -> int:
+def delete_old(connection: Connection, days: float) -> int:
     """Delete ticks decided more than ``days`` ago, those that wait not among them; how many. 0 days: none."""
     if days <= 0:
         return 0
@@ -144,7 +144,7 @@ def forget(connection: Connection, days: float) -> int:
         select(schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for)
         .where(schedule_ticks.c.decided_at < db_now() - days * SECONDS_PER_DAY)
         .where(schedule_ticks.c.outcome != TickOutcome.QUEUED.value)
-        .limit(MOST_FORGOTTEN)
+        .limit(MAX_DELETED)
     )
     key = schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for
     return connection.execute(delete(schedule_ticks).where(tuple_(*key).in_(old))).rowcount

@@ -30,12 +30,12 @@ _NAMES = {
 }
 _FIELDS = 5
 _EVERY_HOUR = set(range(24))
-_LOOKED_AT = 200
+_SAMPLED_RUNS = 200
 """Runs after which the shortest time between two of them counts as known."""
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1)
-_SOME_DAY = datetime(2025, 1, 1)
+_REFERENCE_DAY = datetime(2025, 1, 1)
 
 
 @cache
@@ -51,8 +51,8 @@ class Timetable:
         if len(self._cron.split()) != _FIELDS:
             raise _bad_cron(cron, "it has to have five fields")
         try:
-            self._by_elapsed_time = CronSim(self._cron, _SOME_DAY).hours == _EVERY_HOUR
-            if next(iter(CronSim(self._cron, _SOME_DAY)), None) is None:
+            self._by_elapsed_time = CronSim(self._cron, _REFERENCE_DAY).hours == _EVERY_HOUR
+            if next(iter(CronSim(self._cron, _REFERENCE_DAY)), None) is None:
                 raise _bad_cron(cron, "no day matches it")
         except CronSimError as error:
             raise _bad_cron(cron, f"{str(error).lower()}") from error
@@ -64,16 +64,16 @@ class Timetable:
 
     def after(self, instant: float) -> Iterator[int]:
         """The runs after ``instant``, in order, without end (or with one where no day matches any more)."""
-        return _each_once(found for found in self._instants(instant, reverse=False) if found > instant)
+        return _each_once(run for run in self._instants(instant, reverse=False) if run > instant)
 
     def until(self, instant: float) -> Iterator[int]:
         """The runs up to and at ``instant``, the newest first."""
-        return _each_once(found for found in self._instants(instant, reverse=True) if found <= instant)
+        return _each_once(run for run in self._instants(instant, reverse=True) if run <= instant)
 
     def shortest_interval(self) -> int:
         """Seconds between the two of its runs that are closest to each other, changes of the clock left aside."""
-        local = (_seconds(time) for time in CronSim(self._cron, _SOME_DAY))
-        return min((later - earlier for earlier, later in pairwise(islice(local, _LOOKED_AT))), default=86_400)
+        local = (_seconds(time) for time in CronSim(self._cron, _REFERENCE_DAY))
+        return min((later - earlier for earlier, later in pairwise(islice(local, _SAMPLED_RUNS))), default=86_400)
 
     def local(self, instant: float) -> str:
         """``instant`` as ISO 8601 in the schedule's zone."""

@@ -11,7 +11,7 @@ from docfleet.backend.tables.usage import page_usage, usage
 from docfleet.core.results import FileOutcome
 
 TOKENS = ("embedding_tokens", "prompt_tokens", "completion_tokens", "total_tokens")
-MOST_PAGES = 2**31 - 1
+MAX_PAGES = 2**31 - 1
 """The column's maximum. A tool that counts more is wrong, but the report must not fail for it."""
 
 
@@ -47,7 +47,7 @@ def record(connection: Connection, organization_id: str, outcomes: list[FileOutc
             {
                 "run_id": outcome.file_execution_id,
                 "organization_id": organization_id,
-                "pages_processed": min(outcome.pages, MOST_PAGES),
+                "pages_processed": min(outcome.pages, MAX_PAGES),
                 "created_at": now,
             }
             for outcome in paged

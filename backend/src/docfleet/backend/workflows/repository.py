@@ -54,7 +54,7 @@ def endpoints(connection: Connection, workflow_id: str) -> dict[str, Record]:
 
 def decrypted_settings(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
     """The settings of the endpoint's connector, credentials included."""
-    return cipher.open(endpoint.connector_metadata) if endpoint.connector_metadata else {}
+    return cipher.decrypt(endpoint.connector_metadata) if endpoint.connector_metadata else {}
 
 
 def steps(connection: Connection, workflow_id: str, tools: ToolRegistry | None = None) -> list[ToolInstance]:

@@ -102,7 +102,7 @@ def apply(
         connection.execute(insert(workflows).values(**identity, created_at=db_now(), **values))
     else:
         workflow_id = existing.id
-        _forget_answers(connection, workflow_id)
+        _delete_answers(connection, workflow_id)
         connection.execute(update(workflows).where(workflows.c.id == workflow_id).values(**values))
     for endpoint in (source, destination):
         _write_endpoint(connection, cipher, organization_id, workflow_id, endpoint)
@@ -112,7 +112,7 @@ def apply(
     return AppliedWorkflow(workflow_id=workflow_id, created=existing is None, changed=True)
 
 
-def _forget_answers(connection: Connection, workflow_id: str) -> None:
+def _delete_answers(connection: Connection, workflow_id: str) -> None:
     # First those that still run: none of them may write an old answer after the deletion.
     running = executions.c.status.in_([status.value for status in OPEN])
     connection.execute(
@@ -120,7 +120,7 @@ def _forget_answers(connection: Connection, workflow_id: str) -> None:
         .where(executions.c.workflow_id == workflow_id, executions.c.api_deployment_id.is_not(None), running)
         .values(use_file_history=False)
     )
-    history.forget_results(connection, workflow_id)
+    history.delete_results(connection, workflow_id)
 
 
 def _type(destination: CheckedEndpoint) -> WorkflowType:
@@ -289,7 +289,7 @@ def _write_connector(
         "connector_name": info.name,
         "connector_id": info.connector_id,
         "connector_mode": info.mode.value,
-        "connector_metadata": cipher.seal(endpoint.settings),
+        "connector_metadata": cipher.encrypt(endpoint.settings),
         "modified_at": db_now(),
     }
     key = _derived(workflow_id, f"connector {endpoint.kind}")

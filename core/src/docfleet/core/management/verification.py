@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-MOST_FINDINGS = 100
+MAX_FINDINGS = 100
 """Findings that are named; the rest is counted."""
 
 
@@ -44,7 +44,7 @@ class Verification(msgspec.Struct, kw_only=True):
     def add(self, kind: str, file_execution_id: str, file: str, detail: str) -> None:
         """Count a finding, and keep it while there is room."""
         setattr(self, kind, getattr(self, kind) + 1)
-        if len(self.findings) < MOST_FINDINGS:
+        if len(self.findings) < MAX_FINDINGS:
             self.findings.append(Finding(kind, file_execution_id, file, detail))
         else:
             self.more_findings += 1

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from docfleet.core.names import GivenName
-from docfleet.core.nesting import DEEPEST, deeper
+from docfleet.core.nesting import MAX_DEPTH, exceeds_depth
 from docfleet.core.review import ManualReviewConfig
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
@@ -39,8 +39,8 @@ class ToolSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     settings: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
-        if deeper(self.settings):
-            raise ValueError(f"the settings of tool {self.tool!r:.100} are nested more than {DEEPEST} levels deep")
+        if exceeds_depth(self.settings):
+            raise ValueError(f"the settings of tool {self.tool!r:.100} are nested more than {MAX_DEPTH} levels deep")
 
 
 class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from docfleet.core.settings import environment
 from docfleet.runner import limits, processes
 from docfleet.runner.engines.wire import StartRun
-from docfleet.runner.working import WorkingFolder
+from docfleet.runner.folders import WorkingFolder
 from docfleet.tools import protocol
 from docfleet.tools.protocol import Command, LogMessage, ToolLogLevel
 
@@ -33,7 +33,7 @@ def run_child(order: StartRun, tool: Tool | None, zygote: int, output: int, null
     code = _SOFTWARE_ERROR
     try:
         working = WorkingFolder(Path(order.root))
-        _settle(order, zygote, output, null)
+        _isolate(order, zygote, output, null)
         settings = working.take_settings()
         if tool is None:
             _execute(order, settings, working)
@@ -47,7 +47,7 @@ def run_child(order: StartRun, tool: Tool | None, zygote: int, output: int, null
         os._exit(code)
 
 
-def _settle(order: StartRun, zygote: int, output: int, null: int) -> None:
+def _isolate(order: StartRun, zygote: int, output: int, null: int) -> None:
     processes.die_with_parent(zygote, signal.SIGKILL)
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -62,7 +62,7 @@ def _settle(order: StartRun, zygote: int, output: int, null: int) -> None:
     processes.refuse_new_privileges()
 
 
-def _places(working: WorkingFolder) -> dict[str, str]:
+def _folder_variables(working: WorkingFolder) -> dict[str, str]:
     home = str(working.root)
     return {"HOME": home, "TMPDIR": home, protocol.EXECUTION_DATA_DIR: str(working.data)}
 
@@ -71,7 +71,7 @@ def _run_tool(tool: Tool, settings: bytes, working: WorkingFolder, level: ToolLo
     from docfleet.tools.sdk import run_tool
 
     faulthandler.enable()  # a crash leaves the Python stack in the output
-    os.environ.update(_places(working))
+    os.environ.update(_folder_variables(working))
     tempfile.tempdir = None  # decided once per process; the zygote's decision is not ours
     os.chdir(working.data)
     decoded: dict[str, Any] = json.loads(settings)
@@ -87,7 +87,7 @@ def _execute(order: StartRun, settings: bytes, working: WorkingFolder) -> NoRetu
     arguments = ["--command", Command.RUN.value, "--settings", settings.decode(), "--log-level", order.log_level]
     os.chdir(working.data)
     try:
-        os.execve(order.command[0], [*order.command, *arguments], {**environment(), **_places(working)})
+        os.execve(order.command[0], [*order.command, *arguments], {**environment(), **_folder_variables(working)})
     except OSError as error:
         message = f"the tool cannot be started: {order.command[0]}: {error.strerror}"
         line = protocol.encode_line(LogMessage(log=message, level=ToolLogLevel.ERROR, error_code="tool_failed"))

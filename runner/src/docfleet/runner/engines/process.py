@@ -18,8 +18,8 @@ from docfleet.core.settings import environment
 from docfleet.runner import processes
 from docfleet.runner.engines import wire
 from docfleet.runner.engines.wire import KillRun, Ready, RunEnded, StartRun, Unusable
+from docfleet.runner.folders import WorkingFolder
 from docfleet.runner.logs import Output, log
-from docfleet.runner.working import WorkingFolder
 from docfleet.tools.registry import ToolDescriptor
 
 PRELOAD_SECONDS = 120.0
@@ -157,21 +157,21 @@ class _Zygote:
 
     def _handle(self, report: wire.Report) -> None:
         if isinstance(report, Ready):
-            _settle(self._ready, report)
+            _set_result(self._ready, report)
         elif isinstance(report, Unusable):
-            _settle(self._ready, ConfigurationError(f"the tool cannot be started: {report.error}"))
+            _set_result(self._ready, ConfigurationError(f"the tool cannot be started: {report.error}"))
         elif (future := self._runs.get(report.run_id)) is not None:
-            _settle(future, report)
+            _set_result(future, report)
 
     def _lost(self) -> None:
         self.alive = False
         self._loop.remove_reader(self._control.fileno())
         self._control.close()
-        _settle(self._ready, ToolCrashed("the process that starts this tool died while it imported it"))
+        _set_result(self._ready, ToolCrashed("the process that starts this tool died while it imported it"))
         self._ready.exception()
         for future in self._runs.values():
             # Nothing is known about the document: its tool may be fine, only its parent died.
-            _settle(future, RunnerUnavailable("the runner lost the process: its parent died; send the run again"))
+            _set_result(future, RunnerUnavailable("the runner lost the process: its parent died; send the run again"))
 
     async def close(self) -> None:
         """End it and all it runs; the zygote does so by itself when its socket closes."""
@@ -184,7 +184,7 @@ class _Zygote:
             await asyncio.to_thread(self.process.wait)
 
 
-def _settle[T](future: asyncio.Future[T], result: T | BaseException) -> None:
+def _set_result[T](future: asyncio.Future[T], result: T | BaseException) -> None:
     if future.done():
         return
     if isinstance(result, BaseException):

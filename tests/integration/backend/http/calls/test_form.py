@@ -155,7 +155,7 @@ def test_a_client_that_falls_silent_is_let_go(tmp_path: Path, monkeypatch: pytes
             yield PART[:-4]
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(form, "LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr(form, "MAX_SILENCE_SECONDS", 0.05)
     area = Area(tmp_path, "o", "w", "e")
 
     async def call() -> None:

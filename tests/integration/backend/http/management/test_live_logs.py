@@ -10,7 +10,7 @@ from litestar.exceptions import WebSocketDisconnect
 
 from docfleet.backend.http.management import live_logs
 from docfleet.backend.logs import archive
-from docfleet.backend.logs.history import LARGEST_LOOK, History
+from docfleet.backend.logs.history import MAX_CHUNK_BYTES, History
 from tests.integration.backend.logs.lines import age, ended, event, headers, send, storage
 
 KEY = "test-key-of-forty-characters-0123456789ab"
@@ -30,7 +30,7 @@ def lines_of(found: list[Any]) -> list[str]:
 
 
 def test_live_is_history_first_then_what_comes_then_the_end(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_logs, "LOOK_SECONDS", 60.0)  # who is not woken comes too late
+    monkeypatch.setattr(live_logs, "POLL_SECONDS", 60.0)  # who is not woken comes too late
     run = api.run().ready(1)
     send(api, event(api, run, "before"))
     with api.client.websocket_connect(f"/api/v1/executions/{run.id}/events", headers=headers(api)) as socket:
@@ -65,11 +65,11 @@ def test_live_sends_long_lines_in_frames_of_some_size(api: Any) -> None:
         send(api, *(event(api, run, f"{start + number} " + "\1" * 3990) for number in range(50)))
     history = History(api.database, None, api.organization, run.id)
     after, found = 0, []
-    while lines := (look := history.look(after, 500)).lines:
-        assert sum(len(msgspec.json.encode(line)) for line in lines) <= 1.1 * LARGEST_LOOK
+    while lines := (chunk := history.chunk(after, 500)).lines:
+        assert sum(len(msgspec.json.encode(line)) for line in lines) <= 1.1 * MAX_CHUNK_BYTES
         found += [line.log.split()[0] for line in lines]
-        assert look.more == (len(found) < 100)
-        after = look.position
+        assert chunk.more == (len(found) < 100)
+        after = chunk.position
     assert found == [str(number) for number in range(100)]
 
 

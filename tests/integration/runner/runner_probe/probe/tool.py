@@ -139,7 +139,7 @@ class Probe(Tool):
         path.write_text(path.read_text().replace('"org-1"', '"somebody-else"'))
 
     def lock_folder(self, amount: int, context: RunContext) -> None:
-        deep = context.folder / "deep" / "deeper"
+        deep = context.folder / "deep" / "exceeds_depth"
         deep.mkdir(parents=True)
         (deep / "file").touch()
         deep.chmod(0)

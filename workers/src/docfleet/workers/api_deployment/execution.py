@@ -17,7 +17,7 @@ from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMe
 
 
 def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
-    """Register the files of the message, send the batches; the ``Orchestrated`` as a dict."""
+    """Register the files of the message, send the batches; the ``OrchestrationResult`` as a dict."""
     context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
     files = list(FileProcessingUtils.convert_file_hash_data(message.files).values())
     orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=True))

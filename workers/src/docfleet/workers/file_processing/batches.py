@@ -66,7 +66,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
             leases,
             file_run,
             claim_limit=limit,
-            has_to_leave=lambda: shutting_down() or time.monotonic() >= deadline,
+            should_stop=lambda: shutting_down() or time.monotonic() >= deadline,
         )
         try:
             result = run.run(claimed, sent_at)

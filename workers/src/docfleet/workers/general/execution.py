@@ -13,11 +13,11 @@ from docfleet.core.files import WorkerFileData
 from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
-from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage, Orchestrated, Orchestrator
+from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage, OrchestrationResult, Orchestrator
 
 
 def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
-    """List the source and send the batches; the ``Orchestrated`` as a dict."""
+    """List the source and send the batches; the ``OrchestrationResult`` as a dict."""
     context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
     file_data = context.file_data(scheduled=message.scheduled, pipeline_id=message.pipeline_id)
     orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=False))
@@ -25,7 +25,7 @@ def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
     return built
 
 
-def _run(orchestrator: Orchestrator, source_config: SourceConfig, file_data: WorkerFileData) -> Orchestrated:
+def _run(orchestrator: Orchestrator, source_config: SourceConfig, file_data: WorkerFileData) -> OrchestrationResult:
     try:
         source = ConnectorSource(source_config)
     except DocfleetError as error:

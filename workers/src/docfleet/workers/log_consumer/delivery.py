@@ -14,11 +14,11 @@ from celery.exceptions import Reject
 
 from docfleet.core.errors import DependencyError, DocfleetError
 from docfleet.core.faults import point
-from docfleet.core.log_events import MOST_EVENTS, LogBatch, LogEvent, LogsWritten, read_event
+from docfleet.core.log_events import MAX_EVENTS, LogBatch, LogEvent, LogsWritten, read_event
 from docfleet.workers.shared.clients.log_client import LogClient
 from docfleet.workers.shared.clients.transport import HttpTransport
 from docfleet.workers.shared.infrastructure.process.fork import per_process
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 
@@ -53,8 +53,8 @@ def consume(payloads: Any, channel: str) -> None:
     point("logs.taken")
     total = LogsWritten(dropped=unreadable)
     for organization_id, events in by_organization.items():
-        for start in range(0, len(events), MOST_EVENTS):
-            _add(total, _write(organization_id, events[start : start + MOST_EVENTS]))
+        for start in range(0, len(events), MAX_EVENTS):
+            _add(total, _write(organization_id, events[start : start + MAX_EVENTS]))
         point("logs.written")
     if total.dropped:
         log.warning("logs.dropped", events=total.dropped)

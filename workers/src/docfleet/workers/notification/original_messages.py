@@ -15,7 +15,7 @@ from docfleet.core.outbound import Outbound
 from docfleet.providers.base import TargetRejected, TargetUnavailable, check_url, target_of
 from docfleet.providers.http import post
 from docfleet.workers.notification.sending import breaker
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 

@@ -19,7 +19,7 @@ from docfleet.providers.registry import open_provider
 from docfleet.workers.notification.host_breaker import HostBreaker
 from docfleet.workers.shared.clients.api import internal_api
 from docfleet.workers.shared.infrastructure.process.fork import per_process
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 

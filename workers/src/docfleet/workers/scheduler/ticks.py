@@ -7,7 +7,7 @@ import structlog
 from docfleet.core.errors import DependencyError
 from docfleet.workers.shared.clients.transport import HttpTransport
 from docfleet.workers.shared.infrastructure.process.fork import per_process
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 

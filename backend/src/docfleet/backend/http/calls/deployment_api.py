@@ -12,8 +12,8 @@ from litestar.params import FromPath
 
 from docfleet.backend.calls import callers, options, presigned
 from docfleet.backend.calls.callers import Caller
-from docfleet.backend.calls.calls import ACKNOWLEDGED, Answer, Calls
 from docfleet.backend.calls.options import CallOptions
+from docfleet.backend.calls.service import ACKNOWLEDGED, Answer, Calls
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution

@@ -17,7 +17,7 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from docfleet.backend.calls.options import LONGEST_WAIT, MOST_FILES
+from docfleet.backend.calls.options import MAX_FILES, MAX_WAIT_SECONDS
 from docfleet.backend.http.calls.form import JSON, MULTIPART
 
 
@@ -96,12 +96,12 @@ _TEXT = Schema(type=OpenAPIType.STRING)
 _FLAG = Schema(type=OpenAPIType.BOOLEAN, default=False)
 _FIELDS: dict[str, Schema] = {
     "presigned_urls": Schema(
-        type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI), max_items=MOST_FILES
+        type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI), max_items=MAX_FILES
     ),
     "timeout": Schema(
         type=OpenAPIType.INTEGER,
         minimum=-1,
-        maximum=LONGEST_WAIT,
+        maximum=MAX_WAIT_SECONDS,
         default=-1,
         description="seconds to wait for the results; below 1: do not wait",
     ),
@@ -119,7 +119,7 @@ _FILES = Schema(
     type=OpenAPIType.ARRAY,
     items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY),
     min_items=1,
-    max_items=MOST_FILES,
+    max_items=MAX_FILES,
 )
 
 

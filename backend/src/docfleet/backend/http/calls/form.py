@@ -12,15 +12,15 @@ from litestar import Request
 from litestar.exceptions import ClientException, InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from docfleet.backend.calls.options import LONGEST_FIELD, MOST_FILES, Fields
+from docfleet.backend.calls.options import MAX_FIELD_BYTES, MAX_FILES, Fields
 from docfleet.backend.calls.staging import Area, Incoming, check_name
 from docfleet.core.errors import CallRefused, invalid_field
 
-MOST_FIELDS = 100
-LARGEST_DOCUMENT = 1024 * 1024
+MAX_FIELDS = 100
+MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a body without files: JSON, or a form of fields."""
 
-LONGEST_SILENCE = 60.0
+MAX_SILENCE_SECONDS = 60.0
 """Seconds a client may take between two pieces of its body."""
 
 MULTIPART = "multipart/form-data"
@@ -74,10 +74,10 @@ async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
     stream = request.stream()
     while True:
         try:
-            async with asyncio.timeout(LONGEST_SILENCE):
+            async with asyncio.timeout(MAX_SILENCE_SECONDS):
                 chunk = await anext(stream, None)
         except TimeoutError as error:
-            detail = f"nothing of the body came for {LONGEST_SILENCE:g} seconds; send it again"
+            detail = f"nothing of the body came for {MAX_SILENCE_SECONDS:g} seconds; send it again"
             raise CallRefused(408, "timeout", detail, close=True) from error
         if chunk is None:
             return
@@ -92,15 +92,15 @@ async def _small(request: Request[Any, Any, Any]) -> bytes:
     body = bytearray()
     async for chunk in _chunks(request):
         body += chunk
-        if len(body) > LARGEST_DOCUMENT:
-            raise _too_large("the body without files is too large", LARGEST_DOCUMENT // _MB)
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large("the body without files is too large", MAX_BODY_BYTES // _MB)
     return bytes(body)
 
 
 def _document(kind: str, body: bytes) -> Fields:
     if kind == URL_ENCODED:
         try:
-            pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+            pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
         except ValueError as error:
             raise CallRefused(400, "parse_error", f"the form is malformed: {error}") from error
         fields: Fields = {}
@@ -116,7 +116,7 @@ def _document(kind: str, body: bytes) -> Fields:
 
 def _clean(name: str, text: str) -> str:
     if "\0" in text or "\0" in name:
-        raise invalid_field(name.replace("\0", "")[:100], "the field has a NUL character; take it out")
+        raise invalid_field(name.replace("\0", "")[:100], "the field has a NUL character; handle it out")
     return text
 
 
@@ -125,13 +125,13 @@ async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area,
         raise CallRefused(400, "parse_error", "the Content-Type names no boundary", close=True)
     received = 0
     reader = _FormReader(area, limits)
-    with PushMultipartParser(boundary, max_segment_count=MOST_FIELDS + MOST_FILES + 1, header_charset="utf8") as parser:
+    with PushMultipartParser(boundary, max_segment_count=MAX_FIELDS + MAX_FILES + 1, header_charset="utf8") as parser:
         async for chunk in _chunks(request):
             received += len(chunk)
             if received > limits.request_mb * _MB:
                 raise _too_large("the request is too large", limits.request_mb)
             for event in parser.parse(chunk):
-                reader.take(event)
+                reader.handle(event)
     return reader.fields
 
 
@@ -147,7 +147,7 @@ class _FormReader:
         self._file: Incoming | None = None
         self._text = bytearray()
 
-    def take(self, event: MultipartSegment | bytearray | bytes | None) -> None:
+    def handle(self, event: MultipartSegment | bytearray | bytes | None) -> None:
         """Handle the start of a segment, bytes of it, or its end (None)."""
         if isinstance(event, MultipartSegment):
             self._begin(event)
@@ -163,15 +163,15 @@ class _FormReader:
         if segment.filename is not None:
             if name != "files":
                 raise invalid_field(name[:100], f"a file came in field {name!r:.100}; send files in the field 'files'")
-            if len(self._area.files) >= MOST_FILES:
-                raise invalid_field("files", f"at most {MOST_FILES} files a call")
+            if len(self._area.files) >= MAX_FILES:
+                raise invalid_field("files", f"at most {MAX_FILES} files a call")
             if segment.filename == "":
                 return  # a browser's empty file input; bytes in it are refused below
             self._file = self._area.open(check_name(segment.filename))
             return
         self._count += 1
-        if self._count > MOST_FIELDS:
-            raise invalid_field(None, f"at most {MOST_FIELDS} form fields a call")
+        if self._count > MAX_FIELDS:
+            raise invalid_field(None, f"at most {MAX_FIELDS} form fields a call")
         if name == "files":
             raise invalid_field("files", "the submitted data was not a file: give the part a filename")
 
@@ -184,9 +184,9 @@ class _FormReader:
             raise invalid_field("files", "a file has no name")
         else:
             self._text += chunk
-            if len(self._text) > LONGEST_FIELD:
+            if len(self._text) > MAX_FIELD_BYTES:
                 name = (self._segment.name or "")[:100] if self._segment else None
-                raise invalid_field(name, f"a form field has at most {LONGEST_FIELD // 1024} KB")
+                raise invalid_field(name, f"a form field has at most {MAX_FIELD_BYTES // 1024} KB")
 
     def _end(self) -> None:
         segment, self._segment = self._segment, None

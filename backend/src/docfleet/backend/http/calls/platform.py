@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from docfleet.backend.calls import callers
-from docfleet.backend.calls.calls import call_path
+from docfleet.backend.calls.service import call_path
 from docfleet.backend.deployments import repository
 from docfleet.backend.http.calls import documentation, formats
 from docfleet.backend.platform.db import Database, Record, iso

@@ -9,7 +9,7 @@ from litestar import Request, Router, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from docfleet.backend.calls.calls import call_path
+from docfleet.backend.calls.service import call_path
 from docfleet.backend.deployments import repository
 from docfleet.backend.platform.db import Database, Record, clean
 from docfleet.core.management.changes import AppliedDeployment, PlannedChange

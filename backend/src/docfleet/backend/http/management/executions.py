@@ -19,7 +19,7 @@ from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions import listing, repository, service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing as file_listing
-from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
+from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
@@ -50,7 +50,7 @@ REPEATED = {
 RETRY_REPEATED = {
     200: ResponseSpec(RetryResult, description="The call was repeated: the same id", generate_examples=False)
 }
-STOP_LOOK_SECONDS = 0.5
+STOP_POLL_SECONDS = 0.5
 
 
 @post("/workflows/{workflow_id:uuid}/executions", sync_to_thread=True, responses=REPEATED, summary="Run a workflow")
@@ -214,7 +214,7 @@ async def stop_execution(
             lambda: service.stop(database, dispatcher, organization_id, identity, abandoned=abandoned)
         )
         if requested and not await is_final():
-            await waiting.until_final(ended, wait, is_final, asyncio.Future(), look_seconds=STOP_LOOK_SECONDS)
+            await waiting.until_final(ended, wait, is_final, asyncio.Future(), poll_seconds=STOP_POLL_SECONDS)
     after = await state()
     if requested and after.stopping:
         outcome = StopOutcome.STOPPING

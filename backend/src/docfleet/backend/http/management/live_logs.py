@@ -33,11 +33,11 @@ from docfleet.core.status import ExecutionStatus
 log = structlog.get_logger(__name__)
 
 PAGE_LINES = 500
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 """How often a reader looks without being woken."""
-GATHER_SECONDS = 0.05
+BATCH_SECONDS = 0.05
 """Between two reads of one reader: what comes meanwhile goes in one frame."""
-LINGER_SECONDS = 2.0
+GRACE_SECONDS = 2.0
 """How long after the end lines may still come: they take another way than the status."""
 SEND_SECONDS = 10.0
 """A reader that has not taken a frame by then is gone; it connects again where it was."""
@@ -47,11 +47,11 @@ NOT_FOUND, INVALID, FULL, SLOW = 4404, 4400, 1013, 1008
 class _Subscription:
     """One connection: its socket, and the number it has read up to."""
 
-    def __init__(self, socket: WebSocket[Any, Any, Any], history: History, after: int, wanted: LogFilter) -> None:
+    def __init__(self, socket: WebSocket[Any, Any, Any], history: History, after: int, log_filter: LogFilter) -> None:
         self._socket = socket
         self._history = history
         self._after = after
-        self._wanted = wanted
+        self._log_filter = log_filter
 
     async def run(self, readers: LogReaders) -> None:
         """Until the end, or until it is gone."""
@@ -70,22 +70,22 @@ class _Subscription:
         quiet_since: float | None = None
         while not gone.done():
             event.clear()
-            look = await readers.read(lambda: self._history.look(self._after, PAGE_LINES, self._wanted))
-            self._after = look.position
-            if look.lines:
+            chunk = await readers.read(lambda: self._history.read(self._after, PAGE_LINES, self._log_filter))
+            self._after = chunk.position
+            if chunk.lines:
                 quiet_since = None
-                await self._send(LogFrame(events=look.lines, last_event_id=self._after))
-            if look.more:
+                await self._send(LogFrame(events=chunk.lines, last_event_id=self._after))
+            if chunk.more:
                 continue
-            if look.status.is_final:
+            if chunk.status.is_final:
                 quiet_since = quiet_since or time.monotonic()
-                if look.archived or time.monotonic() - quiet_since >= LINGER_SECONDS:
-                    return await self._end(look.status)
+                if chunk.archived or time.monotonic() - quiet_since >= GRACE_SECONDS:
+                    return await self._end(chunk.status)
             waking: asyncio.Future[Any] = asyncio.ensure_future(event.wait())
-            seconds = LINGER_SECONDS if look.status.is_final else LOOK_SECONDS
+            seconds = GRACE_SECONDS if chunk.status.is_final else POLL_SECONDS
             await asyncio.wait([waking, gone], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             waking.cancel()
-            await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(BATCH_SECONDS)
 
     async def _end(self, status: ExecutionStatus) -> None:
         await self._send(LogFrame(end=True, status=status, last_event_id=self._after))
@@ -114,7 +114,7 @@ async def follow_log(
     log_readers: NamedDependency[LogReaders],
 ) -> None:
     """The log of an execution, live; ``after`` and ``level`` as in its listing."""
-    after, wanted = _parameters(socket)
+    after, log_filter = _parameters(socket)
     organization_id = str(socket.state.organization_id)
     try:
         history = await log_readers.read(
@@ -128,7 +128,7 @@ async def follow_log(
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
         try:
-            await _Subscription(socket, history, after, wanted).run(log_readers)
+            await _Subscription(socket, history, after, log_filter).run(log_readers)
         except (NotFound, OSError, RuntimeError, WebSocketException, TimeoutError) as error:
             # Deleted meanwhile, or the connection broke while something was sent.
             log.debug("logs.reader_gone", execution_id=history.execution_id, error=str(error))

@@ -28,7 +28,7 @@ Kind = Annotated[LogType | None, QueryParameter(name="type", description="Only e
 Form = Annotated[Literal["csv", "jsonl"], QueryParameter(name="format", description="JSON lines, or CSV")]
 
 COLUMNS = ("sequence", "time", "type", "level", "stage", "file_execution_id", "step")
-TEXTS = ("log", "component", "state", "message")
+TEXT_FIELDS = ("log", "component", "state", "message")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """The last four are the first four as East Asian keyboards write them."""
 
@@ -86,9 +86,9 @@ def as_json_lines(pages: Iterator[list[LogLine]]) -> Iterator[bytes]:
 
 def as_csv(pages: Iterator[list[LogLine]]) -> Iterator[bytes]:
     """With a header; no cell is a formula."""
-    yield _rows([[*COLUMNS, *TEXTS]])
+    yield _rows([[*COLUMNS, *TEXT_FIELDS]])
     for page in pages:
-        yield _rows([[*_plain(line), *(_cell(getattr(line, name)) for name in TEXTS)] for line in page])
+        yield _rows([[*_plain(line), *(_cell(getattr(line, name)) for name in TEXT_FIELDS)] for line in page])
 
 
 def _plain(line: LogLine) -> list[Any]:

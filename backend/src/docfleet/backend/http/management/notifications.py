@@ -74,7 +74,7 @@ def _values(cipher: Cipher, data: NotificationRequest) -> dict[str, Any]:
     return {
         "provider": data.provider,
         "host": provider.target,
-        "settings": cipher.seal(data.settings),
+        "settings": cipher.encrypt(data.settings),
         "digest": cipher.digest(data.settings),
         "events": sorted({event.value for event in data.events}),
         "notify_on_failures": data.notify_on_failures,

@@ -12,7 +12,7 @@ from litestar.params import FromPath, JSONBody
 from docfleet.backend.executions import service, status_update
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.executions.status_update import StatusUpdate
-from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
+from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.core.errors import InvalidInput

@@ -18,7 +18,7 @@ from docfleet.core.errors import InvalidInput
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import parse_id
 
-MOST_FILES = 1000
+MAX_FILES = 1000
 
 
 @post("/file-execution", sync_to_thread=True)
@@ -80,12 +80,8 @@ def check_active(
     """Which of these files are open in another open execution of the workflow?"""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
     entries = data.get("files") or [{"uuid": uuid} for uuid in data.get("provider_file_uuids") or []]
-    if (
-        not isinstance(entries, list)
-        or len(entries) > MOST_FILES
-        or not all(isinstance(item, dict) for item in entries)
-    ):
-        raise InvalidInput(f"files has to be a list of at most {MOST_FILES} objects")
+    if not isinstance(entries, list) or len(entries) > MAX_FILES or not all(isinstance(item, dict) for item in entries):
+        raise InvalidInput(f"files has to be a list of at most {MAX_FILES} objects")
     keys = {str(item.get("uuid")): item.get("path") for item in entries}
     with database.reading() as connection:
         workflows.find(connection, organization_id, workflow_id)

@@ -19,7 +19,7 @@ from docfleet.core.ids import parse_id
 from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus
 
-MOST_FILES = 1000
+MAX_FILES = 1000
 
 
 def _described(row: Record, limit: int, *, api: bool) -> dict[str, Any]:
@@ -57,12 +57,8 @@ def batch_lookup(
     """History of many files by ``identifier``; rows older than the re-processing interval do not count."""
     workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
     entries = data.get("files") or []
-    if (
-        not isinstance(entries, list)
-        or len(entries) > MOST_FILES
-        or not all(isinstance(item, dict) for item in entries)
-    ):
-        raise InvalidInput(f"files has to be a list of at most {MOST_FILES} objects")
+    if not isinstance(entries, list) or len(entries) > MAX_FILES or not all(isinstance(item, dict) for item in entries):
+        raise InvalidInput(f"files has to be a list of at most {MAX_FILES} objects")
     keys = [str(item.get("provider_file_uuid") or item.get("cache_key") or "") for item in entries]
     paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in entries]
     answer: dict[str, Any] = {}

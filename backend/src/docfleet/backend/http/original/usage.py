@@ -12,7 +12,7 @@ from docfleet.backend.platform.db import Database
 from docfleet.backend.usage import repository
 from docfleet.core.errors import InvalidInput
 
-LARGEST_BATCH = 1000
+MAX_RECORDS = 1000
 
 
 @get("/usage/aggregated-token-count/{run_id:str}", sync_to_thread=True)
@@ -41,8 +41,8 @@ def post_usage(
 ) -> Response[dict[str, int]]:
     """Write usage records; 200 when there are none."""
     records = data.get("records")
-    if not isinstance(records, list) or len(records) > LARGEST_BATCH or not all(isinstance(r, dict) for r in records):
-        raise InvalidInput(f"records has to be a list of at most {LARGEST_BATCH} objects")
+    if not isinstance(records, list) or len(records) > MAX_RECORDS or not all(isinstance(r, dict) for r in records):
+        raise InvalidInput(f"records has to be a list of at most {MAX_RECORDS} objects")
     if not records:
         return Response({"created": 0}, status_code=200)
     with database.writing() as connection:

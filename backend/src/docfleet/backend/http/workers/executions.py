@@ -10,7 +10,7 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from docfleet.backend.executions import claims, context, finalize, lost, register, reports, repository
+from docfleet.backend.executions import claims, context, finalize, lost_processes, register, reports, repository
 from docfleet.backend.files import listing
 from docfleet.backend.http.answers import with_defaults
 from docfleet.backend.platform.db import Database
@@ -163,7 +163,7 @@ def lost_process(
 ) -> LostProcessResponse:
     """A worker's pool child died: free its leases at once."""
     with database.writing() as connection:
-        return lost.record(connection, organization_id, data, settings.max_file_attempts)
+        return lost_processes.record(connection, organization_id, data, settings.max_file_attempts)
 
 
 handlers = [

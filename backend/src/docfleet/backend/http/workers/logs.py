@@ -11,7 +11,7 @@ from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.platform.db import Database
 from docfleet.core.errors import InvalidInput
 from docfleet.core.faults import point
-from docfleet.core.log_events import MOST_EVENTS, LogBatch, LogsWritten
+from docfleet.core.log_events import MAX_EVENTS, LogBatch, LogsWritten
 
 
 @post("/logs", status_code=200, sync_to_thread=True)
@@ -22,8 +22,8 @@ def write_logs(
     organization_id: NamedDependency[str],
 ) -> LogsWritten:
     """Write lines of this organization's executions; each once, however often it is sent."""
-    if len(data.events) > MOST_EVENTS:
-        raise InvalidInput(f"{len(data.events)} events in one call: send at most {MOST_EVENTS}")
+    if len(data.events) > MAX_EVENTS:
+        raise InvalidInput(f"{len(data.events)} events in one call: send at most {MAX_EVENTS}")
     with database.writing() as connection:
         written, woken = repository.write(connection, organization_id, data.events)
         point("logs.before_commit")

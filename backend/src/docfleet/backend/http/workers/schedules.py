@@ -11,8 +11,8 @@ from litestar.params import FromPath
 
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.executions.ticking import Ticker
-from docfleet.backend.http.requests import IDEMPOTENCY_HEADER
+from docfleet.backend.executions.ticker import Ticker
+from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.pipelines import repository
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher

@@ -7,7 +7,7 @@ import time
 from litestar import post
 from litestar.di import NamedDependency
 
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.sweep import Sweep, SweepResult
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
@@ -30,9 +30,9 @@ def sweep(
     started = time.monotonic()
     current = Sweep(database, dispatcher, settings)
     result = current.run()
-    if current.led:
+    if current.is_leader:
         sweep_metrics.add(result, time.monotonic() - started)
-    Housekeeping(database, settings, slots, staging).run(led=current.led)
+    Housekeeping(database, settings, slots, staging).run(is_leader=current.is_leader)
     return result
 
 

@@ -52,7 +52,7 @@ def test_a_runner_that_stays_away_costs_no_file_anything() -> None:
     file_run: Any = runs
     leases = LeaseKeeper(client, "e", "me", 60.0)
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    batch = BatchRun(FileBatchData(file_data=data), client, leases, file_run, claim_limit=3, has_to_leave=lambda: False)
+    batch = BatchRun(FileBatchData(file_data=data), client, leases, file_run, claim_limit=3, should_stop=lambda: False)
     claims = [
         FileClaim(file_execution_id=f"f{n}", attempt=1, file=FileHashData(file_name=f"n{n}", file_path=f"n{n}"))
         for n in (1, 2, 3)
@@ -104,7 +104,7 @@ def test_what_is_delivered_stays_ours_until_the_backend_has_heard_of_it() -> Non
     leases = backend.leases = keeper(backend)
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
     batch = FileBatchData(file_data=data)
-    run = BatchRun(batch, backend, leases, Completing(), claim_limit=2, has_to_leave=lambda: False)  # type: ignore[arg-type]
+    run = BatchRun(batch, backend, leases, Completing(), claim_limit=2, should_stop=lambda: False)  # type: ignore[arg-type]
     with pytest.raises(BackendUnavailable):
         run.run(ClaimResponse(claims=[claimed(1)]), time.monotonic())
     assert backend.held == ["f"], "nobody renews it while the report is tried"
@@ -154,10 +154,10 @@ class Files:
         self.done += [outcome.file_execution_id for outcome in outcomes]
 
 
-def batch_run(backend: Any, files: Any, has_to_leave: Any) -> tuple[BatchRun, LeaseKeeper]:
+def batch_run(backend: Any, files: Any, should_stop: Any) -> tuple[BatchRun, LeaseKeeper]:
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
     leases = LeaseKeeper(backend, "e", "me", 60.0)
-    run = BatchRun(FileBatchData(file_data=data), backend, leases, files, claim_limit=2, has_to_leave=has_to_leave)
+    run = BatchRun(FileBatchData(file_data=data), backend, leases, files, claim_limit=2, should_stop=should_stop)
     return run, leases
 
 
@@ -224,7 +224,7 @@ def test_a_stopped_batch_reports_what_is_delivered_and_gives_the_rest_back_in_on
     leases = LeaseKeeper(backend, "e", "me", 60.0)  # type: ignore[arg-type]
     files = StoppedFiles(leases, "b", delivered=delivered)
     batch = FileBatchData(file_data=WorkerFileData(workflow_id="w", execution_id="e", organization_id="o"))
-    run = BatchRun(batch, backend, leases, files, claim_limit=4, has_to_leave=lambda: False)  # type: ignore[arg-type]
+    run = BatchRun(batch, backend, leases, files, claim_limit=4, should_stop=lambda: False)  # type: ignore[arg-type]
     run.run(ClaimResponse(claims=claims("a", "b", "c", "d")), time.monotonic())
     assert files.begun == ["a", "b"]
     (report,) = backend.reports

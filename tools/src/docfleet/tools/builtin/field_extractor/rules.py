@@ -25,7 +25,7 @@ _BELOW_MARGIN = 12
 # Lines of documents are far shorter and name a label once or twice. Without these bounds a text of nothing but labels
 # would take hours.
 _MAX_LINE = 2000
-_MOST_PLACES = 20
+_MAX_OCCURRENCES = 20
 _BESIDE_CHARACTERS = 500
 _AFTER_LABEL = " :.#=-\u2013\t"
 
@@ -53,13 +53,13 @@ def find(rule: Rule, text: str, locale: Locale) -> Value | None:
     for label in rule.labels:
         if _label_pattern(label).search(expanded) is None:
             continue  # most labels are absent, and one search of the text is cheaper than one per line
-        places = list(_places(rule, label, lines))
-        beside = (_first(rule, _beside(lines[index], match), locale) for index, match in places)
+        occurrences = list(_occurrences(rule, label, lines))
+        beside = (_first(rule, _beside(lines[index], match), locale) for index, match in occurrences)
         matches = [value for value in beside if value is not None]
         if not matches:
             below = (
                 _below(rule, lines, index, match, locale)
-                for index, match in places
+                for index, match in occurrences
                 if " " in label or _is_a_cell(lines[index], match)
             )
             matches = [value for value in below if value is not None]
@@ -97,12 +97,12 @@ def _label_pattern(label: str) -> re.Pattern[str]:
     return re.compile(before + words + after, re.IGNORECASE)
 
 
-def _places(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
+def _occurrences(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
     """Where ``label`` stands: line number and match, but for lines that mean something else."""
     pattern = _label_pattern(label)
     for index, line in enumerate(lines):
         if rule.skip is None or not rule.skip.search(line):
-            yield from ((index, match) for match in islice(pattern.finditer(line), _MOST_PLACES))
+            yield from ((index, match) for match in islice(pattern.finditer(line), _MAX_OCCURRENCES))
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -147,11 +147,11 @@ def _first(rule: Rule, rest: str, locale: Locale) -> Value | None:
 def _below(rule: Rule, lines: list[str], index: int, label: re.Match[str], locale: Locale) -> Value | None:
     """The value under the label, as in a table: of those that overlap its column the nearest."""
     middle = (label.start() + label.end()) / 2
-    looked_at = 0
+    checked = 0
     for line in lines[index + 1 :]:
         if not line.strip():
             continue
-        looked_at += 1
+        checked += 1
         near = [
             match
             for match in _candidates(rule, line)
@@ -161,6 +161,6 @@ def _below(rule: Rule, lines: list[str], index: int, label: re.Match[str], local
             value = _parse(rule, match[0], locale)
             if value is not None:
                 return value
-        if looked_at == _BELOW_LINES:
+        if checked == _BELOW_LINES:
             break
     return None

@@ -32,7 +32,7 @@ DAMAGE = (
 )
 # An archive below this size is never called a bomb, whatever its ratio: short repetitive sheets compress 100:1.
 _HARMLESS_BYTES = 50 * MIB
-_MOST_RATIO = 200
+_MAX_RATIO = 200
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ def check_archive(path: Path, reading: Reading) -> None:
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise CorruptFile(f"the file is damaged: it is not a sound archive ({error}); send it again") from error
     ratio = expanded / max(path.stat().st_size, 1)
-    if expanded > reading.max_expanded_bytes or (expanded > _HARMLESS_BYTES and ratio > _MOST_RATIO):
+    if expanded > reading.max_expanded_bytes or (expanded > _HARMLESS_BYTES and ratio > _MAX_RATIO):
         raise FileTooLarge(
             f"the document unpacks to {expanded // MIB} MiB ({ratio:.0f} times its size), which looks like an"
             " archive bomb; raise max_expanded_megabytes if it is meant"

@@ -20,8 +20,8 @@ NO_TEXT = "[no text was recognised in this image]"
 _NARROW_PIXELS = 400
 # A torn black border can hide a complete page from the layout analysis: then the picture is tried without its rim.
 _FEW_CHARACTERS = 8
-_RIM = 0.03
-_MOST_FRAMES = 500
+_BORDER = 0.03
+_MAX_FRAMES = 500
 
 # More threads make a page slower. The C library reads this when it is loaded, hence before any import of tesserocr.
 os.putenv("OMP_THREAD_LIMIT", "1")
@@ -39,8 +39,8 @@ def read_image(path: Path, reading: Reading) -> Document:
     try:
         with Image.open(path) as image:
             frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            if frames > min(reading.max_pages, _MOST_FRAMES):
-                raise FileTooLarge(f"the image has {frames} pages, the limit is {min(reading.max_pages, _MOST_FRAMES)}")
+            if frames > min(reading.max_pages, _MAX_FRAMES):
+                raise FileTooLarge(f"the image has {frames} pages, the limit is {min(reading.max_pages, _MAX_FRAMES)}")
             result.metadata |= {"pages": frames, "width": image.width, "height": image.height}
             for index in range(frames):
                 image.seek(index)
@@ -117,7 +117,7 @@ def _tesseract(image: Image, language: str) -> str:
         engine.SetSourceResolution(300)
         text = str(engine.GetUTF8Text())
         if len("".join(text.split())) < _FEW_CHARACTERS:
-            across, down = int(image.width * _RIM), int(image.height * _RIM)
+            across, down = int(image.width * _BORDER), int(image.height * _BORDER)
             engine.SetImage(image.crop((across, down, image.width - across, image.height - down)))
             engine.SetSourceResolution(300)
             text = str(engine.GetUTF8Text())

@@ -13,7 +13,7 @@ from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.clients.transport import HttpTransport
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.process.fork import per_process
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 
 class InternalApi:

@@ -18,11 +18,11 @@ from celery.worker.consumer import Consumer
 
 from docfleet.core.ids import new_id
 from docfleet.core.names import TaskName
-from docfleet.core.nesting import deeper
+from docfleet.core.nesting import exceeds_depth
 
 log = structlog.get_logger()
 
-DEEPEST = 100
+MAX_DEPTH = 100
 """Levels of lists and objects in a message. Ours have fewer than half; pickle gives up at some hundreds."""
 
 RECONNECT_SECONDS = 2.0
@@ -95,8 +95,8 @@ def check(message: Any) -> None:
     _require_stamps(headers)
     _require_body(_body(message))
     for what, part in (("headers", headers), ("properties", properties), ("body", message.payload)):
-        if deeper(part, DEEPEST):
-            raise MessageRejected(f"its {what} are nested more than {DEEPEST} levels deep")
+        if exceeds_depth(part, MAX_DEPTH):
+            raise MessageRejected(f"its {what} are nested more than {MAX_DEPTH} levels deep")
 
 
 def _body(message: Any) -> Any:

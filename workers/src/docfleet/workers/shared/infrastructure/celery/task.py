@@ -20,7 +20,7 @@ class ContextTask(Task):  # type: ignore[misc]
     """Binds a fresh ``StateStore`` and log context, times the task, and clears both whatever happens."""
 
     abstract = True
-    Request = "docfleet.workers.shared.infrastructure.celery.lost:WatchedRequest"
+    Request = "docfleet.workers.shared.infrastructure.celery.lost_children:WatchedRequest"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task's body. ``self.run``, not ``super().__call__``: that would push a second request."""

@@ -30,9 +30,10 @@ class TimeLimits(msgspec.Struct, frozen=True):
     visibility: int
 
 
-class StatedLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits that the settings state, in seconds; None where they do not. ``prefetch`` counts messages per slot.
-    ``allow_unsafe`` accepts limits that do not fit together."""
+class ConfiguredLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits that are set in the settings, in seconds; None where they are unset.
+
+    ``prefetch`` counts messages per slot. ``allow_unsafe`` accepts limits that do not fit together."""
 
     soft: int | None
     hard: int | None
@@ -42,20 +43,22 @@ class StatedLimits(msgspec.Struct, frozen=True, kw_only=True):
     allow_unsafe: bool
 
 
-def time_limits(spec: WorkerSpec, broker_url: str, stated: StatedLimits) -> TimeLimits:
-    """The limits of a worker. Limits that are not stated are made to fit RabbitMQ's timeout. Stated limits that do not
-    fit raise ``ConfigurationError`` with the remedy."""
+def time_limits(spec: WorkerSpec, broker_url: str, configured: ConfiguredLimits) -> TimeLimits:
+    """The limits of a worker. Limits that are not configured are made to fit RabbitMQ's timeout. Configured limits that
+    do not fit raise ``ConfigurationError`` with the remedy."""
     rabbitmq = not on_redis(broker_url)
     # A message that waits behind another one is not acknowledged either.
-    queued = max(1, stated.prefetch)
-    timeout = stated.consumer_timeout or CONSUMER_TIMEOUT_SECONDS
+    queued = max(1, configured.prefetch)
+    timeout = configured.consumer_timeout or CONSUMER_TIMEOUT_SECONDS
     longest = max(1, (timeout - CONSUMER_MARGIN_SECONDS) // queued)
-    hard = stated.hard
+    hard = configured.hard
     if hard is None:
         hard = min(spec.time_limit, longest) if rabbitmq else spec.time_limit
     elif rabbitmq and hard > longest:
-        _refuse(stated, _consumer_timeout_too_short(timeout, hard, hard * queued + CONSUMER_MARGIN_SECONDS, longest))
-    soft = stated.soft
+        _refuse(
+            configured, _consumer_timeout_too_short(timeout, hard, hard * queued + CONSUMER_MARGIN_SECONDS, longest)
+        )
+    soft = configured.soft
     if soft is None:
         soft = max(1, hard * spec.soft_time_limit // spec.time_limit)
     if soft >= hard:
@@ -63,10 +66,10 @@ def time_limits(spec: WorkerSpec, broker_url: str, stated: StatedLimits) -> Time
             f"CELERY_TASK_SOFT_TIME_LIMIT ({soft} s) must be less than CELERY_TASK_TIME_LIMIT ({hard} s): a task is "
             "interrupted before it is killed; lower the first or raise the second"
         )
-    visibility = stated.visibility or 2 * hard
+    visibility = configured.visibility or 2 * hard
     if not rabbitmq and visibility < 2 * hard:
         _refuse(
-            stated,
+            configured,
             f"CELERY_VISIBILITY_TIMEOUT ({visibility} s) is shorter than two time limits of a task ({2 * hard} s): "
             "Redis would hand out messages again while they are worked on; leave it unset or lower "
             "CELERY_TASK_TIME_LIMIT",
@@ -87,7 +90,7 @@ def _consumer_timeout_too_short(timeout: int, hard: int, needed: int, longest: i
     )
 
 
-def _refuse(stated: StatedLimits, message: str) -> None:
-    if not stated.allow_unsafe:
+def _refuse(configured: ConfiguredLimits, message: str) -> None:
+    if not configured.allow_unsafe:
         raise ConfigurationError(f"{message}; WORKER_ALLOW_UNSAFE_TIMEOUTS=true starts all the same")
     log.warning("settings.unsafe", reason=message)

@@ -14,7 +14,7 @@ from docfleet.workers.shared.infrastructure.config.settings import WorkerSetting
 
 log = structlog.get_logger()
 
-KEEPS_EVERYTHING = "noeviction"
+NO_EVICTION = "noeviction"
 CONNECT_SECONDS = 2.0
 
 
@@ -76,7 +76,7 @@ def _check_eviction(name: str, url: str) -> bool:
     server = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
     try:
         answer: dict[str, str] = server.config_get("maxmemory-policy")  # type: ignore[assignment]  # it is not async
-        policy = answer.get("maxmemory-policy", KEEPS_EVERYTHING)
+        policy = answer.get("maxmemory-policy", NO_EVICTION)
     except redis.ResponseError as error:
         log.warning("redis.policy_unknown", setting=name, reason=str(error), remedy=_remedy(name))
         return True
@@ -85,7 +85,7 @@ def _check_eviction(name: str, url: str) -> bool:
         return False
     finally:
         server.close()
-    if policy != KEEPS_EVERYTHING:
+    if policy != NO_EVICTION:
         raise ConfigurationError(
             f"the Redis of {name} may drop messages and results when its memory is full (maxmemory-policy {policy}): "
             f"{_remedy(name)}"
@@ -95,4 +95,4 @@ def _check_eviction(name: str, url: str) -> bool:
 
 def _remedy(name: str) -> str:
     own = f"give {name} a server of its own and keep caches on another"
-    return f"set `maxmemory-policy {KEEPS_EVERYTHING}` there, or {own}"
+    return f"set `maxmemory-policy {NO_EVICTION}` there, or {own}"

@@ -21,7 +21,7 @@ from docfleet.core.names import WorkerType
 from docfleet.core.outbound import Outbound, parse_networks
 from docfleet.core.runs import RunLimits
 from docfleet.core.settings import check_key, environment, read_settings, variables
-from docfleet.workers.shared.infrastructure.config.limits import StatedLimits, TimeLimits, time_limits
+from docfleet.workers.shared.infrastructure.config.limits import ConfiguredLimits, TimeLimits, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -204,7 +204,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     def time_limits(self, spec: WorkerSpec) -> TimeLimits:
         """The time limits of a worker of this type. Raises ``ConfigurationError`` where they do not fit together."""
-        stated = StatedLimits(
+        configured = ConfiguredLimits(
             soft=self.celery_task_soft_time_limit,
             hard=self.celery_task_time_limit,
             visibility=self.celery_visibility_timeout,
@@ -212,7 +212,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
             prefetch=self.celery_prefetch_multiplier,
             allow_unsafe=self.worker_allow_unsafe_timeouts,
         )
-        return time_limits(spec, self.broker_url, stated)
+        return time_limits(spec, self.broker_url, configured)
 
     def concurrency(self, spec: WorkerSpec) -> int:
         """Pool size of a worker of this type."""

@@ -18,7 +18,7 @@ from docfleet.workers.shared.infrastructure.context.state_store import (
 )
 from docfleet.workers.shared.infrastructure.logging.publisher import BrokerSender, LogPublisher
 from docfleet.workers.shared.infrastructure.process.fork import per_process
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 

@@ -14,12 +14,12 @@ from celery import VERSION, bootsteps
 
 log = structlog.get_logger()
 
-KEPT_BY_CELERY_SINCE = (5, 6, 1)
+FIXED_IN_CELERY = (5, 6, 1)
 
 
 def is_needed(version: tuple[int, ...] = tuple(VERSION[:3])) -> bool:
     """True for a Celery that sends no heartbeats during a warm shutdown."""
-    return version < KEPT_BY_CELERY_SINCE
+    return version < FIXED_IN_CELERY
 
 
 class HeartbeatKeeper(bootsteps.StartStopStep):  # type: ignore[misc]

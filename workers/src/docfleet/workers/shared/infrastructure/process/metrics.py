@@ -10,13 +10,13 @@ from prometheus_client.registry import Collector
 
 from docfleet.workers.shared.infrastructure.process.vitals import Vitals
 
-_OF_TASKS = (
+_TASK_METRICS = (
     ("tasks_started", "started", "Tasks started."),
     ("tasks_succeeded", "succeeded", "Tasks that ended well."),
     ("tasks_failed", "failed", "Tasks that raised."),
     ("task_seconds", "seconds", "Seconds spent in tasks that ended."),
 )
-_OF_SLOTS = (
+_SLOT_METRICS = (
     ("tasks_active", "busy", GaugeMetricFamily, "Tasks in work."),
     ("children_started", "children", CounterMetricFamily, "Pool children started."),
     ("children_lost", "lost", CounterMetricFamily, "Pool children that died and were replaced."),
@@ -37,12 +37,12 @@ class _Vital(Collector):
 
     def collect(self) -> Iterator[Metric]:
         worker, vitals = self._worker, self._vitals
-        for name, field, meaning in _OF_TASKS:
+        for name, field, meaning in _TASK_METRICS:
             of_tasks = CounterMetricFamily(_PREFIX + name, meaning, labels=["worker", "task"])
             for task in vitals.tasks:
                 of_tasks.add_metric([worker, task], vitals.total(field, task))
             yield of_tasks
-        for name, field, family, meaning in _OF_SLOTS:
+        for name, field, family, meaning in _SLOT_METRICS:
             of_slots = family(_PREFIX + name, meaning, labels=["worker"])
             of_slots.add_metric([worker], vitals.total(field))
             yield of_slots

@@ -16,12 +16,12 @@ from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolRes
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.names import API_CONNECTION_TYPES
-from docfleet.core.nesting import deeper
+from docfleet.core.nesting import exceeds_depth
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
 MAX_RESULT_BYTES = 6 * 1024**2
 """An outcome travels in a request body, of which the backend takes 10 MB."""
-DEEPEST_RESULT = 200
+MAX_RESULT_DEPTH = 200
 """Levels of nesting in a result: its readers, a database or a caller, have a limited stack."""
 
 
@@ -210,8 +210,8 @@ def read_result(folder: Path) -> Any:
         except RecursionError:
             result = too_deep = True
         else:
-            too_deep = deeper(result, DEEPEST_RESULT)
+            too_deep = exceeds_depth(result, MAX_RESULT_DEPTH)
         if too_deep:
-            raise ToolResultInvalid(f"the tool's result is nested more than {DEEPEST_RESULT} levels deep")
+            raise ToolResultInvalid(f"the tool's result is nested more than {MAX_RESULT_DEPTH} levels deep")
         return result
     return raw.decode("utf-8", "replace")

@@ -54,7 +54,7 @@ class Attempt:
             f"{claim.file_execution_id}.{claim.attempt}",
         )
         self.folder = resolve_folder(self._root, self._relative_folder)
-        self.step_places: list[str] = []
+        self.step_paths: list[str] = []
         """Where the results of the steps are kept; none before the tools ran."""
         self._metadata = _metadata(claim, context)
         self._states: list[RunState] = []
@@ -124,9 +124,9 @@ class Attempt:
         self.outcome.outputs, self.outcome.digest = delivered.outputs, delivered.digest
         self.outcome.result, self.outcome.metadata = delivered.result, delivered.metadata
 
-    def forget_last_step(self) -> None:
+    def remove_last_step(self) -> None:
         """The last tool's result is at fault: the next attempt has to run that tool again."""
-        steps.remove(self.step_places[-1])
+        steps.remove(self.step_paths[-1])
 
     def fail(self, failure: DocfleetError) -> None:
         """The outcome is an error."""
@@ -139,12 +139,12 @@ class Attempt:
 
     def _step_results(self) -> StepResults:
         results = StepResults(self._root, self._context, self._metadata)
-        self.step_places = results.places
+        self.step_paths = results.paths
         anew = not self._context.use_file_history and self._context.execution.retry_of is None
         if anew:
             # A run without history takes no steps of earlier runs, only its own, after a crash. (The number of the
             # attempt does not distinguish them: a claim may be lost or given back before the file was started.)
-            results.forget_others()
+            results.remove_others()
         return results
 
     def _run_tool(self, tools: ToolClient, step: int) -> RunState:

@@ -31,9 +31,9 @@ log = structlog.get_logger()
 REPORT_FILES = 50
 REPORT_SECONDS = 0.5
 REPORT_SHARE = 0.1
-"""A report is due after this share of the batch's age (at least ``REPORT_SECONDS``, at most ``REPORT_LATEST``),
+"""A report is due after this share of the batch's age (at least ``REPORT_SECONDS``, at most ``MAX_REPORT_SECONDS``),
 so that the number of reports grows with the logarithm of the duration, and progress is still seen live."""
-REPORT_LATEST = 5.0
+MAX_REPORT_SECONDS = 5.0
 REPORT_BYTES = 2 * 1024**2
 """A report is due when the results it carries (an API's) have so many bytes."""
 REPORTING_BATCHES = 2
@@ -41,7 +41,7 @@ REPORTING_BATCHES = 2
 
 
 class BatchRun:
-    """Carries out one ``FileBatchData``. ``has_to_leave`` is called between two files."""
+    """Carries out one ``FileBatchData``. ``should_stop`` is called between two files."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class BatchRun:
         file_run: FileRun,
         *,
         claim_limit: int,
-        has_to_leave: Callable[[], bool],
+        should_stop: Callable[[], bool],
     ) -> None:
         self._batch = batch
         self._client = client
         self._leases = leases
         self._file_run = file_run
         self._claim_limit = claim_limit
-        self._has_to_leave = has_to_leave
+        self._should_stop = should_stop
         self._execution_id = batch.file_data.execution_id
         self._outcomes: list[FileOutcome] = []
         self._bytes = 0
@@ -79,7 +79,7 @@ class BatchRun:
             for position, claim in enumerate(claims):
                 if self._leases.stopped:
                     return self._finish()
-                if self._has_to_leave():
+                if self._should_stop():
                     self._hand_back(claims[position:])
                     return self._finish()
                 try:
@@ -123,7 +123,7 @@ class BatchRun:
         now = time.monotonic()
         share = REPORT_SHARE * (now - self._started)
         spread = max(1.0, self._batch.batch_count / REPORTING_BATCHES)
-        wait = min(max(REPORT_SECONDS, share) * spread, REPORT_LATEST)
+        wait = min(max(REPORT_SECONDS, share) * spread, MAX_REPORT_SECONDS)
         return now - self._reported >= wait
 
     def _report(self, *, claim_next: bool, release: list[Lease] | None = None) -> list[FileClaim]:

@@ -54,7 +54,7 @@ class FileRun:
         self._source: Source | None = None
         self._sink: Sink | None = None
         self._sink_is_away = False
-        self._step_places: dict[str, list[str]] = {}
+        self._step_paths: dict[str, list[str]] = {}
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
         """The outcome to report, or ``None`` when the lease is lost. Never raises for a reason that
@@ -80,18 +80,18 @@ class FileRun:
                 attempt.lines.failed(failure.message)
             finally:
                 attempt.remove_folder()
-        self._step_places[claim.file_execution_id] = attempt.step_places
+        self._step_paths[claim.file_execution_id] = attempt.step_paths
         attempt.outcome.execution_time = round(attempt.seconds, 4)
         return attempt.outcome
 
     def reported(self, outcomes: list[FileOutcome]) -> None:
         """These outcomes are written: the step results of a COMPLETED file go, what a failed one cost is counted."""
         for outcome in outcomes:
-            for place in self._step_places.pop(outcome.file_execution_id, []):
+            for path in self._step_paths.pop(outcome.file_execution_id, []):
                 if outcome.status is ExecutionStatus.COMPLETED:
-                    steps.remove(place)
+                    steps.remove(path)
                 else:
-                    steps.note_counted(place)
+                    steps.note_counted(path)
 
     def close(self) -> None:
         """Close the connectors."""
@@ -110,7 +110,7 @@ class FileRun:
         try:
             attempt.delivered(self._deliver(attempt.delivery()))
         except ToolError:
-            attempt.forget_last_step()
+            attempt.remove_last_step()
             raise
 
     def _source_connector(self) -> Source:
@@ -120,12 +120,12 @@ class FileRun:
             self._source = open_source(self._context, Path(self._settings.execution_storage_root))
         return self._source
 
-    def _deliver(self, delivery: Delivery, *, in_vain: bool = False) -> Delivered:
-        """``in_vain``: an earlier delivery failed, and part of it may be at the destination."""
+    def _deliver(self, delivery: Delivery, *, already_failed: bool = False) -> Delivered:
+        """``already_failed``: an earlier delivery failed, and part of it may be at the destination."""
         if self._sink is None:
             self._sink = open_sink(self._context.destination_config, _origin(self._context))
         sink = self._sink
-        started = in_vain
+        started = already_failed
 
         def once() -> Delivered:
             nonlocal started
@@ -137,7 +137,7 @@ class FileRun:
             return delivered
 
         attempts = min(DELIVERY_ATTEMPTS, DELIVERY_ATTEMPTS_AFTER) if self._sink_is_away else DELIVERY_ATTEMPTS
-        attempts = 1 if in_vain else attempts  # the destination was waited for already
+        attempts = 1 if already_failed else attempts  # the destination was waited for already
         try:
             delivered = retrying(once, attempts=attempts, seconds=DELIVERY_SECONDS)
         except DestinationUnavailable:
@@ -148,9 +148,9 @@ class FileRun:
 
     def _deliver_error(self, attempt: Attempt) -> bool:
         """Have the destination keep the error, or remove what it has of the file. False when the lease is lost."""
-        in_vain = attempt.outcome.error_code == DestinationUnavailable.code
+        already_failed = attempt.outcome.error_code == DestinationUnavailable.code
         try:
-            attempt.delivered(self._deliver(attempt.delivery(), in_vain=in_vain))
+            attempt.delivered(self._deliver(attempt.delivery(), already_failed=already_failed))
         except Fenced:
             return False
         except (DocfleetError, OSError) as error:
@@ -161,8 +161,8 @@ class FileRun:
 
 def _origin(context: ExecutionContext) -> str:
     """Workflow and source: another one may have a document of the same path, and deliver into the same folder."""
-    place = context.source_config.connector_settings.get("path", "")
-    return f"{context.workflow_definition.workflow_name}\0{place}"
+    path = context.source_config.connector_settings.get("path", "")
+    return f"{context.workflow_definition.workflow_name}\0{path}"
 
 
 def _as_failure(error: Exception) -> DocfleetError:

@@ -20,7 +20,7 @@ from docfleet.core.batch_calls import FileClaim, Lease, RenewRequest
 from docfleet.core.errors import DocfleetError, Fenced
 from docfleet.workers.shared.clients.file_client import FileClient
 from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
-from docfleet.workers.shared.infrastructure.process.stopping import may_be_stopped, stop_count
+from docfleet.workers.shared.infrastructure.process.stop_hints import may_be_stopped, stop_count
 
 log = structlog.get_logger()
 

@@ -79,7 +79,7 @@ class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Orchestrated(msgspec.Struct, kw_only=True):
+class OrchestrationResult(msgspec.Struct, kw_only=True):
     """The result of an orchestration. ``status`` is orchestrated, completed, skipped or error; ``final`` when the
     execution has ended, so that no batch will call its callback."""
 
@@ -133,7 +133,7 @@ class Orchestrator:
         self._executions = api.executions(self._organization)
         self._skipped: dict[str, int] = {}
 
-    def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> Orchestrated:
+    def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> OrchestrationResult:
         """List, register, start, send. A source that cannot be listed ends the execution in ERROR with its reason.
 
         Raises ``DependencyError`` when the backend stays away; a later delivery of the task continues from there.
@@ -153,7 +153,7 @@ class Orchestrator:
         except DocfleetError as error:
             return self.fail(error)
 
-    def fail(self, error: DocfleetError) -> Orchestrated:
+    def fail(self, error: DocfleetError) -> OrchestrationResult:
         """End the execution in ERROR with this cause, unless another orchestrator has sent its batches."""
         log.error("orchestration.failed", code=error.code, error=error.message)
         WorkflowLogger.error(LogStage.SOURCE, error.message)
@@ -190,7 +190,7 @@ class Orchestrator:
         WorkflowLogger.info(LogStage.SOURCE, _listed(listed, total, self._skipped))
         return total, listed, False, started
 
-    def _nothing_to_do(self, listed: int, file_data: WorkerFileData) -> Orchestrated:
+    def _nothing_to_do(self, listed: int, file_data: WorkerFileData) -> OrchestrationResult:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
         after = self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
         if after.total_files and not after.status.is_final:
@@ -209,7 +209,7 @@ class Orchestrator:
 
     def _send(
         self, file_data: WorkerFileData, total: int, started: tuple[StartRequest, StartResponse] | None
-    ) -> Orchestrated:
+    ) -> OrchestrationResult:
         if started is None:
             plan = self._plan(total)
             started = plan, self._executions.start(self._execution_id, plan)
@@ -256,8 +256,8 @@ class Orchestrator:
 
     def _result(
         self, status: str, *, total: int = 0, batches: int = 0, error: str | None = None, final: bool = False
-    ) -> Orchestrated:
-        return Orchestrated(
+    ) -> OrchestrationResult:
+        return OrchestrationResult(
             status=status,
             execution_id=self._execution_id,
             total_files=total,

@@ -39,7 +39,7 @@ RECORD = ".json"
 COPIES = ".copies"
 COUNTED = ".counted"
 
-_OF_ONE_RUN = ("execution_id", "file_execution_id", "workflow_start_time", "tool_metadata", "total_elapsed_time")
+_RUN_KEYS = ("execution_id", "file_execution_id", "workflow_start_time", "tool_metadata", "total_elapsed_time")
 _DIGEST = 64
 
 
@@ -51,7 +51,7 @@ class StepRecord(msgspec.Struct, frozen=True):
     execution_id: str = ""
 
 
-class Finished(msgspec.Struct, frozen=True):
+class FinishedStep(msgspec.Struct, frozen=True):
     """A step that need not run. ``counted``: its usage is reported. ``result`` is what it left as INFILE."""
 
     state: RunState
@@ -65,22 +65,22 @@ class StepResults:
     def __init__(self, root: Path, context: ExecutionContext, metadata: dict[str, Any]) -> None:
         self._metadata = metadata
         folder = steps_folder(root, context.organization_context.organization_id, context.execution.workflow_id)
-        self.places = [f"{folder}/{key}" for key in _keys(context, metadata)]
+        self.paths = [f"{folder}/{key}" for key in _keys(context, metadata)]
         """Where the result of each step is, or would be."""
 
-    def resume(self, folder: Path) -> list[Finished]:
+    def resume(self, folder: Path) -> list[FinishedStep]:
         """Put the result of the last step that is kept into ``folder``, as the runner would have left it; the steps
         up to it, ``[]`` when the first one has to run."""
-        finished: list[Finished] = []
-        for place in self.places:
-            record = _read(place)
+        finished: list[FinishedStep] = []
+        for path in self.paths:
+            record = _read(path)
             if record is None:
                 break
-            finished.append(Finished(record.state, os.path.exists(place + COUNTED), Path(place)))
+            finished.append(FinishedStep(record.state, os.path.exists(path + COUNTED), Path(path)))
         if not finished:
             return []
         try:
-            self._put(self.places[len(finished) - 1], folder, [step.state for step in finished])
+            self._put(self.paths[len(finished) - 1], folder, [step.state for step in finished])
         except OSError as error:
             # Another worker with the same file removed it meanwhile, or the disk is full: the steps run again.
             log.warning("steps.not_resumed", error=str(error))
@@ -89,35 +89,35 @@ class StepResults:
         log.info("steps.resumed", steps=len(finished))
         return finished
 
-    def forget_others(self) -> None:
+    def remove_others(self) -> None:
         """Remove what other executions have left."""
-        for place in self.places:
-            record = _read(place)
+        for path in self.paths:
+            record = _read(path)
             if record is None or record.execution_id != self._metadata["execution_id"]:
-                remove(place)
+                remove(path)
 
     def keep(self, step: int, folder: Path, state: RunState) -> None:
         """Keep what ``step`` (from 1) left in ``folder``. Never raises: without it the step would only run again."""
-        place = self.places[step - 1]
+        path = self.paths[step - 1]
         try:
             try:
-                files = _copy(str(folder), place)
+                files = _copy(str(folder), path)
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(place), exist_ok=True)
-                files = _copy(str(folder), place)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                files = _copy(str(folder), path)
             record = msgspec.json.encode(StepRecord(state, files, self._metadata["execution_id"]))
             # Last: where the record is, everything is. Its digest shows whether it is complete, so it needs no rename.
-            with open(place + RECORD, "wb") as stream:
+            with open(path + RECORD, "wb") as stream:
                 stream.write(hashlib.sha256(record).hexdigest().encode() + record)
         except OSError as error:
             log.warning("step.not_kept", step=step, error=str(error))
-            remove(place)
+            remove(path)
 
-    def _put(self, place: str, folder: Path, states: list[RunState]) -> None:
+    def _put(self, path: str, folder: Path, states: list[RunState]) -> None:
         (folder / INFILE).unlink()
-        _link(place, f"{folder}/{INFILE}")
-        if os.path.isdir(place + COPIES):
-            shutil.copytree(place + COPIES, folder / COPY_TO_FOLDER, copy_function=_link)
+        _link(path, f"{folder}/{INFILE}")
+        if os.path.isdir(path + COPIES):
+            shutil.copytree(path + COPIES, folder / COPY_TO_FOLDER, copy_function=_link)
         metadata = {
             **self._metadata,
             "tool_metadata": [state.tool_metadata for state in states],
@@ -134,31 +134,31 @@ class StepResults:
         (folder / METADATA).write_bytes(msgspec.json.encode(self._metadata))
 
 
-def remove(place: str) -> None:
+def remove(path: str) -> None:
     """Remove a kept result; harmless when it is gone."""
     # The record first: without it the rest does not count.
-    for name in (place + RECORD, place, place + COUNTED):
+    for name in (path + RECORD, path, path + COUNTED):
         with contextlib.suppress(OSError):
             os.unlink(name)
     try:
-        os.rmdir(place + COPIES)
+        os.rmdir(path + COPIES)
     except FileNotFoundError:
         pass
     except OSError:
-        shutil.rmtree(place + COPIES, ignore_errors=True)
+        shutil.rmtree(path + COPIES, ignore_errors=True)
 
 
-def note_counted(place: str) -> None:
+def note_counted(path: str) -> None:
     """Remember that the usage of a kept step is reported."""
-    if os.path.exists(place):
-        with contextlib.suppress(OSError), open(place + COUNTED, "wb"):
+    if os.path.exists(path):
+        with contextlib.suppress(OSError), open(path + COUNTED, "wb"):
             pass
 
 
 def _keys(context: ExecutionContext, metadata: dict[str, Any]) -> Iterator[str]:
     """One key per step, of all that its result depends on: content, what its tool knows about the file, the steps
     before it, tool, version and settings. What differs from run to run is left out."""
-    seen = {name: value for name, value in metadata.items() if name not in _OF_ONE_RUN}
+    seen = {name: value for name, value in metadata.items() if name not in _RUN_KEYS}
     chain = _digest(seen)
     for tool in context.tool_instances:
         chain = _digest([chain, tool.tool_id, tool.version, tool.metadata])
@@ -174,10 +174,10 @@ def _elapsed(state: RunState) -> float:
     return float(elapsed) if isinstance(elapsed, int | float) else 0.0
 
 
-def _read(place: str) -> StepRecord | None:
+def _read(path: str) -> StepRecord | None:
     """The record, if every file is as it was written."""
     try:
-        with open(place + RECORD, "rb") as stream:
+        with open(path + RECORD, "rb") as stream:
             written = stream.read()
     except OSError:
         return None
@@ -185,27 +185,27 @@ def _read(place: str) -> StepRecord | None:
         if hashlib.sha256(written[_DIGEST:]).hexdigest().encode() != written[:_DIGEST]:
             raise ValueError("the record is not as it was written")
         record = msgspec.json.decode(written[_DIGEST:], type=StepRecord)
-        files = {INFILE: place} | _files(place + COPIES)
-        if {name: _sha256(path) for name, path in files.items()} != record.files:
+        files = {INFILE: path} | _files(path + COPIES)
+        if {name: _sha256(file) for name, file in files.items()} != record.files:
             raise ValueError("its files are not as they were written")
     except (OSError, ValueError) as error:  # a decoding error is a ValueError
         log.warning("step.damaged", error=str(error))
-        remove(place)
+        remove(path)
         return None
     return record
 
 
-def _copy(folder: str, place: str) -> dict[str, str]:
-    """Give what a step left in ``folder`` second names at ``place``; the digests."""
-    _link(f"{folder}/{INFILE}", place)
-    digests = {INFILE: _sha256(place)}
+def _copy(folder: str, path: str) -> dict[str, str]:
+    """Hard-link what a step left in ``folder`` to ``path``; the digests."""
+    _link(f"{folder}/{INFILE}", path)
+    digests = {INFILE: _sha256(path)}
     copies = _files(f"{folder}/{COPY_TO_FOLDER}")
     if copies:
-        shutil.rmtree(place + COPIES, ignore_errors=True)
-    for name, path in copies.items():
-        target = f"{place}{COPIES}/{name}"
+        shutil.rmtree(path + COPIES, ignore_errors=True)
+    for name, source in copies.items():
+        target = f"{path}{COPIES}/{name}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        _link(path, target)
+        _link(source, target)
         digests[name] = _sha256(target)
     return digests
 

@@ -1,4 +1,4 @@
-"""The last line of an execution's log, written with its final status: there is no end without it, and none twice."""
+"""The last line of an execution's log. It is written in the transaction of the final status, so it is there once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docfleet.core.log_events import LogEvent, LogLevel, LogStage
 from docfleet.core.status import ExecutionStatus
 
 
-def ended(
+def write(
     connection: Connection, execution: Record, status: ExecutionStatus, counts: Counts, error: str | None
 ) -> None:
     """Write how ``execution`` ended."""

@@ -22,7 +22,7 @@ from docfleet.core.status import ExecutionStatus
 
 log = structlog.get_logger(__name__)
 
-RAN_OUT_AT = 1.0
+EXPIRED_AT = 1.0
 DUE = 0.0
 """``executions.redispatched_at`` of an execution whose work the next sweep sends again without waiting."""
 
@@ -66,15 +66,15 @@ def _free(connection: Connection, lost: LostProcess, stop_requested_at: float | 
         )
     )
     # As a lease that ran out, not as one that was released: a stop reports that the fate of the file is unknown.
-    until = 0.0 if stop_requested_at is None else RAN_OUT_AT
+    until = 0.0 if stop_requested_at is None else EXPIRED_AT
     free: dict[str, Any] = {"lease_until": until, "owner": None, "redispatched_at": None}
     if lost.file_execution_id is None and not lost.told_to_end:
         free["losses"] = files.c.losses + 1
     for part in chunks(held):
         connection.execute(update(files).where(files.c.id.in_(part)).values(**free))
     if lost.file_execution_id in held:
-        of_it = files.c.id == lost.file_execution_id
-        connection.execute(update(files).where(of_it).values(strikes=files.c.strikes + 1))
+        its_file = files.c.id == lost.file_execution_id
+        connection.execute(update(files).where(its_file).values(strikes=files.c.strikes + 1))
     return held
 
 

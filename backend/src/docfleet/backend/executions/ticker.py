@@ -40,10 +40,10 @@ type _Step = Callable[[Connection, DocfleetError | None], list[_Decided]]
 
 log = structlog.get_logger(__name__)
 
-PIPELINES_A_TRANSACTION = 50
-MOST_QUEUED = 200
+PIPELINES_PER_TRANSACTION = 50
+MAX_QUEUED = 200
 SENDERS = 4
-MOST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 """The next tick continues with what is left after that."""
 POSTPONED_SECONDS = 60
 """A pipeline whose handling failed is not due again for so long, so that it blocks no other."""
@@ -74,7 +74,7 @@ class Ticker:
 
     def run(self) -> TickResult:
         """Create and send the executions that are due."""
-        end = time.monotonic() + MOST_SECONDS
+        end = time.monotonic() + MAX_SECONDS
         sent: list[Future[None]] = []
         # The broker's confirmations are awaited during the next transaction, not before it.
         with ThreadPoolExecutor(SENDERS, "schedules") as senders:
@@ -103,7 +103,7 @@ class Ticker:
                 select(pipelines)
                 .where(due)
                 .order_by(pipelines.c.next_run_at)
-                .limit(PIPELINES_A_TRANSACTION)
+                .limit(PIPELINES_PER_TRANSACTION)
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
             ids = [row.id for row in rows]
@@ -128,7 +128,7 @@ class Ticker:
         """Fire queued ticks whose pipeline is free again: one per pipeline, as the next one waits for its run."""
         waiting = _QUEUED.where(schedule_ticks.c.pipeline_id.not_in(_BUSY))
         with self._database.reading() as connection:
-            ids = list(connection.scalars(waiting.distinct().limit(MOST_QUEUED)))
+            ids = list(connection.scalars(waiting.distinct().limit(MAX_QUEUED)))
         if not ids:
             return
         with self._database.writing() as connection:
@@ -206,11 +206,11 @@ class Ticker:
         return decide(schedule, row.id, ticks, now, late, busy=busy, queued=queued), following
 
     def _oldest_queued(self, row: Record, connection: Connection, refusal: DocfleetError | None) -> list[_Decided]:
-        of_it = (schedule_ticks.c.pipeline_id == row.id, text(QUEUED_TICK))
+        queued = (schedule_ticks.c.pipeline_id == row.id, text(QUEUED_TICK))
         # In a statement of its own: the one that locked may have looked before another scheduler's commit.
         if connection.scalar(_BUSY.where(executions.c.pipeline_id == row.id).limit(1)) is not None:
             return []
-        tick = connection.scalar(select(func.min(schedule_ticks.c.scheduled_for)).where(*of_it))
+        tick = connection.scalar(select(func.min(schedule_ticks.c.scheduled_for)).where(*queued))
         outcome, execution_id, detail = _noted(TickOutcome.FIRED, refusal)
         if tick is None or not repository.release(connection, row.id, tick, outcome, execution_id, detail):
             return []

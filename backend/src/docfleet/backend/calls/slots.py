@@ -32,9 +32,9 @@ GRACE_SECONDS = 120.0
 """A place is taken before the row of its execution is written: a younger place without row is left alone."""
 
 RETRY_AFTER_SECONDS = 2
-CROWDED_SECONDS = 10.0
+CHECK_AFTER_REFUSAL_SECONDS = 10.0
 """For this long after a refusal, calls are checked before their files are received."""
-_REST_SECONDS = 5.0
+_REDIS_PAUSE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
 _ACQUIRE = """
@@ -62,14 +62,14 @@ return 0
 
 
 class Slots:
-    """The places of running executions. ``unavailable`` counts the calls that were admitted unchecked."""
+    """The slots of running executions. ``unavailable`` counts the calls that were admitted unchecked."""
 
     def __init__(self, url: str | None, organization_limit: int, global_limit: int) -> None:
         self.unavailable = 0
         self._organization_limit = organization_limit
         self._global_limit = global_limit
         self._client = connect(url, _TIMEOUT_SECONDS)
-        self._rest_until = 0.0
+        self._paused_until = 0.0
         self._lock = threading.Lock()
         if self._client is not None:
             self._script = self._client.register_script(_ACQUIRE)
@@ -88,7 +88,7 @@ class Slots:
     def check(self, organization_id: str, organization_limit: int | None = None) -> None:
         """Refuse (429) a call for which there is no place, before anything is done for it; take none.
 
-        Redis is called only for a while after a refusal, so the check costs nothing while there are places.
+        Redis is called only for a while after a refusal, so the check costs nothing while there are slots.
         """
         if self._crowded.get(organization_id, 0.0) < time.monotonic():
             return
@@ -101,12 +101,12 @@ class Slots:
             raise self._refused(organization_id, full, limit)
 
     def _refused(self, organization_id: str, full: int, limit: int) -> CallRefused:
-        self._crowded[organization_id] = time.monotonic() + CROWDED_SECONDS
+        self._crowded[organization_id] = time.monotonic() + CHECK_AFTER_REFUSAL_SECONDS
         what = f"{limit} executions of this organization run" if full == 1 else "too many executions run"
         return CallRefused(429, "throttled", f"{what} already: try again later", retry_after=RETRY_AFTER_SECONDS)
 
     def release(self, ended: list[tuple[str, str]], *, announce: bool = True) -> None:
-        """Free the places of (organization, execution), and announce to other processes that they ended."""
+        """Free the slots of (organization, execution), and announce to other processes that they ended."""
 
         def run(client: redis.Redis) -> None:
             with client.pipeline(transaction=False) as pipeline:
@@ -120,7 +120,7 @@ class Slots:
         self._try(run, counted=False)
 
     def purge(self, database: Database) -> int:
-        """Free places whose execution is final or was never written; how many."""
+        """Free slots whose execution is final or was never written; how many."""
         members = self._try(self._members, counted=False) or []
         ids = sorted({execution_id for _, execution_id, _ in members})
         final: dict[str, bool] = {}
@@ -140,23 +140,23 @@ class Slots:
         return len(stale)
 
     def _members(self, client: redis.Redis) -> list[tuple[str, str, float]]:
-        places = []
+        slots = []
         for key in client.scan_iter(match=_ORGANIZATION + "*", count=500):
             organization_id = key.decode().removeprefix(_ORGANIZATION)
             members: Any = client.zrange(key, 0, -1, withscores=True)
             for member, score in members:
-                places.append((organization_id, member.decode(), float(score)))
-        return places
+                slots.append((organization_id, member.decode(), float(score)))
+        return slots
 
     def _try[T](self, call: Callable[[redis.Redis], T], *, counted: bool = True) -> T | None:
         if self._client is None:
             return None
-        if time.monotonic() >= self._rest_until:
+        if time.monotonic() >= self._paused_until:
             try:
                 return call(self._client)
             except (RedisError, OSError) as error:
                 # One call waits for the time-out, the next ones are admitted at once.
-                self._rest_until = time.monotonic() + _REST_SECONDS
+                self._paused_until = time.monotonic() + _REDIS_PAUSE_SECONDS
                 log.warning("rate_limit.unavailable", error=str(error))
         if counted:
             with self._lock:

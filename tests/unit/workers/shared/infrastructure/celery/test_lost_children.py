@@ -13,7 +13,7 @@ import pytest
 
 from docfleet.core.batch_calls import LostProcess
 from docfleet.core.names import TaskName
-from docfleet.workers.shared.infrastructure.celery import lost
+from docfleet.workers.shared.infrastructure.celery import lost_children
 
 BATCH = {"file_data": {"organization_id": "o", "execution_id": "e", "workflow_id": "w"}}
 
@@ -29,13 +29,13 @@ BATCH = {"file_data": {"organization_id": "o", "execution_id": "e", "workflow_id
     ],
 )
 def test_messages_name_their_execution(task: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-    assert lost.execution_of(task, args, kwargs) == ("o", "e")
+    assert lost_children.execution_of(task, args, kwargs) == ("o", "e")
 
 
 @pytest.mark.parametrize("args", [[], [None], [{}], ["text"], [{"file_data": None}]])
 def test_a_message_that_cannot_be_read_names_none(args: list[Any]) -> None:
-    assert lost.execution_of(TaskName.PROCESS_FILE_BATCH, args, {}) is None
-    assert lost.execution_of(TaskName.SWEEP, [], {}) is None
+    assert lost_children.execution_of(TaskName.PROCESS_FILE_BATCH, args, {}) is None
+    assert lost_children.execution_of(TaskName.SWEEP, [], {}) is None
 
 
 class Backend(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Backend]]:
     Backend.go_on.set()
     base = f"http://127.0.0.1:{server.server_port}/internal/"
     given = type("Settings", (), {"internal_api_base_url": base, "internal_service_api_key": "k"})
-    monkeypatch.setattr(lost, "settings", lambda: given)
+    monkeypatch.setattr(lost_children, "settings", lambda: given)
     yield Backend
     Backend.go_on.set()
     server.shutdown()
@@ -81,7 +81,7 @@ LOST = LostProcess(owner="n/1", execution_id="e", file_execution_id="f")
 
 
 def test_a_lost_child_is_reported_to_the_backend(backend: type[Backend]) -> None:
-    lost.report("o", LOST)
+    lost_children.report("o", LOST)
     body = {"owner": "n/1", "execution_id": "e", "file_execution_id": "f"}
     assert backend.told == [("/internal/v1/workers/lost-process/", "o", body)]
 
@@ -89,11 +89,11 @@ def test_a_lost_child_is_reported_to_the_backend(backend: type[Backend]) -> None
 def test_a_backend_that_hangs_holds_the_parent_up_for_two_seconds_at_most(backend: type[Backend]) -> None:
     backend.go_on.clear()
     began = time.monotonic()
-    lost.report("o", LOST)
+    lost_children.report("o", LOST)
     assert 1.5 < time.monotonic() - began < 15  # the backend hangs for 20 s
 
 
 def test_a_backend_that_is_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     given = type("Settings", (), {"internal_api_base_url": "http://127.0.0.1:1", "internal_service_api_key": "k"})
-    monkeypatch.setattr(lost, "settings", lambda: given)
-    lost.report("o", LOST)
+    monkeypatch.setattr(lost_children, "settings", lambda: given)
+    lost_children.report("o", LOST)

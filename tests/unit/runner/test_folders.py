@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docfleet.core.errors import FileMissing, ToolResultInvalid
-from docfleet.runner.working import ExecutionFolder, WorkingFolder
+from docfleet.runner.folders import ExecutionFolder, WorkingFolder
 
 ENTRY = {"tool_name": "t", "elapsed_time": 0.5, "output_type": "TXT"}
 
@@ -137,7 +137,7 @@ def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
             if os.getuid() == 0:
                 os.setuid(65534)
             working = WorkingFolder(tmp_path / "run")
-            deep = working.data / "deep" / "deeper"
+            deep = working.data / "deep" / "exceeds_depth"
             deep.mkdir(parents=True)
             (deep / "file").touch()
             deep.chmod(0)

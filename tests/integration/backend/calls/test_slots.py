@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from docfleet.backend.calls import places
-from docfleet.backend.calls.places import GLOBAL, Slots
+from docfleet.backend.calls import slots as slots_module
+from docfleet.backend.calls.slots import GLOBAL, Slots
 from docfleet.backend.platform.redis import normalise_url as normalise_redis_url
 from docfleet.core.errors import CallRefused, ConfigurationError
 
@@ -57,7 +57,7 @@ def test_a_place_older_than_six_hours_is_given_up(redis_at_socket: str, redis_cl
     slots = Slots(redis_at_socket, organization_limit=1, global_limit=1)
     slots.acquire("a", "1")
     for key in redis_client.keys("*"):
-        redis_client.zadd(key, {"1": time.time() - places.STALE_SECONDS - 1})
+        redis_client.zadd(key, {"1": time.time() - slots_module.STALE_SECONDS - 1})
     slots.acquire("a", "2")
     slots.close()
 
@@ -90,9 +90,9 @@ def test_after_a_refusal_calls_are_refused_early_until_there_is_a_place(
     assert not refuses(slots)  # nobody was refused yet: Redis is not asked
     with pytest.raises(CallRefused):
         slots.acquire("a", "2")
-    before = redis_client.dbsize(), redis_client.zcard(places.GLOBAL)
+    before = redis_client.dbsize(), redis_client.zcard(slots_module.GLOBAL)
     assert refuses(slots) and refuses(slots)
-    assert (redis_client.dbsize(), redis_client.zcard(places.GLOBAL)) == before == (2, 1)
+    assert (redis_client.dbsize(), redis_client.zcard(slots_module.GLOBAL)) == before == (2, 1)
     assert not refuses(slots, limit=2) and not refuses(slots, "b")
     slots.release([("a", "1")])
     assert not refuses(slots)
@@ -108,7 +108,7 @@ def test_a_place_that_is_too_old_refuses_nobody(redis_at_socket: str, redis_clie
     with pytest.raises(CallRefused):
         slots.acquire("a", "2")
     for key in redis_client.keys("*"):
-        redis_client.zincrby(key, -places.STALE_SECONDS - 1, "1")
+        redis_client.zincrby(key, -slots_module.STALE_SECONDS - 1, "1")
     assert not refuses(slots)
     slots.close()
 

@@ -1,5 +1,5 @@
-"""What follows a commit: the end of an execution wakes its waiters, frees its place and deletes its staged files;
-notifications that may be sent at once are sent."""
+"""Actions after a commit. The end of an execution wakes its waiters, frees its slot and deletes its staged files.
+Notifications that may be sent at once are sent."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 import structlog
 
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.notifications.dispatching import NotificationDispatcher
-from docfleet.backend.notifications.outbox import Recorded
+from docfleet.backend.notifications.outbox import EventWritten
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
 
-class Endings:
+class AfterCommit:
     """``Database.after_commit`` of the application. When the process dies before it is done, the sweep frees places and
     deletes files, and waiters read the row by themselves."""
 
@@ -41,7 +41,7 @@ class Endings:
 
     def __call__(self, events: list[Any]) -> None:
         """Handle the events of a transaction. Never raises: the transaction is committed."""
-        if any(isinstance(event, Recorded) for event in events):
+        if any(isinstance(event, EventWritten) for event in events):
             self._notification_dispatcher.wake()
         ended = [event for event in events if isinstance(event, Ended)]
         for event in ended:

@@ -24,7 +24,7 @@ from celery.worker.request import Request
 from docfleet.core.batch_calls import LostProcess
 from docfleet.core.names import TaskName
 from docfleet.workers.shared.infrastructure.process.file_in_work import file_of
-from docfleet.workers.shared.infrastructure.process.runtime import settings
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 

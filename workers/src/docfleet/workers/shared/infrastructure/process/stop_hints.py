@@ -43,8 +43,8 @@ def may_be_stopped(execution_id: str, *, since: int) -> bool:
     if count - since > SLOTS:
         return True
     wanted = uuid.UUID(execution_id).bytes
-    places = (_COUNT.size + number % SLOTS * _ID_BYTES for number in range(since, count))
-    return any(_stops[place : place + _ID_BYTES] == wanted for place in places)
+    offsets = (_COUNT.size + number % SLOTS * _ID_BYTES for number in range(since, count))
+    return any(_stops[offset : offset + _ID_BYTES] == wanted for offset in offsets)
 
 
 @control_command(name=STOP_EXECUTION)  # type: ignore[untyped-decorator]
@@ -57,7 +57,7 @@ def stop_execution(state: Any, execution_id: str) -> None:
     except (ValueError, AttributeError, TypeError):
         return
     count = stop_count()
-    place = _COUNT.size + count % SLOTS * _ID_BYTES
+    offset = _COUNT.size + count % SLOTS * _ID_BYTES
     # The id first: a child that reads the new count finds it.
-    _stops[place : place + _ID_BYTES] = stopped
+    _stops[offset : offset + _ID_BYTES] = stopped
     _COUNT.pack_into(_stops, 0, count + 1)

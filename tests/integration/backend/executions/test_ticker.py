@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from docfleet.backend.executions import ticking
+from docfleet.backend.executions import ticker as ticker_module
 from tests.integration.backend.schedules.scheduled import TICK, Scheduled, tick
 
 
@@ -42,7 +42,7 @@ def test_a_tick_that_was_decided_is_never_fired_again(fresh_api: Any) -> None:
 
 
 def test_many_schedulers_at_once_fire_each_pipeline_once(fresh_api: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ticking, "PIPELINES_A_TRANSACTION", 4)
+    monkeypatch.setattr(ticker_module, "PIPELINES_PER_TRANSACTION", 4)
     pipelines = [Scheduled(fresh_api, name=f"p{number}") for number in range(30)]
     for pipeline in pipelines:
         pipeline.due()
@@ -148,7 +148,7 @@ def test_a_queued_tick_waits_for_a_run_that_began_since_it_was_looked_at(fresh_a
         "INSERT INTO schedule_ticks (pipeline_id, scheduled_for, outcome, decided_at) VALUES (:id, 60, 'queued', 0)",
         id=one.id,
     )
-    ticker = ticking.Ticker(fresh_api.database, None, None, None)  # type: ignore[arg-type]
+    ticker = ticker_module.Ticker(fresh_api.database, None, None, None)  # type: ignore[arg-type]
     with fresh_api.database.writing() as connection:
         row = connection.execute(text("SELECT * FROM pipelines WHERE id = :id"), {"id": one.id}).one()
         assert ticker._oldest_queued(row, connection, None) == []

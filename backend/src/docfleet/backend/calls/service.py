@@ -12,7 +12,7 @@ from docfleet.backend.calls import callers, manifest, results
 from docfleet.backend.calls.cache import ResultCache
 from docfleet.backend.calls.callers import Caller
 from docfleet.backend.calls.options import CallOptions, Include
-from docfleet.backend.calls.places import Slots
+from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Area, Staging
 from docfleet.backend.executions import messages, register, repository, service
 from docfleet.backend.executions.service import NewExecution
