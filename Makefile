@@ -12,6 +12,9 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv-uv/bin/uv)
 # Any Python that can make a venv may install uv; uv then finds or fetches Python 3.12.
 BOOTSTRAP := $(shell for p in python3.12 python3; do $$p -c 'import venv, ensurepip' >/dev/null 2>&1 && echo $$p && break; done)
 
+# The tests start hundreds of processes: without compiled modules each of them compiles its imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 ifdef CI
 export UV_PYTHON_DOWNLOADS := never
 endif

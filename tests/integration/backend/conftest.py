@@ -1,21 +1,26 @@
-"""A backend in this process, on each database: ``api`` (one per module) and ``fresh_api`` (one per test)."""
+"""A backend in this process, on each database: ``api`` (empty for each module) and ``fresh_api`` (for each test)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 import redis
 
-from tests.integration.backend.server import DATABASES, Api, running
+from tests.integration.backend.server import DATABASES, Api, Backends, running
+
+
+@pytest.fixture(scope="session")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    with closing(Backends(tmp_path_factory.mktemp("backends"))) as started:
+        yield started
 
 
 @pytest.fixture(scope="module", params=DATABASES)
-def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with running(request.param, tmp_path_factory.mktemp("backend")) as api:
-        yield api
+def backend(request: pytest.FixtureRequest, backends: Backends) -> Api:
+    return backends.empty(request.param, "module")
 
 
 @pytest.fixture
@@ -34,10 +39,9 @@ def limited_api(tmp_path: Path) -> Iterator[Callable[..., Api]]:
 
 
 @pytest.fixture(params=DATABASES)
-def fresh_api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Api]:
-    """A backend of its own: for what looks at all organizations."""
-    with running(request.param, tmp_path, execution_deadline_seconds=100_000.0) as api:
-        yield api
+def fresh_api(request: pytest.FixtureRequest, backends: Backends) -> Api:
+    """The only organization of its backend: for what looks at all organizations."""
+    return backends.empty(request.param, "test", execution_deadline_seconds=100_000.0)
 
 
 @pytest.fixture

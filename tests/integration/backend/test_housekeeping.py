@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,12 +74,12 @@ def test_a_leader_that_lives_stays_leader(fresh_api: Any, monkeypatch: pytest.Mo
     assert len(left) == 3 and min(left) > 0.8 * sweeping.LEASE_SECONDS
 
 
-def test_folders_of_ended_executions_go_and_no_others(fresh_api: Any, tmp_path: Path) -> None:
+def test_folders_of_ended_executions_go_and_no_others(fresh_api: Any) -> None:
     ended, young, running = fresh_api.run(), fresh_api.run(), fresh_api.run().ready(1)
     for run in (ended, young):
         run.finalize(error="over")
     fresh_api.write("UPDATE executions SET finished_at = finished_at - 60 WHERE id = :e", e=ended.id)
-    root = tmp_path / "storage"
+    root = fresh_api.folder / "storage"
     workflow = running.state()["execution"]["workflow_id"]
     folders = {run.id: root / fresh_api.organization / workflow / run.id for run in (ended, young, running)}
     elsewhere = root / "steps" / fresh_api.organization / ended.id

@@ -17,6 +17,7 @@ from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZAT
 
 @pytest.fixture
 def app() -> Celery:
+    """Its tasks are not ``shared``: an app that a later test makes would have them too."""
     app = Celery("test", task_cls=ContextTask, set_as_current=False)
     app.conf.update(task_always_eager=True, broker_url="memory://")
     return app
@@ -28,7 +29,7 @@ def app() -> Celery:
 def test_nothing_survives_a_task_however_it_ends(app: Celery, ending: BaseException | None) -> None:
     seen: list[Any] = []
 
-    @app.task
+    @app.task(shared=False)
     def leak() -> None:
         StateStore.set(ORGANIZATION_ID, "org-a")
         structlog.contextvars.bind_contextvars(organization_id="org-a")
@@ -49,7 +50,7 @@ def test_nothing_survives_a_task_however_it_ends(app: Celery, ending: BaseExcept
 def test_a_retry_is_no_crash(app: Celery) -> None:
     """A chord that waits for its headers retries each second."""
 
-    @app.task
+    @app.task(shared=False)
     def wait() -> None:
         raise Retry()
 
@@ -59,7 +60,7 @@ def test_a_retry_is_no_crash(app: Celery) -> None:
 
 
 def test_what_was_set_before_a_task_is_not_seen_in_it(app: Celery) -> None:
-    @app.task
+    @app.task(shared=False)
     def look() -> Any:
         return StateStore.get(ORGANIZATION_ID)
 
