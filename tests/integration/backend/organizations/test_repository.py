@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from docfleet.backend.organizations.repository import SETTINGS
+
 
 def test_a_setting_of_the_organization_wins(api: Any) -> None:
     path = "/api/v1/settings/MAX_PARALLEL_FILE_BATCHES"
@@ -16,3 +20,9 @@ def test_a_setting_of_the_organization_wins(api: Any) -> None:
     api.put(path, {"value": None})
     assert api.get(path)["has_organization_override"] is False
     api.get("/internal/v1/configuration/NO_SUCH_KEY/", status=400)
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_every_setting_can_be_read_before_it_is_set(api: Any, key: str) -> None:
+    data = api.get(f"/internal/v1/configuration/{key}/")["data"]
+    assert (data["config_key"], data["has_organization_override"]) == (key, False)

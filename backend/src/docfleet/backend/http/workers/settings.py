@@ -25,6 +25,7 @@ def get_configuration(
     defaults = {
         "MAX_PARALLEL_FILE_BATCHES": settings.max_parallel_file_batches,
         "MAX_FILE_EXECUTION_COUNT": settings.max_file_execution_count,
+        "API_CONCURRENT_REQUEST_LIMIT": settings.api_concurrent_limit_org,
     }
     with database.reading() as connection:
         override = repository.settings(connection, organization_id).get(key)
