@@ -3,7 +3,7 @@
     python -m bench [--only NAME]... [--short]
 
 NAME is a family: startup, throughput, calls, api, stop, logs, documents, memory. ``--short`` takes fewer and smaller
-runs and records it in the results. The exit code is 0 when everything was measured, whatever the figures say.
+runs and records it in the results. The exit code is 0 when everything was measured, whatever the figures are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FAMILIES: dict[str, Callable[..., Report]] = {
     "memory": memory.measure,
 }
 BUSY = 0.5
-"""Load for each processor above which wall times are not to be trusted."""
+"""The load per processor above which wall times are not reliable."""
 RESULTS = Path(__file__).with_name("results.json")
 
 

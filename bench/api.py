@@ -24,7 +24,7 @@ NAME = "bench"
 WAIT_SECONDS = 60
 WARM_CALLS = 5
 TURNS = 5
-"""Turns that calls and chords take in the latency run, so that a busy machine slows both."""
+"""Rounds in which calls and chords alternate in the latency run, so that a busy machine slows both."""
 CALLERS = (1, 10, 50)
 LATE_SECONDS = 1.0
 QUIET_SECONDS = 2.0
@@ -141,7 +141,7 @@ class Caller:
 
 @dataclass
 class Load:
-    """What callers saw in ``seconds``. ``throttled`` counts answers of 429, each obeyed."""
+    """What callers measured in ``seconds``. ``throttled`` counts answers of 429, after which a caller waited."""
 
     seconds: float
     latencies: list[float] = field(default_factory=list)
@@ -159,7 +159,7 @@ class Load:
 
 
 def load(api: Api, callers: int, seconds: float) -> Load:
-    """So many callers at once, each calling again as soon as it is answered. Raises ``RuntimeError`` on an error."""
+    """Run ``callers`` at once, each calling again as soon as it is answered. Raises ``RuntimeError`` on an error."""
     load = Load(seconds)
     started = time.monotonic()
     end = started + seconds
@@ -204,7 +204,7 @@ def _latencies(fleet: Fleet, api: Api, calls: int) -> tuple[list[float], list[fl
 def _after_the_end(fleet: Fleet, api: Api, calls: int) -> list[float]:
     """Seconds from the end of each execution, as its row has it, to the answer that its caller holds in full.
 
-    The end is stamped within the transaction that writes it: its commit is counted, and so is the call's way back.
+    The end is stamped within the transaction that writes it, so the commit and the way of the answer are included.
     """
     delays = []
     with Caller(api) as caller:
@@ -223,10 +223,10 @@ def _p95_ms(seconds: list[float]) -> float:
 
 def calls_of_one(fleet: Fleet, api: Api) -> dict[str, int]:
     """The internal calls of one call with one file, by method and path."""
-    while fleet.proxy.take():  # what the last warm call left to do
+    while fleet.proxy.take():  # calls that belong to the last warm-up call
         time.sleep(QUIET_SECONDS)
     with Caller(api) as caller:
         caller.call()
     fleet.proxy.wait_for("/files/report/", WAIT_SECONDS)
-    time.sleep(LATE_SECONDS)  # a call that comes after the answer counts too
+    time.sleep(LATE_SECONDS)  # calls after the answer count, too
     return {path: len(sizes) for path, sizes in fleet.proxy.take().items()}

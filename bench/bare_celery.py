@@ -1,4 +1,4 @@
-"""The floor: a Celery app with one task that does nothing and a chord over it.
+"""The lower bound: a Celery app with one task that does nothing, and a chord over it.
 
 Also the app a worker is started from: ``celery -A bench.bare_celery worker``.
 """
@@ -20,7 +20,7 @@ NOTHING, COUNT = "bare.nothing", "bare.count"
 
 
 def bare_app(broker: str | None, results: str | None) -> Celery:
-    """An app of its own for each broker: an app keeps the connections of the first one it was given."""
+    """A separate app for each broker, because an app keeps the connections to its first broker."""
     made = Celery("bare", set_as_current=False)
     made.conf.update(
         broker_url=broker,

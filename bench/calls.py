@@ -6,7 +6,7 @@ from bench.figures import Figure, Report
 from bench.fleet import NO_OP, Fleet, expect_all_completed, small_files
 
 SMALL = 600
-"""Every batch fills pages of claims, and the listing more than one, as in a large execution: the calls are the same."""
+"""Large enough that a batch claims several times and the listing has several pages: the calls are the same."""
 LARGE = 1000
 CALLBACK_SECONDS = 30.0
 
@@ -37,7 +37,7 @@ def measure(*, short: bool) -> Report:
 
 
 def answers(fleet: Fleet, files: int) -> dict[str, list[int]]:
-    """The answers' sizes by call of one execution over so many files."""
+    """The sizes of the answers of one execution over ``files`` files, by call."""
     source = small_files(fleet.folder / f"in-{files}", files)
     fleet.proxy.take()
     expect_all_completed(fleet.run(source, NO_OP), files)

@@ -24,7 +24,7 @@ POOL_SECONDS = 900
 
 
 def test_data() -> Path:
-    """Where the documents are, if they are there."""
+    """The folder of the documents; it may not exist."""
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     return Path(environment().get("DOCFLEET_TEST_DATA") or default)
 

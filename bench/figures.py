@@ -1,4 +1,4 @@
-"""A measured figure, what it should be, and what the original needs."""
+"""A measured figure, its target, and the figure of the original."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Figure:
 
 @dataclass
 class Report:
-    """The figures of one family, lines a reader wants to see below the table, and why nothing was measured."""
+    """The figures of one family, further lines below the table, and the reason if nothing was measured."""
 
     figures: list[Figure] = field(default_factory=list)
     details: list[str] = field(default_factory=list)

@@ -55,8 +55,8 @@ class Done:
 class Fleet:
     """A running system. A context manager; leaving it stops everything and removes the folder.
 
-    ``variables`` go to every process. ``counted`` puts a ``proxy`` between the workers and the backend; what it
-    does costs CPU time, so nothing else is measured then.
+    ``variables`` go to every process. ``counted`` puts a ``proxy`` between the workers and the backend. The proxy
+    costs CPU time, so nothing else is measured then.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ def small_files(folder: Path, count: int) -> Path:
 
 
 def expect_all_completed(done: Done, files: int) -> None:
-    """Raise ``RuntimeError`` when the execution did not carry every file through: its figures mean nothing."""
+    """Raise ``RuntimeError`` when the execution did not complete every file: its figures mean nothing."""
     if done.state.counts.get("COMPLETED", 0) != files:
         raise RuntimeError(f"{done.state.execution.status}: {done.state.counts} of {files} files")
 

@@ -25,7 +25,7 @@ RATE = 2200
 WANTED = 2000
 SECONDS, SHORT_SECONDS = 30.0, 5.0
 PUBLISHERS = 4
-"""As many processes of workers would have; each has the buffer and the thread that a worker has."""
+"""Publishers, each with the buffer and the thread that a worker process has."""
 END_SECONDS = 60.0
 _TICK = 0.02
 _TEXT = "document-000123.txt: step 1 (text_extractor) done in 0.12 s"
@@ -61,7 +61,7 @@ class Follower(threading.Thread):
 def measure(*, short: bool) -> Report:
     """A steady flow of lines of one execution that stays open, through broker, log consumer and backend."""
     seconds = SHORT_SECONDS if short else SECONDS
-    # No other worker: the execution stays open, and the machine is the log's.
+    # No other worker: the execution stays open, and nothing else uses the machine.
     with Fleet(workers=(WorkerType.LOG_CONSUMER,)) as fleet:
         execution_id = fleet.start(small_files(fleet.folder / "in", 1), NO_OP)
         follower = Follower(fleet, execution_id)

@@ -21,7 +21,7 @@ def measure(*, short: bool) -> Report:
 
 
 def _peaks(files: int) -> dict[str, float]:
-    """The highest resident memory by role, in MB, after one execution of so many files."""
+    """The highest resident memory by role, in MB, after one execution of ``files`` files."""
     peaks: dict[str, float] = {}
     with Fleet() as fleet:
         done = fleet.run(small_files(fleet.folder / "in", files), NO_OP)

@@ -1,4 +1,4 @@
-"""What a tree of processes costs, as Linux counts it: CPU time and memory."""
+"""CPU time and memory of a tree of processes, as Linux counts them."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ START_SECONDS = 60.0
 
 
 def measure(*, short: bool) -> Report:
-    """Each stop is of an execution of its own; the leases have the product's length, so renewals play no part."""
+    """Each stop is of an execution of its own; the leases have their default length, so renewals play no part."""
     rounds, files = (5, 200) if short else (20, QUEUED + SLOTS)
     slots = str(SLOTS)
-    # The folder above is where the tool's module is found.
+    # The tool's module is imported from the folder above.
     path = os.pathsep.join(filter(None, (str(HERE.parent), environment().get("PYTHONPATH"))))
     with Fleet(
         FILE_PROCESSING_CONCURRENCY=slots,

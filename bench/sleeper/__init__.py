@@ -1,1 +1,1 @@
-"""bench.sleeper"""
+"""A tool for the benchmark of stops."""

@@ -1,4 +1,4 @@
-"""A tool that marks its start and sleeps: what a stop has to kill."""
+"""A tool that marks its start and sleeps, to be killed by a stop."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write what has changed, and say so."""
+    """Write the pages that have changed, and print their names."""
     configure_logging("ERROR", "console")
     FOLDER.mkdir(exist_ok=True)
     for name, render in PAGES.items():

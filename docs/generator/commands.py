@@ -1,4 +1,4 @@
-"""`commands.md` and `exit-codes.md`: from the command line itself."""
+"""`commands.md` and `exit-codes.md`, from the command line itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def program() -> click.Group:
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ("docfleet",)) -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, as it is written."""
+    """Every command that is no group, with its full name."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -36,7 +36,7 @@ def leaves(group: click.Group, path: tuple[str, ...] = ("docfleet",)) -> Iterato
 
 
 def options(command: click.Command, connection: bool = False) -> Iterator[tuple[str, str]]:
-    """How each option is written, and its help; those of the connection, or all others."""
+    """The spelling and the help of each option: those of the connection, or all others."""
     context = click.Context(command, info_name="docfleet")
     shared = set(CONNECTION) <= {str(parameter.name) for parameter in command.params}
     for parameter in command.params:
@@ -87,6 +87,6 @@ def render_exit_codes() -> str:
     return page(
         "Exit codes",
         table(("code", "meaning"), EXIT_CODES.items()),
-        "## Commands that say more with theirs",
+        "## Commands with further meanings",
         table(("command", "codes"), by_command),
     )

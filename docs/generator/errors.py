@@ -23,7 +23,7 @@ def tree(root: type[DocfleetError] = DocfleetError, depth: int = 0) -> Iterator[
     if "code" in root.__dict__:
         yield depth, root
     ours = [child for child in root.__subclasses__() if child.__module__.startswith("docfleet.")]
-    # Those of the tree's own module stand in the order of the file; others in no order that lasts.
+    # Classes of the tree's own module are in the order of the file; others have no stable order.
     for child in sorted(ours, key=lambda kind: "" if kind.__module__ == HOME else kind.__module__ + kind.__name__):
         yield from tree(child, depth + 1)
 
@@ -46,7 +46,7 @@ def import_tree() -> None:
 
 
 def refusals() -> list[tuple[str, str]]:
-    """Codes that only HTTP answers have, with their statuses: calls as ``Refused(413, "too_large", ...)``."""
+    """Codes that only HTTP answers have, with their statuses: calls as ``CallRefused(413, "too_large", ...)``."""
     statuses_of: dict[str, set[int]] = {}
     for source, call in calls():
         if source.package == "backend" and len(call.args) >= 2:

@@ -44,7 +44,7 @@ def document() -> dict[str, Any]:
 
 
 def _sockets(app: Litestar) -> dict[str, Any]:
-    """OpenAPI knows no WebSocket."""
+    """The WebSocket routes, which OpenAPI does not describe."""
     return {
         re.sub(r":\w+}", "}", route.path): {"websocket": {"description": inspect.getdoc(handler.fn), "responses": {}}}
         for route in app.routes
@@ -60,7 +60,7 @@ def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str
             text = first_sentence(operation.get("description") or operation.get("summary"))
             parameters = [code(each["name"]) for each in operation.get("parameters", ()) if each["in"] == "query"]
             parameters += [f"body: {kind}" for kind in operation.get("requestBody", {}).get("content", ())]
-            # Routes of callers state their refusals; those of the others are the same for all of them.
+            # Routes of callers list their refusals; those of the others are the same for all.
             least = 600 if path.startswith(CALLERS) else 400
             statuses = sorted(each for each in operation["responses"] if each.isdecimal() and int(each) < least)
             yield path, (method.upper(), code(path), text, ", ".join(parameters), ", ".join(statuses))

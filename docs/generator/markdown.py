@@ -10,12 +10,12 @@ WIDTH = 100
 
 
 def cell(text: object) -> str:
-    """``text`` on one line, fit for a cell of a table."""
+    """``text`` on one line, escaped for a cell of a table."""
     return " ".join(str(text).replace("``", "`").split()).replace("|", "\\|")
 
 
 def code(text: object) -> str:
-    """``text`` as code; nothing for nothing."""
+    """``text`` as code; empty for empty text."""
     return f"`{text}`" if text not in (None, "") else ""
 
 
@@ -34,7 +34,7 @@ def prose(text: str) -> str:
 
 
 def page(title: str, *parts: str) -> str:
-    """A whole page; it says where it came from."""
+    """A complete page, with a note that it is generated."""
     note = "<!-- Written by `make docs` from the code: change the code, not this page. -->"
     return "\n\n".join((f"# {title}", note, *(part for part in parts if part))) + "\n"
 

@@ -1,4 +1,4 @@
-"""`metrics.md`: what the processes export, read as Prometheus reads it."""
+"""`metrics.md`, from the metrics that the processes export to Prometheus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from docs.generator.sources import defined
 
 
 def of_backend() -> str:
-    """What a new backend answers."""
+    """The metrics of a new backend."""
     with backend() as app, TestClient(app) as client:
         answer = client.get("/metrics", headers={"Authorization": f"Bearer {KEY}"})
         answer.raise_for_status()
@@ -22,7 +22,7 @@ def of_backend() -> str:
 
 
 def of_worker() -> str:
-    """What a new worker answers."""
+    """The metrics of a new worker."""
     vitals = defined("Vitals")(["process_file_batch"], 1)
     text: bytes = defined("exposition")(WorkerType.FILE_PROCESSING.value, vitals, 0.0)
     return text.decode()
@@ -46,7 +46,7 @@ def render() -> str:
     head = ("metric", "kind", "labels", "meaning")
     return page(
         "Metrics",
-        prose("[Watch](../howto/watch.md) says which of them to alert on. A counter begins at 0 with its process."),
+        prose("[Watch](../howto/watch.md) names those to alert on. A counter begins at 0 with its process."),
         "## Backend",
         prose("`GET /metrics`, with the internal key."),
         table(head, rows(of_backend())),

@@ -10,7 +10,7 @@ from docs.generator.sources import defined, sources
 
 
 def task_docstrings() -> dict[str, str]:
-    """What each task does, by member of ``TaskName``: the docstring of its function."""
+    """The docstring of each task's function, by member of ``TaskName``."""
     docstrings: dict[str, str] = {}
     for source in sources():
         for node in source.tree.body:

@@ -32,7 +32,7 @@ the `general` worker alone. `WORKER_HEALTH_PORT` likewise is `<WORKER_TYPE>_HEAL
 
 
 def settings_types() -> list[type[msgspec.Struct]]:
-    """Every type that is read from the environment: what is handed to ``read_settings``."""
+    """Every type that is read from the environment: the arguments of ``read_settings``."""
     names = {name for _, call in calls() if (name := _argument(call)) not in (None, "cls")}
     types = []
     for source in sources():

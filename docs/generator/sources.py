@@ -1,4 +1,4 @@
-"""Finds things in the sources by their names, so that a module may move without a word here."""
+"""Finds definitions in the sources by name, so that a module may move without a change here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def defined(name: str) -> Any:
     """
     homes = [source.name for source in sources() if any(name in _names(node) for node in source.tree.body)]
     if len(homes) != 1:
-        raise LookupError(f"{name} is defined in {homes or 'no module'}: tell the generator its new name")
+        raise LookupError(f"{name} is defined in {homes or 'no module'}: change its name in the generator")
     return getattr(importlib.import_module(homes[0]), name)
 
 

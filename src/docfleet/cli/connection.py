@@ -1,4 +1,4 @@
-"""Which backend a command speaks to: options, else the environment, else the ``docfleet dev`` of a data folder."""
+"""Which backend a command calls: by options, else by the environment, else the ``docfleet dev`` of a data folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from docfleet.core.settings import read_settings
 
 
 class ConnectionSettings(msgspec.Struct, frozen=True, rename="upper"):
-    """The environment's part."""
+    """The settings of a connection that the environment may have."""
 
     docfleet_url: str | None = None
     """The backend that commands call. Unset, the running `docfleet dev` of the data folder."""
@@ -47,7 +47,7 @@ def connected(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connect(url: str | None, key: str | None, organization: str | None, data: Path) -> ManagementClient:
-    """A client. Raises ``ConfigurationError`` when nothing says where the backend is."""
+    """A client. Raises ``ConfigurationError`` when the backend's address is unknown."""
     settings = read_settings(ConnectionSettings)
     running = announced(data) or {}
     url = url or settings.docfleet_url

@@ -1,4 +1,4 @@
-"""The management API, as the commands use it."""
+"""A client of the management API for the commands."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ManagementClient:
     def call[Answer](
         self, answer: type[Answer], method: str, path: str, body: object = None, *, timeout: float = TIMEOUT_SECONDS
     ) -> Answer:
-        """Any call; what follows names the ones that commands need."""
+        """Any call; the other methods are the calls that commands need."""
         return self._transport.call(answer, method, path, body, timeout=timeout)
 
     # Organizations
@@ -111,7 +111,7 @@ class ManagementClient:
         """All organizations, by id."""
         return self.call(OrganizationList, "GET", "organizations").organizations
 
-    # What a workflow file states: each call is idempotent by name.
+    # The resources of a workflow file: each call is idempotent by name.
 
     def put_workflow(self, document: dict[str, Any]) -> str:
         """Create or change the workflow of this name; returns its id."""
@@ -130,12 +130,12 @@ class ManagementClient:
         return self.call(AppliedNotification, "PUT", "notifications", document)
 
     def plan_workflow(self, document: dict[str, Any]) -> PlannedWorkflowChange:
-        """What ``put_workflow`` would do. Raises what it would raise."""
+        """The dry run of ``put_workflow``. Raises the same errors."""
         return self.call(PlannedWorkflowChange, "PUT", "workflows?dry_run=true", document)
 
     def plan(self, kind: str, document: dict[str, Any]) -> PlannedChange:
-        """What the PUT of one of the ``kind`` deployments, pipelines or notifications would do. Raises what that would
-        raise."""
+        """The dry run of the PUT of a resource; ``kind`` is deployments, pipelines or notifications. Raises the same
+        errors."""
         return self.call(PlannedChange, "PUT", f"{kind}?dry_run=true", document)
 
     # Deployments and pipelines
@@ -164,12 +164,12 @@ class ManagementClient:
         self.call(DeletedPipeline, "DELETE", f"pipelines/{pipeline_id}")
 
     def set_active(self, pipeline_id: str, *, active: bool) -> Pipeline:
-        """Resume or pause a pipeline; the pipeline as it is then."""
+        """Resume or pause a pipeline. Returns its new state."""
         return self.call(Pipeline, "POST", f"pipelines/{pipeline_id}/{'resume' if active else 'pause'}", {})
 
     def run_pipeline(self, pipeline_id: str) -> str:
-        """Run it now; a repeat of a lost answer starts no second run. The execution's id. Raises ``Conflict`` while
-        it is paused."""
+        """Run it now; a repeat after a lost answer starts no second run. Returns the execution's id. Raises
+        ``Conflict`` while it is paused."""
         return self._once(StartedExecution, f"pipelines/{pipeline_id}/run", {}).execution_id
 
     def preview(self, schedule: Schedule, count: int) -> list[PlannedRun]:
@@ -181,7 +181,7 @@ class ManagementClient:
         return self.call(PipelinePreview, "GET", f"pipelines/{pipeline_id}/preview?count={count}").runs
 
     def ticks(self, pipeline_id: str, limit: int) -> list[Tick]:
-        """What became of the newest times of its schedule."""
+        """The newest ticks of its schedule."""
         return self.call(TickPage, "GET", f"pipelines/{pipeline_id}/ticks?limit={limit}").ticks
 
     # Notifications
@@ -213,15 +213,16 @@ class ManagementClient:
             after = page.next
 
     def notification_event(self, event_id: str) -> OutboxEvent:
-        """How far an event is."""
+        """The state of an event."""
         return self.call(OutboxEvent, "GET", f"notifications/events/{parse_id(event_id, _EVENT)}")
 
     def resend_event(self, event_id: str) -> int:
-        """Have a dead event sent again; how many events go. Raises ``Conflict`` for one that is not dead."""
+        """Send a dead event again. Returns the number of events that are sent. Raises ``Conflict`` for one that is not
+        dead."""
         return self.call(ResentEvent, "POST", f"notifications/events/{parse_id(event_id, _EVENT)}/resend", {}).events
 
     def test_notification(self, notification_id: str) -> str:
-        """Send a test; the id of its event."""
+        """Send a test. Returns the id of its event."""
         return self.call(NotificationTest, "POST", f"notifications/{notification_id}/test", {}).event_id
 
     # Keys
@@ -235,7 +236,7 @@ class ManagementClient:
         return self.call(CreatedKey, "POST", "keys", KeyRequest(scope, name, target, expires_at))
 
     def revoke_key(self, key_id: str) -> bool:
-        """End a key for good; False when it was ended before."""
+        """Revoke a key for good; False when it was revoked before."""
         return self.call(RevokedKey, "POST", f"keys/{parse_id(key_id, _KEY)}/revoke", {}).revoked
 
     # Executions
@@ -253,12 +254,12 @@ class ManagementClient:
         return ids
 
     def create_execution(self, workflow_id: str, *, use_file_history: bool) -> str:
-        """Start an execution; a repeat of a lost answer starts no second one. Returns its id."""
+        """Start an execution; a repeat after a lost answer starts no second one. Returns its id."""
         request = ExecutionRequest(use_file_history=use_file_history)
         return self._once(StartedExecution, f"workflows/{workflow_id}/executions", request).execution_id
 
     def execution(self, execution_id: str) -> ExecutionState:
-        """How far it is."""
+        """The state of an execution."""
         return self.call(ExecutionState, "GET", _execution(execution_id))
 
     def files(self, execution_id: str, *, status: str | None = None, limit: int | None = None) -> list[FileOfExecution]:
@@ -281,18 +282,18 @@ class ManagementClient:
         return self.call(Verification, "GET", f"{_execution(execution_id)}/verify", timeout=_VERIFY_SECONDS)
 
     def retry_execution(self, execution_id: str) -> RetryResult:
-        """Run the failed and stopped files of an ended execution again; a repeat of a lost answer starts no second
-        one. Raises ``Conflict`` when there is nothing to retry."""
+        """Run the failed and stopped files of an ended execution again; a repeat after a lost answer starts no
+        second one. Raises ``Conflict`` when there is nothing to retry."""
         return self._once(RetryResult, f"{_execution(execution_id)}/retry", {})
 
     def stop_execution(self, execution_id: str, *, wait: float = 5.0, abandoned: bool = False) -> StopResult:
-        """Ask for STOPPED and wait for it up to ``wait`` seconds (at most 10); harmless on an execution that has
-        ended. ``abandoned``: no worker of it lives, so none is waited for."""
+        """Request a stop and wait for it up to ``wait`` seconds (at most 10); harmless on an execution that has
+        ended. ``abandoned``: none of its workers is alive, so it waits for none."""
         query = _query(wait=min(max(wait, 0.0), 10.0), abandoned=str(abandoned).lower())
         return self.call(StopResult, "POST", f"{_execution(execution_id)}/stop?{query}", {})
 
     def logs(self, execution_id: str, level: LogLevel = LogLevel.INFO) -> Iterator[LogLine]:
-        """The lines of its log there are, in their order."""
+        """The existing lines of its log, in their order."""
         after: int | None = 0
         while after is not None:
             query = _query(after=after, limit=PAGE_SIZE, level=level.value)
@@ -301,7 +302,7 @@ class ManagementClient:
             after = page.next
 
     def events_address(self, execution_id: str, after: int, level: LogLevel) -> tuple[str, dict[str, str]]:
-        """Where its log is followed over a WebSocket, and the headers that are needed there."""
+        """The WebSocket address at which its log is followed, and the headers of that call."""
         path = f"{self._transport.base}/{_execution(execution_id)}/events?{_query(after=after, level=level.value)}"
         return "ws" + path.removeprefix("http"), dict(self._transport.headers)
 

@@ -1,4 +1,4 @@
-"""Calls of the management API over HTTP: typed answers in, errors of ``docfleet.core.errors`` out."""
+"""Calls of the management API over HTTP: returns typed answers, raises errors of ``docfleet.core.errors``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ManagementTransport:
-    """Sends requests to one backend, in the name of one organization."""
+    """Sends requests to one backend for one organization."""
 
     def __init__(self, backend_url: str, key: str, organization_id: str) -> None:
         self.base = f"{backend_url}/api/v1"
@@ -38,7 +38,7 @@ class ManagementTransport:
 
         Raises the error that the backend answers with, and ``BackendUnavailable``. ``timeout`` is in seconds.
         """
-        # Not msgspec's encoder: a path may hold bytes that are not UTF-8, which JSON escapes carry.
+        # Not msgspec's encoder: a path may hold bytes that are not UTF-8, which JSON escapes can represent.
         data = None if body is None else json.dumps(msgspec.to_builtins(body)).encode()
         request = urllib.request.Request(
             f"{self.base}/{path}",

@@ -1,4 +1,4 @@
-"""Reads a workflow file: YAML that says what to read, with which tools, and where results go.
+"""Reads a workflow file: YAML with a source, tools and a destination.
 
 ::
 
@@ -8,10 +8,10 @@
     destination: {connector: sqlite, settings: {path: ./out/invoices.db}, table: invoices}
 
 Instead of ``source`` and ``destination``, ``api: {name: invoices}`` publishes it: files come with a call, results go
-to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination something to trigger, and
-``pipeline: {name: nightly, schedule: {cron: 30 2 * * *, timeZone: Europe/Berlin}}`` something that runs by itself.
+to the caller. ``pipeline: {name: nightly}`` makes a workflow with a source and a destination a pipeline that can be
+triggered. ``pipeline: {name: nightly, schedule: {cron: 30 2 * * *, timeZone: Europe/Berlin}}`` also runs by itself.
 
-Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``: who is notified of how a
+Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``: who is notified when a
 run ends.
 
 Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
@@ -37,7 +37,7 @@ _QUOTED = re.compile(r"[`'\"](\w+)[`'\"]")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _QUOTED_WORD = re.compile(r" '[^'<]{2,}'")
 MAX_NODES = 100_000
-"""Parts of a file, aliases counted as often as they are used."""
+"""The most nodes of a file. An alias counts each time it is used."""
 
 
 class WorkflowFileInvalid(InvalidInput):
@@ -128,8 +128,8 @@ class WorkflowFile(msgspec.Struct):
     pipeline: PipelineSection | None = None
 
     def explain(self, fault: str, part: tuple[str, ...] = ()) -> str:
-        """A fault that the backend found, with the file and, where the fault quotes one of its words, the line: within
-        that ``part`` of the file, else where that begins."""
+        """A fault that the backend reported, with the file and the line: that of a word which the fault quotes, within
+        ``part`` of the file, else the first line of that part."""
         words = set(_QUOTED.findall(fault))
         inside = ((at, line) for at, line in self.lines.items() if at[: len(part)] == part)
         begins = self.lines.get(part) if part else None
@@ -194,7 +194,7 @@ def _check_endpoints(path: Path, file: _Sections, lines: dict[tuple[str, ...], i
 
 
 def _check_notifications(path: Path, file: _Sections, lines: dict[tuple[str, ...], int]) -> None:
-    """Two of one name would take turns in being changed into each other."""
+    """Refuse two notifications of one name: each would overwrite the other."""
     section, published = ("api", file.api) if file.api else ("pipeline", file.pipeline)
     names: set[str] = set()
     for index, notification in enumerate(published.notifications if published else []):
@@ -219,7 +219,7 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        # A quoted word of the file may be a password that begins with * or !: only its place is shown.
+        # A quoted word of the file may be a password that begins with * or !: only its position is shown.
         problem, words = _QUOTED_WORD.subn("", error.problem or error.context or "")
         remedy = "; a text that begins with * or ! has to be in quotes" if words else ""
         raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {problem}{remedy}") from error
@@ -231,9 +231,9 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
 
 
 def _note_lines(path: Path, node: yaml.Node, at: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
-    """Remember the line of every field; YAML would let a repeated key win silently, so it is refused here."""
+    """Remember the line of every field, and refuse a repeated key, which YAML would silently accept."""
     if len(lines) > MAX_NODES:
-        raise WorkflowFileInvalid(f"{path}: more than {MAX_NODES} parts: make the file smaller, or use fewer aliases")
+        raise WorkflowFileInvalid(f"{path}: more than {MAX_NODES} nodes: make the file smaller, or use fewer aliases")
     lines[at] = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         lines[(*at, node.value)] = node.start_mark.line + 1
@@ -251,7 +251,7 @@ def _note_lines(path: Path, node: yaml.Node, at: tuple[str, ...], lines: dict[tu
 
 
 def _check_plain(path: Path, value: Any, at: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
-    """Refuse what YAML knows and JSON does not: dates, bytes, sets, infinity, keys that are not text."""
+    """Refuse YAML values that JSON does not have: dates, bytes, sets, infinity, keys that are not text."""
     if isinstance(value, dict):
         for key, part in value.items():
             if not isinstance(key, str):

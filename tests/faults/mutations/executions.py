@@ -53,9 +53,9 @@ MUTANTS = (
         "tests/faults/test_messages.py::test_the_callback_comes_three_times[redis]",
         (
             "backend/src/docfleet/backend/executions/finalize.py",
-            "A stop ends an execution once no lease of it runs.\n"
+            "A stop ends an execution once none of its leases runs.\n"
             '    """\n    if repository.is_final(execution):\n        return False\n',
-            'A stop ends an execution once no lease of it runs.\n    """\n',
+            'A stop ends an execution once none of its leases runs.\n    """\n',
         ),
         (
             "backend/src/docfleet/backend/executions/state.py",

@@ -173,7 +173,7 @@ def test_an_api_is_not_run(tmp_path: Path) -> None:
             + "".join(
                 f"{key}: &{key} [{','.join([f'*{below}'] * 10)}]\n" for key, below in zip("bcde", "abcd", strict=True)
             ),
-            "more than 100000 parts",
+            "more than 100000 nodes",
         ),
     ],
 )

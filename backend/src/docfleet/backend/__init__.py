@@ -1,1 +1,1 @@
-"""docfleet.backend"""
+"""The backend: the HTTP service that owns the data."""

@@ -1,4 +1,4 @@
-"""The backend as a web application, and how it is served."""
+"""The backend as a web application, and its server."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 class Services:
     """The objects of the backend that live as long as its process. A handler gets one by its field's name.
 
-    No name here is that of a field of a request body: Litestar takes a fault of such a field for a fault of ours.
+    No name here may be that of a field of a request body: Litestar would report a fault of such a field as ours.
     """
 
     database: Database
@@ -65,7 +65,7 @@ class Services:
 
     @classmethod
     def create(cls, settings: BackendSettings, dispatcher: Dispatcher) -> Services:
-        """All of them; nothing is contacted. Raises ``ConfigurationError``."""
+        """Make all of them; nothing is contacted. Raises ``ConfigurationError``."""
         database = Database(settings.database_url)
         slots = Slots(settings.redis_url, settings.api_concurrent_limit_org, settings.api_concurrent_limit_global)
         staging = Staging(settings.execution_storage_root, settings.execution_result_ttl_seconds)
@@ -92,7 +92,7 @@ class Services:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Bring the schema up to date and follow what other processes announce; at the end close everything."""
+        """Upgrade the schema and listen to other processes; close everything at the end."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         await anyio.to_thread.run_sync(upgrade, self.settings.database_url)
         followers: list[asyncio.Task[None]] = []
@@ -167,10 +167,10 @@ def serve(settings: BackendSettings) -> None:
             timeout_graceful_shutdown=10,
             # A client that follows a log sends nothing.
             ws_max_size=16_384,
-            ws_per_message_deflate=False,  # costs more than the bytes are worth within a data centre
+            ws_per_message_deflate=False,  # compression costs more than the bandwidth it saves
         )
     )
     with suppress(KeyboardInterrupt):
         server.run(sockets=listen(settings.backend_host, settings.backend_port))
     if not server.started:
-        raise DependencyError("the backend did not start; the lines before say why")
+        raise DependencyError("the backend did not start; the log lines above give the reason")

@@ -1,9 +1,9 @@
-"""The chores of the sweep: what ended executions and processes that died leave behind, and when it goes.
+"""The chores of the sweep: delete what ended executions and dead processes leave behind.
 
-The working folders of an execution go with its callback, or with the report that ended it. ``remove_folders`` deletes
-what those missed because their process died. Rows of executions are kept for ever unless EXECUTION_RETENTION_DAYS is
-set. Results of finished steps outlive an execution whose file did not succeed, so that a retry does not pay for them
-again within STEP_RESULTS_SECONDS.
+The working folders of an execution are deleted by its callback, or after the report that ended it. ``remove_folders``
+deletes the folders that remain because that process died. Rows of executions are kept forever unless
+EXECUTION_RETENTION_DAYS is set. Results of finished steps outlive an execution whose file did not succeed, so that a
+retry within STEP_RESULTS_SECONDS does not run them again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FINAL = executions.c.status.in_([status.value for status in FINAL])
 
 @dataclass(frozen=True)
 class Housekeeping:
-    """What the chores work on."""
+    """Runs the chores. The fields are what the chores need."""
 
     database: Database
     settings: BackendSettings
@@ -92,7 +92,8 @@ CHORES = (
 
 
 def remove_folders(database: Database, root: str | None) -> int:
-    """Delete the working folders of ended executions below the storage ``root``, but not their uploads; how many.
+    """Delete the working folders of ended executions below the storage ``root``, but not their uploads. Returns their
+    number.
 
     A folder without the row of an ended execution is left alone.
     """
@@ -120,7 +121,8 @@ def remove_folders(database: Database, root: str | None) -> int:
 
 
 def delete_steps(root: str | None, seconds: float) -> int:
-    """Delete results of steps that were written below the storage ``root`` more than ``seconds`` ago; how many."""
+    """Delete results of steps that were written below the storage ``root`` more than ``seconds`` ago. Returns their
+    number."""
     if root is None:
         return 0
     old = time.time() - seconds
@@ -146,9 +148,10 @@ def delete_steps(root: str | None, seconds: float) -> int:
 
 
 def delete_executions(database: Database, days: float) -> int:
-    """Delete executions that ended more than ``days`` ago, with their files and results; how many. 0 days: none.
+    """Delete executions that ended more than ``days`` ago, with their files and results. Returns their number. 0 days:
+    none.
 
-    The file history, usage and what was delivered stay.
+    The file history, usage and deliveries stay.
     """
     if days <= 0:
         return 0
@@ -169,12 +172,12 @@ def delete_executions(database: Database, days: float) -> int:
 
 
 def delete_results(database: Database, older_than: float) -> int:
-    """Delete the results of API runs that ended more than ``older_than`` seconds ago; how many."""
+    """Delete the results of API runs that ended more than ``older_than`` seconds ago. Returns their number."""
     with database.writing() as connection:
         return results.delete_expired(connection, older_than)
 
 
 def delete_ticks(database: Database, days: float) -> int:
-    """Delete ticks of schedules that were decided more than ``days`` ago; how many. 0 days: none."""
+    """Delete ticks of schedules that were decided more than ``days`` ago. Returns their number. 0 days: none."""
     with database.writing() as connection:
         return schedules.delete_old(connection, days)

@@ -27,7 +27,7 @@ PREFIXES = (
     "SCHEDULE_",
     "MIN_SCHEDULE_",
 )
-"""A variable that begins so and means nothing here is a misspelt setting."""
+"""An unknown variable with one of these prefixes is a misspelt setting."""
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -39,7 +39,7 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     database_url: str
     """Where the rows live: `sqlite:////path/file.db` or `postgresql://USER:PASSWORD@HOST/DATABASE`."""
     internal_service_api_key: str
-    """The key of workers and administrators, at least 32 characters. Whoever has it can do everything."""
+    """The key of workers and administrators, at least 32 characters. Its holder can do everything."""
     encryption_key: str
     """The Fernet key of the stored credentials. Losing it loses them."""
     broker_url: str = msgspec.field(name="CELERY_BROKER_BASE_URL")
@@ -98,7 +98,8 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     tool_registry_config_path: str | None = None
     """A folder of tool descriptors, in addition to the installed tools."""
     redis_url: str | None = None
-    """Redis for the limits on concurrent calls, and for news between several backends. Unset, calls are not limited."""
+    """Redis for the limits on concurrent calls, and for signals between several backends. Unset, calls are not
+    limited."""
     execution_storage_root: str | None = None
     """The folder that backend, runner and workers share, an absolute path. Unset, API calls with documents answer 503,
     and the sweep deletes no working folder."""

@@ -49,7 +49,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
             try:
                 listening.append(socket.create_server(address[:2], family=family, backlog=_BACKLOG))
             except OSError as error:
-                if error.errno != errno.EADDRNOTAVAIL:  # a name may also have an address that this machine lacks
+                if error.errno != errno.EADDRNOTAVAIL:  # a name may have an address that this machine does not have
                     raise
         if not listening:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
@@ -58,7 +58,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
             server.close()
         raise DependencyError(
             f"the backend cannot listen on {host} port {port} ({_cause(error)}): "
-            "end what has the port, or choose others with BACKEND_PORT and BACKEND_HOST"
+            "stop the process that uses the port, or choose others with BACKEND_PORT and BACKEND_HOST"
         ) from error
     return listening
 

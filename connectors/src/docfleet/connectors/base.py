@@ -18,10 +18,11 @@ from docfleet.core import json_schema
 from docfleet.core.errors import ConfigurationError, ForkUnsafe
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-"""The pattern of names of tables and columns. 63 bytes is PostgreSQL's limit; one rule for every database."""
+"""The pattern of names of tables and columns. 63 bytes is PostgreSQL's limit; the rule is the same for all
+databases."""
 
 OnSkip = Callable[[str, str], None]
-"""Called with (path, reason) for each entry that a listing leaves out on purpose."""
+"""Called with (path, reason) for each entry that a listing skips on purpose."""
 
 
 class ConnectorMode(StrEnum):
@@ -54,7 +55,7 @@ class ConnectorInfo(msgspec.Struct, frozen=True):
 
 
 def connector_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """``settings`` as ``stored_settings`` gives them, checked against the connector's schema before they are stored.
+    """``settings`` as ``stored_settings`` returns them, checked against the connector's schema before they are stored.
 
     Raises ``ConfigurationError`` naming the field; the message never holds a value.
     """
@@ -100,7 +101,7 @@ def _is_blank(value: Any) -> bool:
 
 
 def _number(rule: Mapping[str, Any], value: Any) -> Any:
-    # Environment variables and forms have texts only.
+    # Values of environment variables and forms are always text.
     is_digits = isinstance(value, str) and value.strip().isdecimal()
     return int(value) if is_digits and rule.get("type") == "integer" else value
 
@@ -153,7 +154,8 @@ class FileSystemConnector(Protocol):
     """Reads and writes files below one root folder. No path leaves that root."""
 
     def check(self, *, write: bool = False) -> None:
-        """Raise a ``SourceError`` when the root cannot be read (or a ``DestinationError``: written)."""
+        """Raise a ``SourceError`` when the root cannot be read; with ``write``, a ``DestinationError`` when it cannot
+        be written."""
 
     def list_files(
         self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
@@ -170,8 +172,8 @@ class FileSystemConnector(Protocol):
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """Write atomically, replacing an earlier file of this path; returns the final location.
 
-        Two different files under one path are the caller's mistake: the later wins (``deliver_files`` names
-        files so that this cannot happen). Raises ``UnsafePath``, a ``DestinationError``, or ``Fenced``: then the file
+        Two different files under one path are the caller's mistake: the later one wins (``deliver_files`` chooses
+        names so that this cannot happen). Raises ``UnsafePath``, a ``DestinationError``, or ``Fenced``: then the file
         is a later attempt's.
         """
 
@@ -184,7 +186,7 @@ class FileSystemConnector(Protocol):
         below the root (any more)."""
 
     def close(self) -> None:
-        """Release what the connector holds."""
+        """Release the connector's resources."""
 
 
 class ColumnMode(StrEnum):
@@ -279,7 +281,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeliveryReceipt(msgspec.Struct, frozen=True):
     """The result of a delivery: ``written`` the first time, ``replaced`` when its key was there already. ``digest`` is
-    the SHA-256 of the row's content as the database took it (``rows.content_digest``)."""
+    the SHA-256 of the row's content as the database stored it (``rows.content_digest``)."""
 
     outcome: Literal["written", "replaced"]
     table: str
@@ -288,7 +290,7 @@ class DeliveryReceipt(msgspec.Struct, frozen=True):
 
 
 class StoredRow(msgspec.Struct, frozen=True):
-    """A delivered row as it is now; ``digest`` equals its receipt's unless the row was changed."""
+    """A delivered row in its current state; ``digest`` equals its receipt's unless the row was changed."""
 
     file_execution_id: str
     status: str
@@ -309,10 +311,10 @@ class DatabaseConnector(Protocol):
         """
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
-        """Up to ``limit`` rows as JSON-safe values by column, ordered by file path; no table, no rows."""
+        """Up to ``limit`` rows as JSON-safe values by column, ordered by file path; none without the table."""
 
     def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
-        """Every row of an execution, in any order, a few in memory at a time; no table, no rows."""
+        """Every row of an execution, in any order, a few in memory at a time; none without the table."""
 
     def close(self) -> None:
         """Close the connection."""

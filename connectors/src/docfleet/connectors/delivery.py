@@ -8,13 +8,13 @@ on the same name, and two source files never share one, even at the same time:
 * every other output becomes ``invoice-<tag>/<its path>``. So does one in a folder that ends like a tag: the
   first part of a path then distinguishes the two forms, and two sources never collide.
 
-``<tag>`` is 12 base32 characters (60 bits) of the SHA-256 of the caller's ``key``. It is always there; "only when
-the name is taken" would depend on who comes first. Distinct keys are the caller's promise: with a key of the file
-execution every execution has its own outputs, with a key of the source path a later execution replaces them.
+``<tag>`` is 12 base32 characters (60 bits) of the SHA-256 of the caller's ``key``. It is always added; "only when
+the name is taken" would depend on which file is delivered first. The caller guarantees distinct keys: with a key of the
+file execution every execution has its own outputs, with a key of the source path a later execution replaces them.
 
 Several files cannot be written in one step. Each attempt therefore notes, in a folder that the attempts share, which
-files it is about to write and what will be in them; a later attempt removes those that it does not write itself, if
-their content is still the noted one. Nothing else in the destination is ever removed.
+files it is about to write and their digests. A later attempt removes those that it does not write itself, if their
+content is still the noted one. Nothing else in the destination is ever removed.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ def deliver_files(
     fence: WriteFence | None = None,
     notes: Path | None = None,
 ) -> DeliveredFiles:
-    """Copy every file below the local folder ``outputs``. No outputs, no locations.
+    """Copy every file below the local folder ``outputs``. Without outputs there are no locations.
 
     ``output_folder`` is relative to the connector's root (``/`` is the root itself). ``source_name`` is the
     source file's name; without it every output is treated as named like its source. ``notes`` is the local folder
     that all attempts at this file share; it goes with ``fence``.
     Raises ``FileMissing`` when ``outputs`` does not exist, ``ToolResultInvalid`` when it holds what cannot be
-    delivered (a link out of it, a device), and what the connector raises, ``Fenced`` among it.
+    delivered (a link out of it, a device), and what the connector raises, including ``Fenced``.
     """
     local = LocalFileSystem({"path": str(outputs)})
     try:

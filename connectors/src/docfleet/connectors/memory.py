@@ -1,4 +1,4 @@
-"""Connectors in memory: the same behaviour without a disk or a server, for tests and dry runs."""
+"""Connectors in memory: the same behaviour without a disk or a server, for tests."""
 
 from __future__ import annotations
 

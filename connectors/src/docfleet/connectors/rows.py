@@ -73,7 +73,7 @@ def fixed_columns(target: TableSettings) -> dict[str, ColumnKind]:
 
 
 def check_growth(target: TableSettings, present: Collection[str], missing: Collection[str]) -> None:
-    """Raise ``DestinationRejected`` when results with ever new keys would widen the table without bound."""
+    """Raise ``DestinationRejected`` when results with ever new keys would add columns without bound."""
     fixed = fixed_columns(target)
     if all(name in fixed for name in missing):
         return
@@ -123,9 +123,9 @@ def split_columns(target: TableSettings, result: Mapping[str, Any]) -> dict[str,
     """One column per top-level key.
 
     A key that is an identifier keeps its name; in any other key each run of other characters becomes ``_`` (a
-    leading digit gets a ``_`` before it, an empty one becomes ``field_n``). A name of ours gets ``_field`` after
-    it; names that would be equal, capitals aside, are numbered ``_2``, ``_3``... in the order: keys that are
-    identifiers first, then by key.
+    leading digit gets a ``_`` before it, an empty one becomes ``field_n``). A reserved name gets the suffix
+    ``_field``. Names that are equal but for letter case are numbered ``_2``, ``_3``..., keys that are identifiers
+    first, then by key.
     """
     if len(result) > MAX_DATA_COLUMNS:
         raise DestinationRejected(
@@ -199,7 +199,7 @@ def column_kind(value: Any) -> ColumnKind | None:
 
 
 def fit(column: str, kind: ColumnKind, value: Any) -> Any:
-    """``value`` as the existing column takes it without loss; a text column takes everything.
+    """``value`` in the form that the existing column accepts without loss; a text column accepts everything.
 
     Raises ``DestinationRejected`` naming the column, its kind and the value's type.
     """
@@ -265,7 +265,7 @@ def json_object(value: Any) -> dict[str, Any]:
 
 
 def _integral(value: Any) -> Any:
-    # Databases differ in whether 4.0 comes back as 4.
+    # Some databases return 4.0 as 4.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -279,7 +279,7 @@ def _text(value: Any) -> str:
 
 
 def readable(value: Any) -> Any:
-    """A value read from a database as JSON-safe: times in ISO 8601 (UTC), unknown types as text."""
+    """A value from a database as a JSON-safe value: times in ISO 8601 (UTC), unknown types as text."""
     match value:
         case None | bool() | int() | float() | str():
             return value

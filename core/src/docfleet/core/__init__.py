@@ -1,1 +1,1 @@
-"""docfleet.core"""
+"""What all members share: wire types, names, statuses, errors, settings."""

@@ -158,7 +158,7 @@ class LostProcess(Wire):
     orchestration: bool = False
     file_execution_id: str | None = None
     told_to_end: bool = False
-    """It was shut down together with its worker: that costs its files nothing."""
+    """The child was shut down together with its worker: its files lose nothing."""
 
 
 class LostProcessResponse(Wire):

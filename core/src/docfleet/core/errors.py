@@ -16,7 +16,7 @@ A class without a code of its own has its parent's.
     │   ├── AlreadyFinal        a terminal status absorbs the write
     │   └── Fenced              the lease was lost: another worker owns the file now
     ├── ReviewUnavailable       manual review is requested where it is not configured
-    ├── CallRefused             a call of the public API: has the status and the code of its answer
+    ├── CallRefused             a call of the public API: with the status and the code of its answer
     ├── SourceError             the source as a whole
     │   ├── SourceNotFound
     │   ├── SourceUnreadable
@@ -108,7 +108,7 @@ class Fenced(Conflict):
 
 
 class ReviewUnavailable(DocfleetError):
-    """Manual review is asked for, but no review queue is configured."""
+    """Manual review is requested, but no review queue is configured."""
 
     code = "review_unavailable"
 

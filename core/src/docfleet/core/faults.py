@@ -1,9 +1,9 @@
 """Fault points: places where a test makes a process die, stop or wait. Off unless the environment arms them.
 
 ``DOCFLEET_FAULTS`` holds faults, separated by ``;``: ``POINT[(SUBJECT)]=ACTION[:SECONDS][@N[-M]]``, for example
-``delivery.written=kill@2; tool.before(bad.pdf)=kill; report.before=sleep:5``. With ``SUBJECT`` it meets only that file
-or task; with ``@N`` only the N-th time, with ``@N-M`` from the N-th to the M-th, counted over all processes; without
-it each time.
+``delivery.written=kill@2; tool.before(bad.pdf)=kill; report.before=sleep:5``. With ``SUBJECT`` it applies only to that
+file or task. With ``@N`` it applies only the N-th time, with ``@N-M`` from the N-th to the M-th time, counted over all
+processes. Without it, it applies each time.
 
 In ``DOCFLEET_FAULTS_FOLDER`` processes count together: one file per hit, which holds the process id and the action
 (``-`` where it was not its turn yet). When it is set, the file ``armed`` in it, if there, is read again at
@@ -53,7 +53,7 @@ class FaultSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One armed fault: of the hits of ``subject`` (None: any) it meets ``first`` to ``last`` (None: all from there)."""
+    """One armed fault. It applies to hits ``first`` to ``last`` (None: no end) of ``subject`` (None: any)."""
 
     point: str
     action: str
@@ -156,7 +156,7 @@ class ArmedFaults:
                 os.killpg(os.getpgrp(), signal.SIGKILL)
             case "stop":
                 os.kill(os.getpid(), signal.SIGSTOP)
-                time.sleep(_POLL_SECONDS)  # another thread may have taken the signal: this one goes no further
+                time.sleep(_POLL_SECONDS)  # another thread may handle the signal: this one must not continue
             case "exit":
                 os._exit(_EXIT_CODE)
             case "raise":

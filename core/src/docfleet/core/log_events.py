@@ -22,9 +22,9 @@ from docfleet.core.wire import Wire
 MAX_TEXT_LENGTH = 4000
 """Characters of a line; the rest is cut."""
 MAX_EVENTS = 1000
-"""Events of one message, and of one call of the backend."""
+"""The most events of one message, and of one call of the backend."""
 MAX_EVENT_BYTES = 16 * 1024
-"""Bytes of an event as JSON. What senders add beyond the known keys goes when an event is larger."""
+"""The most bytes of an event as JSON. A larger event loses the keys that are not ours."""
 
 
 class LogType(StrEnum):
@@ -74,7 +74,7 @@ class LogStage(StrEnum):
 
 
 class LogState(StrEnum):
-    """What an UPDATE says of its component."""
+    """The state of a component in an UPDATE."""
 
     RUNNING = "RUNNING"
     BEGIN_WORKFLOW = "BEGIN_WORKFLOW"
@@ -122,8 +122,8 @@ class LogBatch(Wire):
 
 
 class LogsWritten(Wire):
-    """What became of a batch: ``written`` (a repeat of one that was written before counts as ``repeated``), and
-    ``dropped`` events of executions that are not this organization's, or whose log is in the archive."""
+    """The outcome of a batch: ``written`` events, ``repeated`` events that had been written before, and
+    ``dropped`` events of executions of another organization or with an archived log."""
 
     written: int = 0
     repeated: int = 0
@@ -131,7 +131,7 @@ class LogsWritten(Wire):
 
 
 def new_event_id() -> str:
-    """32 hex characters that sort by time: milliseconds, then chance."""
+    """32 hex characters that sort by time: milliseconds, then random digits."""
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
@@ -141,20 +141,20 @@ _OPTIONAL = ("file_execution_id", "step", "iteration", "iteration_total", "cost_
 
 
 def read_event(payload: Any, channel: str = "") -> LogEvent | None:
-    """An event from what a message holds, ours or the original's; None for what is none, or lacks one of
-    ``execution_id``, ``organization_id`` and ``timestamp``: it belongs nowhere.
+    """An event from the payload of a message, ours or the original's. None when it is no event, or lacks one of
+    ``execution_id``, ``organization_id`` and ``timestamp``, without which it belongs nowhere.
 
-    One without an id gets one made of its content, so that the same message twice is the same event.
+    An event without an id gets one made from its content, so a repeated message is the same event.
     """
     try:
         try:
             return _fitting(_read(payload, channel))
         except UnicodeEncodeError:
-            # Half a character, as in the name of a file that is not UTF-8: the line is worth more than it.
+            # A lone surrogate, as in the name of a file that is not UTF-8. The line is kept without it.
             replaced = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
             return _fitting(_read(json.loads(replaced), channel))
     except (ValueError, TypeError, OverflowError, RecursionError):
-        return None  # a number of a hundred digits: its neighbours are not to blame
+        return None  # a number of a hundred digits: only this event is dropped
 
 
 def _fitting(event: LogEvent | None) -> LogEvent | None:
@@ -172,7 +172,7 @@ def _read(payload: Any, channel: str) -> LogEvent | None:
     if not (isinstance(execution_id, str) and isinstance(organization_id, str) and execution_id):
         return None
     if not ORGANIZATION_ID.match(organization_id):
-        return None  # no call could name it, and a message that cannot be delivered would come back for ever
+        return None  # the backend would refuse the id, and the message would be redelivered forever
     if not isinstance(timestamp, int | float) or isinstance(timestamp, bool) or not 0 < timestamp < 1e11:
         return None
     fields: dict[str, Any] = {
@@ -207,7 +207,7 @@ def shortened(text: str) -> str:
 
 def _event_id(payload: Mapping[str, Any]) -> str:
     given = payload.get("event_id")
-    # Not one that a column changes, as it does a NUL: then a repeat would not be known again.
+    # Only an id that a column stores unchanged (it replaces a NUL): otherwise a repeat would not be recognized.
     if isinstance(given, str) and 0 < len(given) <= 64 and given.isprintable():
         return given
     return hashlib.sha256(msgspec.json.encode(payload, order="deterministic")).hexdigest()[:32]

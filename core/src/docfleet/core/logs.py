@@ -1,8 +1,8 @@
 """How every process of Docfleet writes its log: one line per event, to standard error.
 
-For people on a console, or one JSON object a line; no secret in it (``masking``). Records of libraries go the same
-way, so that every line has one shape. structlog is imported here only when logging is set up: who logs depends on it,
-and the wire types do not.
+The format is text for a console or one JSON object per line. Secrets are masked (``masking``). Records of libraries go
+the same way, so every line has one shape. structlog is imported when logging is set up: processes that log depend on
+it, the wire types do not.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 MASK = "***"
 MIN_LENGTH = 8
-"""A shorter value is not looked for: it would be found in words that have nothing to do with it."""
+"""The least length of a remembered value. A shorter one would also match unrelated words."""
 
 _SECRET_NAME = re.compile(r"(?i)api_?key|password|passwd|secret|token|authorization|credential|_pass$|_key$|^key$")
 _URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]{0,200}):([^@/\s]{1,500})@")
@@ -25,7 +25,7 @@ _any_of_them: re.Pattern[str] | None = None
 
 
 def is_secret(name: str) -> bool:
-    """Whether a value of this name is to be kept from view."""
+    """Whether a value of this name must not be shown."""
     return _SECRET_NAME.search(name) is not None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 MAX_DEPTH = 32
-"""Levels that are accepted from outside, where JSON of any shape is accepted."""
+"""The most levels that are accepted from outside, where JSON of any shape is accepted."""
 
 
 def exceeds_depth(value: Any, levels: int = MAX_DEPTH) -> bool:

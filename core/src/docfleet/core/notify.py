@@ -28,7 +28,7 @@ ENDED = (
     NotificationEvent.FAILED,
     NotificationEvent.STOPPED,
 )
-"""What a notification is for unless it says otherwise."""
+"""The events of a notification that names none."""
 FAILURES = frozenset({NotificationEvent.PARTLY_FAILED, NotificationEvent.FAILED, NotificationEvent.STOPPED})
 
 
@@ -39,11 +39,11 @@ class NotificationState(StrEnum):
     SENDING = "sending"
     DELIVERED = "delivered"
     DEAD = "dead"
-    """Refused by its target, or out of attempts: a person looks."""
+    """Refused by its target, or out of attempts: a person has to act."""
 
 
 class EventData(Wire):
-    """One event, as its target gets it. ``type`` is ETL, TASK or API, ``status`` a word of the original's (SUCCESS,
+    """One event, as its target gets it. ``type`` is ETL, TASK or API, ``status`` one of the original's (SUCCESS,
     COMPLETED, ERROR, STOPPED, INPROGRESS) or TEST, ``timestamp`` seconds since the epoch."""
 
     event: NotificationEvent
@@ -71,8 +71,8 @@ class NotificationBatchClaimRequest(Wire):
 
 
 class NotificationBatchClaim(Wire):
-    """What to send where. ``settings`` hold secrets: in memory only. Not ``granted``: another worker has it, or it is
-    not due."""
+    """What to send where. ``settings`` hold secrets: in memory only. ``granted`` is false when another worker has it,
+    or it is not due."""
 
     granted: bool
     name: str = ""
@@ -93,13 +93,13 @@ class NotificationBatchReport(Wire):
 
 
 class NotificationBatchState(Wire):
-    """What became of a batch."""
+    """The state of a batch."""
 
     state: NotificationState
 
 
 class NotificationDispatchResult(msgspec.Struct):
-    """What one dispatch sent, and how many batches it found out of attempts."""
+    """What one dispatch sent, and how many batches had no attempts left."""
 
     batches: int = 0
     dead: int = 0

@@ -1,8 +1,8 @@
-"""The guard of connections to hosts that a user names: never to the inside of the network.
+"""The guard of connections to hosts that a user names: never into the internal network.
 
 A name is resolved once, each of its addresses must be permitted, and the connection goes to an address that was
 checked. The address of the peer is checked again once the connection stands. A name that changes its address in
-between gains nothing.
+between gains no access.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Outbound(msgspec.Struct, frozen=True):
             except OSError as error:
                 failure = error
                 continue
-            # The peer, whatever redirected the connection on its way.
+            # The peer, because the connection may have been redirected on its way.
             if not self.permits(ipaddress.ip_address(str(connection.getpeername()[0]).partition("%")[0])):
                 connection.close()
                 raise ForbiddenAddress
@@ -102,8 +102,7 @@ def left(deadline: float) -> float:
 
 
 class DeadlineStream(io.RawIOBase):
-    """A connection that is read until the deadline, however small the pieces are. The time-out of a socket alone
-    starts again with every byte."""
+    """Reads a connection until one deadline. The time-out of a socket alone starts again with every byte."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection

@@ -10,7 +10,7 @@ from docfleet.core.status import ExecutionStatus
 from docfleet.core.wire import Wire
 
 MAX_RESULTS_IN_RECEIPT = 20
-"""How many failed files a batch names in its result. The rows hold all of them; a chord result must stay small,
+"""The most failed files that a batch names in its result. The rows hold all of them. A chord result must stay small,
 because a broker silently drops an aggregate above its message limit."""
 
 
@@ -35,7 +35,7 @@ class FileOutcome(Wire):
     ``attempt`` is the fencing token. ``execution_time`` is in seconds. ``outputs`` are places a person can
     open (a path, or ``table:row``). ``status`` is COMPLETED, ERROR or STOPPED. ``result`` and ``metadata`` are
     those of an API's result item; an outcome of another destination has none. ``digest`` is the SHA-256 (hex) of what
-    was delivered, as its sink counts it; none when nothing was.
+    was delivered, as its sink computes it; none when nothing was.
     """
 
     file_execution_id: str

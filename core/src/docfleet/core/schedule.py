@@ -1,4 +1,4 @@
-"""When a pipeline runs by itself, as people state it and as the scheduler reports it."""
+"""The schedule of a pipeline, as people write it and as the scheduler reports it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_CAUGHT_UP = 100
 
 
 class OverlapPolicy(StrEnum):
-    """What becomes of a tick while a run of its pipeline is open."""
+    """What happens to a tick while a run of its pipeline is open."""
 
     SKIP = "skip"
     QUEUE_ONE = "queue_one"
@@ -19,7 +19,7 @@ class OverlapPolicy(StrEnum):
 
 
 class CatchUpPolicy(StrEnum):
-    """What becomes of the ticks of a downtime."""
+    """What happens to the ticks that were missed during a downtime."""
 
     NONE = "none"
     LATEST = "latest"
@@ -27,7 +27,7 @@ class CatchUpPolicy(StrEnum):
 
 
 class TickOutcome(StrEnum):
-    """What became of one tick of one pipeline."""
+    """The outcome of one tick of one pipeline."""
 
     FIRED = "fired"
     QUEUED = "queued"
@@ -35,16 +35,16 @@ class TickOutcome(StrEnum):
     SKIPPED = "skipped"
     """A run was open, or the pipeline was paused while it waited."""
     MISSED = "missed"
-    """No scheduler looked at the time, and the catch-up policy does not make up for it."""
+    """No scheduler was running at the time, and the catch-up policy does not repeat it."""
     REFUSED = "refused"
-    """The backend took no execution for it; the tick says why."""
+    """The backend refused the execution; the tick has the reason."""
 
 
 class Schedule(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """When a pipeline runs. ``cron`` has the five fields of cron, in the wall clock of ``time_zone`` (an IANA name).
 
-    ``catch_up_limit`` is how many ticks of a downtime ``all`` makes up for, the newest ones. A run begins up to
-    ``jitter_seconds`` after its time, by an amount that is drawn anew, and repeatably, for each tick.
+    ``catch_up_limit`` is how many ticks of a downtime ``all`` makes up for, the newest ones. A run starts up to
+    ``jitter_seconds`` after its time. The delay differs from tick to tick and is the same in every process.
     """
 
     cron: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -56,7 +56,7 @@ class Schedule(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
 
 class TickResult(msgspec.Struct):
-    """What one look at the schedules did, in ticks; ``failed`` pipelines could not be looked after."""
+    """The result of one pass over the schedules, in ticks; ``failed`` counts pipelines that raised an error."""
 
     fired: int = 0
     queued: int = 0
@@ -67,7 +67,7 @@ class TickResult(msgspec.Struct):
 
 
 class PipelineRun(msgspec.Struct):
-    """The execution that a request to run a pipeline started, or had started when it came before."""
+    """The execution that a request to run a pipeline started, or the existing one for a repeated request."""
 
     execution_id: str
     status: str

@@ -19,7 +19,7 @@ from docfleet.core.masking import remember_settings
 
 MIN_KEY_LENGTH = 32
 SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
-"""Keys that samples and manuals print, so that every reader of those knows them."""
+"""Keys that are printed in samples and manuals, and so are public."""
 
 
 def environment() -> Mapping[str, str]:

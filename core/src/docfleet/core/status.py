@@ -36,7 +36,7 @@ ALLOWED: dict[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.STOPPED: frozenset(),
     ExecutionStatus.ERROR: frozenset(),
 }
-"""From → to. PENDING → COMPLETED is an execution whose source held nothing to do."""
+"""From → to. PENDING → COMPLETED is an execution without files to process."""
 
 
 def sources_of(target: ExecutionStatus) -> tuple[ExecutionStatus, ...]:

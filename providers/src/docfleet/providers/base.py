@@ -1,7 +1,7 @@
 """A provider of notifications: its settings, its target, and one attempt to send.
 
 A provider is a subclass of ``Provider`` under the entry point group ``docfleet.notifications``. The backend makes one
-to check settings, the notification worker makes one to send. Retries, breaker and dead letters are not its business.
+to check settings, the notification worker makes one to send. Retries, breaker and dead letters are handled elsewhere.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class TargetUnavailable(DestinationUnavailable):
-    """The target did not take it; the same attempt may succeed later.
+    """The target did not accept it; the same attempt may succeed later.
 
-    ``retry_after``: the seconds it requests to wait. ``answered``: the host is up and refused for now (429, 408, 425),
-    which does not count against the host.
+    ``retry_after``: the seconds it requests to wait. ``answered``: the host answered with a temporary refusal (429,
+    408, 425), which does not count as a failure of the host.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, answered: bool = False) -> None:
@@ -37,7 +37,7 @@ class TargetUnavailable(DestinationUnavailable):
 
 
 class TargetRejected(DestinationRejected):
-    """The target will never take this."""
+    """The target will never accept this."""
 
 
 class NotificationBatch(msgspec.Struct, frozen=True):
@@ -80,9 +80,9 @@ class Provider(ABC):
 
 
 def _fault(error: msgspec.ValidationError, settings_type: type[msgspec.Struct]) -> str:
-    """What is wrong, without the value: a secret in the place of another setting is still a secret."""
+    """The fault without the value: a secret that was given for another setting is still a secret."""
     text = str(error)
-    if not text.startswith("Invalid "):  # no other kind of fault shows a value
+    if not text.startswith("Invalid "):  # only these faults show a value
         return text.replace("`$.", "`")
     setting = text.rpartition("`$.")[2].rstrip("`")
     known = {field.encode_name: get_args(field.type) for field in msgspec.structs.fields(settings_type)}
@@ -106,7 +106,7 @@ def check_url(url: str, setting: str = "url") -> SplitResult:
 
 
 def host_and_port(parts: SplitResult) -> tuple[str, int]:
-    """Where a checked URL leads."""
+    """Host and port of a checked URL."""
     return cast("str", parts.hostname).lower(), parts.port or _PORTS[parts.scheme]
 
 

@@ -55,7 +55,7 @@ class Teams(_Chat):
 
 
 def card(batch: NotificationBatch) -> dict[str, Any]:
-    """The card in the message that a Teams workflow takes. Its texts are runs, which know no markup."""
+    """The card in the message that a Teams workflow takes. Its texts are runs, which have no markup."""
     lines = [line(event) for event in batch.events[:MAX_LINES]]
     if len(batch.events) > MAX_LINES:
         lines.append(f"… and {len(batch.events) - MAX_LINES} more executions")

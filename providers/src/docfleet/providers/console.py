@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """There is nothing to set."""
+    """There are no settings."""
 
 
 class Console(Provider):

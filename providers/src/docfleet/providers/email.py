@@ -42,7 +42,7 @@ class EmailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if not _HOST.fullmatch(self.host):
-            raise ValueError("host is no name of a server")
+            raise ValueError("host is not the name of a server")
         for address in (self.sender, *self.recipients):
             if not address.isascii() or not _MAIL.fullmatch(address):
                 raise ValueError("sender and recipients have to be plain addresses, as in person@example.org")
@@ -69,7 +69,7 @@ class Email(Provider):
         return self.settings.port or _PORTS[self.settings.security]
 
     def send(self, batch: NotificationBatch, outbound: Outbound) -> None:
-        """As ``Provider.send``. A mail that some of the recipients were refused counts as delivered."""
+        """As ``Provider.send``. A mail that the server accepted for some of the recipients counts as delivered."""
         try:
             refused = self._send(mail(batch, self.settings), outbound)
         except ForbiddenAddress:
@@ -82,7 +82,7 @@ class Email(Provider):
         except smtplib.SMTPResponseException as error:
             raise self._refused(error.smtp_code, "refuses the mail") from None
         except smtplib.SMTPNotSupportedError:
-            raise TargetRejected(f"{self.target} does not offer what the settings ask for (login, STARTTLS)") from None
+            raise TargetRejected(f"{self.target} does not offer what the settings require (login, STARTTLS)") from None
         except (OSError, UnicodeError) as error:
             raise TargetUnavailable(f"{self.target} does not answer: {type(error).__name__}") from None
         if refused:
@@ -109,7 +109,7 @@ class Email(Provider):
 
 
 class _GuardedSmtp(smtplib.SMTP):
-    """SMTP over a connection to a permitted address; all of it within the seconds."""
+    """SMTP over a connection to a permitted address, all of it within the time limit."""
 
     def __init__(self, outbound: Outbound, tls_host: str | None, context: ssl.SSLContext) -> None:
         self._outbound = outbound

@@ -28,7 +28,7 @@ def envelope(batch: NotificationBatch) -> dict[str, Any]:
 
 
 def readable(timestamp: float) -> str:
-    """As the original writes a time: ``2026 May 5 05:03:34 PM``, in UTC."""
+    """A time in the original's format: ``2026 May 5 05:03:34 PM``, in UTC."""
     at = datetime.fromtimestamp(timestamp, UTC)
     return f"{at:%Y %b} {at.day} {at:%I:%M:%S %p}"
 

@@ -17,7 +17,7 @@ from docfleet.providers.base import TargetRejected, TargetUnavailable, check_hea
 
 USER_AGENT = "Docfleet-Notifications/1.0"
 RETRYABLE_REFUSALS = frozenset({408, 425, 429})
-"""Refusals that a later attempt may overcome; every other 4xx is final."""
+"""Refusals after which a later attempt may succeed; every other 4xx is final."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 
 
@@ -86,7 +86,7 @@ def _request(
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """The seconds a ``Retry-After`` header asks to wait, given as seconds or as a date; None when it is neither."""
+    """The seconds a ``Retry-After`` header requests, given as seconds or as a date; None when it is neither."""
     if value is None:
         return None
     text = value.strip()

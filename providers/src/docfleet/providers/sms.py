@@ -1,4 +1,4 @@
-"""SMS over the HTTP API of Twilio, which others offer too."""
+"""SMS over the HTTP API of Twilio, which other services offer, too."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from docfleet.providers.envelope import headline, line
 from docfleet.providers.http import base_url, post
 
 MAX_TEXT_LENGTH = 480
-"""Three messages on a phone."""
+"""The most characters of a text: three messages on a phone."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,64}")
 Number = Annotated[str, msgspec.Meta(pattern=r"^\+?[A-Za-z0-9 ]{2,20}$")]
 
 
 class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The account, who sends (``sender``, a number or a name) and whom it is for (``recipient``, one number: several
-    would not get it once each when one of them fails)."""
+    """The account, the ``sender`` (a number or a name) and the ``recipient`` (one number, because a repeat after a
+    partial failure would reach some of several twice)."""
 
     account_sid: str
     auth_token: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -27,7 +27,7 @@ AuthType = Literal["NONE", "BEARER", "API_KEY", "CUSTOM_HEADER"]
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to, how it authenticates us (the original's four ways), and with which secret we sign (``whsec_...``)."""
+    """The URL, the authentication (one of the original's four ways), and the signing secret (``whsec_...``)."""
 
     url: str
     auth_type: AuthType = "NONE"
@@ -45,7 +45,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.auth_header is not None:
             ours = self.auth_header.lower() in RESERVED_HEADERS or self.auth_header.lower().startswith("webhook-")
             if ours or not _TOKEN.fullmatch(self.auth_header):
-                raise ValueError("auth_header is no name that a header of yours may have")
+                raise ValueError("auth_header is not a name that may be used for a header")
         if self.signing_secret is not None:
             secret_bytes(self.signing_secret)
 
@@ -69,7 +69,7 @@ class Webhook(Provider):
 
 
 def authorization(settings: WebhookSettings) -> dict[str, str]:
-    """The header of the original's four ways."""
+    """The header of each of the original's four ways."""
     key = settings.auth_key or ""
     match settings.auth_type:
         case "BEARER":
@@ -83,7 +83,7 @@ def authorization(settings: WebhookSettings) -> dict[str, str]:
 
 
 def signed(message_id: str, body: bytes, secret: str | None) -> dict[str, str]:
-    """The headers of Standard Webhooks, and the idempotency key, for an attempt that begins now."""
+    """The headers of Standard Webhooks, and the idempotency key, for an attempt that starts now."""
     at = str(int(time.time()))
     headers = {"webhook-id": message_id, "webhook-timestamp": at, "Idempotency-Key": message_id}
     return headers | ({"webhook-signature": signature(secret, message_id, at, body)} if secret else {})

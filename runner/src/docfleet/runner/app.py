@@ -88,7 +88,7 @@ async def get_run(run_id: FromPath[str], state: State, wait: Wait = 0.0) -> RunS
 
 @delete("/runs/{run_id:str}", status_code=HTTPStatus.OK)
 async def delete_run(run_id: FromPath[str], state: State) -> RunState:
-    """Kill what runs; a final run stays as it is."""
+    """Kill the run; a final run stays as it is."""
     return await _table(state).delete(_checked(run_id))
 
 
@@ -100,7 +100,7 @@ async def livez() -> str:
 
 @get("/readyz", media_type="text/plain")
 async def readyz(state: State) -> str:
-    """The runner takes runs."""
+    """The runner accepts runs."""
     if _table(state).draining:
         raise RunnerUnavailable("the runner is shutting down")
     return "ok"
@@ -161,7 +161,7 @@ def _home(work_dir: Path) -> Any:
 
 
 def create_app(settings: RunnerSettings, *, owns_process: bool = False) -> Litestar:
-    """The application. ``owns_process``: it may treat every unknown child process as left behind.
+    """The application. ``owns_process``: every unknown child process may be killed as a leftover.
 
     Raises ``ConfigurationError`` when the tool registry cannot be read.
     """
@@ -233,7 +233,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: RunnerSettings) -> None:
-    """Listen until SIGTERM or SIGINT; returns when everything is ended and removed."""
+    """Listen until SIGTERM or SIGINT. Returns when everything is stopped and removed."""
     configure_logging(settings.log_level, settings.log_format, libraries="WARNING")
     processes.hide_memory()
     app = create_app(settings, owns_process=True)

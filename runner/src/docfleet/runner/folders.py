@@ -1,4 +1,4 @@
-"""The private folder of one run, and the copies from and to the execution folder.
+"""The private folder of one run, the execution folder of its file, and the copies between them.
 
 ::
 
@@ -54,7 +54,7 @@ class WorkingFolder:
         return self.root / "data"
 
     def put_settings(self, settings: dict[str, Any]) -> None:
-        """Leave the tool's settings for the child."""
+        """Write the tool's settings for the child."""
         (self.root / "settings.json").write_bytes(msgspec.json.encode(settings))
 
     def take_settings(self) -> bytes:
@@ -134,9 +134,9 @@ class ExecutionFolder:
                 working.input_bytes += status.st_size
 
     def publish(self, working: WorkingFolder, step: int) -> dict[str, Any]:
-        """Publish the result of a tool that ended with 0 and return the tool's entry about it.
+        """Publish the result of a tool that exited with 0, and return its metadata entry.
 
-        Raises ``ToolResultInvalid``: then nothing has changed here.
+        Raises ``ToolResultInvalid``: then nothing was changed.
         """
         _check_metadata_file(working.data / METADATA)
         verdict: ToolMetadata = read_verdict(working.data, step - 1)
@@ -178,7 +178,7 @@ class ExecutionFolder:
         committed = self.folder / f".{METADATA}.{step}"
         if not committed.exists():
             return False
-        with contextlib.suppress(FileNotFoundError):  # an earlier attempt did this
+        with contextlib.suppress(FileNotFoundError):  # done by an earlier attempt
             (self.folder / f".{INFILE}.{step}").rename(self.folder / INFILE)
         committed.rename(self.folder / METADATA)
         return True
@@ -208,7 +208,7 @@ def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
         if relative == COPY_TO_FOLDER and not os.path.lexists(folder / relative):
             break
         if not stat.S_ISDIR((folder / relative).lstat().st_mode):
-            raise ToolResultInvalid(f"the tool made {COPY_TO_FOLDER} something else than a folder")
+            raise ToolResultInvalid(f"the tool replaced the folder {COPY_TO_FOLDER} by something else")
         with os.scandir(folder / relative) as listing:
             for entry in listing:
                 name = f"{relative}/{entry.name}"

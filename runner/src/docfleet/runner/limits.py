@@ -25,10 +25,10 @@ from docfleet.runner.engines.wire import Breach
 from docfleet.runner.processes import children, descendants, group_of
 
 WATCH_SECONDS = 0.2
-"""How often a run is checked, and its age at the first check: short runs cost nothing."""
+"""Seconds between two checks of a run, and before the first one: short runs are not checked."""
 
 MAX_FILES = 20_000
-"""Entries a run's folder may hold; more is output too large, whatever their size."""
+"""The most entries of a run's folder. More count as too large an output, whatever their size."""
 
 _DATA_SLACK = 64 * 1024**2
 _CPU_GRACE_SECONDS = 5
@@ -51,7 +51,7 @@ def _set(kind: int, soft: int, hard: int) -> None:
 
 @dataclass(slots=True)
 class Watch:
-    """What is known about one running group. ``leader`` is its first process; times are monotonic seconds."""
+    """Measures one running process group. ``leader`` is its first process; times are monotonic seconds."""
 
     leader: int
     root: str
@@ -70,7 +70,7 @@ class Watch:
         return self.started + self.limits.wall_seconds
 
     def look(self, now: float) -> Breach | None:
-        """The limit that is broken at this moment, if any."""
+        """The limit that is exceeded at this moment, if any."""
         if now >= self.deadline:
             return "wall"
         self.next_look = min(now + WATCH_SECONDS, self.deadline)
@@ -89,13 +89,14 @@ class Watch:
 
     def _measure(self) -> tuple[int, int]:
         pids = set(descendants(self.leader))
-        # A process whose parent ended is a child of ours now, but still of the leader's group.
+        # A process whose parent ended is a child of this process now, but still in the leader's group.
         for pid in children(os.getpid()):
             if pid not in pids and group_of(pid) == self.leader:
                 pids.update(descendants(pid))
         memory = sum(map(_resident_bytes, pids))
         if memory > self.limits.memory_bytes:
-            # Pages that several processes share were counted in each. The exact sum is expensive: only when in doubt.
+            # Shared pages were counted in each process. The exact sum is expensive, so it is computed only above the
+            # limit.
             memory = sum(map(_proportional_bytes, pids))
         return len(pids), memory
 
@@ -145,5 +146,5 @@ def folder_size(root: str, enough: int) -> FolderSize:
                     if total > enough or entries > MAX_FILES:
                         return FolderSize(enough + 1, largest)
         except OSError:
-            continue  # the tool removes files meanwhile
+            continue  # the tool has removed the file
     return FolderSize(total, largest)

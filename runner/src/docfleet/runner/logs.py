@@ -11,15 +11,15 @@ from docfleet.core.runs import RunLine
 from docfleet.tools.protocol import LogMessage, SingleStepMessage, ToolLogLevel, UpdateMessage, parse_line
 
 KEPT_BYTES = 1024**2
-"""What is kept of one run's output; the rest is counted."""
+"""The most bytes that are kept of one run's output; the rest is only counted."""
 
 TAIL_BYTES = 64 * 1024
-"""Of the rest, the end is kept as well: the last lines of a tool matter most."""
+"""The end of the rest is kept, too: the last lines of a tool matter most."""
 
 _FORWARDED_LINES = 500
 PUBLISHED_LINES = 100
 PUBLISHED_BYTES = 16 * 1024
-"""The limit of the lines that a run publishes to its users; one more line then reports that there were more."""
+"""The most lines that a run publishes to its users; one more line reports that there were more."""
 
 _MORE = "the tool wrote more lines; only the log of the runner has them"
 
@@ -27,7 +27,7 @@ log = structlog.get_logger("docfleet.runner")
 
 
 class Output:
-    """The output of one run, as it comes; ``context`` goes with each line to the log.
+    """The output of one run, as it arrives; ``context`` is logged with each line.
 
     LOG lines go to the log as ``tool.log``; they never decide anything, but the last ERROR line explains a failure.
     """
@@ -47,7 +47,7 @@ class Output:
         self._published_bytes = 0
 
     def feed(self, data: bytes) -> None:
-        """Take what was read from the pipe."""
+        """Process what was read from the pipe."""
         self.total_bytes += len(data)
         if self._kept >= KEPT_BYTES:
             self._feed_tail(data)
@@ -64,7 +64,7 @@ class Output:
             self._tail_bytes -= len(self._tail.popleft())
 
     def finish(self) -> None:
-        """Take what is left when the pipe has ended."""
+        """Process what is left when the pipe has ended."""
         rest = self._partial + b"".join(self._tail)
         if self._tail:
             rest = rest[-TAIL_BYTES:]

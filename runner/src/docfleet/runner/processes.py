@@ -1,7 +1,7 @@
-"""Processes as Linux shows them: their descendants, and how to end them all.
+"""Processes on Linux: their descendants, and how to end them all.
 
-Elsewhere the functions do what they can: without ``/proc`` there are no descendants to see, without ``prctl``
-nothing is inherited or signalled.
+On other systems the functions do less: without ``/proc`` descendants are not seen, without ``prctl`` orphans are not
+adopted and nothing is signalled.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def die_with_parent(parent: int, with_signal: signal.Signals) -> None:
-    """Be sent ``with_signal`` when the parent dies; leave at once if ``parent`` has died already."""
+    """Have the kernel send ``with_signal`` when the parent dies; exit at once if ``parent`` has died already."""
     _prctl(_PR_SET_PDEATHSIG, with_signal)
     if os.getppid() != parent:
         os._exit(0)
@@ -88,8 +88,8 @@ def kill_group(group: int) -> None:
 def kill_strays(keep: Collection[int], within_seconds: float = 5.0) -> int:
     """Kill and reap children of this process that are not in ``keep`` nor in a process group led by one of them.
 
-    They are what an ended run left behind: its children became ours when it ended. Killing one may make its children
-    ours as well, so this repeats until none is left or the time is up. Returns how many there were.
+    They are left by an ended run: its children became children of this process. Killing one may add its children, too,
+    so this repeats until none is left or the time is up. Returns their number.
     """
     own, own_group = os.getpid(), os.getpgrp()
     seen: set[int] = set()

@@ -1,8 +1,8 @@
 """Marks of runs that were started and have not ended.
 
-They are on the storage and so outlive a runner that dies with a run, as when the kernel kills a container for the
-memory of one tool. Which of its runs did that is unknown. Each of them therefore runs alone the next time, so that the
-next death has one cause only.
+They are on the storage, so they outlive a runner that dies during a run: for example when the kernel kills a container
+for the memory of one tool. Which of its runs caused that is unknown. Each of them runs alone the next time, so that the
+next death has one possible cause.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from docfleet.core.runs import RunRequest
 from docfleet.core.storage import safe_segment
 
 MAX_DEATHS = 3
-"""So many runners may die over a run before it fails. In all but the first, the run was alone."""
+"""The number of runners that may die during a run before it fails. In all but the first, it ran alone."""
 
 
 class RunMark:
@@ -25,16 +25,16 @@ class RunMark:
         self._path = folder.parent / f".begun-{name}.{request.step}"
 
     def deaths(self) -> int:
-        """How many runners have died over it."""
+        """How many runners have died during it."""
         try:
             return int(self._path.read_text())
         except (FileNotFoundError, ValueError):  # an empty mark: the run was not started
             return 0
 
     def note(self, deaths: int) -> None:
-        """The run starts, after so many deaths. If this runner dies, there is one more."""
+        """Note that the run starts, after this number of ``deaths``. If this runner dies, there is one more."""
         self._path.write_text(str(deaths + 1))
 
     def clear(self) -> None:
-        """The run ended and its runner lives."""
+        """Remove the mark: the run ended and its runner is alive."""
         self._path.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ class RunTable:
         digest = _digest(request)
         run, alone = self._find(run_id), False
         if run is not None and run.state.error_code == RunnerUnavailable.code and run.state.is_final:
-            # It ended without a verdict: the same request may try once more, in a process of its own.
+            # It ended without a verdict: the same request may run once more, in a process of its own.
             del self._final[run_id]
             run, alone = None, True
         if run is None:
@@ -154,7 +154,7 @@ class RunTable:
         descriptor = self._registry.get(request.tool_id)
         folder = resolve_folder(self._storage, request.folder)
         published = None
-        if folder not in self._folders:  # otherwise another run works on it: wait for its lock
+        if folder not in self._folders:  # otherwise another run uses it: wait for its lock
             published = await asyncio.to_thread(lambda: ExecutionFolder(folder).published(request.step))
         if (existing := self._find(run_id)) is not None:
             return existing
@@ -205,7 +205,7 @@ class RunTable:
 
     @contextlib.asynccontextmanager
     async def _folder_lock(self, folder: Path) -> AsyncIterator[None]:
-        # One run per folder at a time: a second one reads what the first one published.
+        # One run per folder at a time: a second one has to read what the first one published.
         lock, users = self._folders.get(folder, (asyncio.Lock(), 0))
         self._folders[folder] = lock, users + 1
         try:
@@ -220,7 +220,7 @@ class RunTable:
 
     @contextlib.asynccontextmanager
     async def _slot(self, deaths: int) -> AsyncIterator[None]:
-        """A slot; all of them for a run over which a runner has died."""
+        """One slot, or all of them for a run during which a runner has died."""
         async with contextlib.AsyncExitStack() as held:
             if deaths:
                 await held.enter_async_context(self._all_slots)  # two runs that collect slots would wait for each other
@@ -247,7 +247,7 @@ class RunTable:
                 file_execution_id=request.file_execution_id,
             )
             run.state.started_at = time.time()
-            run.state.lines = output.lines  # the list that grows: a request meanwhile gets the lines so far
+            run.state.lines = output.lines  # the same list, which grows: a request in between gets the lines so far
             job = Job(run.run_id, descriptor, working, request.limits, self._log_level, run.alone)
             ended = await self._engine.execute(job, output)
             _measure(run.state, ended)
@@ -264,7 +264,7 @@ class RunTable:
 def _refuse_after_deaths(deaths: int) -> None:
     if deaths >= MAX_DEATHS:
         raise ToolCrashed(
-            f"the runner died {deaths} times while it ran this tool on this document; look for what ends it "
+            f"the runner died {deaths} times while it ran this tool on this document; find out what ends it "
             "(the memory limit of its container or machine), then run the file again"
         )
 
@@ -310,7 +310,7 @@ def _succeeded(run: _Run, tool_metadata: dict[str, Any]) -> RunState:
 
 def _failed(run: _Run, error: DocfleetError) -> RunState:
     phase = "STOPPED" if isinstance(error, ToolStopped) else "FAILED"
-    # The text ends up in rows and messages: databases refuse a NUL, and people do not read thousands of characters.
+    # The text is stored in rows and messages: databases refuse a NUL, and nobody reads thousands of characters.
     text = error.message.replace("\0", "")[:_ERROR_LENGTH]
     state: RunState = msgspec.structs.replace(run.state, phase=phase, error=text, error_code=error.code)
     return state

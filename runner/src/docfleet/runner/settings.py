@@ -36,9 +36,9 @@ class RunnerSettings(msgspec.Struct, frozen=True, rename="upper", kw_only=True):
     runner_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     """Seconds from SIGTERM until the runner ends its tools. The workers send those runs again."""
     run_retention_seconds: Annotated[float, msgspec.Meta(ge=0)] = 600.0
-    """Seconds that the state of an ended run can be asked for."""
+    """Seconds that the state of an ended run can be queried."""
     run_retention_count: Annotated[int, msgspec.Meta(ge=1)] = 1000
-    """Ended runs that are remembered at most."""
+    """The most ended runs that are remembered."""
     tool_registry_config_path: str | None = None
     """A folder of tool descriptors, in addition to the installed tools."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

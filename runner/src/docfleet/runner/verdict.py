@@ -1,4 +1,4 @@
-"""Why a run failed: a message for people and one code."""
+"""The reason why a run failed: a message for people and one code."""
 
 from __future__ import annotations
 
@@ -78,8 +78,9 @@ def _exit(ended: RunEnded, output: Output, limits: RunLimits, size: FolderSize) 
     line = output.error
     if line is not None and line.error_code not in (None, ToolFailed.code):
         error = error_from_code(line.error_code or "", line.log)
-        # A tool may report errors of its document and its own. A code of the fleet (the runner is away, the run was
-        # stopped, the lease is lost) would be acted on: the file would be tried forever, and others would wait.
+        # A tool may report errors of its document or of itself. Workers would act on a code of the fleet (the runner is
+        # unavailable, the run was stopped, the lease is lost): they would retry the file forever, and others would
+        # wait.
         return error if isinstance(error, _TOOL_ERRORS) and not isinstance(error, ToolStopped) else ToolFailed(line.log)
     if size.largest >= limits.file_size_bytes:  # a program that ignores SIGXFSZ only gets EFBIG
         return _output(limits)

@@ -1,4 +1,4 @@
-"""``docfleet apply FILE.yaml``: make a backend hold what the file says."""
+"""``docfleet apply FILE.yaml``: create or change on a backend what the file describes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def command(file: Path, dry_run: bool, client: ManagementClient) -> int:
     """
     workflow = read_workflow(file)
     try:
-        # Everything is checked before anything is written: what is refused changes nothing.
+        # Everything is checked before anything is written: a refused file changes nothing.
         plans = _plans(client, workflow)
         for plan in plans:
             click.echo(plan.describe(dry_run=dry_run))
@@ -55,7 +55,8 @@ def command(file: Path, dry_run: bool, client: ManagementClient) -> int:
 
 
 class Plan(msgspec.Struct):
-    """What becomes of one workflow, deployment or pipeline; ``before`` and ``after`` hold what changes of it."""
+    """The planned change of one workflow, deployment or pipeline; ``before`` and ``after`` hold the fields that
+    change."""
 
     kind: str
     name: str
@@ -66,7 +67,7 @@ class Plan(msgspec.Struct):
 
     @property
     def changed(self) -> bool:
-        """Something that exists becomes another."""
+        """Whether an existing resource changes."""
         return not self.created and bool(self.after)
 
     def describe(self, *, dry_run: bool) -> str:
@@ -82,13 +83,13 @@ class Plan(msgspec.Struct):
 
 def _plans(client: ManagementClient, workflow: WorkflowFile) -> list[Plan]:
     if workflow.pipeline and workflow.pipeline.schedule:
-        client.preview(workflow.pipeline.schedule, 1)  # also while there is no workflow to check the pipeline against
+        client.preview(workflow.pipeline.schedule, 1)  # also before there is a workflow to check the pipeline against
     planned = client.plan_workflow(workflow.document)
     plans = [Plan("workflows", workflow.name, workflow.document, planned.created, planned.before, planned.after)]
     publication = _publication(workflow)
     if publication is not None:
         kind, document = publication
-        # The backend can check this only against the workflow as it is.
+        # The backend can check this only against the existing workflow.
         if not planned.created and "workflow_type" not in planned.after:
             client.plan(kind, document)
         plans.append(_compare(client, kind, document))
@@ -130,7 +131,7 @@ def _notifications(client: ManagementClient, workflow: WorkflowFile) -> list[Pla
             raise WorkflowFileInvalid(workflow.explain(fault, at)) from error
         same = {"name": notification.name, **about}
         old = next((row for row in known if all(getattr(row, key) == value for key, value in same.items())), None)
-        # What changed of the settings may be a secret.
+        # A change of the settings may be a secret.
         stated = {**document, "events": sorted(set(document.get("events", _ENDED)))}
         after = {key: CHANGED if key == "settings" else stated[key] for key in planned.changed}
         before = {key: None if key == "settings" else getattr(old, key, None) for key in after}
@@ -139,7 +140,7 @@ def _notifications(client: ManagementClient, workflow: WorkflowFile) -> list[Pla
 
 
 def _leftovers(client: ManagementClient, workflow: WorkflowFile) -> list[str]:
-    """What the file does not name, or names otherwise now, and what is not taken away by that."""
+    """Lines about resources that the file no longer names: applying the file does not delete them."""
     from docfleet.cli.show.summary import plain
 
     left = []

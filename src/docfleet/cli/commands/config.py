@@ -35,7 +35,7 @@ class EffectiveSetting(msgspec.Struct):
 @click.argument("process", type=click.Choice(PROCESSES))
 @click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
 def command(process: str, json_output: bool) -> int:
-    """Show every setting of PROCESS (backend, runner or a worker type), its value here and where it came from.
+    """Show every setting of PROCESS (backend, runner or a worker type), its value here and its origin.
 
     Secrets are masked. Exit code 2 when the process would refuse these settings.
     """
@@ -59,7 +59,8 @@ def command(process: str, json_output: bool) -> int:
 def effective(
     settings: type[msgspec.Struct], source: Mapping[str, str], overrides: Callable[[str], str] = lambda name: name
 ) -> list[EffectiveSetting]:
-    """The settings of a type as ``source`` gives them. ``overrides`` names the variable that goes before another."""
+    """The settings of a type as ``source`` gives them. ``overrides`` names the variable that takes precedence over
+    another."""
     entries = []
     for field in msgspec.structs.fields(settings):
         name = field.encode_name
@@ -75,7 +76,7 @@ def effective(
 
 
 def masked(name: str, value: str) -> str:
-    """``value`` fit to be shown: secrets as stars, the password of a URL too."""
+    """``value`` without secrets: they are shown as stars, as is the password of a URL."""
     if _SECRET.search(name) and not _LIMIT.search(name):
         return "********"
     if _URL.match(value):
@@ -112,7 +113,7 @@ def _settings_of(process: str) -> tuple[type[msgspec.Struct], Callable[[], objec
 
 
 def _worker_name(worker: WorkerType, name: str) -> str:
-    """CELERY_CONCURRENCY of the general worker may be set as GENERAL_CONCURRENCY, and so its health port."""
+    """The variable of one worker type: GENERAL_CONCURRENCY for CELERY_CONCURRENCY, and likewise its health port."""
     if name == "WORKER_HEALTH_PORT":
         return f"{worker.upper()}_HEALTH_PORT"
     return f"{worker.upper()}_{name.removeprefix('CELERY_')}" if name.startswith("CELERY_") else name

@@ -11,7 +11,7 @@ from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.core.errors import DocfleetError
 
 EXAMPLES = Path(__file__).resolve().parents[4] / "examples"
-"""The source checkout's examples: the command is of use there only."""
+"""The examples of a source checkout: the command works only there."""
 
 
 @click.command("demo")
@@ -23,7 +23,7 @@ def command(data: Path, json_output: bool) -> int:
     if not (workflow.is_file() and generator.is_file()):
         raise DocfleetError(
             f"the demo needs the examples of a source checkout, and {EXAMPLES} does not hold them: "
-            "run it in a checkout, or run `docfleet run` on a workflow file of yours"
+            "run it in a checkout, or run `docfleet run` on a workflow file of your own"
         )
     samples = EXAMPLES / "samples"
     made = _make_samples(generator, samples)

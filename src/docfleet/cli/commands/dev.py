@@ -29,7 +29,7 @@ _CHECK_SECONDS = 0.25
 def command(data: Path, json_output: bool) -> int:
     """Start everything on this machine and stay: backend, runner, workers and, where none is set, a Redis.
 
-    Ctrl-C stops it all. What it holds stays in the data folder for the next time.
+    Ctrl-C stops it all. Its data stays in the data folder for the next start.
     """
     console = Console(stderr=json_output)
     with Interrupts() as interrupts:
@@ -55,7 +55,7 @@ def command(data: Path, json_output: bool) -> int:
                 if json_output:
                     click.echo(json.dumps(_description(system)))
                 else:
-                    # Between two rules and not in a panel: a panel crops, and pads what is copied behind a backslash.
+                    # Between two rules and not in a panel: a panel crops lines, and pads text that is copied from it.
                     console.print(Rule("Docfleet is ready", style="none"))
                     console.print(_page(system, client), soft_wrap=True)
                     console.print(Rule("Ctrl-C stops everything", style="none"))

@@ -1,4 +1,4 @@
-"""``docfleet executions``: what ran, how it went, what came out."""
+"""``docfleet executions``: list, show, stop and retry executions; their logs and results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def command() -> None:
 @click.option("--json", "json_output", is_flag=True, help="Print a JSON array.")
 @connected
 def list_command(status: str | None, limit: int, json_output: bool, client: ManagementClient) -> int:
-    """The newest executions. Content that a call sent under two names is one file here: processed and counted once."""
+    """The newest executions. Content that a call sent under two names is one file here: it is processed and counted
+    once."""
     from docfleet.cli.show.summary import plain
 
     executions = client.executions(status=status, limit=limit)
@@ -100,10 +101,10 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
 @click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
 @connected
 def stop_command(execution_id: str, wait: float, json_output: bool, client: ManagementClient) -> int:
-    """Stop an execution: begin nothing more, and kill the tools that run.
+    """Stop an execution: start nothing more, and kill the tools that run.
 
-    What is delivered already stays and counts as completed; once it says stopped, nothing more is delivered.
-    Exit code: 0 stopped (or ended before), 1 a worker is still at a file after --wait.
+    Delivered files stay and count as completed. Once it reports stopped, nothing more is delivered.
+    Exit code: 0 stopped (or ended before), 1 a worker still processes a file after --wait.
     """
     deadline = time.monotonic() + wait
     stop = first = client.stop_execution(execution_id, wait=wait)
@@ -129,7 +130,7 @@ def stop_command(execution_id: str, wait: float, json_output: bool, client: Mana
 def retry_command(execution_id: str, failed: bool, json_output: bool, client: ManagementClient) -> int:
     """Run the failed and stopped files of an ended execution again, as a new execution.
 
-    Files that a later run did meanwhile are left out. Steps that succeeded are not run again.
+    Files that a later run has completed are left out. Steps that succeeded are not run again.
     """
     retry = client.retry_execution(execution_id)
     if json_output:
@@ -155,7 +156,7 @@ def retry_command(execution_id: str, failed: bool, json_output: bool, client: Ma
 @click.option("--json", "json_output", is_flag=True, help="Print one JSON object a line.")
 @connected
 def logs_command(execution_id: str, follow: bool, level: str, json_output: bool, client: ManagementClient) -> int:
-    """What happened in an execution, line by line; with --follow as it happens."""
+    """The log of an execution; with --follow also new lines until it has ended."""
     from docfleet.cli.show.logs import show
 
     show(client, execution_id, follow=follow, level=LogLevel(level.upper()), as_json=json_output)
@@ -182,7 +183,7 @@ def _state(state: ExecutionState) -> dict[str, Any]:
 
 
 def _info(execution: ExecutionSummary) -> dict[str, Any]:
-    """The fields that have another value than their default: what scripts know as the output of these commands."""
+    """The fields without those that have their default: the output of these commands, which scripts rely on."""
     return ExecutionInfo(**{name: getattr(execution, name) for name in ExecutionInfo.__struct_fields__}).to_dict()
 
 

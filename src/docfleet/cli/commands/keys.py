@@ -15,7 +15,7 @@ from docfleet.core.management.keys import Scope
 
 @click.group("keys")
 def command() -> None:
-    """Keys that callers use. A key is stored hashed: it is shown when it is made, and never again."""
+    """Keys that callers use. Only a hash of a key is stored: it is shown when it is made, and never again."""
 
 
 @command.command("create")
@@ -28,7 +28,7 @@ def command() -> None:
 def create_command(
     api: str | None, pipeline: str | None, name: str, days: int | None, json_output: bool, client: ManagementClient
 ) -> int:
-    """Make a key: for one API, one pipeline, or, with neither, for the whole organization (a platform key)."""
+    """Make a key: for one API, for one pipeline or, with neither, for the organization (a platform key)."""
     if api and pipeline:
         raise click.UsageError("a key is for an API or for a pipeline, not for both")
     scope = Scope.DEPLOYMENT if api else Scope.PIPELINE if pipeline else Scope.PLATFORM
@@ -71,7 +71,7 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
 @click.argument("key_id", metavar="ID")
 @connected
 def revoke_command(key_id: str, client: ManagementClient) -> int:
-    """End a key at once and for good."""
+    """Revoke a key, at once and for good."""
     click.echo(f"revoked {key_id}" if client.revoke_key(key_id) else f"{key_id} was revoked before")
     return 0
 

@@ -52,9 +52,9 @@ def list_command(status: str | None, limit: int, json_output: bool, client: Mana
 @click.option("--all-dead", is_flag=True, help="All dead events.")
 @connected
 def resend_command(event_id: str | None, all_dead: bool, client: ManagementClient) -> int:
-    """Send a dead event again, with those it was sent with; ID is of `docfleet notifications list --dead`.
+    """Send a dead event again, with those of its message; ID is from `docfleet notifications list --dead`.
 
-    It goes under the id it had, so that a target that knows it takes it once.
+    It keeps its id, so that a target that has received it already can ignore the repeat.
     """
     if (event_id is None) is not all_dead:
         raise click.UsageError("give the ID of an event, or --all-dead")
@@ -96,7 +96,7 @@ def test_command(name: str, seconds: float, client: ManagementClient) -> int:
 @click.argument("name")
 @connected
 def delete_command(name: str, client: ManagementClient) -> int:
-    """Take the notification NAME (or PIPELINE/NAME) away, with its events."""
+    """Delete the notification NAME (or PIPELINE/NAME), with its events."""
     client.delete_notification(_named(client, name).notification_id)
     click.echo(f"{name} is deleted")
     return 0

@@ -13,7 +13,7 @@ from docfleet.cli.management import ManagementClient
 
 @click.group("organizations")
 def command() -> None:
-    """Organizations. A new database has none, and every call is for one; they are never deleted."""
+    """Organizations. A new database has none, and every call needs one. Organizations are never deleted."""
 
 
 @command.command("create")
@@ -21,7 +21,7 @@ def command() -> None:
 @click.option("--name", help="What people know it by, else its id; renames one that is there.")
 @connected
 def create_command(organization_id: str, name: str | None, client: ManagementClient) -> int:
-    """Make an organization. `default` is the one that commands use unless told otherwise."""
+    """Make an organization. Commands use `default` unless another one is given."""
     known = any(organization.organization_id == organization_id for organization in client.organizations())
     if known and name is None:
         click.echo(f"{organization_id} is there already")

@@ -1,4 +1,4 @@
-"""``docfleet pipelines``: what runs by itself, when, and what became of it."""
+"""``docfleet pipelines``: pipelines, their schedules and the outcomes of their ticks."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def preview_command(name: str, count: int, json_output: bool, client: Management
 @_json
 @connected
 def ticks_command(name: str, limit: int, json_output: bool, client: ManagementClient) -> int:
-    """What became of the newest times of a pipeline's schedule (UTC).
+    """The outcomes of the newest ticks of a pipeline's schedule (UTC).
 
-    fired: it ran. queued: it runs when the run before has ended. skipped: a run was open. missed: no scheduler looked
-    at the time, as in a downtime. refused: with the reason.
+    fired: it ran. queued: it runs when the run before it has ended. skipped: a run was open. missed: no scheduler
+    was running at the time. refused: with the reason.
     """
     from docfleet.cli.show.summary import plain
 
@@ -93,7 +93,7 @@ def ticks_command(name: str, limit: int, json_output: bool, client: ManagementCl
 @click.argument("name")
 @connected
 def pause_command(name: str, client: ManagementClient) -> int:
-    """No run begins, by schedule, key or hand, until `resume`. Open runs go on."""
+    """No run starts, by schedule, key or hand, until `resume`. Open runs continue."""
     client.set_active(client.pipeline(name).pipeline_id, active=False)
     click.echo(f"{name} is paused")
     return 0
@@ -103,7 +103,7 @@ def pause_command(name: str, client: ManagementClient) -> int:
 @click.argument("name")
 @connected
 def resume_command(name: str, client: ManagementClient) -> int:
-    """Runs begin again, from the next time of the schedule on."""
+    """Runs start again, from the next time of the schedule on."""
     pipeline = client.set_active(client.pipeline(name).pipeline_id, active=True)
     following = pipeline.next_run_time
     click.echo(f"{name} is active" + (f", next run {_moment(following)} UTC" if following else ""))
@@ -114,7 +114,7 @@ def resume_command(name: str, client: ManagementClient) -> int:
 @click.argument("name")
 @connected
 def delete_command(name: str, client: ManagementClient) -> int:
-    """Take a pipeline away, with its schedule, keys and notifications. Its executions stay, and open runs go on."""
+    """Delete a pipeline, with its schedule, keys and notifications. Its executions stay, and open runs continue."""
     client.delete_pipeline(client.pipeline(name).pipeline_id)
     click.echo(f"{name} is deleted")
     return 0

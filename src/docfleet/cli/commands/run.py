@@ -36,7 +36,7 @@ RUN_WORKERS = (WorkerType.GENERAL, WorkerType.FILE_PROCESSING, WorkerType.CALLBA
 _POLL_SECONDS = 0.25
 _SILENT_BACKEND_SECONDS = 60.0
 _STOP_SECONDS = 15.0
-_GRACE_SECONDS = 4.0  # the execution has ended by then: what a worker may still do is refused
+_GRACE_SECONDS = 4.0  # the execution has ended by then: the backend refuses further writes of workers
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def _execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, i
 
 
 def _stop_leftovers(client: ManagementClient, workflow_id: str, view: ExecutionView) -> None:
-    """End what a killed system left open: the folder's lock says that no process works on it, and its files
-    would be skipped as active elsewhere. What it finished is in the file history."""
+    """Stop the executions that a killed system left open. The lock of the folder shows that no process works on them,
+    and their files would be skipped as active elsewhere. Finished files are in the file history."""
     left = client.open_executions(workflow_id)
     for execution_id in left:
         client.stop_execution(execution_id, abandoned=True)
@@ -154,7 +154,7 @@ def _follow(
     interrupts: Interrupts,
     deadline: float | None,
 ) -> tuple[ExecutionState, str]:
-    """Watch until the status is final. A backend that is being restarted is waited for."""
+    """Watch until the status is final. Waits for a backend that is being restarted."""
     note = ""
     answered = time.monotonic()
     stop_by: float | None = None

@@ -21,7 +21,7 @@ _LINES = (
     ("not_compared", "there, but delivered before digests were kept"),
 )
 _ALWAYS_SHOWN = ("expected", "delivered_once", "doubled", "missing", "changed")
-"""Shown when they are 0, too."""
+"""Counts that are shown when they are 0, too."""
 
 
 @click.command("verify")
@@ -29,10 +29,10 @@ _ALWAYS_SHOWN = ("expected", "delivered_once", "doubled", "missing", "changed")
 @click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
 @connected
 def command(execution_id: str, json_output: bool, client: ManagementClient) -> int:
-    """Read the destination of an EXECUTION that has ended again and compare it with what was delivered.
+    """Read the destination of an ended EXECUTION again and compare it with what was delivered.
 
-    Exit code: 0 every file is there once and unchanged, and nothing else is; 1 it is not so, or it cannot be read;
-    2 wrong usage. The destination is that of the workflow as it is now.
+    Exit code: 0 every file is there once and unchanged, and nothing else is; 1 there is a difference, or it cannot be
+    read; 2 wrong usage. The destination is the current one of the workflow.
     """
     from docfleet.cli.show.summary import plain
 

@@ -12,7 +12,7 @@ SHOWN = ("docfleet", "celery", "kombu", "redis", "sqlalchemy", "litestar", "valk
 
 @click.command("version")
 def command() -> None:
-    """Show the versions of Docfleet and of what it runs on."""
+    """Show the versions of Docfleet and of its main dependencies."""
     click.echo(f"{'python':<12}{platform.python_version()}")
     for name in SHOWN:
         try:

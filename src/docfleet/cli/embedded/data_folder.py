@@ -1,4 +1,4 @@
-"""The folder an embedded system lives in: its lock, its generated keys, and where everything lies.
+"""The data folder of an embedded system: its lock, its generated keys, and its layout.
 
 ::
 
@@ -51,9 +51,9 @@ class DataFolder:
 
     @classmethod
     def open(cls, path: Path, holder: str) -> Self:
-        """Make the folder where it is missing, take its lock, read or generate its keys.
+        """Create the folder if it is missing, take its lock, read or generate its keys.
 
-        ``holder`` is what the lock file says about this process. Raises ``Conflict`` naming the process that holds
+        ``holder`` describes this process in the lock file. Raises ``Conflict`` naming the process that holds
         the lock, ``ConfigurationError`` when the folder cannot be used.
         """
         path = path.expanduser().absolute()
@@ -74,11 +74,11 @@ class DataFolder:
             raise
 
     def announce(self, system: dict[str, str]) -> None:
-        """Say where the running system is reached; other commands find it with ``announced``."""
+        """Write the address of the running system; other commands read it with ``announced``."""
         _write_private(self.path / SYSTEM_FILE, system)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         (self.path / SYSTEM_FILE).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._socket_folder().rmdir()
@@ -95,7 +95,7 @@ class DataFolder:
         return self.path / "storage"
 
     def ready_file(self, name: str) -> Path:
-        """The file a worker makes when it takes work."""
+        """The file that a worker creates when it takes work."""
         return self.path / "run" / f"{name}.ready"
 
     def socket(self, name: str) -> Path:
@@ -129,7 +129,7 @@ def _lock(fd: int, path: Path, holder: str) -> None:
                     f"the data folder {path} is in use by {text or 'another process'}: stop it, "
                     "or choose another folder with --data"
                 ) from None
-            time.sleep(0.1)  # the holder was killed; its lifeline is still putting the children away
+            time.sleep(0.1)  # the holder was killed; its lifeline is still ending the children
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"process {os.getpid()} ({holder}, since {time.strftime('%Y-%m-%d %H:%M:%S')})\n".encode(), 0)
 
@@ -159,7 +159,7 @@ def _keys(path: Path) -> dict[str, str]:
 
 
 def announced(path: Path) -> dict[str, str] | None:
-    """What the system that runs in the data folder announced; None when there is none."""
+    """Address and key of the system that runs in the data folder; None when there is none."""
     try:
         content = json.loads((path.expanduser() / SYSTEM_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

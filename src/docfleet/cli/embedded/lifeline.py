@@ -1,9 +1,9 @@
-"""Ends what a supervisor started when the supervisor is gone, however it went.
+"""Ends the processes of a supervisor when the supervisor is gone, even by SIGKILL.
 
 A script of its own, run as ``python -I -S lifeline.py``. It reads lines from standard input, ``+ PGID kill``,
-``+ PGID term`` and ``- PGID``. The other end of that pipe is held by the supervisor alone, so end of file means that
-the supervisor is dead, even by SIGKILL. Then groups marked ``kill`` get SIGKILL at once; the leaders of the others get
-SIGTERM, a few seconds to put their own children away, and SIGKILL. Unlike PR_SET_PDEATHSIG this covers
+``+ PGID term`` and ``- PGID``. Only the supervisor holds the other end of that pipe, so end of file means that
+the supervisor is dead. Then groups marked ``kill`` get SIGKILL at once; the leaders of the others get
+SIGTERM, a few seconds to end their own children, and SIGKILL. Unlike PR_SET_PDEATHSIG this covers
 whole groups, works on macOS too, and does not depend on which thread started a child.
 """
 

@@ -22,7 +22,7 @@ from docfleet.core.exit_codes import ExitCode
 
 CRASH_LIMIT = 5
 START_LIMIT = 2
-"""Deaths of a child that has never been ready: waiting longer for it does not help."""
+"""The number of deaths after which a child that was never ready is given up."""
 CRASH_WINDOW_SECONDS = 60.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
@@ -36,7 +36,7 @@ class ChildFailed(DependencyError):
 
 
 class Interrupted(Exception):
-    """The user requested a stop while something was being waited for."""
+    """The user requested a stop during a wait."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class ChildSpec:
     """How one child is started and stopped.
 
     ``ready`` is called until it returns true. Children with a lower ``stop_order`` are stopped first, those of one
-    order together. ``grace`` is the seconds between SIGTERM and SIGKILL of the whole group. ``dies_with_supervisor``
-    says what the lifeline does: SIGKILL at once, or (false) SIGTERM first, because the child has children in other
+    order together. ``grace`` is the seconds between SIGTERM and SIGKILL of the whole group. ``dies_with_supervisor``:
+    the lifeline sends SIGKILL at once. Otherwise it sends SIGTERM first, because the child has children in other
     groups or a file to close.
     """
 
@@ -84,7 +84,7 @@ class Lifeline:
 
     @property
     def alive(self) -> bool:
-        """False when it was ended from outside."""
+        """False when another process ended it."""
         return self._process.poll() is None
 
     def add(self, group: int, *, kill: bool) -> None:
@@ -92,11 +92,11 @@ class Lifeline:
         self._write(f"+ {group} {'kill' if kill else 'term'}\n")
 
     def remove(self, group: int) -> None:
-        """Forget a group that has ended: its number may be given to another process."""
+        """Unregister a group that has ended: its number may be reused."""
         self._write(f"- {group}\n")
 
     def close(self) -> None:
-        """Say goodbye and wait for its end."""
+        """Close the pipe and wait for its end."""
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()
@@ -108,7 +108,7 @@ class Lifeline:
         try:
             pipe.write(line.encode())
         except BrokenPipeError:
-            pass  # it was ended from outside; `check` starts another one
+            pass  # another process ended it; `check` starts a new one
 
 
 class Supervisor:
@@ -213,7 +213,7 @@ class Supervisor:
         process = child.process
         if process is None:
             return
-        _kill_group(process.pid)  # what the leader left behind, pool children for one
+        _kill_group(process.pid)  # what the leader left behind, for example pool children
         self._lifeline.remove(process.pid)
         child.process = None
         child.deaths.append(now)

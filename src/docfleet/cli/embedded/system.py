@@ -27,12 +27,12 @@ LOOPBACK = "127.0.0.1"
 VALKEY_SECONDS = 30.0
 READY_SECONDS = 90.0
 RUNNER_GRACE_SECONDS = 1.0
-"""For tools that still run when the workers that wait for them are gone: no process takes their results."""
+"""The runner's grace period is short: the workers that wait for its tools have ended before it."""
 _WORKERS_STOP, _SERVERS_STOP, _VALKEY_STOP = range(3)
 
 
 class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
-    """What the user may set for an embedded system; what is absent is embedded or generated."""
+    """What the user may set for an embedded system; the rest is embedded or generated."""
 
     redis_url: str | None = None
     """A Redis server for broker, results and cache. Unset, the embedded Valkey."""
@@ -51,7 +51,7 @@ class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
     encryption_key: str | None = None
     """The Fernet key. Unset, one is generated and kept in the data folder."""
     backend_port: int | None = None
-    """The backend's port. Unset, the one of the last time, else a free one."""
+    """The backend's port. Unset, the one of the last start, else a free one."""
     runner_port: int | None = None
     """The runner's port. Unset, a free one."""
     log_format: str = "console"
@@ -62,7 +62,7 @@ class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the system is reached, and with which key."""
+    """The addresses of the system, and its key."""
 
     backend_url: str
     runner_url: str
@@ -84,7 +84,7 @@ class EmbeddedSystem:
         report: Callable[[str], None],
         grace: float = 10.0,
     ) -> None:
-        """Take the data folder. ``grace``: seconds that busy workers get, when all is stopped, to finish a file.
+        """Take the data folder. ``grace``: seconds that busy workers get at the end to finish a file.
 
         Raises ``Conflict`` when another system runs in it, ``ConfigurationError``.
         """
@@ -143,7 +143,7 @@ class EmbeddedSystem:
         self._supervisor.kill()
 
     def _previous_port(self) -> int:
-        """The backend's port of the last start where it is free, so that the addresses of APIs stay as they are."""
+        """The backend's port of the last start if it is free, so that the addresses of APIs stay the same."""
         memory = self.data.path / "run" / "backend.port"
         port = 0
         with contextlib.suppress(OSError, ValueError, OverflowError):
@@ -193,7 +193,7 @@ class EmbeddedSystem:
             "RUNNER_PORT": str(self._runner_port),
         }
         if WorkerType.LOG_CONSUMER not in self._workers:
-            # No process would take the lines from the broker.
+            # Without a log consumer, nothing would take the lines from the broker.
             variables["ENABLE_LOG_HISTORY"] = "false"
         return {**environment(), **variables}
 
@@ -220,7 +220,7 @@ class EmbeddedSystem:
     def _worker(self, worker: WorkerType, shared: dict[str, str]) -> ChildSpec:
         ready = self.data.ready_file(worker)
         ready.unlink(missing_ok=True)
-        # Its parent here watches it; two systems on one machine would want one port.
+        # This process watches it, and two systems on one machine would use the same port.
         own = {"WORKER_HEALTH_PORT": "0", "WORKER_GRACE_SECONDS": f"{self._grace:g}", **shared}
         own["WORKER_READY_FILE"] = str(ready)
         command = _docfleet("worker", worker)
@@ -231,7 +231,7 @@ class EmbeddedSystem:
         return spec
 
     def _sweep(self) -> None:
-        """Take the place of a scheduler worker: have the backend recover what was lost."""
+        """Request sweeps, in place of a scheduler worker."""
         request = urllib.request.Request(
             f"{self.addresses.backend_url}/internal/v1/sweep/",
             data=b"{}",
@@ -241,7 +241,7 @@ class EmbeddedSystem:
             try:
                 _OPENER.open(request, timeout=30.0).close()
             except (OSError, http.client.HTTPException):
-                continue  # the backend is being restarted; the next tick comes
+                continue  # the backend is being restarted; the next tick repeats the call
 
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -263,7 +263,7 @@ def _docfleet(*arguments: str) -> tuple[str, ...]:
 
 def _free_port(wanted: int = 0) -> int:
     with socket.socket() as probe:
-        # A server takes a port whose old connections linger, so it counts as free here too.
+        # A server may bind a port whose old connections linger, so such a port counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((LOOPBACK, wanted))
         return int(probe.getsockname()[1])

@@ -1,1 +1,1 @@
-"""What people look at: progress, summary, logs."""
+"""Output for people: progress, summary, logs."""

@@ -1,4 +1,4 @@
-"""What a run's destination is, without its secrets, and a few of the rows that were written."""
+"""The destination of a run, without its secrets, and a few of the rows that were written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log of an execution on a terminal: what there is and, with --follow, what comes."""
+"""The log of an execution on a terminal: existing lines and, with --follow, new ones."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from docfleet.core.management.logs import LogFrame, LogLine
 
 _RECONNECT_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
-"""How long a backend that is being restarted is waited for."""
+"""How long to wait for a backend that is being restarted."""
 _OPEN_SECONDS = 10.0
 _MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 
 def show(client: ManagementClient, execution_id: str, *, follow: bool, level: LogLevel, as_json: bool) -> None:
     """Print the log. Raises ``NotFound``, ``BackendUnavailable``."""
-    client.execution(execution_id)  # its error is in words; a refused WebSocket has none
+    client.execution(execution_id)  # raises a readable error; a refused WebSocket has none
     events = _follow(client, execution_id, level) if follow else client.logs(execution_id, level)
     for event in events:
         click.echo(json_line(event) if as_json else line(event))
 
 
 def json_line(event: LogLine) -> str:
-    """One event for programs; on one line, whatever breaks lines for them, and harmless to a terminal too."""
+    """One event for programs: on one line even with unusual line separators, and harmless to a terminal."""
     text = json.dumps(msgspec.to_builtins(event), ensure_ascii=False)
-    # JSON leaves the upper control characters and U+2028 as they are. All that is not printable is within a string.
+    # JSON does not escape the upper control characters and U+2028. All unprintable characters are within strings.
     return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
@@ -47,7 +47,8 @@ def line(event: LogLine) -> str:
 
 
 def _follow(client: ManagementClient, execution_id: str, level: LogLevel) -> Iterator[LogLine]:
-    """Until the execution has ended. A connection that breaks is made again, and goes on where it was."""
+    """The events until the execution has ended. A broken connection is made again and continues after the last
+    event."""
     # Imported here: no other command needs it, and it takes a fifth of a second.
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect

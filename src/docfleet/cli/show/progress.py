@@ -1,4 +1,4 @@
-"""Shows a running execution: a bar on a terminal, now and then a line elsewhere."""
+"""Shows a running execution: a bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class ExecutionView:
             self._bar.stop()
 
     def print_line(self, text: str) -> None:
-        """One line."""
+        """Print one line."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def phase(self, text: str) -> None:
-        """What is being waited for."""
+        """Show what the command waits for."""
         if self._live:
             self._end_status()
             self._bar.stop()
@@ -67,7 +67,7 @@ class ExecutionView:
             self.print_line(text)
 
     def update(self, state: ExecutionState) -> None:
-        """The newest state of the execution."""
+        """Show the newest state of the execution."""
         done = sum(state.counts.get(status, 0) for status in _DONE)
         total = max(state.execution.total_files, sum(state.counts.values()))
         failed = state.counts.get(ExecutionStatus.ERROR, 0)

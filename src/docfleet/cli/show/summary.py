@@ -1,4 +1,4 @@
-"""What an execution came to: as one JSON object, and as a page a person likes to read."""
+"""The result of an execution: as one JSON object, and as a page for people."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SKIPPED: dict[str, str] = {
 class RunResult:
     """The end of one execution. ``files`` holds all of them, or only what the page shows.
 
-    ``rows`` are examples of what was written, ``note`` is a further sentence (why it was stopped).
+    ``rows`` are examples of what was written, ``note`` is a further sentence (such as why it was stopped).
     """
 
     workflow_name: str
@@ -182,7 +182,7 @@ def _show_destination(console: Console, result: RunResult) -> None:
 
 
 def _rows_table(rows: list[dict[str, Any]], width: int) -> Table:
-    """As many columns as stay readable in ``width``: half a dozen letters per column are of no use."""
+    """A table of as many columns as stay readable in ``width``."""
     names = [
         name
         for name in rows[0]
@@ -224,7 +224,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict) and set(value) == {"result"}:
-        value = value["result"]  # what a text becomes on its way into a JSON column
+        value = value["result"]  # the form of a text in a JSON column
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return plain(" ".join(text.split()))
 

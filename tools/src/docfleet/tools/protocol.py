@@ -59,7 +59,7 @@ class ToolLogLevel(enum.StrEnum):
 
 
 def utc_now() -> str:
-    """The present moment as ISO 8601 in UTC."""
+    """The current time as ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat()
 
 
@@ -144,7 +144,7 @@ _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
 def parse_line(line: bytes) -> AnyMessage | None:
-    """The message on this line, or None when it is not one (a tool may print what it likes)."""
+    """The message on this line, or None when it is not one (a tool may print anything)."""
     if not line.lstrip().startswith(b"{"):
         return None
     try:
@@ -154,7 +154,7 @@ def parse_line(line: bytes) -> AnyMessage | None:
 
 
 def encode_line(message: ToolMessage) -> bytes:
-    """The message as one line, stamped with the present moment when it has no stamp."""
+    """The message as one line, stamped with the current time when it has no stamp."""
     if not message.emitted_at:
         message.emitted_at = utc_now()
     return msgspec.json.encode(message) + b"\n"

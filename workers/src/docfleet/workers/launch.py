@@ -1,4 +1,4 @@
-"""``docfleet worker TYPE``: from a type to a running Celery worker."""
+"""``docfleet worker TYPE``: starts a Celery worker of a type."""
 
 # ruff: noqa: E402 - gRPC reads these variables when the first connector imports it
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _keep_our_logging(**_: Any) -> None:
 
 
 class _DeferredServerCheck:
-    """Checks a server that was not there at the start, and ends the worker as a refusal would have."""
+    """Checks a server that did not answer at the start, and ends the worker when its settings are refused."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings

@@ -15,7 +15,7 @@ from docfleet.core.management.keys import Scope
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A caller that was admitted. ``target`` is the row of the deployment, the pipeline or the organization."""
+    """An admitted caller. ``target`` is the row of the deployment, the pipeline or the organization."""
 
     organization_id: str
     target: Record

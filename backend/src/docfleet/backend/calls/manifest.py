@@ -12,7 +12,7 @@ from docfleet.tools.sdk import media
 
 
 def build(files: list[StagedFile], tools: ToolRegistry, first_tool: str | None) -> list[dict[str, Any]]:
-    """One item per file: ``name`` (unique), ``file_hash``, ``file_size``, ``mime_type``, ``staged`` (its place on the
+    """One item per file: ``name`` (unique), ``file_hash``, ``file_size``, ``mime_type``, ``staged`` (its path on the
     storage), ``same_as`` (the index of the item with the same content) and ``rejection`` (why it is not processed).
 
     A file of a type that ``first_tool`` does not accept is removed from the storage.

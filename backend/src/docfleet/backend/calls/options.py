@@ -12,9 +12,9 @@ from docfleet.core.nesting import MAX_DEPTH, exceeds_depth
 
 MAX_WAIT_SECONDS = 300
 MAX_FIELD_BYTES = 64 * 1024
-"""Bytes of one field."""
+"""The most bytes of one field."""
 MAX_FILES = 32
-"""Files of one call, uploaded and fetched together."""
+"""The most files of one call, uploaded and fetched together."""
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n", ""})
@@ -95,9 +95,9 @@ def _tags(value: Any) -> list[str]:
         raise invalid_field("tags", "tags has to be a text")
     tags = [tag.strip() for tag in value.split(",") if tag.strip()]
     if len(tags) > 1:
-        raise invalid_field("tags", "at most 1 tag a call")
+        raise invalid_field("tags", "at most 1 tag per call")
     if tags and not _TAG.match(tags[0]):
-        raise invalid_field("tags", "a tag begins with a letter and has letters, digits, '_' and '-', at most 50")
+        raise invalid_field("tags", "a tag begins with a letter and has at most 50 letters, digits, '_' and '-'")
     return tags
 
 
@@ -112,9 +112,9 @@ def _custom_data(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise invalid_field("custom_data", "custom_data has to be a JSON object")
     if exceeds_depth(value):  # it is sent in messages, and workers refuse deep ones
-        raise invalid_field("custom_data", f"custom_data is nested too deeply: at most {MAX_DEPTH} levels are taken")
+        raise invalid_field("custom_data", f"custom_data is nested too deeply: at most {MAX_DEPTH} levels are allowed")
     if len(msgspec.json.encode(value)) > MAX_FIELD_BYTES:
-        raise invalid_field("custom_data", f"custom_data is too large: at most {MAX_FIELD_BYTES // 1024} KB are taken")
+        raise invalid_field("custom_data", f"custom_data is larger than {MAX_FIELD_BYTES // 1024} KB are allowed")
     return value
 
 
@@ -132,7 +132,7 @@ def _urls(values: list[Any]) -> list[str]:
     if any(not isinstance(value, str) or len(value) > 8192 for value in urls):
         raise invalid_field("presigned_urls", "presigned_urls has to be a list of URLs")
     if len(urls) > MAX_FILES:
-        raise invalid_field("presigned_urls", f"at most {MAX_FILES} files a call")
+        raise invalid_field("presigned_urls", f"at most {MAX_FILES} files per call")
     return urls
 
 

@@ -1,4 +1,4 @@
-"""Files behind presigned URLs: fetched from allowed hosts only, and never from inside the network.
+"""Files behind presigned URLs: fetched from allowed hosts only, and never from the internal network.
 
 ``Outbound`` guards the connection. TLS checks the certificate against the name, and redirects are not followed.
 """
@@ -31,8 +31,8 @@ _CHUNK = 64 * 1024
 _MB = 1024 * 1024
 _HTTPS_PORT = 443
 PASSED_ON = (403, 404)
-"""Statuses of a URL's host that are answered unchanged: expired, and gone. Others would be mistaken for Docfleet's own
-(401 for a wrong key, 429 for a limit), or are no registered status."""
+"""Statuses of a URL's host that are passed on unchanged: expired, and gone. Others would be mistaken for Docfleet's own
+(401 for a wrong key, 429 for a limit), or are not registered."""
 
 MAX_DOWNLOADS = 8
 """Concurrent downloads. They have threads of their own, so that slow hosts do not block other calls."""
@@ -117,7 +117,7 @@ def _check(url: str, rules: Rules) -> SplitResult:
     if parsed.scheme != "https" or not host or parsed.username is not None:
         raise _bad("a presigned URL has to begin with https:// and a host name")
     if len(host) > MAX_HOST_LENGTH:
-        raise _bad(f"the host of a presigned URL has {len(host)} characters: at most {MAX_HOST_LENGTH} make a name")
+        raise _bad(f"the host of a presigned URL has {len(host)} characters: at most {MAX_HOST_LENGTH} are allowed")
     if not rules.allows(host):
         raise _bad(f"host {host!r:.120} is not allowed for presigned URLs")
     if port not in (None, _HTTPS_PORT) and not rules.networks:
@@ -131,7 +131,7 @@ def _connect(host: str, port: int, rules: Rules, deadline: float) -> socket.sock
     except ForbiddenAddress as error:
         raise _bad(f"host {host!r:.120} leads to an address that is not public") from error
     except UnicodeError as error:
-        raise _bad(f"host {host!r:.120} is no host name: it has an empty part, or one of more than 63") from error
+        raise _bad(f"host {host!r:.120} is no host name: a label is empty or longer than 63 characters") from error
     except socket.gaierror as error:
         message = f"host {host!r:.120} has no address"
         raise CallRefused(502, "connection_error", message, attr="presigned_urls") from error

@@ -1,7 +1,8 @@
 """Retry: the failed and stopped files of an ended execution, as a new execution.
 
 The rows are copied as they were registered; the source is not listed retried. A file is left out, and counted under its
-reason, when it is done or in work by now. The number of its failures does not count: a user requested the retry.
+reason, when it has been completed or is being processed elsewhere. The number of its failures does not count, because a
+user requested the retry.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
 
 
 def _link_uploads(staging: Staging, old: Record, new: Record, retried: list[FileHashData]) -> list[FileHashData]:
-    """An API's files with their paths in the uploads of the new execution; a refused file has none."""
+    """An API's files with their paths in the uploads of the new execution. A refused file has none."""
     hashes = [file.file_hash for file in retried if not file.rejection]
     paths = staging.link(old.organization_id, old.workflow_id, old.id, new.id, hashes)
     return [msgspec.structs.replace(file, file_path=paths.get(file.file_hash, file.file_path)) for file in retried]

@@ -79,7 +79,7 @@ class Calls:
         self._tools = tools
 
     def admit(self, organization_id: str, api_name: str, authorization: str) -> Caller:
-        """Admit a caller with a valid key, unless its organization was refused a place a moment ago.
+        """Admit a caller with a valid key, unless its organization was refused a slot a moment ago.
 
         Raises ``CallRefused`` before the body is read, so that a call that cannot run costs next to nothing.
         """
@@ -88,9 +88,9 @@ class Calls:
         return caller
 
     def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
-        """Write the execution and send it; the error when it could not be sent (it is ERROR then).
+        """Write the execution and send it. Returns the error when it could not be sent (it is ERROR then).
 
-        Raises ``CallRefused`` when there is no place for it; the caller discards ``area`` when this raises.
+        Raises ``CallRefused`` when there is no slot for it; the caller discards ``area`` when this raises.
         """
         deployment = caller.target
         with self.database.reading() as connection:

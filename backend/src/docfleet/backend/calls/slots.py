@@ -29,11 +29,11 @@ GLOBAL = "api_deployment:rate_limit:global"
 _ORGANIZATION = "api_deployment:rate_limit:org:"
 STALE_SECONDS = 6 * 3600
 GRACE_SECONDS = 120.0
-"""A place is taken before the row of its execution is written: a younger place without row is left alone."""
+"""A slot is acquired before the row of its execution is written: a younger slot without a row is not freed."""
 
 RETRY_AFTER_SECONDS = 2
 CHECK_AFTER_REFUSAL_SECONDS = 10.0
-"""For this long after a refusal, calls are checked before their files are received."""
+"""For this many seconds after a refusal, calls are checked before their files are received."""
 _REDIS_PAUSE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
@@ -77,7 +77,7 @@ class Slots:
         self._crowded: dict[str, float] = {}
 
     def acquire(self, organization_id: str, execution_id: str, organization_limit: int | None = None) -> None:
-        """Take a place. Raises ``CallRefused`` (429) when there is none."""
+        """Acquire a slot. Raises ``CallRefused`` (429) when there is none."""
         limit = organization_limit or self._organization_limit
         keys = [_ORGANIZATION + organization_id, GLOBAL]
         args: list[str | int] = [execution_id, limit, self._global_limit, STALE_SECONDS]
@@ -86,7 +86,7 @@ class Slots:
             raise self._refused(organization_id, full, limit)
 
     def check(self, organization_id: str, organization_limit: int | None = None) -> None:
-        """Refuse (429) a call for which there is no place, before anything is done for it; take none.
+        """Refuse (429) a call for which there is no slot, before anything is done for it. Acquires none.
 
         Redis is called only for a while after a refusal, so the check costs nothing while there are slots.
         """

@@ -26,12 +26,12 @@ from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 
 PARTIAL = ".part"
 MAX_NAME_LENGTH = 255
-"""Characters of a file's name."""
+"""The most characters of a file's name."""
 ABANDONED_SECONDS = 3600.0
 
 
 class StagedFile(msgspec.Struct):
-    """One received file: ``key`` is its place on the storage, the same for the same content."""
+    """One received file: ``key`` is its name on the storage, the same for the same content."""
 
     name: str
     file_hash: str
@@ -98,7 +98,7 @@ class Area:
         return self._incoming
 
     def link_from(self, folder: str, hashes: list[str]) -> dict[str, str]:
-        """Link files of another upload ``folder`` into this one; their places by hash.
+        """Link files of another upload ``folder`` into this one. Returns their paths by hash.
 
         Raises ``Conflict`` when one was deleted, ``DependencyError`` when the storage fails.
         """
@@ -140,7 +140,7 @@ class Staging:
         """The folder of this execution's files; created with the first one. Raises ``DependencyError``."""
         if self._root is None:
             raise DependencyError(
-                "this backend takes no files: set EXECUTION_STORAGE_ROOT to the storage it shares with the workers"
+                "this backend accepts no files: set EXECUTION_STORAGE_ROOT to the storage it shares with the workers"
             )
         return Area(self._root, organization_id, workflow_id, execution_id)
 
@@ -165,7 +165,7 @@ class Staging:
     def link(
         self, organization_id: str, workflow_id: str, before: str, after: str, hashes: list[str]
     ) -> dict[str, str]:
-        """Link staged files of the execution ``before`` into the uploads of ``after``; their places by hash.
+        """Link staged files of the execution ``before`` into the uploads of ``after``. Returns their paths by hash.
 
         Raises ``Conflict`` when one was deleted, ``DependencyError`` when the storage fails.
         """
@@ -177,7 +177,7 @@ class Staging:
             raise
 
     def purge(self, database: Database) -> int:
-        """Remove the files that processes left behind when they died; the number of removed folders.
+        """Remove the files that processes left behind when they died. Returns the number of removed folders.
 
         These are: folders of executions that ended more than ``keep_seconds`` ago, folders an hour old without an
         execution, and files that succeeded of executions that ended since.
@@ -217,7 +217,7 @@ def _kept(database: Database, ids: list[str]) -> dict[str, set[str]]:
 
 
 def _reduce(folder: Path, kept: set[str]) -> bool:
-    """Remove all files but those named in ``kept``; whether the folder was removed too."""
+    """Remove all files but those named in ``kept``. True when the folder was removed, too."""
     try:
         staged = list(folder.iterdir())
     except FileNotFoundError:

@@ -84,7 +84,7 @@ def apply(
     *,
     write: bool,
 ) -> Change:
-    """Create or change the deployment of this name; without ``write``, say what would change.
+    """Create or change the deployment of this name; without ``write``, return what would change.
 
     ``wanted`` has display_name, description, is_active. Raises ``InvalidInput``, and ``Conflict`` when the workflow
     is published under another name.

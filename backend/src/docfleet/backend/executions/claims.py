@@ -1,8 +1,8 @@
 """Claiming files, and extending or releasing leases.
 
 Strikes and losses of a file are counted apart. A *strike*: the process that worked on exactly this file died while its
-worker lived (``lost``). A *loss*: a lease ran out, for whatever reason its holder disappeared; it is counted when the
-file is claimed again. Each has a cap of its own (``Caps``).
+worker lived (``lost``). A *loss*: a lease expired, for whatever reason; it is counted when the file is claimed
+again. Each has a cap of its own (``Caps``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_LEASE_SECONDS = 86_400.0
 
 
 class Caps(msgspec.Struct, frozen=True):
-    """After so many ``strikes``, or so many ``losses``, a file ends in ERROR."""
+    """The number of ``strikes``, and of ``losses``, after which a file ends in ERROR."""
 
     strikes: int
     losses: int
@@ -41,11 +41,11 @@ class Caps(msgspec.Struct, frozen=True):
         return cls(settings.max_file_attempts, settings.max_worker_losses)
 
     def is_exhausted(self, row: Record) -> bool:
-        """Whether the file is given up. ``row`` has CLAIM_COLUMNS."""
+        """Whether the file has used up its attempts. ``row`` has CLAIM_COLUMNS."""
         return bool(row.strikes >= self.strikes or row.losses >= self.losses)
 
     def is_last_attempt(self, row: Record) -> bool:
-        """Whether it is given up when one more lease runs out."""
+        """Whether one more expired lease uses up its attempts."""
         return bool(row.losses > 0 and row.losses >= self.losses - 1)
 
 
@@ -133,8 +133,8 @@ def _claimed_before(connection: Connection, execution_id: str, request: ClaimReq
 
 
 def _isolated(rows: list[Record], caps: Caps) -> list[Record]:
-    # A lease that runs out is a loss for every file of its holder. A file that would be given up for the next loss is
-    # claimed alone, so that only the file that kills its workers is given up, and not those beside it.
+    # A lease that expires is a loss for every file of its holder. A file on its last attempt is claimed alone, so that
+    # only the file that kills its workers is given up, and not the others of its claim.
     safe = [row for row in rows if not caps.is_last_attempt(row)]
     return safe or rows[:1]
 
@@ -144,7 +144,7 @@ def _free() -> ColumnElement[bool]:
 
 
 LOSSES = files.c.losses + case((state.EXPIRED, 1), else_=0)
-"""Losses of a file whose lease does not run, with the one that its next claim counts."""
+"""Losses of a file without a running lease, including the one that its next claim counts."""
 
 CLAIM_COLUMNS = (
     files.c.id,
@@ -168,7 +168,7 @@ _OWN = _locking((files.c.file_number - 1) % bindparam("batch_count") == bindpara
 
 
 def _slice(connection: Connection, execution_id: str, request: ClaimRequest) -> Sequence[Record]:
-    # Guided size: large claims while there is much, small ones at the end, so that the slots finish together.
+    # Guided size: large claims while many files are left, small ones at the end, so that the slots finish together.
     enough = 2 * request.batch_count * request.limit
     waiting = connection.scalar(_WAITING, {"execution_id": execution_id, "enough": enough})
     size = min(request.limit, max(1, math.ceil((waiting or 0) / (2 * request.batch_count))))
@@ -247,7 +247,7 @@ def _held(connection: Connection, execution_id: str, owner: str, leases: list[Le
 def extend(
     connection: Connection, execution_id: str, owner: str, lease_seconds: float, leases: list[Lease]
 ) -> list[str]:
-    """Extend the leases that are still the owner's; the ids of those that are not."""
+    """Extend the leases that are still the owner's. Returns the ids of those that are not."""
     if not leases:
         return []
     held = _held(connection, execution_id, owner, leases)
@@ -257,7 +257,7 @@ def extend(
 
 
 def release(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> list[str]:
-    """End leases early, without a loss for the file; the ids of those that were not the owner's."""
+    """End leases early, without a loss for the file. Returns the ids of those that were not the owner's."""
     if not leases:
         return []
     held = _held(connection, execution_id, owner, leases)

@@ -33,8 +33,8 @@ def build(
 ) -> ExecutionContext:
     """The context. It holds decrypted credentials: for workers only.
 
-    With ``tools`` the steps have the versions that are installed now, instead of those of the time at which the
-    workflow was applied. Raises ``NotFound``.
+    With ``tools`` the steps have the tool versions that are installed now, instead of those at the time the workflow
+    was applied. Raises ``NotFound``.
     """
     execution = repository.find(connection, organization_id, execution_id)
     workflow = workflows.find(connection, organization_id, execution.workflow_id)

@@ -1,7 +1,7 @@
 """Ending an execution: idempotent, level-triggered, counted from rows.
 
-The callback, the errback, the last report, a stop and the sweep all call this; the first one makes the transition, the
-others get its result.
+The callback, the errback, the last report, a stop and the sweep all call this; the first one makes the transition, and
+the others get its result.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def end_if_done(
     *,
     require_dispatched: bool = True,
 ) -> bool:
-    """End the locked ``execution`` if none of its files is open; True for the call that did.
+    """End the locked ``execution`` if none of its files is open. True for the call that ended it.
 
     Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched.
-    ``require_dispatched`` False ends it as its rows are now. A stop ends an execution once no lease of it runs.
+    ``require_dispatched`` False ends it with the rows it has. A stop ends an execution once none of its leases runs.
     """
     if repository.is_final(execution):
         return False
@@ -110,7 +110,7 @@ def fail(connection: Connection, execution: Record, error: str, error_code: str 
 
 
 def request_stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
-    """Request the locked ``execution`` to stop; False when it was final. It ends here if no lease of it runs.
+    """Request the locked ``execution`` to stop; False when it was final. It ends here if none of its leases runs.
 
     From now on its files cannot be claimed. A lease that runs may stand for a delivery that has started. So the end
     waits until the worker reports or releases the file, or the lease runs out (``end_if_done``). ``abandoned`` does not
@@ -133,7 +133,7 @@ def expire(connection: Connection, execution: Record, error: str, error_code: st
     is to stop stops instead."""
     if repository.is_ending(execution):
         return False
-    # An error code of an open execution is the cause of its end to come.
+    # An error code of an open execution is the reason for which it will end.
     cause = {"error_message": clean(error, MAX_ERROR_LENGTH), "error_code": clean(error_code, 50)}
     stopping = connection.execute(
         update(executions)
@@ -145,7 +145,7 @@ def expire(connection: Connection, execution: Record, error: str, error_code: st
 
 
 def _stop(connection: Connection, execution: Record, *, abandoned: bool = False) -> bool:
-    """End the files that no worker holds, and the execution when no other is left."""
+    """End the files that no worker holds, and the execution when no other file is left."""
     free = [] if abandoned else [files.c.lease_until < db_now()]
     lost = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
     target, cause, code = ExecutionStatus.STOPPED, STOPPED_ON_REQUEST, {}

@@ -19,12 +19,12 @@ from docfleet.core.status import ExecutionStatus
 
 
 def state(connection: Connection, organization_id: str, execution_id: str) -> ExecutionState:
-    """How far an execution is. Raises ``NotFound``."""
+    """The progress of an execution. Raises ``NotFound``."""
     row = repository.find(connection, organization_id, execution_id)
     workflow = find(connection, organization_id, row.workflow_id)
     counts = count_files(connection, execution_id)
     final = repository.is_final(row)
-    # Only an ended one is retried; who waits for the end asks often.
+    # Only an ended execution has retries, and callers that wait for the end poll often.
     retries = repository.retries(connection, [row]).get(row.id, []) if final else []
     done, total = counts.total - counts.open, row.total_files
     return ExecutionState(

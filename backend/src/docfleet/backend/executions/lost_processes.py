@@ -1,7 +1,7 @@
 """A worker reports a lost pool child: the leases of the dead process are freed at once.
 
 Only the file that the process worked on gets a strike. When the process died between files (while it claimed or
-reported), each file it held gets a loss, so that a fault which belongs to no file ends too.
+reported), each file it held gets a loss, so that a fault which belongs to no single file ends, too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRED_AT = 1.0
 DUE = 0.0
-"""``executions.redispatched_at`` of an execution whose work the next sweep sends again without waiting."""
+"""A value of ``executions.redispatched_at``: the next sweep sends the execution's work again without waiting."""
 
 
 def record(connection: Connection, organization_id: str, lost: LostProcess, cap: int) -> LostProcessResponse:
@@ -65,7 +65,7 @@ def _free(connection: Connection, lost: LostProcess, stop_requested_at: float | 
             .with_for_update()
         )
     )
-    # As a lease that ran out, not as one that was released: a stop reports that the fate of the file is unknown.
+    # As an expired lease, not as a released one: a stop then reports that the fate of the file is unknown.
     until = 0.0 if stop_requested_at is None else EXPIRED_AT
     free: dict[str, Any] = {"lease_until": until, "owner": None, "redispatched_at": None}
     if lost.file_execution_id is None and not lost.told_to_end:

@@ -47,7 +47,7 @@ def orchestrate(execution: Record, workflow_type: str) -> TaskMessage:
 def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]:
     """The files of an API's call in its message, by display name and in the call's order.
 
-    Content that was uploaded twice is there once.
+    Content that was uploaded twice appears once.
     """
     return {
         item["name"]: FileHashData(
@@ -86,7 +86,7 @@ def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHash
 
 
 def callback(execution: Record, workflow_type: str) -> TaskMessage:
-    """``process_batch_callback`` for an execution that ended without one: it deletes the working files."""
+    """``process_batch_callback`` for an execution that ended without a callback: it deletes the working files."""
     data = CallbackTaskData(
         execution_id=execution.id, organization_id=execution.organization_id, pipeline_id=execution.pipeline_id
     )

@@ -1,7 +1,7 @@
 """When dispatched work counts as lost: after the dispatch deadline without progress.
 
 While messages wait in its queue, the work is most likely among them, and the sweep waits longer: copies would make a
-long queue longer. It is not among them once the queue has moved past it: a later execution was taken already.
+long queue longer. It is not among them once the queue has moved past it: a worker has taken a later execution.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from docfleet.core.names import WorkflowType
 BACKLOG_FACTOR = 10
 """While messages wait in its queue, work that was not overtaken is sent again only after this number of deadlines."""
 _CLOCK_TOLERANCE_SECONDS = 0.01
-"""The most that two readings of the clock in one statement differ."""
+"""The greatest difference of two readings of the clock in one statement."""
 
 _later = executions.alias()
 _its_workflow = workflows.alias()
@@ -52,10 +52,10 @@ class Overdue:
         return self._quiet(self._patience(executions.c, _later.c.created_at > sent))
 
     def file(self, execution: ExecutionColumns) -> ColumnElement[bool]:
-        """No message about a file without owner is on its way."""
+        """No message about a file without an owner is in a queue."""
         sent = files.c.redispatched_at
         patience = self._patience(execution, _batch_taken_since(sent))
-        # A worker had it since it was sent again: it was lost once more, and no queue has a message about it.
+        # A worker had it after it was sent again: it was lost once more, and no queue has a message about it.
         return or_(sent.is_(None), sent < files.c.modified_at, sent < db_now() - patience)
 
     def _quiet(self, patience: Any) -> ColumnElement[bool]:
@@ -77,7 +77,7 @@ class Overdue:
             # For the index: later executions only.
             _later.c.organization_id == execution.organization_id,
             _later.c.created_at > execution.created_at,
-            # For so long that a worker which took this one at that time would have made progress.
+            # Long enough ago that a worker which took this one at that time would have made progress.
             _later.c.dispatched_at < db_now() - self._deadline,
             overtook,
             _its_workflow.c.id == _later.c.workflow_id,

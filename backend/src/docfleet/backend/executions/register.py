@@ -101,7 +101,7 @@ def register_one(connection: Connection, organization_id: str, execution_id: str
     if row is not None:
         return row
     if repository.is_ending(execution):
-        raise AlreadyFinal("the execution is final, or being stopped: it takes no more files")
+        raise AlreadyFinal("the execution is final or being stopped: it accepts no more files")
     number = execution.total_files + 1
     connection.execute(insert(files).values(row_of(execution, file, number, connection.scalar(_NOW))))
     connection.execute(
@@ -130,7 +130,7 @@ def _write(
     before: RegisterResponse | None,
 ) -> RegisterResponse:
     page = request.files
-    # Before the history is read: a file that another execution finishes meanwhile is then in one of the two.
+    # Read before the history: a file that another execution finishes in between is then in one of the two.
     elsewhere = _elsewhere(connection, execution, page)
     past: dict[int, Record] = {}
     if execution.use_file_history:
@@ -166,7 +166,7 @@ def _write(
 
 
 def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
-    """Whether an earlier run's result is the answer for this file: the caller of an API gets it again."""
+    """Whether the result of an earlier run is returned for this file. Only callers of an API get it."""
     done = known.status == ExecutionStatus.COMPLETED.value and known.result is not None
     return done and workflow.deployment_type == WorkflowType.API and not file.rejection
 

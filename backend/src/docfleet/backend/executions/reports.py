@@ -31,7 +31,7 @@ def report(
     """Write a report. A repeated one gets the same answer. Raises ``NotFound``, ``InvalidInput``."""
     claims.check_lease(request.owner, request.lease_seconds)
     if max(len(request.outcomes), len(request.renew), len(request.release)) > MAX_REPORT_ITEMS:
-        raise InvalidInput(f"a report holds at most {MAX_REPORT_ITEMS} outcomes and leases of a kind")
+        raise InvalidInput(f"a report holds at most {MAX_REPORT_ITEMS} outcomes and as many leases of each kind")
     if any(not outcome.status.is_final for outcome in request.outcomes):
         raise InvalidInput("an outcome's status has to be COMPLETED, ERROR or STOPPED")
     execution = repository.lock_execution(connection, organization_id, execution_id)

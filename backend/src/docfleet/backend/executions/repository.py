@@ -16,7 +16,7 @@ from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag
 from docfleet.core.status import EmptyReason, ExecutionStatus
 
-# Statements are built once: building one costs several times what SQLite needs to execute it.
+# Statements are built once: building one costs several times as much as SQLite needs to execute it.
 _FIND = select(executions).where(
     executions.c.id == bindparam("execution_id"), executions.c.organization_id == bindparam("organization_id")
 )

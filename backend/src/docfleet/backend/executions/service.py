@@ -69,8 +69,8 @@ def create(
     request: NewExecution,
     fill: Callable[[Connection, Record], Record] | None = None,
 ) -> Created:
-    """Write the execution as PENDING; committed when this returns. Nothing is sent. ``fill`` writes, in the same
-    transaction, what else belongs to a new row, and returns the row as it is then.
+    """Write the execution as PENDING; committed when this returns. Nothing is sent. ``fill`` writes
+    dependent rows in the same transaction, and returns the updated row.
 
     Raises ``NotFound``, ``InvalidInput``, ``ReviewUnavailable``, and ``Conflict`` for a known idempotency key with
     another request. For a pipeline's, ``NotFound`` and ``Conflict`` too, as ``pipelines.repository.begin``.
@@ -86,7 +86,7 @@ def write(
     request: NewExecution,
     fill: Callable[[Connection, Record], Record] | None = None,
 ) -> Created:
-    """``create`` within a transaction of the caller's: the only place that creates executions."""
+    """As ``create``, within the caller's transaction: the only place that creates executions."""
     key = request.idempotency_key
     if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise InvalidInput(f"Idempotency-Key has to have 1 to {MAX_KEY_LENGTH} characters")
@@ -161,7 +161,7 @@ def _refuse_without_files(workflow: Record, request: NewExecution) -> None:
 def _refuse_review(review: ManualReviewConfig) -> None:
     if review.review_required or review.review_percentage > 0 or review.rule_json:
         raise ReviewUnavailable(
-            "the workflow asks for manual review, but no review queue is configured; "
+            "the workflow requires manual review, but no review queue is configured; "
             "take manual_review out of the workflow, or set up a review queue first"
         )
 
@@ -178,7 +178,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> No
         with database.writing() as connection:
             row = repository.lock_execution(connection, created.row.organization_id, created.row.id)
             if row.status != ExecutionStatus.PENDING.value:
-                # The message arrived, only its confirmation was lost: workers have it.
+                # The message arrived and only its confirmation was lost: a worker has taken it.
                 log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
                 return
             finalize.fail(connection, row, cause, error.code)
@@ -200,8 +200,8 @@ def stop(
 ) -> bool:
     """Request the execution to stop; False when it was final already.
 
-    The workers are notified at once. It is STOPPED once no worker holds a file of it. ``abandoned``: no worker of it
-    lives, so it does not wait for one.
+    The workers are notified at once. It is STOPPED once no worker holds a file of it. ``abandoned``: none of its
+    workers is alive, so it does not wait for one.
 
     Raises ``NotFound``.
     """

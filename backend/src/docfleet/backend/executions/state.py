@@ -1,7 +1,7 @@
 """The state machine: the only module that writes a status.
 
 Every write is a compare-and-set along ``docfleet.core.status.ALLOWED``. A final status absorbs: the write
-changes nothing, and the result tells the caller. Only the fields that are named are written.
+changes nothing, and the return value shows it. Only the fields that are named are written.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def move_files(
 
 
 EXPIRED = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until > 0)
-"""Of a file whose lease does not run: it ran out. Leases that were released, or freed, are 0."""
+"""The lease of a file that is not held has expired. A lease that was released or freed is 0."""
 
 _LEASE = (
     update(files)

@@ -44,11 +44,11 @@ _ACTIVE = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
 _RUNNING = and_(_ACTIVE, executions.c.status == ExecutionStatus.EXECUTING.value)
 _OWN_FILES = files.c.execution_id == executions.c.id
 _HELD = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until >= db_now())
-# Not those whose workers still report: there may be more of them than one sweep handles.
+# Without executions whose workers still report: there may be more of them than one sweep handles.
 _STOPPING = and_(_NOT_FINAL, executions.c.stop_requested_at.is_not(None), ~exists().where(_OWN_FILES, _HELD))
 _UNCLOSED = and_(
     executions.c.status.in_([status.value for status in FINAL]),
-    # Starts from the files: the open ones have an index.
+    # The query starts from the files, because open files have an index.
     executions.c.id.in_(select(files.c.execution_id).where(text(OPEN_FILE))),
 )
 _API = workflows.c.deployment_type == WorkflowType.API.value
@@ -100,7 +100,7 @@ class Sweep:
                     self._handle(candidate, where, step)
                     point("sweep.middle")
         finally:
-            self._send()  # also after a failure: what was committed says that it is on its way
+            self._send()  # also after a failure: the committed rows say that these messages are sent
             with self._database.writing() as connection:
                 connection.execute(update(leases).where(leases.c.owner == self._owner).values(until=0.0))
         if any(msgspec.structs.astuple(self._result)):
@@ -108,7 +108,8 @@ class Sweep:
         return self._result
 
     def _steps(self) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        """Conditions, each with the step for executions where it holds. The next sweep does what this one leaves."""
+        """Conditions, each with the step for the executions that meet it. The next sweep handles what this one
+        leaves."""
         yield _UNCLOSED, self._close
         yield _STOPPING, self._finalize
         if self._settings.execution_deadline_seconds > 0:
@@ -143,7 +144,7 @@ class Sweep:
         queue_of: Callable[[ExecutionQueues], QueueName],
         step: Any,
     ) -> Iterator[tuple[ColumnElement[bool], Any]]:
-        """Repeat ``step`` where work waits for too long, which depends on the messages in the queue of its kind."""
+        """Repeat ``step`` where work waits too long. What is too long depends on the messages in its queue."""
         for api in (True, False):
             queue, kind = queue_of(execution_queues(is_api=api)), _API if api else ~_API
             soonest = Overdue(self._deadline, api=api, busy=False)
@@ -170,7 +171,7 @@ class Sweep:
     def _handle(self, candidate: Record, where: ColumnElement[bool], step: Any) -> None:
         try:
             self._handle_locked(candidate, where, step)
-        except Exception:  # the boundary of an execution: the sweep is what all the others wait for
+        except Exception:  # the boundary of an execution: all the others wait for the sweep
             log.exception("sweep.execution_failed", execution_id=candidate.id)
             self._result.failed += 1
             self._database.check()
@@ -179,13 +180,13 @@ class Sweep:
         with self._database.writing() as connection:
             execution = repository.lock_free_execution(connection, candidate.id)
             if execution is None:
-                return  # another transaction works on it, or hangs: the others must not wait
+                return  # another transaction works on it or hangs: the other executions must not wait
             # Checked again under the lock: a sweeper that was paused must not act on old rows.
             if connection.execute(_CANDIDATES.where(executions.c.id == candidate.id, where)).one_or_none() is not None:
                 step(connection, execution, candidate.deployment_type)
 
     def _close(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        """No file outlives its execution, nor does a lease."""
+        """Stop the files that are still open, and free their leases."""
         finalize.close(connection, execution)
 
     def _expire(self, connection: Connection, execution: Record, workflow_type: str) -> None:
@@ -228,7 +229,7 @@ class Sweep:
         self._result.redispatched_files += len(again)
 
     def _groups(self, rows: list[Record]) -> Iterator[list[Record]]:
-        """The files of each message; a file on its last attempt has a message of its own (see ``claims``)."""
+        """The files of each message. A file on its last attempt has a message of its own (see ``claims``)."""
         last = [row for row in rows if self._caps.is_last_attempt(row)]
         ids = {row.id for row in last}
         yield from chunks([row for row in rows if row.id not in ids], FILES_PER_MESSAGE)

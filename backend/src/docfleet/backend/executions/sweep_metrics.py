@@ -24,7 +24,7 @@ _COUNTERS = {
     "finalized": "Executions that only the sweep ended.",
     "poisoned": "Files given up after too many lost processes or workers.",
     "expired": "Executions ended by a deadline.",
-    "failed": "Executions a sweep could not look after; its log says why.",
+    "failed": "Executions a sweep failed to handle; the log has the reason.",
 }
 
 

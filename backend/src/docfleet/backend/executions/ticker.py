@@ -44,9 +44,9 @@ PIPELINES_PER_TRANSACTION = 50
 MAX_QUEUED = 200
 SENDERS = 4
 MAX_SECONDS = 60.0
-"""The next tick continues with what is left after that."""
+"""The next tick continues with the rest."""
 POSTPONED_SECONDS = 60
-"""A pipeline whose handling failed is not due again for so long, so that it blocks no other."""
+"""A pipeline whose handling failed is not due again for this many seconds, so that it blocks no other."""
 
 _BUSY = select(executions.c.pipeline_id).where(
     executions.c.status.in_([status.value for status in OPEN]), executions.c.pipeline_id.is_not(None)
@@ -92,7 +92,7 @@ class Ticker:
     def _take_due(self) -> bool:
         """Handle as many due pipelines as one transaction takes; False when there was none."""
         with self._database.reading() as connection:
-            # Bound, as PostgreSQL uses no index for what is compared with a running clock.
+            # A bound value, because PostgreSQL uses no index for a comparison with a running clock.
             now = connection.scalar(select(db_now())) or 0.0
             due = pipelines.c.next_run_at <= now
             if connection.execute(select(pipelines.c.id).where(due).limit(1)).one_or_none() is None:
@@ -112,7 +112,7 @@ class Ticker:
             try:
                 with connection.begin_nested():
                     decided = self._due(rows, now, busy, queued, connection, None)
-            except Exception:  # noqa: BLE001 - the boundary of these pipelines: which one it is, is found one by one
+            except Exception:  # noqa: BLE001 - the boundary of these pipelines: handle them one by one to find the culprit
                 for row in rows:
                     step = partial(self._due, [row], now, busy, queued)
                     if not self._handle(connection, row, step):
@@ -151,7 +151,7 @@ class Ticker:
                 log.warning("schedule.refused", pipeline_id=row.id, error=error.message)
                 with connection.begin_nested():
                     decided = step(connection, error)
-        except Exception:  # the boundary of a pipeline: the others are due as well
+        except Exception:  # the boundary of a pipeline: the others are due, too
             log.exception("schedule.pipeline_failed", pipeline_id=row.id)
             self._result.failed += 1
             return False
@@ -198,7 +198,7 @@ class Ticker:
         self, row: Record, now: float, *, busy: bool, queued: bool
     ) -> tuple[list[tuple[int, TickOutcome]], Next]:
         schedule = repository.of(row)
-        if schedule is None:  # never: it has a next run
+        if schedule is None:  # impossible: it has a next run
             raise ValueError("a pipeline without a schedule is due")
         timetable = Timetable(schedule.cron, schedule.time_zone)
         ticks, following = come_due(timetable, schedule, row.id, row.next_tick_at, now)
@@ -207,7 +207,7 @@ class Ticker:
 
     def _oldest_queued(self, row: Record, connection: Connection, refusal: DocfleetError | None) -> list[_Decided]:
         queued = (schedule_ticks.c.pipeline_id == row.id, text(QUEUED_TICK))
-        # In a statement of its own: the one that locked may have looked before another scheduler's commit.
+        # In a statement of its own: the locking statement may have read before another scheduler's commit.
         if connection.scalar(_BUSY.where(executions.c.pipeline_id == row.id).limit(1)) is not None:
             return []
         tick = connection.scalar(select(func.min(schedule_ticks.c.scheduled_for)).where(*queued))

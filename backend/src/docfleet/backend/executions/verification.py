@@ -35,14 +35,14 @@ _UNSEEN, _SAME, _CHANGED, _DOUBLED = range(4)
 
 
 def verify(database: Database, cipher: Cipher, organization_id: str, execution_id: str) -> Verification:
-    """Compare. The destination is that of the workflow as it is now.
+    """Compare. The destination is the current one of the workflow.
 
     Raises ``NotFound``, ``Conflict`` while the execution runs, and what the connector raises.
     """
     with database.reading() as connection:
         row = repository.find(connection, organization_id, execution_id)
         if not repository.is_final(row):
-            raise Conflict(f"the execution is {row.status}: what it delivers can be verified when it has ended")
+            raise Conflict(f"the execution is {row.status}: its deliveries can be verified when it has ended")
         config = context.build(connection, cipher, organization_id, execution_id).destination_config
         expected = count_files(connection, execution_id).completed
         numbers = select(func.max(files.c.file_number)).where(files.c.execution_id == execution_id)

@@ -9,7 +9,7 @@ from docfleet.backend.tables.files import OPEN_FILE
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.status import ExecutionStatus
 
-# Statements are built once: building one costs several times what SQLite needs to execute it.
+# Statements are built once: building one costs several times as much as SQLite needs to execute it.
 _COUNT = (
     select(files.c.status, func.count())
     .where(files.c.execution_id == bindparam("execution_id"))

@@ -13,7 +13,7 @@ from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-# Built once: building a statement costs several times its execution.
+# Built once: building the statement costs several times its execution.
 _INSERT: Any = insert(deliveries).values(
     file_execution_id=bindparam("b_file"),
     execution_id=bindparam("b_execution"),

@@ -147,5 +147,5 @@ def record(connection: Connection, entries: list[HistoryEntry]) -> None:
         }
         for entry in counted
     ]
-    # In one order everywhere, so that two executions that finish the same files cannot wait for each other.
+    # In the same order everywhere, so that two executions that finish the same files cannot deadlock.
     connection.execute(statement, sorted(rows, key=lambda row: str(row["identity"])))

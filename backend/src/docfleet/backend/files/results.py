@@ -77,6 +77,6 @@ def _copied_metadata(execution: Record, row: dict[str, Any], before: Any) -> dic
 
 
 def delete_expired(connection: Connection, older_than: float) -> int:
-    """Delete the results of executions that ended more than ``older_than`` seconds ago; how many."""
+    """Delete the results of executions that ended more than ``older_than`` seconds ago. Returns their number."""
     old = select(executions.c.id).where(executions.c.finished_at < db_now() - older_than)
     return connection.execute(delete(file_results).where(file_results.c.execution_id.in_(old))).rowcount

@@ -1,4 +1,4 @@
-"""Answers of the public API and of the original's API have every key, defaults included."""
+"""JSON values of answers. The public API and the original's API return every key, defaults included."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from docfleet.core.errors import InvalidInput, NotAllowed, NotFound
 
 ORGANIZATION_HEADER = "X-Organization-ID"
 SUBPROTOCOL = "docfleet"
-"""Offered by a browser, which can set no headers of a WebSocket, with two more: ``key.KEY`` and
+"""A browser cannot set headers of a WebSocket. It offers this subprotocol with two more: ``key.KEY`` and
 ``organization.ID``. The answer names only this one."""
 
 
@@ -41,7 +41,7 @@ class Guard:
             return
         organization_id = connection.headers.get(ORGANIZATION_HEADER) or credentials.get("organization", "")
         if not organization_id:
-            raise InvalidInput(f"header {ORGANIZATION_HEADER} is missing: say which organization the call is for")
+            raise InvalidInput(f"header {ORGANIZATION_HEADER} is missing: name the organization of the call")
         if organization_id not in self._known:
             if not await anyio.to_thread.run_sync(self._exists, organization_id):
                 raise NotFound(

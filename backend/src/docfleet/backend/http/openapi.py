@@ -1,4 +1,4 @@
-"""The API's description: OpenAPI as JSON, and a page that needs nothing from elsewhere."""
+"""The API's description: OpenAPI as JSON, and a page without external resources."""
 
 from __future__ import annotations
 

@@ -79,7 +79,8 @@ def _validation(request: Request[Any, Any, Any], error: ValidationException) -> 
 
 
 def _of_body(error: msgspec.ValidationError) -> str | None:
-    """The fault of a field of the body. Litestar takes one that is named as a dependency (``settings``) for ours."""
+    """The fault of a field of the body. Litestar reports a field that is named as a dependency (``settings``) as our
+    fault."""
     text, _, field = str(error).rpartition(" - at `$.data.")
     return f"{field.rstrip('`')}: {readable_error(text)}" if field and text else None
 
@@ -91,7 +92,7 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "invalid_input")
     if status >= 500:
         log.error("request.failed", path=request.url.path, exc_info=error)
-    detail = "the server failed; its log says why" if status >= 500 else error.detail
+    detail = "the server failed; its log has the reason" if status >= 500 else error.detail
     if status == 404:
         detail = f"there is no {request.method} {request.url.path}"
     response = _problem(request, status, code, detail)
@@ -121,7 +122,7 @@ def _too_deep(request: Request[Any, Any, Any], error: Exception) -> Response[Any
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     log.error("request.crashed", path=request.url.path, exc_info=error)
-    return _problem(request, 500, "internal_error", "the server failed; its log says why")
+    return _problem(request, 500, "internal_error", "the server failed; its log has the reason")
 
 
 handlers: ExceptionHandlersMap = {

@@ -71,7 +71,7 @@ def listing(connection: Connection, organization_id: str) -> list[Record]:
 
 
 def revoke(connection: Connection, organization_id: str, key_id: str) -> bool:
-    """Close the key for good; False when it was closed already. Raises ``NotFound``."""
+    """Revoke the key for good; False when it was revoked before. Raises ``NotFound``."""
     find(connection, organization_id, key_id)
     statement = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.is_active).values(is_active=False)
     return connection.execute(statement).rowcount == 1

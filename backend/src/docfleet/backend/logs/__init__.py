@@ -1,1 +1,1 @@
-"""docfleet.backend.logs"""
+"""The logs of executions: written, read, followed live, archived."""

@@ -1,7 +1,7 @@
 """The archive: logs of executions that ended long ago, as compressed JSON lines below the storage root.
 
 A file is complete or not there (another name, flushed, renamed). Its rows are deleted only then, and only when no line
-came meanwhile. Where a process dies in between, the next sweep does the same again. Files are deleted by their age.
+was added meanwhile. If a process dies in between, the next sweep repeats the work. Files are deleted by their age.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from docfleet.core.storage import LOGS, archived_log
 log = structlog.get_logger(__name__)
 
 MAX_EXECUTIONS = 50
-"""Of one sweep; the next one goes on."""
+"""The most executions of one sweep; the next one continues."""
 PAGE_LINES = 1000
 _FINAL = sorted(status.value for status in FINAL)
 
 
 def archive(database: Database, root: str | None, seconds: float) -> int:
-    """Move the logs of executions that ended more than ``seconds`` ago into files; of how many. Without a storage
-    ``root`` none is moved."""
+    """Move the logs of executions that ended more than ``seconds`` ago into files. Returns their number. Without a
+    storage ``root`` none is moved."""
     if root is None:
         return 0
     with database.reading() as connection:
@@ -83,7 +83,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def rows(database: Database, execution_id: str, log_filter: LogFilter, after: int) -> Iterator[list[LogLine]]:
-    """The lines that are rows, in pages, each read in a transaction of its own."""
+    """The lines that are still in the database, in pages, each read in a transaction of its own."""
     while True:
         with database.reading() as connection:
             page = repository.page(connection, execution_id, after=after, limit=PAGE_LINES, log_filter=log_filter)
@@ -95,7 +95,7 @@ def rows(database: Database, execution_id: str, log_filter: LogFilter, after: in
 
 
 def lines(path: Path, log_filter: LogFilter, after: int) -> Iterator[LogLine]:
-    """The lines of an archived log; none when its time is over and it is deleted."""
+    """The lines of an archived log; none when it was deleted for its age."""
     decoder = msgspec.json.Decoder(LogLine)
     try:
         with gzip.open(path, "rb") as file:
@@ -108,8 +108,8 @@ def lines(path: Path, log_filter: LogFilter, after: int) -> Iterator[LogLine]:
 
 
 def delete_old(root: str | None, seconds: float) -> int:
-    """Delete archived logs that were written more than ``seconds`` ago, and drafts of who died; how many. 0 seconds:
-    no logs."""
+    """Delete archived logs that were written more than ``seconds`` ago, and unfinished files of dead processes.
+    Returns their number. 0 seconds: no logs are deleted."""
     if root is None:
         return 0
     old, deleted = time.time() - seconds, 0

@@ -1,4 +1,4 @@
-"""The log of one execution, wherever it is: rows while it is young, a file of the archive later."""
+"""The log of one execution, wherever it is stored: in rows at first, in a file of the archive later."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import archived_log
 
 MAX_CHUNK_BYTES = 1024 * 1024
-"""Bytes of lines as JSON. A frame waits in memory for its reader, and there may be hundreds of slow ones."""
+"""The most bytes of lines as JSON. A frame waits in memory for its reader, and hundreds of readers may be slow."""
 
 
 class LogChunk(msgspec.Struct, frozen=True):
-    """What a reader finds: ``lines``, the number it has read up to, whether there is ``more`` at once, and how the
-    execution stands."""
+    """One read of the log: ``lines``, the ``position`` up to which it is read, whether there is ``more`` at once, and
+    the ``status`` of the execution."""
 
     lines: list[LogLine]
     position: int
@@ -42,7 +42,7 @@ class History:
             repository.execution_status(connection, organization_id, execution_id)
 
     def page(self, after: int, limit: int, log_filter: LogFilter = EVERYTHING) -> list[LogLine]:
-        """At most ``limit`` lines behind number ``after``."""
+        """At most ``limit`` lines after number ``after``."""
         with self._database.reading() as connection:
             lines = repository.page(connection, self.execution_id, after=after, limit=limit, log_filter=log_filter)
             if lines or not repository.archived(connection, self.execution_id):
@@ -50,7 +50,7 @@ class History:
         return list(itertools.islice(self._archived(log_filter, after), limit))
 
     def pages(self, after: int = 0, log_filter: LogFilter = EVERYTHING) -> Iterator[list[LogLine]]:
-        """All lines behind number ``after``, in pages; a file is read once."""
+        """All lines after number ``after``, in pages; a file is read once."""
         for page in archive.rows(self._database, self.execution_id, log_filter, after):
             yield page
             after = page[-1].sequence
@@ -59,9 +59,10 @@ class History:
                 yield list(lines)
 
     def read(self, after: int, limit: int, log_filter: LogFilter = EVERYTHING) -> LogChunk:
-        """What is behind number ``after``, for a reader that stays. Raises ``NotFound`` once the execution is deleted.
+        """The lines after number ``after``, for a reader that follows. Raises ``NotFound`` once the execution is
+        deleted.
 
-        The status is read first: one that is final, with no line behind it, has no line to come.
+        The status is read first. So a final status without further lines means that no line will follow.
         """
         with self._database.reading() as connection:
             status = repository.execution_status(connection, self._organization_id, self.execution_id)
@@ -72,7 +73,7 @@ class History:
         fitting = _fitting(lines)
         more = len(lines) == limit or len(fitting) < len(lines)
         lines = fitting
-        # Lines that the filter leaves out are passed over for good: up to ``last`` all are committed.
+        # Lines that the filter leaves out are skipped for good: all lines up to ``last`` are committed.
         position = lines[-1].sequence if more else max(after, last, *(line.sequence for line in lines[-1:]))
         return LogChunk(lines, position, more, status, archived)
 

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 CHANNEL = "execution:{}:logs"
 MAX_READERS = 200
 READING_THREADS = 2
-"""Of the backend's threads; readers queue for these, and take none from the workers' calls."""
+"""Threads of their own for readers, so that they take none from the calls of workers."""
 _REDIS_PAUSE_SECONDS = 5.0
 _TIMEOUT_SECONDS = 1.0
 
@@ -45,7 +45,7 @@ class LogReaders:
         self._client = connect(url, _TIMEOUT_SECONDS)
 
     def wake(self, execution_ids: Iterable[str]) -> None:
-        """These have new lines, or ended, and that is committed. Never raises; from any thread."""
+        """Wake the readers of these executions: new lines, or the end, are committed. Never raises; from any thread."""
         changed = list(execution_ids)
         for execution_id in changed:
             self.waiting.signal(execution_id)
@@ -57,12 +57,12 @@ class LogReaders:
                     pipeline.publish(CHANNEL.format(execution_id), self.waiting.origin)
                 pipeline.execute()
         except (RedisError, OSError) as error:
-            # Readers of other processes look by themselves now and then.
+            # Readers of other processes poll in any case.
             self._paused_until = time.monotonic() + _REDIS_PAUSE_SECONDS
             log.warning("logs.not_announced", error=str(error))
 
     def add(self, written: LogsWritten) -> None:
-        """Count what became of a batch."""
+        """Count the outcome of a batch."""
         with self._lock:
             self.written.written += written.written
             self.written.repeated += written.repeated
@@ -87,7 +87,7 @@ class LogReaders:
         return await to_thread.run_sync(call, limiter=self._limiter)
 
     def collect(self) -> Iterator[Metric]:
-        """What this process wrote, and who follows."""
+        """What this process wrote, and its number of readers."""
         meaning = "Lines of executions' logs that came in, by what became of them."
         lines = CounterMetricFamily("docfleet_log_lines", meaning, labels=["result"])
         for result in ("written", "repeated", "dropped"):
@@ -96,6 +96,6 @@ class LogReaders:
         yield GaugeMetricFamily("docfleet_log_readers", "Connections that follow a log live.", self.count)
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         if self._client is not None:
             self._client.close()

@@ -1,7 +1,7 @@
 """Lines of executions' logs: written once each, numbered in the order in which they are committed, read by number.
 
-A number is given under the lock of the execution's row in ``log_channels``, so a reader that has seen number N and
-reads what came after it misses nothing, also where two consumers write at once.
+A number is given under the lock of the execution's row in ``log_channels``, so a reader that
+continues after number N misses nothing, even when two consumers write at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from docfleet.core.management.logs import LogLine
 from docfleet.core.status import ExecutionStatus
 
 MAX_LINES = 1_000_000
-"""Lines of one execution; those after it are dropped."""
+"""The most lines of one execution; further lines are dropped."""
 _LEVELS = list(LogLevel)
 _COLUMNS = frozenset(
     ("event_id", "timestamp", "execution_id", "organization_id", "type", "level", "stage", "file_execution_id")
@@ -60,9 +60,9 @@ EVERYTHING = LogFilter()
 
 
 def write(connection: Connection, organization_id: str, events: Sequence[LogEvent]) -> tuple[LogsWritten, list[str]]:
-    """Write what is not there yet; with the ids of the executions that have new lines.
+    """Write the events that are new. Also returns the ids of the executions that have new lines.
 
-    Executions in the order of their ids, so that two writers never wait for each other.
+    Executions are written in the order of their ids, so that two writers cannot deadlock.
     """
     by_execution: dict[str, list[LogEvent]] = {}
     for event in events:
@@ -85,8 +85,8 @@ def write(connection: Connection, organization_id: str, events: Sequence[LogEven
 
 
 def append(connection: Connection, execution_id: str, events: Iterable[LogEvent]) -> tuple[int, int]:
-    """Write what is not there yet of one execution; how many lines are new, and how many were dropped because its log
-    is archived or full."""
+    """Write the events of one execution that are new. Returns how many lines were written, and how many were dropped
+    because its log is archived or full."""
     unique = {event.event_id: event for event in events}
     given = list(unique.values())
     channel = _lock(connection, execution_id, len(given))
@@ -173,7 +173,7 @@ def archived(connection: Connection, execution_id: str) -> bool:
 
 
 def last(connection: Connection, execution_id: str) -> tuple[int, bool]:
-    """The last number that was given, and whether the lines are in a file. Every line up to it is there."""
+    """The last number that was given, and whether the lines are in a file. Every line up to it is committed."""
     row = connection.execute(_CHANNEL, {"execution": execution_id}).one_or_none()
     return (0, False) if row is None else (row.last_sequence, row.archived_at is not None)
 
@@ -203,7 +203,7 @@ def archivable(connection: Connection, age: float, limit: int, final: Sequence[s
 
 
 def delete_archived(connection: Connection, execution_id: str, last_sequence: int) -> bool:
-    """Its lines up to ``last_sequence`` are in a file: delete them. False when more came meanwhile."""
+    """Delete its lines up to ``last_sequence``, which are in a file now. False when more were added meanwhile."""
     moved = connection.execute(
         update(channels)
         .where(

@@ -22,7 +22,7 @@ _ADVISORY_LOCK = 734_220_115
 
 
 class DatabaseAway(DependencyError):
-    """The database does not answer; it may later."""
+    """The database does not answer; a later attempt may succeed."""
 
 
 def upgrade(database_url: str) -> None:
@@ -50,7 +50,7 @@ def upgrade(database_url: str) -> None:
         ) from error
     except DBAPIError as error:
         raise DependencyError(
-            f"the database does not take the schema: {_cause(error)}; "
+            f"the database refuses the schema: {_cause(error)}; "
             "the user in DATABASE_URL has to be allowed to make tables"
         ) from error
     except CommandError as error:

@@ -23,15 +23,15 @@ _batches = notification_batches.c
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """Seconds until the next attempt: ``first``, doubled each time up to ``longest``, give or take a fifth."""
+    """Seconds until the next attempt: ``first``, doubled each time up to ``longest``, plus or minus a fifth."""
 
     first: float
     longest: float
 
     def after(self, attempts: int, retry_after: float | None) -> float:
-        """The wait after so many attempts; never less than the target requests."""
+        """The wait after this number of attempts; never less than the target requests."""
         wait = min(self.first * 2.0 ** min(attempts - 1, 30), self.longest)
-        # Jitter: targets that came back must not get everything in the same second.
+        # Jitter: targets that are available again must not get everything in the same second.
         return max(wait * random.uniform(0.8, 1.2), retry_after or 0.0, MIN_WAIT_SECONDS)
 
 
@@ -40,7 +40,7 @@ def claim(
 ) -> NotificationBatchClaim:
     """Give the batch to a worker for ``lease_seconds``, unless another worker has it or it is not due.
 
-    The attempt is counted now: one that ends with its worker is an attempt too. Raises ``NotFound``.
+    The attempt is counted now, so an attempt that ends with its worker is counted, too. Raises ``NotFound``.
     """
     free = or_(
         and_(
@@ -83,7 +83,7 @@ def claim(
 def report(
     connection: Connection, organization_id: str, batch_id: str, sent: NotificationBatchReport, backoff: Backoff
 ) -> NotificationState:
-    """Write how an attempt went; the batch's state now. Raises ``NotFound``.
+    """Write the outcome of an attempt. Returns the new state of the batch. Raises ``NotFound``.
 
     A delivery counts from any worker, however late its report comes. Every other outcome counts only from the last
     attempt.
@@ -116,7 +116,7 @@ def report(
 
 
 def _defer(connection: Connection, batch: Record, host: str | None, wait: float, error: str | None) -> None:
-    """Its target does not answer: neither this batch nor another one to that host is tried before ``wait`` seconds."""
+    """Its target does not answer: neither this batch nor another one to that host is tried for ``wait`` seconds."""
     until = db_now() + bindparam("wait", wait, type_=Float)
     _write(
         connection,

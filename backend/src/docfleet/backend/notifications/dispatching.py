@@ -1,8 +1,8 @@
 """Dispatch of the outbox: due events become batches, due batches become messages with ids only.
 
 A batch is one message to one target and keeps its id over all attempts. Its row says when it is due and which worker
-has it; a message that is lost, doubled or late changes nothing. One batch of a notification is under way at a time, and
-few to one host: a slow target delays its own events only.
+has it; a message that is lost, doubled or late changes nothing. One batch of a notification is being sent at a
+time, and few to one host: a slow target delays its own events only.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from docfleet.providers.registry import provider_class
 log = structlog.get_logger(__name__)
 
 MAX_NOTIFICATIONS = 50
-"""In one transaction; more are the next one's."""
+"""The most notifications of one transaction; the next one handles the rest."""
 MAX_EVENTS = 500
-"""In one batch that clubs, as with the original."""
+"""The most events of a batch with ``club_seconds``, as in the original."""
 MAX_BATCHES = 50
-"""That one transaction makes of the events of a notification that does not club."""
+"""The most batches that one transaction makes for a notification without ``club_seconds``."""
 MAX_BATCHES_PER_HOST = 2
-"""Batches under way at once."""
+"""The most batches that are being sent to one host."""
 LOST_WORKER = "the worker that sent it did not come back"
 NO_ATTEMPT_LEFT = "all attempts are used up"
 
@@ -89,7 +89,7 @@ def _due(connection: Connection) -> list[Record]:
             ~exists().where(_OWN_BATCHES, _SENDING),
             or_(notifications.c.host.is_(None), notifications.c.host.not_in(busy)),
         )
-        .order_by(func.random())  # none is last for ever
+        .order_by(func.random())  # so that none is always the last
         .limit(MAX_NOTIFICATIONS)
         .with_for_update(key_share=True, skip_locked=True)
     )
@@ -97,7 +97,7 @@ def _due(connection: Connection) -> list[Record]:
 
 
 def _group(connection: Connection, notification: Record) -> None:
-    """Make batches of the notification's events that are in none: one of all, or one of each."""
+    """Put the notification's events that are in no batch into batches: one for all, or one for each."""
     clubs = notification.club_seconds > 0
     event_ids = connection.scalars(
         select(_events.id)
@@ -128,7 +128,7 @@ def _group(connection: Connection, notification: Record) -> None:
 def _lease(
     connection: Connection, due: list[Record], resend_seconds: float, result: NotificationDispatchResult
 ) -> list[tuple[str, Record]]:
-    """Put one due batch of each notification under way."""
+    """Lease one due batch of each notification, to be sent."""
     hosts = [row.host for row in due if row.host is not None]
     under_way = Counter[str](
         connection.scalars(
@@ -162,8 +162,8 @@ def _lease(
 
 
 def _next(connection: Connection, notification: Record, result: NotificationDispatchResult) -> Record | None:
-    """Its due batch that waits longest; those without an attempt left are dead: their workers did not come back, or
-    fewer attempts are allowed than there were."""
+    """Its due batch that has waited longest. Batches without an attempt left become dead: their workers died, or the
+    allowed number of attempts was lowered."""
     of_it = and_(_batches.notification_id == notification.id, text(OPEN_BATCH), _DUE)
     spent = (
         update(notification_batches)
@@ -191,7 +191,7 @@ def _send(dispatcher: Dispatcher, batch_id: str, notification: Record) -> None:
     try:
         queue = provider_class(notification.provider).queue
     except ConfigurationError:
-        queue = QueueName.NOTIFICATIONS  # its provider is not installed here; the worker may know it
+        queue = QueueName.NOTIFICATIONS  # its provider is not installed here; the worker may have it
     dispatcher.send(
         TaskName.PROCESS_NOTIFICATION,
         [notification.provider.upper()],
@@ -210,8 +210,8 @@ def _release(database: Database, ids: list[str]) -> None:
 
 
 class NotificationDispatcher:
-    """A thread of the backend that sends what may be sent at once, so that no request that ends an execution waits
-    for the broker. What it misses, the next tick finds."""
+    """A thread of the backend that sends notifications at once, so that a request that ends an execution does not wait
+    for the broker. The next tick sends what it misses."""
 
     def __init__(self, database: Database, dispatcher: Dispatcher, resend_seconds: float) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""How the outbox stands, as Prometheus reads it."""
+"""Metrics of the outbox, for Prometheus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docfleet.backend.platform.db import Database
 
 
 def outbox_metrics(database: Database) -> Iterator[Metric]:
-    """As the database has them now."""
+    """The current values, from the database."""
     with database.reading() as connection:
         counts = attempts.counts(connection)
     meaning = "Events of notifications by state, as long as they are kept."

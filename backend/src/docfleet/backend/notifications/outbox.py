@@ -1,6 +1,6 @@
 """The outbox: an event is a row, written in the transaction in which it happens.
 
-A process that sends it may die; the row stays until its target has it, or until it is dead and a person looks.
+A process that sends it may die; the row stays until its target has it, or until it is dead and a person has to act.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class EventWritten(msgspec.Struct, frozen=True):
 
 
 class FileCounts(msgspec.Struct, frozen=True):
-    """Files of an execution."""
+    """Numbers of files of an execution."""
 
     total: int = 0
     completed: int = 0
@@ -125,7 +125,7 @@ def _describe_target(connection: Connection, scope: Scope, target: str) -> tuple
 
 
 def _original_status(event: NotificationEvent, kind: str) -> str:
-    """The status as the original names it: success has another name for an API than for a pipeline."""
+    """The status as the original names it: success of an API has another name than success of a pipeline."""
     match event:
         case NotificationEvent.STARTED:
             return "INPROGRESS"

@@ -72,7 +72,7 @@ def apply(
     *,
     write: bool,
 ) -> Change:
-    """Create or change the notification of this name; without ``write``, say what would change.
+    """Create or change the notification of this name; without ``write``, return what would change.
 
     ``values`` are columns; ``settings`` is encrypted and compared by ``digest``.
     """
@@ -145,7 +145,7 @@ def _older(created_at: Any, identity: Any, after: Record) -> ColumnElement[bool]
 
 
 def send_again(connection: Connection, organization_id: str, event_id: str) -> int:
-    """Have a dead event sent again, with those it went with and under their old id; how many events go.
+    """Send a dead event again, with those of its message and under the same id. Returns the number of events.
 
     Raises ``NotFound``, and ``Conflict`` for one that is not dead.
     """
@@ -160,7 +160,7 @@ def send_again(connection: Connection, organization_id: str, event_id: str) -> i
             "next_attempt_at": db_now(),
             "finished_at": None,
         }
-        fresh["created_at"] = db_now()  # or a sweep would find it too old to be sent
+        fresh["created_at"] = db_now()  # otherwise a sweep would declare it too old to be sent
         revived = connection.execute(update(notification_batches).where(*dead).values(**fresh)).rowcount
     if not revived:
         raise Conflict(f"event {event_id} is {row.state}: only a dead one is sent again")
@@ -172,7 +172,7 @@ def describe(cipher: Cipher, row: Record, target: str | None) -> Notification:
     settings = cipher.decrypt(row.settings)
     try:
         secrets = provider_class(row.provider).secrets
-    except ConfigurationError:  # it is no longer installed, so it is unknown what of it is secret
+    except ConfigurationError:  # it is no longer installed, so its secret settings are unknown
         secrets = frozenset(settings)
     return Notification(
         notification_id=row.id,
@@ -193,7 +193,7 @@ def describe(cipher: Cipher, row: Record, target: str | None) -> Notification:
 
 
 def describe_event(row: Record) -> OutboxEvent:
-    """The event of a row that has its state."""
+    """The event of a row."""
     state = NotificationState(row.state)
     next_attempt_at = row.due_at if row.batch_id is None else row.next_attempt_at
     return OutboxEvent(
@@ -215,7 +215,7 @@ def describe_event(row: Record) -> OutboxEvent:
 
 
 def delete_old(database: Database, days: float) -> int:
-    """Delete events older than ``days`` that were delivered or are dead, and declare those dead that still wait; the
+    """Delete delivered and dead events older than ``days``, and declare waiting ones of that age dead. Returns the
     number of deleted ones. 0 days: none."""
     if days <= 0:
         return 0

@@ -62,8 +62,8 @@ def apply(
     schedule: Schedule | UnsetType | None,
     write: bool,
 ) -> Change:
-    """Create or change the pipeline of this name; without ``write``, say what would change. A ``schedule`` that is not
-    given stays; None takes it away."""
+    """Create or change the pipeline of this name; without ``write``, return what would change. Without a ``schedule``
+    it keeps the one it has; None removes it."""
     existing = by_name(connection, organization_id, name)
     if schedule is UNSET:
         schedule = None if existing is None else schedules.of(existing)
@@ -98,7 +98,7 @@ def apply(
 
 
 def set_active(connection: Connection, organization_id: str, pipeline_id: str, active: bool) -> Record:
-    """Pause or resume; harmless when it is so already. Raises ``NotFound``."""
+    """Pause or resume; harmless when nothing changes. Raises ``NotFound``."""
     row = find(connection, organization_id, pipeline_id)
     if row.active != active:
         statement = update(pipelines).where(pipelines.c.id == pipeline_id)
@@ -123,8 +123,8 @@ def put_status(
 def note_start(connection: Connection, execution: Record) -> None:
     """Note on the execution's pipeline, if it has one, that a run started, in the transaction of the new execution.
 
-    Raises ``NotFound``, and ``Conflict`` for a pipeline that is not active, also where its schedule starts it. A retry
-    of an earlier run is let pass.
+    Raises ``NotFound``, and ``Conflict`` for a pipeline that is not active, also when its schedule starts it. A retry
+    of an earlier run is allowed.
     """
     if not execution.pipeline_id:
         return

@@ -1,1 +1,1 @@
-"""The ground of the domains: database, dispatch, encryption, waiting, Redis."""
+"""What the domains build on: database, dispatch, encryption, waiting, Redis."""

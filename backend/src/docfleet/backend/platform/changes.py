@@ -1,4 +1,4 @@
-"""What stating a resource that has a name changes."""
+"""The changes that putting a named resource makes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from docfleet.core.management.changes import PlannedChange
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A resource is ``created``, or the ``fields`` of an existing one change. Where nothing is written, the id of a new
+    """A resource is ``created``, or the ``fields`` of an existing one change. In a dry run, the id of a new
     one is not kept."""
 
     resource_id: str

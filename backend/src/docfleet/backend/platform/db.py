@@ -31,7 +31,7 @@ type Record = Row[*tuple[Any, ...]]
 """A row of a query, columns by attribute."""
 
 THREADS = 8
-"""Requests that may be in the database at once; also the size of the connection pool."""
+"""The most requests that use the database at once; also the size of the connection pool."""
 
 SECONDS_PER_DAY = 86_400.0
 

@@ -21,12 +21,12 @@ from docfleet.core.names import QueueName, TaskName
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 4.0
-"""How long one attempt may take; with the single retry a dispatch is refused after about 5 seconds."""
+"""How long one attempt may take. With the single retry, a dispatch fails after about 5 seconds."""
 
 MAX_BROADCASTS = 4
-"""Concurrent broadcasts. More mean that the broker hangs, and a hint is not worth another thread."""
+"""The most concurrent broadcasts. More mean that the broker hangs, and a hint is not worth another thread."""
 _MAILBOX = Mailbox("celery", type="fanout", accept=["json"], serializer="json")
-"""Where Celery's workers listen for remote control."""
+"""The exchange on which Celery's workers listen for remote control."""
 
 MAX_IDLE_CONNECTIONS = 8
 MAX_IDLE_SECONDS = 20.0
@@ -55,8 +55,8 @@ class CeleryDispatcher:
 
     def __init__(self, broker_url: str) -> None:
         self._app = Celery("docfleet.backend", broker=broker_url, set_as_current=False)
-        # The environment's CELERY_RESULT_BACKEND is the workers'. One on a database would be loaded by the first
-        # dispatch, and requests beside it would meet half of SQLAlchemy's ORM.
+        # CELERY_RESULT_BACKEND of the environment is for workers. One on a database would be loaded by the first
+        # dispatch, and concurrent requests would see a half-loaded SQLAlchemy ORM.
         self._app.backend_cls = "disabled"
         self._app.conf.update(
             task_serializer="json",
@@ -113,7 +113,7 @@ class CeleryDispatcher:
 
     def _broadcast(self, command: str, arguments: dict[str, Any]) -> None:
         try:
-            # Not the idle connections: they wait for confirmations, which would make a hint hang.
+            # Not an idle connection: those wait for confirmations, which would make a hint hang.
             with self._app.connection_for_write(transport_options={"confirm_publish": False}) as connection:
                 connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=TIMEOUT_SECONDS)
                 _MAILBOX(connection).abcast(command, arguments)
@@ -133,9 +133,9 @@ class CeleryDispatcher:
                 if held is None:
                     raise
                 _drop(held)
-                if isinstance(error, TimeoutError):  # the broker hangs, and would a second time
+                if isinstance(error, TimeoutError):  # the broker hangs, and would hang a second time
                     raise
-                # It was closed while it was idle. A message that arrived is harmless twice.
+                # It was closed while it was idle. A message that arrives twice is harmless.
                 connection, answer = self._connected(None, call)
             self._keep(connection)
         except self._errors as error:
@@ -195,6 +195,6 @@ def _drop(connection: Connection) -> None:
 def _transport_options(broker_url: str) -> dict[str, Any]:
     if broker_url.startswith(("redis", "rediss")):
         return {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
-    # Otherwise the wait for a missing confirmation has no end.
+    # Otherwise the wait for a missing confirmation never ends.
     waits = {"read_timeout": TIMEOUT_SECONDS, "write_timeout": TIMEOUT_SECONDS}
     return {"max_retries": 1, "interval_start": 0.0, "interval_max": 0.2, "confirm_publish": True, **waits}

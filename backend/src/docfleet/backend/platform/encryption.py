@@ -29,12 +29,12 @@ class Cipher:
         return self._fernet.encrypt(msgspec.json.encode(value)).decode()
 
     def decrypt(self, encrypted: str) -> dict[str, Any]:
-        """The object that ``encrypt`` encrypted. Raises ``ConfigurationError`` when the key is another one."""
+        """The object that ``encrypt`` encrypted. Raises ``ConfigurationError`` when the key is another."""
         try:
             value: dict[str, Any] = msgspec.json.decode(self._fernet.decrypt(encrypted.encode()))
         except InvalidToken as error:
             raise ConfigurationError(
-                "a stored credential does not decrypt: ENCRYPTION_KEY is not the key it was encrypted with; "
+                "a stored credential cannot be decrypted: ENCRYPTION_KEY is not the key it was encrypted with; "
                 "set the old key or apply the workflow again"
             ) from error
         return value

@@ -62,7 +62,7 @@ class Waiting:
                 del self._events[execution_id]
 
     def signal(self, execution_id: str) -> None:
-        """The execution has ended, and that is committed."""
+        """Wake the waiters of an execution whose end is committed."""
         loop = self._loop
         if loop is not None:
             try:
@@ -84,7 +84,7 @@ class Waiting:
     ) -> bool:
         """Wait up to ``timeout`` seconds for ``event``; False when the caller is ``gone`` first.
 
-        ``is_final`` looks at the row, every ``poll_seconds``.
+        ``is_final`` reads the row, every ``poll_seconds``.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         leaving = asyncio.ensure_future(gone)

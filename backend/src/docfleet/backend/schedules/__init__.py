@@ -1,1 +1,1 @@
-"""docfleet.backend.schedules"""
+"""Schedules of pipelines: times, decisions about ticks, and their rows."""

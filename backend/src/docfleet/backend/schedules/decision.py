@@ -1,4 +1,4 @@
-"""What becomes of the ticks of a pipeline that have come due since the last look. Reads and writes nothing."""
+"""Decides the outcome of the ticks of a pipeline that have become due. Reads and writes nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from docfleet.core.schedule import MAX_CAUGHT_UP, CatchUpPolicy, OverlapPolicy, 
 
 
 class Next(msgspec.Struct, frozen=True):
-    """The next tick, by its nominal time, and when it is due. None when there is none any more."""
+    """The nominal time of the next tick, and when it is due. None when there is no next tick."""
 
     tick_at: int | None
     run_at: int | None
@@ -36,7 +36,7 @@ def come_due(
 
 
 def due_at(schedule: Schedule, pipeline_id: str, tick: int) -> int:
-    """When the run of ``tick`` starts: its jitter later, which is the same in every process."""
+    """When the run of ``tick`` starts: its time plus the jitter, which is the same in every process."""
     if schedule.jitter_seconds == 0:
         return tick
     drawn = hashlib.sha256(f"{pipeline_id} {tick}".encode()).digest()
@@ -46,9 +46,9 @@ def due_at(schedule: Schedule, pipeline_id: str, tick: int) -> int:
 def decide(
     schedule: Schedule, pipeline_id: str, ticks: list[int], now: float, late_seconds: float, *, busy: bool, queued: bool
 ) -> list[tuple[int, TickOutcome]]:
-    """The outcome of each of the due ``ticks``. One is late when it is due for more than ``late_seconds``.
+    """The outcome of each of the due ``ticks``. A tick is late when it has been due for more than ``late_seconds``.
 
-    ``busy``: a run of the pipeline is open; ``queued``: a tick of it waits for that.
+    ``busy``: a run of the pipeline is open; ``queued``: a tick of it waits for the end of that run.
     """
     late = {tick for tick in ticks if now - due_at(schedule, pipeline_id, tick) > late_seconds}
     wanted = set(ticks) - late
@@ -64,7 +64,7 @@ def decide(
         elif schedule.overlap is OverlapPolicy.ALLOW or not (busy or queued):
             outcome, busy = TickOutcome.FIRED, True
         elif backlog or (schedule.overlap is OverlapPolicy.QUEUE_ONE and not queued):
-            # Those of a downtime run one after the other, whatever becomes of ticks that come while one runs.
+            # The ticks of a downtime run one after the other, whatever the policy for ticks during a run is.
             outcome, queued = TickOutcome.QUEUED, True
         else:
             outcome = TickOutcome.SKIPPED

@@ -1,4 +1,4 @@
-"""How the schedules stand, as Prometheus reads it."""
+"""Metrics of the schedules, for Prometheus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ACTIVE_SCHEDULES = select(func.count(), func.min(pipelines.c.next_run_at), db_n
 
 
 def schedule_metrics(database: Database) -> Iterator[Metric]:
-    """As the database has them now."""
+    """The current values, from the database."""
     with database.reading() as connection:
         number, earliest, now = connection.execute(_ACTIVE_SCHEDULES).one()
     overdue = 0.0 if earliest is None else max(now - earliest, 0.0)

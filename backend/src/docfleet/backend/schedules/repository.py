@@ -53,18 +53,18 @@ def check(schedule: Schedule, shortest_seconds: int) -> Timetable:
     if interval < shortest_seconds:
         raise InvalidInput(
             f"'cron': {schedule.cron!r:.120} runs every {interval} seconds, and less than {shortest_seconds} are not "
-            "allowed here (setting MIN_SCHEDULE_INTERVAL_SECONDS): choose times that lie further apart"
+            "allowed (setting MIN_SCHEDULE_INTERVAL_SECONDS): choose times that lie further apart"
         )
     if schedule.jitter_seconds >= interval:
         raise InvalidInput(
-            f"'jitterSeconds' has to be less than the {interval} seconds between two runs: runs would change places"
+            f"'jitterSeconds' has to be less than the {interval} seconds between two runs: their order would change"
         )
     return timetable
 
 
 def plan(connection: Connection, pipeline_id: str, schedule: Schedule | None, *, active: bool) -> None:
-    """Note the next run of a pipeline that got another schedule, or was paused or resumed. The time until now is none
-    of its downtime; what waited for a run to end is dropped when it is paused."""
+    """Write the next run of a pipeline whose schedule was changed, or that was paused or resumed. The time until now
+    does not count as downtime. A pause drops ticks that wait for a run to end."""
     values: dict[str, Any] = {"next_tick_at": None, "next_run_at": None}
     if schedule is not None and active:
         now = connection.scalar(select(db_now())) or 0.0
@@ -92,7 +92,7 @@ def tick(
 
 
 def note(connection: Connection, rows: list[dict[str, Any]]) -> set[tuple[str, int]]:
-    """Write the rows of ticks that are not there yet: the others are decided. The keys of those that were written."""
+    """Write the rows of ticks that have none; the others are decided already. Returns the keys of the written rows."""
     if not rows:
         return set()
     key = schedule_ticks.c.pipeline_id, schedule_ticks.c.scheduled_for
@@ -108,7 +108,7 @@ def release(
     execution_id: str | None,
     detail: str | None,
 ) -> bool:
-    """What becomes of a queued tick; False when it is not queued any more."""
+    """Write the outcome of a queued tick; False when it is not queued any more."""
     statement = update(schedule_ticks).where(
         schedule_ticks.c.pipeline_id == pipeline_id, schedule_ticks.c.scheduled_for == tick, text(QUEUED_TICK)
     )
@@ -117,7 +117,7 @@ def release(
 
 
 def ticks(connection: Connection, pipeline_id: str, before: int | None, limit: int) -> list[Record]:
-    """What became of the times of a pipeline, the newest first; those before the time ``before``."""
+    """The ticks of a pipeline, newest first; only those before the time ``before`` where it is given."""
     where = [schedule_ticks.c.pipeline_id == pipeline_id]
     if before is not None:
         where.append(schedule_ticks.c.scheduled_for < before)
@@ -137,7 +137,7 @@ def describe_tick(row: Record) -> Tick:
 
 
 def delete_old(connection: Connection, days: float) -> int:
-    """Delete ticks decided more than ``days`` ago, those that wait not among them; how many. 0 days: none."""
+    """Delete ticks decided more than ``days`` ago, but not those that wait. Returns their number. 0 days: none."""
     if days <= 0:
         return 0
     old = (

@@ -1,9 +1,9 @@
 """From a cron expression and a time zone to instants.
 
-A schedule that names hours runs by the wall clock, each time of a day once: one that the change to summer time skips
-runs at the first instant after the gap, one that the change back repeats runs the first time. A schedule of every hour
-(``*/15 * * * *``) has no time of a day: it runs by the time that passes, through both of the repeated hours, and has
-nothing to make up for in the gap.
+A schedule that names hours runs by the wall clock, each time of a day once. A time that the change to summer time skips
+runs at the first instant after the gap. A time that the change back repeats runs the first time only. A schedule of
+every hour (``*/15 * * * *``) names no time of a day: it runs by elapsed time, through both of the repeated hours, and
+makes up for nothing in the gap.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NAMES = {
 _FIELDS = 5
 _EVERY_HOUR = set(range(24))
 _SAMPLED_RUNS = 200
-"""Runs after which the shortest time between two of them counts as known."""
+"""The number of runs that are compared to find the shortest time between two of them."""
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1)
@@ -71,7 +71,7 @@ class Timetable:
         return _each_once(run for run in self._instants(instant, reverse=True) if run <= instant)
 
     def shortest_interval(self) -> int:
-        """Seconds between the two of its runs that are closest to each other, changes of the clock left aside."""
+        """Seconds between the two runs that are closest to each other, without changes of the clock."""
         local = (_seconds(time) for time in CronSim(self._cron, _REFERENCE_DAY))
         return min((later - earlier for earlier, later in pairwise(islice(local, _SAMPLED_RUNS))), default=86_400)
 
@@ -85,7 +85,7 @@ class Timetable:
         held: list[int] = []
         for time in CronSim(self._cron, self._start(instant, reverse=reverse), reverse=reverse):
             offsets = self._offset(time, 0), self._offset(time, 1)
-            if offsets[0] > offsets[1] and self._by_elapsed_time:  # it comes twice; the others between the two
+            if offsets[0] > offsets[1] and self._by_elapsed_time:  # this time occurs twice
                 yield _seconds(time - offsets[first])
                 held.append(_seconds(time - offsets[second]))
                 continue
@@ -98,7 +98,7 @@ class Timetable:
         yield from held
 
     def _start(self, instant: float, *, reverse: bool) -> datetime:
-        """A local time before every time whose instant is wanted (``reverse``: after)."""
+        """A local time before all times that are requested (``reverse``: after them)."""
         local = datetime.fromtimestamp(instant, self._zone)
         time = local.replace(tzinfo=None, fold=0, microsecond=0)
         repeated = self._offset(time, 0) - self._offset(time, 1)
@@ -122,7 +122,7 @@ class Timetable:
 
 
 def _each_once(instants: Iterator[int]) -> Iterator[int]:
-    """Times of one gap share its end."""
+    """The instants without repeats: all times of one gap fall on its end."""
     last = None
     for instant in instants:
         if instant != last:

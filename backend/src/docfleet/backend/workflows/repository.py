@@ -58,7 +58,7 @@ def decrypted_settings(cipher: Cipher, endpoint: Record) -> dict[str, Any]:
 
 
 def steps(connection: Connection, workflow_id: str, tools: ToolRegistry | None = None) -> list[ToolInstance]:
-    """The workflow's tools in order, with the versions of ``tools`` where given and known there."""
+    """The workflow's tools in order, with the versions of ``tools`` where it is given and has them."""
     rows = connection.execute(_STEPS, {"workflow_id": workflow_id})
     return [
         ToolInstance(

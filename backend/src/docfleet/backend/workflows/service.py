@@ -64,12 +64,12 @@ def apply(
 ) -> AppliedWorkflow | PlannedWorkflowChange:
     """Create or replace the workflow of this name; applying the same again changes nothing.
 
-    With ``dry_run`` nothing is written, and the answer names what would change. Raises ``InvalidInput`` naming the
+    With ``dry_run`` nothing is written, and the answer has what would change. Raises ``InvalidInput`` naming the
     connector, tool or setting at fault.
     """
     source, destination = _source(spec.source), _destination(spec.destination)
     if (source.info is None) is not (destination.info is None):
-        raise InvalidInput("source and destination have to be an API both, or none of them: results go to the caller")
+        raise InvalidInput("either both source and destination are an API, or neither is: results go to the caller")
     steps = _steps(tools, spec)
     normal = [source, destination, steps, spec.description, spec.use_file_history, spec.max_file_execution_count]
     digest = cipher.digest(msgspec.to_builtins([*normal, spec.manual_review]))
@@ -113,7 +113,7 @@ def apply(
 
 
 def _delete_answers(connection: Connection, workflow_id: str) -> None:
-    # First those that still run: none of them may write an old answer after the deletion.
+    # First the executions that still run: none of them may write an outdated result after the deletion.
     running = executions.c.status.in_([status.value for status in OPEN])
     connection.execute(
         update(executions)
@@ -158,7 +158,7 @@ def _planned(
         row = present.get(kind)
         try:
             old = None if row is None else _stated(cipher, row)
-        except ConfigurationError:  # its connector is no longer installed, so it is unknown what of it is secret
+        except ConfigurationError:  # its connector is no longer installed, so its secret settings are unknown
             old = None
         if old != part:
             name = kind.lower()
@@ -181,7 +181,7 @@ def _stated(cipher: Cipher, row: Record) -> CheckedEndpoint:
 
 
 def _shown(endpoint: CheckedEndpoint, old: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The endpoint as it is stated, secrets masked; one that is not as in ``old`` says so."""
+    """The endpoint as it was written, secrets masked; a secret that differs from ``old`` is marked as changed."""
     if endpoint.info is None:
         return {"connector": API_CONNECTOR, "settings": {}}
     settings = dict(endpoint.settings)
@@ -193,7 +193,7 @@ def _shown(endpoint: CheckedEndpoint, old: dict[str, Any] | None = None) -> dict
 
 
 def _derived(workflow_id: str, name: str) -> str:
-    # The same id after every change, so that what runs keeps finding its tools and connectors.
+    # The same id after every change, so that running executions keep their tools and connectors.
     return str(uuid.uuid5(uuid.UUID(workflow_id), name))
 
 
@@ -312,7 +312,7 @@ def listing(connection: Connection, organization_id: str, limit: int) -> list[Wo
 
 
 def describe(connection: Connection, cipher: Cipher, organization_id: str, workflow_id: str) -> Workflow:
-    """One workflow as it was stated, secrets masked. Raises ``NotFound``."""
+    """One workflow as it was last written, secrets masked. Raises ``NotFound``."""
     row = repository.find(connection, organization_id, workflow_id)
     endpoints = repository.endpoints(connection, workflow_id)
     return Workflow(

@@ -18,13 +18,13 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 30
 STATEMENT_SECONDS = 60
 IDLE_SECONDS = 20
-"""After so long the server ends the transaction of a suspended writer, so that its successor can write."""
+"""Seconds after which the server ends the transaction of a suspended writer, so that its successor can write."""
 
 # SQLSTATE classes of transient states: connection, transaction rollback, resources, operator intervention, system.
 _RETRYABLE_CLASSES = ("08", "40", "53", "57", "58")
 _RETRYABLE_STATES = ("55P03", "25006")  # lock not available; read-only (a standby about to be promoted)
 _STALE_STATES = ("42P01", "42703", "42P10")  # undefined table, undefined column, no such unique key
-# While connecting, psycopg gives no SQLSTATE, only the server's text.
+# During connect, psycopg has no SQLSTATE, only the server's text.
 _REFUSALS = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 
 

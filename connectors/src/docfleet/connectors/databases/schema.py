@@ -1,5 +1,5 @@
-"""Making a table fit for delivery: create it, add columns, find its delivery key or make the ledger that stands in for
-one. Every step may be repeated and several processes may do it at once.
+"""Prepares a table for delivery: creates it, adds columns, finds its delivery key or makes the ledger that replaces
+one. Every step may be repeated, and several processes may run it at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from docfleet.connectors.base import FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableS
 from docfleet.connectors.rows import ColumnKind, check_growth, column_kind, fixed_columns
 
 LEDGER_DAYS = 90
-"""How long the ledger keeps a delivery: a delivery of an older execution is not repeated."""
+"""How long the ledger keeps a delivery. Deliveries of older executions are not repeated."""
 
 
 class _ExactNumber(sa.types.TypeDecorator[Any]):
@@ -55,7 +55,7 @@ class Layout:
     ledger: sa.Table | None = None
 
     def covers(self, cells: Mapping[str, Any], target: TableSettings) -> bool:
-        """Whether every value has a column. A null of a split result needs none."""
+        """Whether every value has a column. A null in a split result needs none."""
         fixed = fixed_columns(target)
         return all(
             name.casefold() in self.names or (value is None and name not in fixed) for name, value in cells.items()
@@ -91,7 +91,7 @@ def prepare(
         layout = reflect(connection, schema, name)
     if _has_unique(connection, layout.table, {layout.names[column.casefold()] for column in key}):
         return layout
-    # Building an index is the customer's decision: it locks the table, and may fail on its contents.
+    # No index is built: that is the customer's decision, as it locks the table and may fail on its contents.
     return replace(layout, ledger=_prepare_ledger(connection, schema))
 
 

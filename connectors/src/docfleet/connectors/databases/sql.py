@@ -1,8 +1,9 @@
-"""Rows into any database SQLAlchemy speaks: the part every SQL connector shares.
+"""Writes rows into any database that SQLAlchemy supports: the common part of the SQL connectors.
 
 One connection per object, opened on first use. The unique key (execution_id, file_execution_id), the table's own or the
-ledger's, makes a delivery repeatable, so a connection that was reaped between two operations is replaced once and the
-write repeated. The attempt is kept with the key: a writer that was taken for dead cannot overwrite its successor's row.
+ledger's, makes a delivery repeatable, so a connection that was closed by the server between two operations is replaced
+once and the write is repeated. The attempt is kept with the key: a writer that was considered dead cannot overwrite its
+successor's row.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class SqlDatabase(ForkGuard, ABC):
 
     @abstractmethod
     def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> Any:
-        """An INSERT that does nothing when the key is there; the caller adds what it returns when it wrote."""
+        """An INSERT that does nothing when the key exists; the caller adds a RETURNING clause."""
 
     @abstractmethod
     def _failure(self, error: Exception) -> DestinationError:
@@ -70,7 +71,7 @@ class SqlDatabase(ForkGuard, ABC):
 
     @abstractmethod
     def _is_stale(self, error: sa.exc.DBAPIError) -> bool:
-        """Whether a table or column we knew is gone."""
+        """Whether a known table or column has been removed."""
 
     def _lock_schema(self, connection: sa.Connection, table: str) -> None:
         """Keep other Docfleet processes from changing the same table until the transaction ends."""
@@ -117,7 +118,7 @@ class SqlDatabase(ForkGuard, ABC):
         self._engine.dispose()
 
     def _run[T](self, operation: Callable[[sa.Connection], T], *, reading: bool = False) -> T:
-        """Run one operation in a transaction; once more when the connection was reaped while it was idle."""
+        """Run one operation in a transaction; once more when the connection was closed while it was idle."""
         for last in (False, True):
             idle = self._connection is not None
             try:
@@ -148,10 +149,10 @@ class SqlDatabase(ForkGuard, ABC):
             connection.close()
 
     def _layout(self, target: TableSettings, cells: dict[str, Any]) -> Layout:
-        """The table as it is, completed for these columns; inspected once for each new set of columns."""
+        """The table, completed for these columns. It is inspected once for each new set of columns."""
         layout = self._layouts.get(target)
         if layout is None or not layout.covers(cells, target):
-            # A transaction of its own: a row that is refused afterwards must not take the table with it.
+            # A transaction of its own: a row that is refused afterwards must not roll back the table.
             layout = self._run(partial(self._prepare, target=target, cells=cells))
             self._layouts[target] = layout
         return layout
@@ -177,7 +178,7 @@ class SqlDatabase(ForkGuard, ABC):
         raise unavailable(self._place, f"the row is deleted from {layout.table.fullname} as often as it is written")
 
     def _enter(self, connection: sa.Connection, row: _Row, ledger: sa.Table) -> bool:
-        """Note the delivery in the ledger. False when it was noted before, then by an attempt that is not later."""
+        """Write the delivery into the ledger. False when it was there before, from this or an earlier attempt."""
         execution_id, file_execution_id = (str(row.values[name]) for name in row.key)
         key = {
             "table_name": row.layout.table.name,
@@ -196,14 +197,14 @@ class SqlDatabase(ForkGuard, ABC):
         return False
 
     def _insert(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
-        """The row as it was stored; None when the table's own key has it already."""
+        """Insert the row. Returns it as it was stored; None when the key exists already."""
         table, values = row.layout.table, _new_id(row.layout) | row.values
         insert = sa.insert(table).values(values) if row.layout.ledger is not None else None
         statement = self._insert_once(table, values, row.key) if insert is None else insert
         return connection.execute(statement.returning(*row.columns)).mappings().first()
 
     def _replace(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
-        """Overwrite the row of this key; what only its earlier result had becomes null.
+        """Overwrite the row of this key; columns that only its earlier result had become null.
 
         None when there is no row. Raises ``Fenced`` when a later attempt wrote it.
         """
@@ -284,7 +285,7 @@ class _Row(NamedTuple):
 
     @property
     def columns(self) -> list[sa.Column[Any]]:
-        """What was written, to be read again as it was stored."""
+        """The columns that were written, to be read back."""
         return [self.layout.table.c[name] for name in self.values]
 
 
@@ -307,7 +308,7 @@ def _bind(layout: Layout, cells: dict[str, Any]) -> dict[str, Any]:
 
 
 def _new_id(layout: Layout) -> dict[str, Any]:
-    """A new ``id`` where the table's takes a text; any other is the customer's and has its own default."""
+    """A new ``id`` where that column is text; any other ``id`` is the customer's and has its own default."""
     column = layout.names.get("id")
     if column is None:
         return {}

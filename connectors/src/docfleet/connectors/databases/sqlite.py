@@ -27,7 +27,7 @@ _RETRYABLE = {
 }
 
 
-# A table or column we knew is gone, or the unique key.
+# A known table, column or unique key has been removed.
 _STALE = ("no such table", "no such column", "has no column", "ON CONFLICT clause does not match")
 
 
@@ -68,12 +68,12 @@ class SqliteDatabase(SqlDatabase):
         super().__init__(engine, str(self._path))
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
-        """See ``DatabaseConnector``; looking at a file that is not there does not make it."""
+        """See ``DatabaseConnector``; a read does not create a missing file."""
         self._guard()
         return super().read_rows(target, limit, execution_id) if self._path.exists() else []
 
     def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
-        """See ``DatabaseConnector``; looking at a file that is not there does not make it."""
+        """See ``DatabaseConnector``; a read does not create a missing file."""
         self._guard()
         if self._path.exists():
             yield from super().read_back(target, execution_id)
@@ -114,7 +114,7 @@ def _configure(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     deadline = time.monotonic() + BUSY_SECONDS
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        # Switching the mode does not wait for the lock as other statements do.
+        # Switching the mode does not wait for the lock, unlike other statements.
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             break

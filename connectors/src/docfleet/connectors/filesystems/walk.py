@@ -1,4 +1,4 @@
-"""A streaming walk of a folder that is complete or fails.
+"""A streaming walk of a folder. It is complete or it fails.
 
 Only the names of one folder are held at a time. Real folders come first; a linked folder inside the root is
 visited at the end and only if its target was not listed already, so loops end and no file is listed twice

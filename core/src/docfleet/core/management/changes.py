@@ -1,4 +1,4 @@
-"""What a PUT that states a resource did, and what it would do."""
+"""The result of a PUT, and of its dry run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executions, their files and results, and what stop, retry and verify came to."""
+"""Executions, their files and results, and the outcomes of stop and retry."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from docfleet.core.status import ExecutionStatus
 
 
 class ExecutionRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """How to run; ``use_file_history`` null means as the workflow says."""
+    """How to run; ``use_file_history`` null means the workflow's setting."""
 
     use_file_history: bool | None = None
     tags: list[str] = []
 
 
 class StartedExecution(msgspec.Struct):
-    """The execution that a request started, or had started when it came before with the same idempotency key."""
+    """The execution that a request started, or the existing one for a repeated idempotency key."""
 
     execution_id: str
     status: ExecutionStatus
@@ -68,8 +68,8 @@ class ExecutionProgress(msgspec.Struct, kw_only=True):
 
 
 class ExecutionState(msgspec.Struct, kw_only=True):
-    """An execution, its files by status, and its skipped files by reason. ``stopping``: it begins nothing more and ends
-    when no worker is at a file of it. ``retries`` are executions of its failed files."""
+    """An execution, its files by status, and its skipped files by reason. ``stopping``: it starts nothing more and ends
+    when no worker processes a file of it. ``retries`` are executions of its failed files."""
 
     execution: ExecutionSummary
     retries: list[str] = []
@@ -80,11 +80,11 @@ class ExecutionState(msgspec.Struct, kw_only=True):
 
 
 class StopOutcome(StrEnum):
-    """What became of a stop."""
+    """The outcome of a request to stop."""
 
     STOPPED = "stopped"
     STOPPING = "stopping"
-    """A worker is still at a file: repeat the call to wait on."""
+    """A worker still processes a file: repeat the call to keep waiting."""
     ALREADY_ENDED = "already_ended"
 
 
@@ -96,8 +96,8 @@ class StopResult(ExecutionState, kw_only=True):
 
 
 class RetryResult(msgspec.Struct, kw_only=True):
-    """The execution that takes up the failed and stopped files of ``retry_of``, without those that were ``skipped`` (by
-    reason). ``listing_complete``: the old one knew all files of its source."""
+    """The new execution of the failed and stopped files of ``retry_of``, without those that were ``skipped`` (counts by
+    reason). ``listing_complete``: the old execution had listed its source completely."""
 
     execution_id: str
     status: ExecutionStatus

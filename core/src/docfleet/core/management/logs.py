@@ -48,7 +48,7 @@ class LogPage(msgspec.Struct):
 class LogFrame(msgspec.Struct, kw_only=True):
     """One frame of the live stream: ``events`` are new lines. The last frame has ``end`` and ``status`` instead.
 
-    ``last_event_id`` is the number up to which the log is read: who connects again goes on from there.
+    ``last_event_id`` is the number up to which the log is read. A client that reconnects continues from there.
     """
 
     events: list[LogLine] | UnsetType = UNSET

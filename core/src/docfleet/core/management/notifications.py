@@ -13,8 +13,8 @@ from docfleet.core.notify import ENDED, NotificationEvent, NotificationState
 class NotificationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Who is notified of what: the ``provider`` with its ``settings``, about one pipeline or one API (its api_name).
 
-    ``notify_on_failures``: of failures only. ``club_seconds``: events within so many seconds make one message, 0 sends
-    each at once. After ``max_attempts`` an event is dead.
+    ``notify_on_failures``: of failures only. ``club_seconds``: events within this many seconds are sent as one message;
+    0 sends each at once. After ``max_attempts`` an event is dead.
     """
 
     name: GivenName
@@ -34,7 +34,7 @@ class NotificationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tr
         if not self.events or NotificationEvent.TEST in self.events:
             raise ValueError(f"`events` has to name at least one of {', '.join((NotificationEvent.STARTED, *ENDED))}")
         if self.api is not None and NotificationEvent.STARTED in self.events:
-            raise ValueError("`started` is told of pipelines, not of APIs: take it out of the events")
+            raise ValueError("`started` is an event of pipelines, not of APIs: take it out of the events")
 
 
 class Notification(msgspec.Struct, kw_only=True):
@@ -72,8 +72,8 @@ class DeletedNotification(msgspec.Struct):
 
 
 class OutboxEvent(msgspec.Struct, kw_only=True):
-    """One event that is sent or to be sent. ``pipeline`` is the name of the pipeline or API it is about, ``message_id``
-    the message that carries it, None until it is in one. ``next_attempt_at`` is there only while it waits."""
+    """One event, sent or waiting. ``pipeline`` is the name of the pipeline or API it is about, ``message_id``
+    the message that carries it, None until it is in one. ``next_attempt_at`` is set only while it waits."""
 
     event_id: str
     notification_id: str

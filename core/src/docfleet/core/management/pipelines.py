@@ -1,4 +1,4 @@
-"""Pipelines, their schedules and what became of the times of a schedule."""
+"""Pipelines, their schedules, and the outcome of each scheduled time (tick)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PipelinePreview(SchedulePreview, kw_only=True):
 
 
 class Tick(msgspec.Struct, kw_only=True):
-    """What became of one time of a schedule; ``detail`` says why where that needs a reason."""
+    """The outcome of one scheduled time; ``detail`` gives the reason where there is one."""
 
     scheduled_for: str
     outcome: TickOutcome

@@ -1,4 +1,4 @@
-"""What a comparison of a destination with the rows of an execution came to."""
+"""The result of comparing a destination with the rows of an execution."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Self
 import msgspec
 
 MAX_FINDINGS = 100
-"""Findings that are named; the rest is counted."""
+"""The most findings that are listed; the rest is only counted."""
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -56,7 +56,7 @@ def _isolate(order: StartRun, zygote: int, output: int, null: int) -> None:
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.closerange(3, 1 << 16)  # nothing of the zygote's stays open; preload opens nothing
+    os.closerange(3, 1 << 16)  # no descriptor of the zygote stays open; preload opens none
     os.umask(0o077)
     limits.apply(order.limits)
     processes.refuse_new_privileges()
@@ -72,7 +72,7 @@ def _run_tool(tool: Tool, settings: bytes, working: WorkingFolder, level: ToolLo
 
     faulthandler.enable()  # a crash leaves the Python stack in the output
     os.environ.update(_folder_variables(working))
-    tempfile.tempdir = None  # decided once per process; the zygote's decision is not ours
+    tempfile.tempdir = None  # tempfile caches the folder per process, and the zygote's cache is inherited
     os.chdir(working.data)
     decoded: dict[str, Any] = json.loads(settings)
     try:

@@ -26,7 +26,7 @@ PRELOAD_SECONDS = 120.0
 """How long a tool's imports may take."""
 
 OVERDUE_SECONDS = 20.0
-"""How long after its wall clock limit a run may still be unreported before its zygote counts as hung."""
+"""How long after its wall clock limit a run may be unreported before its zygote counts as hung."""
 
 _READ_BYTES = 64 * 1024
 _PROGRAMS = ""
@@ -42,8 +42,8 @@ class Job:
     limits: RunLimits
     log_level: str = "INFO"
     alone: bool = False
-    """In a zygote of its own, because the shared one died during it or a run beside it. If this one dies as well, the
-    run is the cause."""
+    """Use a zygote of its own, because the shared one died during this run or a concurrent one. If this one dies, too,
+    the run is the cause."""
 
 
 class _Zygote:
@@ -80,7 +80,7 @@ class _Zygote:
         return cls(process, ours, on_lost)
 
     async def ready(self) -> None:
-        """Wait until it takes runs. Raises ``ConfigurationError`` when the tool cannot be imported."""
+        """Wait until it accepts runs. Raises ``ConfigurationError`` when the tool cannot be imported."""
         report = await asyncio.wait_for(asyncio.shield(self._ready), PRELOAD_SECONDS)
         if report.threads != 1:
             log.warning("zygote.threads", pid=self.process.pid, threads=report.threads)
@@ -135,10 +135,10 @@ class _Zygote:
         try:
             sent = socket.send_fds(self._control, [line], descriptors) if descriptors else self._control.send(line)
         except OSError as error:
-            raise RunnerUnavailable(f"the zygote does not take orders: {error.strerror}") from error
-        if sent != len(line):  # half an order in the stream: nothing after it could be decoded
+            raise RunnerUnavailable(f"the zygote accepts no orders: {error.strerror}") from error
+        if sent != len(line):  # after half an order in the stream, nothing could be decoded
             self.process.kill()
-            raise RunnerUnavailable("the zygote does not take orders: its socket is full")
+            raise RunnerUnavailable("the zygote accepts no orders: its socket is full")
 
     def _read(self) -> None:
         try:
@@ -170,7 +170,7 @@ class _Zygote:
         _set_result(self._ready, ToolCrashed("the process that starts this tool died while it imported it"))
         self._ready.exception()
         for future in self._runs.values():
-            # Nothing is known about the document: its tool may be fine, only its parent died.
+            # The document is not at fault: only the parent of its tool died.
             _set_result(future, RunnerUnavailable("the runner lost the process: its parent died; send the run again"))
 
     async def close(self) -> None:
@@ -205,7 +205,7 @@ def _start_order(job: Job) -> StartRun:
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """All a tool gets from the runner's environment: the paths of programs and modules, and the language."""
+    """The part of the runner's environment that a tool gets: the paths of programs and modules, and the language."""
     ours = environment()
     kept = {name: ours[name] for name in ("PATH", "PYTHONPATH") if ours.get(name)}
     return kept | {
@@ -223,7 +223,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 class ProcessEngine:
     """Starts zygotes on demand, replaces dead ones, and carries out runs. ``home`` is a private folder.
 
-    ``owns_process``: this process is a runner and nothing else, so every unknown child is a stray.
+    ``owns_process``: this process is only a runner, so every unknown child is a leftover.
     """
 
     def __init__(self, home: Path, *, owns_process: bool = False) -> None:
@@ -303,7 +303,7 @@ class ProcessEngine:
         await zygote.close()
         self._started.discard(zygote)
         log.warning("zygote.died", pid=zygote.process.pid, returncode=zygote.process.returncode)
-        if self._owns_process:  # its runs have lost their parent and are our children now
+        if self._owns_process:  # its runs have lost their parent and are children of this process now
             processes.kill_strays([other.process.pid for other in self._started], within_seconds=1.0)
 
     async def close(self) -> None:

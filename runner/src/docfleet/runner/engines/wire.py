@@ -13,7 +13,7 @@ import msgspec
 from docfleet.core.runs import RunLimits
 
 CONTROL_BYTES = 64 * 1024
-"""The most that one read of the socket takes. Messages are far smaller: large data is in the run's folder."""
+"""The most bytes of one read of the socket. Messages are far smaller: large data is in the run's folder."""
 
 Breach = Literal["wall", "memory", "processes", "output"]
 """The limit for which a run was killed."""
@@ -41,7 +41,7 @@ class KillRun(msgspec.Struct, tag="kill", tag_field="say", kw_only=True):
 
 
 class Ready(msgspec.Struct, tag="ready", tag_field="say", kw_only=True):
-    """The zygote has imported its tool. ``threads`` other than 1 is a fault of the tool's ``preload``."""
+    """The zygote has imported its tool. More than one of ``threads`` is a fault of the tool's ``preload``."""
 
     threads: int = 1
 

@@ -144,7 +144,7 @@ class Zygote:
     def _reap(self) -> None:
         while True:
             try:
-                # Only look, reap later: until it is reaped, its process id is not reused.
+                # Only wait here and reap later: a process id is not reused before it is reaped.
                 exited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
@@ -174,7 +174,7 @@ class Zygote:
         )
 
     def _end_all(self) -> None:
-        for number in _ENDING:  # the death of a runner is noticed twice, and the second time must not interrupt this
+        for number in _ENDING:  # the death of a runner is noticed twice, and the second notice must not interrupt this
             signal.signal(number, signal.SIG_IGN)
         for pid in self._running:
             processes.kill_group(pid)
@@ -217,7 +217,7 @@ def main() -> int:
 
 
 def _warm(tool: Tool) -> None:
-    # What every run imports and sets up lazily, done once here: it halves the page faults of a run.
+    # Import and set up here what every run would do lazily: it halves the page faults of a run.
     from docfleet.tools import schema
     from docfleet.tools.protocol import RunMetadata, ToolLogLevel
     from docfleet.tools.sdk import RunContext
@@ -233,7 +233,7 @@ def _warm(tool: Tool) -> None:
         with infile.open("rb") as stream:
             hashlib.file_digest(stream, "sha256")
     _ = tool.config.properties
-    with contextlib.suppress(DocfleetError):  # a tool may demand a setting
+    with contextlib.suppress(DocfleetError):  # a tool may require a setting
         schema.check_settings("", tool.config.spec, {})
 
 

@@ -61,7 +61,7 @@ def test_a_notification_is_stated_once_and_changed_by_name(api: Any) -> None:
         ({"max_attempts": 0}, "max_attempts"),
         ({"settings": ["user:pass"]}, "settings: Expected `object`"),
         ({"settings": {"url": URL, "auth_type": "user:pass", "auth_key": "BEARER"}}, "`auth_type`"),
-        ({"pipeline": None, "api": "invoices", "events": ["started"]}, "`started` is told of pipelines"),
+        ({"pipeline": None, "api": "invoices", "events": ["started"]}, "`started` is an event of pipelines"),
     ],
 )
 def test_a_wrong_notification_is_refused_in_words(api: Any, change: dict[str, Any], words: str) -> None:

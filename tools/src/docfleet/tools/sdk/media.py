@@ -49,7 +49,7 @@ _OLE_STREAMS = (
     ("Book", XLS),
     ("PowerPoint Document", PPT),
 )
-# What a name may decide for text: the content of all these is plain text.
+# Types that the name decides: the content of all of them is plain text.
 _BY_SUFFIX = {
     ".csv": CSV,
     ".tsv": "text/tab-separated-values",
@@ -74,7 +74,7 @@ _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
 
 
 def detect(path: Path, name: str = "") -> str:
-    """MIME type of the file at ``path``, which its owner calls ``name``. Never raises for odd content."""
+    """MIME type of the file at ``path``, with the file name ``name``. Never raises for odd content."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     if not head:

@@ -1,4 +1,4 @@
-"""Bytes of unknown encoding into text."""
+"""Decodes bytes of unknown encoding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def decode_text(raw: bytes) -> str:
 
 
 def earlier_text(raw: bytes) -> str:
-    """The text in an earlier tool's output: the member ``text`` of a JSON object, else all of it."""
+    """The text in an earlier tool's output: the member ``text`` of a JSON object, otherwise all of it."""
     text = decode_text(raw)
     if not text.lstrip().startswith("{"):
         return text

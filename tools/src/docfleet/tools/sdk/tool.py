@@ -77,7 +77,7 @@ class Tool:
 
     def preload(self) -> None:
         """Import what ``run`` needs. Called once in a process that forks a child for each run; opens nothing."""
-        # Every run validates its settings, and jsonschema is the dearest import of the SDK.
+        # Every run validates its settings, and jsonschema is the most expensive import of the SDK.
         json_schema.preload()
 
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:

@@ -1,4 +1,4 @@
-"""An execution of an API deployment: the files of the call into the orchestrator."""
+"""Runs the orchestrator on the files of a call of an API deployment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMe
 
 
 def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
-    """Register the files of the message, send the batches; the ``OrchestrationResult`` as a dict."""
+    """Register the files of the message and send the batches. Returns the ``OrchestrationResult`` as a dict."""
     context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
     files = list(FileProcessingUtils.convert_file_hash_data(message.files).values())
     orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=True))

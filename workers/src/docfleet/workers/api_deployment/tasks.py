@@ -1,6 +1,6 @@
 """Tasks of the ``api_deployment`` worker: executions whose files came with a call.
 
-The queue decides that it is an API's: the ``general`` worker registers the same task name for ETL and TASK runs.
+The queue decides which worker runs it: ``general`` registers the same task name for ETL and TASK executions.
 """
 
 from __future__ import annotations

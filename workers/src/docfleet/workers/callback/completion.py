@@ -1,4 +1,4 @@
-"""The end of an execution: the worker's part."""
+"""The worker's part of the end of an execution."""
 
 from __future__ import annotations
 

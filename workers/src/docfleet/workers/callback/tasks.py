@@ -1,6 +1,6 @@
 """Tasks of the ``callback`` worker. All of them end in the backend's finalize, which is safe to repeat.
 
-Keywords that a newer sender adds are ignored, as unknown fields are.
+Keywords that a newer sender adds are ignored, like unknown fields.
 """
 
 from __future__ import annotations
@@ -33,6 +33,6 @@ def process_batch_callback_api(
 def process_batch_errback(
     *failure: Any, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
 ) -> dict[str, Any]:
-    """A batch was lost to the infrastructure. ``failure`` is ``(task id,)`` or ``(request, error, traceback)``,
-    as Celery finds the task registered or not; the rows know what happened."""
+    """A batch was lost to the infrastructure. ``failure`` is ``(task id,)`` or ``(request, error, traceback)``, which
+    depends on whether Celery has the task registered. It is ignored: the rows have the facts."""
     return complete([], execution_id, organization_id)

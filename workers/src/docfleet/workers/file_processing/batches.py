@@ -1,4 +1,4 @@
-"""From a batch message to a batch result."""
+"""Processes a batch message and returns the batch result."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ MARGIN_SECONDS = 60.0
 
 
 def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bool) -> BatchExecutionResult:
-    """Process the batch. A failure of the batch itself is in the result's ``errors``; its files are handed out again
-    when their leases end. A batch outside a chord does the callback's part: it cleans up after the report that ended
-    the execution, and else calls the callback."""
+    """Process the batch. A failure of the batch itself is in the result's ``errors``; its files are sent again
+    when their leases expire. A batch outside a chord replaces the callback: it cleans up when its report ended the
+    execution, and calls the callback otherwise."""
     try:
         result = _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
         point("batch.returned")
@@ -77,7 +77,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
     if in_chord:
         return result
     if run.ended:
-        # The report itself ended the execution: of the callback's work only this is left.
+        # The report itself ended the execution: only this part of the callback's work is left.
         WorkerExecutionContext.delete_files(api, data.organization_id, context.execution.workflow_id, data.execution_id)
     else:
         _send_callback(app, batch, context.queues)
@@ -85,8 +85,8 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
 
 
 def _send_callback(app: Celery, batch: FileBatchData, queues: ExecutionQueues) -> None:
-    """The chord's callback may have run before these files were handed out again, and the working files of a dead
-    worker are still there."""
+    """Call the callback again: the chord's callback may have run before these files were sent again, and the working
+    files of a dead worker are still there."""
     data = batch.file_data
     callback = CallbackTaskData(
         execution_id=data.execution_id, organization_id=data.organization_id, pipeline_id=data.pipeline_id
@@ -95,7 +95,7 @@ def _send_callback(app: Celery, batch: FileBatchData, queues: ExecutionQueues) -
 
 
 def _deadline(app: Celery, context: ExecutionContext, api: InternalApi) -> float:
-    """When to stop taking files: what one more file may need must fit before the soft limit."""
+    """When to stop taking files: one more file must fit before the soft time limit."""
     soft = float(app.conf.task_soft_time_limit)
     one_file = api.settings.tool_timeout_seconds * max(1, len(context.tool_instances)) + MARGIN_SECONDS
     return time.monotonic() + max(soft - one_file, soft / 2)

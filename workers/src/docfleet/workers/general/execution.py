@@ -1,4 +1,4 @@
-"""An ETL or TASK execution: its source connector into the orchestrator."""
+"""Runs the orchestrator on the source connector of an ETL or TASK execution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMe
 
 
 def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
-    """List the source and send the batches; the ``OrchestrationResult`` as a dict."""
+    """List the source and send the batches. Returns the ``OrchestrationResult`` as a dict."""
     context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
     file_data = context.file_data(scheduled=message.scheduled, pipeline_id=message.pipeline_id)
     orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=False))

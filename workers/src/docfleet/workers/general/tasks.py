@@ -23,5 +23,5 @@ async_execute_bin_general = shared_task(execute, name=TaskName.ASYNC_EXECUTE_BIN
 
 @shared_task(name=TaskName.EXECUTE_PIPELINE_TASK.value, bind=True, ignore_result=True)
 def execute_pipeline_task(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Run a pipeline: schedules of the original name no queue, so they come here."""
+    """Run a pipeline. Schedules of the original name no queue, so their messages arrive here."""
     return run_scheduled_pipeline(self, *args, **kwargs)

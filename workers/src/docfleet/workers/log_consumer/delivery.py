@@ -1,6 +1,6 @@
-"""From a message to rows: one call of the backend per organization, repeated until it succeeds.
+"""Writes the events of a message: one call of the backend per organization, repeated until it succeeds.
 
-The message is acknowledged only after that. The backend writes an event once, however often it comes.
+The message is acknowledged only after that. The backend writes an event once, even if it is sent again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def consume(payloads: Any, channel: str) -> None:
 
 def _write(organization_id: str, events: list[LogEvent]) -> LogsWritten:
     try:
-        # Not through the breaker: the message waits for exactly this call.
+        # Not through the breaker: the message waits for this call in any case.
         return LogClient(_backend(), organization_id).write(LogBatch(events=events))
     except (DependencyError, SoftTimeLimitExceeded) as error:
         log.warning("logs.put_back", events=len(events), error=str(error))

@@ -13,11 +13,11 @@ from docfleet.workers.log_consumer.delivery import consume
 @shared_task(
     name=TaskName.LOGS_CONSUMER.value,
     ignore_result=True,
-    # These lines are in no row yet: the message is their only copy, and is requeued when a child dies over it.
+    # These lines are in no row yet. The message is their only copy, so it is requeued when a child dies over it.
     reject_on_worker_lost=True,
 )
 def logs_consumer(
     events: list[Any] | None = None, event: str = "", message: Any = None, user_session_id: str = "", **_: Any
 ) -> None:
-    """Write lines of executions' logs: many (``events``), or the one ``message`` of the original."""
+    """Write lines of executions' logs: either ``events``, or the single ``message`` of the original."""
     consume(events if events is not None else [message], user_session_id or event.removeprefix("logs:"))

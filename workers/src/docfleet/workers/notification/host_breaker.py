@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 FAILURES_TO_OPEN = 3
 REMEMBERED_SECONDS = 600
-"""Failures that are further apart are not consecutive."""
+"""Failures that are further apart do not count as consecutive."""
 PROBE_WAIT_SECONDS = 2.0
 """How long other workers wait while one probes."""
 PREFIX = "docfleet:notification:breaker:"
@@ -25,12 +25,12 @@ class HostBreaker:
     """``open_seconds``: between two probes. ``probe_seconds``: after which a probe without a result is given up."""
 
     def __init__(self, server: redis.Redis, open_seconds: float, probe_seconds: float) -> None:
-        self._redis: Any = server  # redis types its answers as sync or async
+        self._redis: Any = server  # the stubs type every answer as sync or async
         self._open_ms = int(open_seconds * 1000)
         self._probe_ms = int(probe_seconds * 1000)
 
     def wait(self, host: str | None) -> float | None:
-        """None: send, and ``note`` the result. Else the seconds to wait."""
+        """The seconds to wait. None: send now, and report the result with ``note``."""
         if host is None:
             return None
         try:
@@ -46,7 +46,7 @@ class HostBreaker:
         return None if hosted else PROBE_WAIT_SECONDS
 
     def note(self, host: str | None, *, alive: bool) -> None:
-        """A call to ``host`` succeeded (``alive``), or failed in a way that speaks against the host."""
+        """Note that ``host`` answered (``alive``), or failed in a way that counts against it."""
         if host is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""Messages of the original, which hold URL, body and headers: the same outbound guard, the same retry rules."""
+"""Messages of the original, which hold URL, body and headers. The outbound guard and the retry rules are the same."""
 
 from __future__ import annotations
 

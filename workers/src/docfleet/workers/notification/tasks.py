@@ -1,7 +1,7 @@
 """Tasks of the ``notification`` worker.
 
 Docfleet's messages hold ids only (``batch_id``, ``organization_id``). The original's, which hold URL and headers, are
-accepted too and go through the same guard; their rows are the original's, so nothing is written about them.
+accepted too and go through the same guard; the original has no rows for them here, so nothing is written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from docfleet.workers.notification.sending import send_batch
 
 @shared_task(name=TaskName.PROCESS_NOTIFICATION.value, ignore_result=True)
 def process_notification(notification_type: str, priority: bool = False, **kwargs: Any) -> dict[str, Any]:
-    """Send one batch, or one message of the original's."""
+    """Send one batch, or one message of the original."""
     if "batch_id" in kwargs:
         return send_batch(kwargs["organization_id"], kwargs["batch_id"])
     return original_messages.process(notification_type, kwargs)

@@ -1,4 +1,4 @@
-"""Tasks of the ``scheduler`` worker: what Celery beat inside it sends, and the original's runs of pipelines."""
+"""Tasks of the ``scheduler`` worker: the periodic tasks of its Celery beat, and the original's runs of pipelines."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from docfleet.workers.shared.infrastructure.process.process_settings import sett
 log = structlog.get_logger()
 
 ANSWER_SECONDS = 120.0
-"""How long to wait for the answer. What takes longer goes on, and is harmless beside a second call."""
+"""How long to wait for the answer. A call that takes longer continues, and does no harm beside the next one."""
 
 
 @per_process
@@ -30,7 +30,7 @@ def _backend() -> HttpTransport:
 def tick_backend(path: str) -> None:
     """One tick: POST to ``path``. The next tick repeats a call that was not answered."""
     try:
-        # Not through the breaker: recovery is never delayed.
+        # Not through the breaker: recovery must not be delayed.
         _backend().request("POST", path, body={}, final=True)
     except DependencyError as error:
         log.warning("tick.not_answered", path=path, error=error.message)

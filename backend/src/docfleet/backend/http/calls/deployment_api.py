@@ -87,7 +87,7 @@ async def execute(
     if call_options.timeout <= 0:
         answer = Answer(ExecutionStatus.PENDING)
     else:
-        # A caller that disconnected has read nothing.
+        # A caller that disconnected has not read the results.
         once = is_connected and not formats.wants_native_format(request)
         answer = await _run(lambda: calls.read(caller, execution_id, call_options.include, once=once))
     return _answered(request, calls, caller, execution_id, answer, None)

@@ -18,7 +18,7 @@ from docfleet.core.errors import CallRefused, invalid_field
 
 MAX_FIELDS = 100
 MAX_BODY_BYTES = 1024 * 1024
-"""Bytes of a body without files: JSON, or a form of fields."""
+"""The most bytes of a body without files: JSON, or a form of fields."""
 
 MAX_SILENCE_SECONDS = 60.0
 """Seconds a client may take between two pieces of its body."""
@@ -69,8 +69,8 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
 
 
 async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises ``CallRefused`` (408) when nothing comes any more: a client that disappeared
-    without closing its connection would keep its part of a file on disk for ever."""
+    """The body as it arrives. Raises ``CallRefused`` (408) when nothing arrives any more: a client that disappeared
+    without closing its connection would keep its part of a file on disk forever."""
     stream = request.stream()
     while True:
         try:
@@ -164,14 +164,14 @@ class _FormReader:
             if name != "files":
                 raise invalid_field(name[:100], f"a file came in field {name!r:.100}; send files in the field 'files'")
             if len(self._area.files) >= MAX_FILES:
-                raise invalid_field("files", f"at most {MAX_FILES} files a call")
+                raise invalid_field("files", f"at most {MAX_FILES} files per call")
             if segment.filename == "":
                 return  # a browser's empty file input; bytes in it are refused below
             self._file = self._area.open(check_name(segment.filename))
             return
         self._count += 1
         if self._count > MAX_FIELDS:
-            raise invalid_field(None, f"at most {MAX_FIELDS} form fields a call")
+            raise invalid_field(None, f"at most {MAX_FIELDS} form fields per call")
         if name == "files":
             raise invalid_field("files", "the submitted data was not a file: give the part a filename")
 

@@ -167,7 +167,7 @@ def retry_execution(
 ) -> Response[RetryResult]:
     """Run the failed and stopped files of an ended execution again, as a new execution; 409 with the reason when there
     are none. ``skipped`` are those that were left out, by reason. ``listing_complete`` is false when the old one ended
-    before its source was listed to the end: what it had not seen is not in the new one either. With
+    before its source was listed completely: files that were not listed are not in the new one either. With
     ``Idempotency-Key`` a repeated call answers 200 and the same id."""
     created = retry.retry(database, cipher, staging, organization_id, str(execution_id), idempotency_key)
     if created.new:
@@ -195,11 +195,11 @@ async def stop_execution(
     wait: Wait = 5.0,
     abandoned: FromQuery[bool] = False,
 ) -> StopResult:
-    """Begin nothing more, end what is worked on, and answer when it is STOPPED: nothing is delivered from then on.
+    """Start nothing more, end the files in work, and answer when it is STOPPED: nothing is delivered from then on.
 
-    ``outcome`` is ``stopped``; ``stopping`` when a worker is still at a file after ``wait`` seconds (repeat the call
-    to wait on); ``already_ended`` when it was final before. ``abandoned`` waits for no worker: say so only when none
-    of its workers lives.
+    ``outcome`` is ``stopped``; ``stopping`` when a worker still processes a file after ``wait`` seconds (repeat the
+    call to keep waiting); ``already_ended`` when it was final before. ``abandoned`` waits for no worker: use it only
+    when none of its workers is alive.
     """
     identity = str(execution_id)
 
@@ -221,7 +221,7 @@ async def stop_execution(
     elif requested and after.execution.status is ExecutionStatus.STOPPED:
         outcome = StopOutcome.STOPPED
     else:
-        outcome = StopOutcome.ALREADY_ENDED  # before the request, or its deadline was first
+        outcome = StopOutcome.ALREADY_ENDED  # before the request, or by its deadline
     return StopResult(**msgspec.structs.asdict(after), outcome=outcome, stopped=outcome is StopOutcome.STOPPED)
 
 

@@ -48,7 +48,7 @@ def list_keys(database: NamedDependency[Database], organization_id: NamedDepende
 def revoke_key(
     key_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> RevokedKey:
-    """Close it for good; ``revoked`` is false when it was closed already."""
+    """Revoke a key for good; ``revoked`` is false when it was revoked before."""
     with database.writing() as connection:
         return RevokedKey(str(key_id), repository.revoke(connection, organization_id, str(key_id)))
 

@@ -1,8 +1,8 @@
-"""An execution's log over a WebSocket: what there is, then what comes, until the execution has ended.
+"""An execution's log over a WebSocket: existing lines, then new ones, until the execution has ended.
 
 Frames are JSON: ``{"events": [...], "last_event_id": N}``, and at last
 ``{"end": true, "status": ..., "last_event_id": N}``.
-A reader that connects again with ``?after=N`` (or ``Last-Event-ID: N``) goes on where it was.
+A reader that reconnects with ``?after=N`` (or ``Last-Event-ID: N``) continues after line N.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ log = structlog.get_logger(__name__)
 
 PAGE_LINES = 500
 POLL_SECONDS = 5.0
-"""How often a reader looks without being woken."""
+"""How often a reader polls when it is not woken."""
 BATCH_SECONDS = 0.05
-"""Between two reads of one reader: what comes meanwhile goes in one frame."""
+"""Seconds between two reads of one reader: lines of that time go into one frame."""
 GRACE_SECONDS = 2.0
-"""How long after the end lines may still come: they take another way than the status."""
+"""How long after the end lines may still arrive: they take another way than the status."""
 SEND_SECONDS = 10.0
-"""A reader that has not taken a frame by then is gone; it connects again where it was."""
+"""A reader that does not take a frame within these seconds is disconnected. It may reconnect and continue."""
 NOT_FOUND, INVALID, FULL, SLOW = 4404, 4400, 1013, 1008
 
 
@@ -130,7 +130,7 @@ async def follow_log(
         try:
             await _Subscription(socket, history, after, log_filter).run(log_readers)
         except (NotFound, OSError, RuntimeError, WebSocketException, TimeoutError) as error:
-            # Deleted meanwhile, or the connection broke while something was sent.
+            # The execution was deleted, or the connection broke during a send.
             log.debug("logs.reader_gone", execution_id=history.execution_id, error=str(error))
 
 

@@ -102,7 +102,7 @@ def _plain(line: LogLine) -> list[Any]:
 
 
 def _cell(text: str) -> str:
-    # A spreadsheet would carry out what a document's text or name begins with.
+    # A spreadsheet would execute a text or name that begins like a formula.
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

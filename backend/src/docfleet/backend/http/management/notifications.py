@@ -43,7 +43,7 @@ def put_notification(
     dry_run: FromQuery[bool] = False,
 ) -> AppliedNotification | PlannedChange:
     """Idempotent by name within its pipeline or API. ``dry_run`` writes nothing and answers which fields would
-    change; what it is about need not be there yet."""
+    change; its pipeline or API need not exist yet."""
     values = _values(cipher, data)
     scope, target = _scope(data)
     with database.writing() as connection:
@@ -62,7 +62,8 @@ def put_notification(
 def _values(cipher: Cipher, data: NotificationRequest) -> dict[str, Any]:
     if NotificationEvent.WAITING_FOR_REVIEW in data.events:
         raise ReviewUnavailable(
-            "nothing waits for review, as no review queue is configured; take waiting_for_review out of the events"
+            "manual review is not available, because no review queue is configured; "
+            "take waiting_for_review out of the events"
         )
     masked = [key for key, value in data.settings.items() if value == MASK]
     if masked:
@@ -85,7 +86,7 @@ def _values(cipher: Cipher, data: NotificationRequest) -> dict[str, Any]:
 
 
 def _scope(data: NotificationRequest) -> tuple[Scope, str]:
-    """What it is about, and that one's name."""
+    """The kind and the name of its pipeline or API."""
     return (Scope.PIPELINE, data.pipeline) if data.pipeline is not None else (Scope.DEPLOYMENT, data.api or "")
 
 
@@ -113,7 +114,7 @@ def get_notification(
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
 ) -> Notification:
-    """As it was stated; secrets are masked."""
+    """The notification as it was last written; secrets are masked."""
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(notification_id))
         names = targets.names(connection, [row.target_id])
@@ -137,7 +138,7 @@ def test_notification(
     notification_dispatcher: NamedDependency[NotificationDispatcher],
     organization_id: NamedDependency[str],
 ) -> NotificationTest:
-    """The test is an event like all others: read it by its id to see what became of it."""
+    """The test is an event like all others: read it by its id to see its outcome."""
     with database.writing() as connection:
         row = repository.find(connection, organization_id, str(notification_id))
         if not row.is_active:
@@ -187,7 +188,8 @@ def resend_event(
     notification_dispatcher: NamedDependency[NotificationDispatcher],
     organization_id: NamedDependency[str],
 ) -> ResentEvent:
-    """With those it went with, under the same idempotency key. 409 for one that is not dead."""
+    """Send a dead event again, with those of its message, under the same idempotency key. 409 for one that is not
+    dead."""
     with database.writing() as connection:
         events = repository.send_again(connection, organization_id, str(event_id))
     notification_dispatcher.wake()

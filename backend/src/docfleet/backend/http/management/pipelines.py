@@ -110,7 +110,7 @@ def delete_pipeline(
 def pause_pipeline(
     pipeline_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> Pipeline:
-    """No run begins, by schedule, key or hand, until it is resumed; runs that are open go on."""
+    """No run starts, by schedule, key or hand, until it is resumed; open runs continue."""
     with database.writing() as connection:
         return repository.describe(repository.set_active(connection, organization_id, str(pipeline_id), False))
 
@@ -119,7 +119,7 @@ def pause_pipeline(
 def resume_pipeline(
     pipeline_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> Pipeline:
-    """From the next time of its schedule on; what came while it was paused is not made up for."""
+    """Runs start again from the next time of its schedule; times during the pause are not repeated."""
     with database.writing() as connection:
         return repository.describe(repository.set_active(connection, organization_id, str(pipeline_id), True))
 
@@ -156,7 +156,7 @@ def preview_schedule(
     organization_id: NamedDependency[str],
     count: Count = 10,
 ) -> SchedulePreview:
-    """The next runs of a schedule that no pipeline has yet, in its zone and in UTC; 400 says what is wrong with it."""
+    """The next runs of a schedule that no pipeline has yet, in its zone and in UTC; 400 names the fault."""
     timetable = schedules.check(data, settings.min_schedule_interval_seconds)
     return SchedulePreview(schedule=data, runs=_next_runs(timetable, count))
 
@@ -173,7 +173,7 @@ def preview_pipeline(
         row = repository.find(connection, organization_id, str(pipeline_id))
     schedule = schedules.of(row)
     if schedule is None:
-        raise InvalidInput(f"pipeline {row.pipeline_name!r:.120} has no schedule: it runs when it is asked to")
+        raise InvalidInput(f"pipeline {row.pipeline_name!r:.120} has no schedule: it runs on request only")
     return PipelinePreview(
         pipeline_id=row.id,
         name=row.pipeline_name,
@@ -191,7 +191,7 @@ def list_ticks(
     after: FromQuery[int | None] = None,
     limit: Limit = 50,
 ) -> TickPage:
-    """Newest first: fired with its execution, queued, skipped (a run was open), missed (no scheduler looked at the
+    """Newest first: fired with its execution, queued, skipped (a run was open), missed (no scheduler was running at the
     time), or refused with the reason. ``after`` is the ``next`` of the page before."""
     with database.reading() as connection:
         pipeline = repository.find(connection, organization_id, str(pipeline_id))

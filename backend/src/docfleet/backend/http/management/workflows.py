@@ -52,7 +52,7 @@ def get_workflow(
     cipher: NamedDependency[Cipher],
     organization_id: NamedDependency[str],
 ) -> Workflow:
-    """As it was stated; secrets are masked."""
+    """The workflow as it was last written; secrets are masked."""
     with database.reading() as connection:
         return service.describe(connection, cipher, organization_id, str(workflow_id))
 

@@ -1,4 +1,4 @@
-"""Logs: the consumer brings lines."""
+"""Logs: the log consumer sends lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_logs(
     log_readers: NamedDependency[LogReaders],
     organization_id: NamedDependency[str],
 ) -> LogsWritten:
-    """Write lines of this organization's executions; each once, however often it is sent."""
+    """Write lines of this organization's executions; each line once, even if it is sent again."""
     if len(data.events) > MAX_EVENTS:
         raise InvalidInput(f"{len(data.events)} events in one call: send at most {MAX_EVENTS}")
     with database.writing() as connection:

@@ -32,7 +32,7 @@ def dispatch_notifications(
     dispatcher: NamedDependency[Dispatcher],
     settings: NamedDependency[BackendSettings],
 ) -> NotificationDispatchResult:
-    """Send what is due, of all organizations. Harmless to repeat, and beside another one."""
+    """Send what is due, of all organizations. Harmless to repeat and to run twice at once."""
     return dispatching.dispatch(database, dispatcher, settings.dispatch_deadline_seconds)
 
 
@@ -58,7 +58,7 @@ def report_batch(
     notification_dispatcher: NamedDependency[NotificationDispatcher],
     organization_id: NamedDependency[str],
 ) -> NotificationBatchState:
-    """Write how an attempt went; what waited behind it goes next."""
+    """Write the outcome of an attempt; the next batch of its notification may then be sent."""
     backoff = Backoff(settings.outbox_retry_seconds, settings.outbox_longest_wait_seconds)
     with database.writing() as connection:
         state = attempts.report(connection, organization_id, str(batch_id), data, backoff)

@@ -15,7 +15,7 @@ Facts = dict[str, str | int]
 
 
 def facts_of(context: RunContext) -> Facts:
-    """What rules may use: ``text``, ``name``, ``mime``, ``size`` in bytes, ``pages`` (0 when unknown)."""
+    """The facts that rules may use: ``text``, ``name``, ``mime``, ``size`` in bytes, ``pages`` (0 when unknown)."""
     raw = context.input_path.read_bytes()
     # Bytes of a picture decoded as text would only match by accident.
     readable = not context.is_first_step or media.looks_like_text(raw[:4096])
@@ -30,7 +30,7 @@ def facts_of(context: RunContext) -> Facts:
 
 
 def reason(rule: dict[str, Any], facts: Facts) -> str | None:
-    """Why the document satisfies ``rule``, in words; None when it does not."""
+    """The reason why the document satisfies ``rule``, in words; None when it does not."""
     field = rule["field"]
     value = facts[field]
     reasons: list[str] = []
@@ -57,7 +57,7 @@ def reason(rule: dict[str, Any], facts: Facts) -> str | None:
 
 
 def classify(bins: list[dict[str, Any]], facts: Facts) -> tuple[str | None, list[str]]:
-    """The first bin that takes the document and the reasons; ``(None, [])`` when none does."""
+    """The first bin whose rules match the document, and the reasons; ``(None, [])`` when none does."""
     for candidate in bins:
         reasons = [reason(rule, facts) for rule in candidate["rules"]]
         satisfied = [text for text in reasons if text is not None]

@@ -1,1 +1,1 @@
-"""Fields out of text: declarative templates and plain rules."""
+"""Extracts fields from text, by declarative templates and plain rules."""

@@ -106,7 +106,7 @@ def find_currency(text: str) -> str | None:
 
 
 def apply_preset(preset: str, text: str, locale: Locale) -> dict[str, Value]:
-    """What the ready-made rules find in ``text``: field name to value; a field that is not found is absent."""
+    """The values of the ready-made rules by field name; a field that is not in ``text`` is absent."""
     values: dict[str, Value] = {}
     for rule in PRESETS[preset]:
         value = find(rule, text, locale)

@@ -22,7 +22,7 @@ Value = str | float | int
 _TEXT = re.compile(r"\S+(?: \S+)*")
 _BELOW_LINES = 2
 _BELOW_MARGIN = 12
-# Lines of documents are far shorter and name a label once or twice. Without these bounds a text of nothing but labels
+# Lines of documents are far shorter and name a label once or twice. Without these bounds a text of only labels
 # would take hours.
 _MAX_LINE = 2000
 _MAX_OCCURRENCES = 20
@@ -98,7 +98,7 @@ def _label_pattern(label: str) -> re.Pattern[str]:
 
 
 def _occurrences(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
-    """Where ``label`` stands: line number and match, but for lines that mean something else."""
+    """The occurrences of ``label``: line number and match, without lines that mean something else."""
     pattern = _label_pattern(label)
     for index, line in enumerate(lines):
         if rule.skip is None or not rule.skip.search(line):
@@ -106,7 +106,7 @@ def _occurrences(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines; one that is very long comes in pieces."""
+    """The lines; a very long one is cut into pieces."""
     for line in text.split("\n"):
         for start in range(0, len(line) or 1, _MAX_LINE):
             yield line[start : start + _MAX_LINE]
@@ -145,7 +145,7 @@ def _first(rule: Rule, rest: str, locale: Locale) -> Value | None:
 
 
 def _below(rule: Rule, lines: list[str], index: int, label: re.Match[str], locale: Locale) -> Value | None:
-    """The value under the label, as in a table: of those that overlap its column the nearest."""
+    """The value below the label, as in a table: the nearest one that overlaps its column."""
     middle = (label.start() + label.end()) / 2
     checked = 0
     for line in lines[index + 1 :]:

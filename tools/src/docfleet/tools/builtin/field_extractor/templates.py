@@ -1,4 +1,4 @@
-"""Declarative templates, by invoice2data."""
+"""Declarative templates, with the library invoice2data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def templates_of(settings: dict[str, Any]) -> list[Any]:
 
     templates: list[Any] = []
     for index, raw in enumerate(settings.get("templates", [])):
-        # The loader writes into what it is given.
+        # The loader changes its argument.
         prepared = prepare_template({"template_name": f"inline {index + 1}", **copy.deepcopy(raw)})
         try:
             templates.append(InvoiceTemplate(prepared or {}))
@@ -54,7 +54,7 @@ def templates_of(settings: dict[str, Any]) -> list[Any]:
 
 
 def matches(template: Any, text: str) -> bool:
-    """Whether all keywords of the template stand in ``text`` and none of those it excludes.
+    """Whether ``text`` has all keywords of the template and none of those it excludes.
 
     A keyword counts literally or as a regular expression: templates of both kinds are in circulation, those of
     the library among them.

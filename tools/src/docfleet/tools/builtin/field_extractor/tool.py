@@ -1,4 +1,4 @@
-"""Find fields in the text of a document."""
+"""Extract fields from the text of a document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SAMPLE = "Nobody\nInvoice No: 1\nInvoice date: 12 March 2018\nTotal: 12.50 EUR\
 
 
 class FieldExtractor(Tool):
-    """An object of fields with ``matched`` and ``template`` (null when plain rules found the fields)."""
+    """An object of fields with ``matched`` and ``template`` (null when plain rules matched)."""
 
     @override
     def preload(self) -> None:

@@ -1,4 +1,4 @@
-"""Amounts, dates and integers as they are written in documents."""
+"""Parses amounts, dates and integers as they are written in documents."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Text out of documents of many types, with OCR for images and scanned pages."""
+"""Extracts text from documents of many types, with OCR for images and scanned pages."""

@@ -1,4 +1,4 @@
-"""What every reader of this tool returns."""
+"""The result of every reader of this tool, and their common settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from docfleet.core.errors import CorruptFile, FileTooLarge
 
 MIB = 1024 * 1024
-# What the readers of third parties raise on damaged content; a fault of ours would be one of these too, and its
+# Exceptions that third-party readers raise on damaged content. A fault of our code may be one of these, too; its
 # message still names it.
 DAMAGE = (
     KeyError,
@@ -78,18 +78,18 @@ class Reading:
 
 
 def check_archive(path: Path, reading: Reading) -> None:
-    """Refuse a zip-based document that would unpack to far more bytes than it has.
+    """Refuse a zip-based document that would unpack to many times its size.
 
-    Raises ``FileTooLarge``, or ``CorruptFile`` when it is no sound archive.
+    Raises ``FileTooLarge``, or ``CorruptFile`` when it is not a valid archive.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             expanded = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise CorruptFile(f"the file is damaged: it is not a sound archive ({error}); send it again") from error
+        raise CorruptFile(f"the file is damaged: it is not a valid archive ({error}); send it again") from error
     ratio = expanded / max(path.stat().st_size, 1)
     if expanded > reading.max_expanded_bytes or (expanded > _HARMLESS_BYTES and ratio > _MAX_RATIO):
         raise FileTooLarge(
             f"the document unpacks to {expanded // MIB} MiB ({ratio:.0f} times its size), which looks like an"
-            " archive bomb; raise max_expanded_megabytes if it is meant"
+            " archive bomb; raise max_expanded_megabytes if it is intended"
         )

@@ -1,4 +1,4 @@
-"""Words with positions into lines of text that keep columns apart."""
+"""Arranges words with positions into lines of text that keep columns apart."""
 
 from __future__ import annotations
 

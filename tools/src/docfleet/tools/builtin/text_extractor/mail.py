@@ -1,4 +1,4 @@
-"""E-mail: RFC 5322 messages and Outlook's."""
+"""E-mail: RFC 5322 messages and Outlook messages."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _body_lines(part: EmailMessage, attachments: list[str]) -> list[str]:
 
 
 def _preferred(parts: list[EmailMessage]) -> list[EmailMessage]:
-    """Of alternatives the plain one, unless it is blank; else the last, which is the richest."""
+    """The plain one of alternatives, unless it is blank; otherwise the last, which is the richest."""
     plain = [part for part in parts if part.get_content_type() == "text/plain" and _content(part).strip()]
     return plain[:1] or parts[-1:]
 
@@ -94,7 +94,7 @@ def _content(part: EmailMessage) -> str:
 
 
 def _decoded(value: str) -> str:
-    """Outlook keeps a sender's name as it stood in the header, encoded words and all."""
+    """The decoded name of a sender: Outlook keeps it as it was in the header, with encoded words."""
     try:
         return str(make_header(decode_header(value)))
     except (ValueError, LookupError):

@@ -92,13 +92,13 @@ def html_text(content: str | bytes) -> tuple[str, str]:
 
 
 def _check_depth(soup: Any) -> None:
-    # What follows takes time with the square of the depth.
+    # The time of the next steps grows with the square of the depth.
     level = [soup]
     for _ in range(_MAX_DEPTH):
         level = [child for tag in level for child in tag.contents if hasattr(child, "contents")]
         if not level:
             return
-    raise CorruptFile(f"the HTML is nested more than {_MAX_DEPTH} levels deep: it cannot be read; send a sound one")
+    raise CorruptFile(f"the HTML is nested more than {_MAX_DEPTH} levels deep: it cannot be read; send a simpler one")
 
 
 def read_rtf(path: Path, _reading: Reading) -> Document:

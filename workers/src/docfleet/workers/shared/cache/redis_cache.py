@@ -1,4 +1,4 @@
-"""A cache of JSON values in Redis. A cache that is away is a miss, never an error."""
+"""A cache of JSON values in Redis. An unavailable cache is a miss, never an error."""
 
 from __future__ import annotations
 

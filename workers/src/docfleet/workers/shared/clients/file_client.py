@@ -13,7 +13,7 @@ from docfleet.core.batch_calls import (
 from docfleet.workers.shared.clients.base import BackendClient
 
 RENEWALS = 3
-"""How often a lease is renewed before it would run out; a call takes no longer than the time between two."""
+"""How often a lease is renewed before it would expire. A call takes no longer than the time between two renewals."""
 
 
 class FileClient(BackendClient):
@@ -24,8 +24,8 @@ class FileClient(BackendClient):
         return self._call(ClaimResponse, "POST", f"v1/workflow-execution/{execution_id}/files/claim/", request)
 
     def renew(self, execution_id: str, request: RenewRequest) -> RenewResponse:
-        """Extend leases; learn which are lost. Another thread than the batch's calls this: not through the breaker,
-        where it would queue behind the batch's own call. A backend that hangs is given up in time for the next one."""
+        """Extend leases. Returns which are lost. It is called from another thread than the batch's and bypasses the
+        breaker, where it would queue behind the batch's own call. It times out before the next renewal is due."""
         path = f"v1/workflow-execution/{execution_id}/files/renew/"
         seconds = request.lease_seconds / RENEWALS
         return self._call(RenewResponse, "POST", path, request, final=True, timeout=seconds)

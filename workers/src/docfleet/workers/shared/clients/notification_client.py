@@ -1,4 +1,4 @@
-"""Notifications: what to send where, and how it went."""
+"""Notifications: claims of batches and reports about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NotificationClient(BackendClient):
         return self._call(NotificationBatchClaim, "POST", f"v1/notifications/batches/{batch_id}/claim/", request)
 
     def report(self, batch_id: str, report: NotificationBatchReport) -> NotificationBatchState:
-        """Say how the attempt went; harmless to repeat. Never behind a breaker."""
+        """Report the outcome of an attempt; harmless to repeat. Never behind a breaker."""
         return self._call(
             NotificationBatchState, "POST", f"v1/notifications/batches/{batch_id}/report/", report, final=True
         )

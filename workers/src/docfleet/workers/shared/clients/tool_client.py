@@ -18,7 +18,7 @@ log = structlog.get_logger()
 WAIT_SECONDS = 5.0
 KILL_SECONDS = 5.0
 RESTART_SECONDS = 60.0
-"""How long a runner may take to end with the run in it and to be there again."""
+"""How long a runner may take to restart, with the run in it."""
 RESTART_WAIT_SECONDS = 1.0
 
 
@@ -36,8 +36,8 @@ class ToolClient:
         should_stop: Callable[[], bool],
         on_lines: Callable[[list[RunLine]], None],
     ) -> RunState:
-        """Run to the end. One call for a short run; a long one is waited for in steps of a few seconds, and
-        killed when ``should_stop`` returns true. A run that ended with its runner is sent again. Raises the
+        """Run to the end. A short run takes one call. A long one is polled every few seconds, and
+        killed when ``should_stop`` returns true. A run that was lost with its runner is sent again. Raises the
         ``ToolError`` the run ended with. ``on_lines`` gets each line of the tool once, as soon as it is known."""
         interrupted: float | None = None
         published = 0

@@ -45,8 +45,8 @@ class Transport(Protocol):
         timeout: float | None = None,
         final: bool = False,
     ) -> bytes:
-        """``path`` is relative to the dependency's base URL. ``timeout`` is in seconds. ``final`` calls go
-        around the breaker. Raises ``DocfleetError``."""
+        """``path`` is relative to the dependency's base URL. ``timeout`` is in seconds. ``final`` calls
+        bypass the breaker. Raises ``DocfleetError``."""
 
 
 class HttpTransport:

@@ -58,7 +58,7 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "task_time_limit": limits.hard,
         "task_soft_time_limit": limits.soft,
         "task_store_errors_even_if_ignored": False,
-        # By name: only a worker that consumes needs it.
+        # By name, because only a worker that consumes needs to import it.
         "worker_consumer": "docfleet.workers.shared.infrastructure.celery.intake:StrictConsumer",
         "worker_prefetch_multiplier": max(spec.prefetch, settings.celery_prefetch_multiplier),
         "worker_max_tasks_per_child": settings.celery_max_tasks_per_child or spec.max_tasks_per_child,
@@ -75,8 +75,8 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_heartbeat": settings.celery_broker_heartbeat,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # Five minutes, where Celery gives up after half a second: what a task could not send would be noticed by the
-        # sweep only, and late.
+        # Five minutes; Celery's default is half a second. Only the sweep would notice what a task could not send, and
+        # late.
         "task_publish_retry_policy": {
             "max_retries": 150,
             "interval_start": 0.1,
@@ -87,7 +87,7 @@ def celery_config(spec: WorkerSpec, settings: WorkerSettings) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "broker_transport_options": transport_options(spec, settings.broker_url, limits.visibility),
         "database_short_lived_sessions": True,
-        "beat_scheduler": "celery.beat:Scheduler",  # in memory: what is due is due by the clock alone
+        "beat_scheduler": "celery.beat:Scheduler",  # in memory: due times follow from the clock alone
         "beat_schedule": beat_schedule(settings) if spec.beat else {},
     }
 

@@ -20,5 +20,5 @@ class JsonDatabaseBackend(DatabaseBackend):  # type: ignore[misc]
     """Reads and writes JSON only, whatever a row contains."""
 
     def _decode_stored_result(self, payload: Any) -> Any:
-        """5.7 and later: as Celery's own, without its way back to pickle."""
+        """Celery 5.7 and later: as Celery's own method, without its fallback to pickle."""
         return None if payload is None else self.decode(ensure_bytes(payload))

@@ -23,10 +23,11 @@ from docfleet.core.nesting import exceeds_depth
 log = structlog.get_logger()
 
 MAX_DEPTH = 100
-"""Levels of lists and objects in a message. Ours have fewer than half; pickle gives up at some hundreds."""
+"""The most levels of lists and objects in a message. Ours have less than half as many; pickle fails at some
+hundreds."""
 
 RECONNECT_SECONDS = 2.0
-"""Between two tries to reach a broker that does not answer."""
+"""Seconds between two attempts to reach a broker that does not answer."""
 
 _TEXTS = ("lang", "id", "root_id", "parent_id", "group", "shadow", "eta", "expires", "origin", "argsrepr", "kwargsrepr")
 _NUMBERS = ("retries", "replaced_task_nesting")
@@ -41,7 +42,8 @@ class StrictConsumer(Consumer):  # type: ignore[misc]
     """Celery's consumer, with a check of each message and a short wait between reconnects."""
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Celery waits two seconds longer after each try, up to thirty: work would wait in a broker that is back."""
+        """Reconnect with short waits. Celery waits longer after each attempt, up to 30 s, while the broker may be
+        back."""
         conn.ensure_connection = partial(
             conn.ensure_connection, interval_start=RECONNECT_SECONDS, interval_step=0, interval_max=RECONNECT_SECONDS
         )

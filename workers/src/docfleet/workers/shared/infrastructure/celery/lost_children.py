@@ -1,7 +1,7 @@
-"""A pool child that died: its parent notices it and reports it to the backend at once.
+"""Lost pool children: the parent notices that a child died and reports it to the backend at once.
 
 The backend then frees the files the child held, counts a strike against the one in work, and has the next sweep send
-the work again. A report that does not get through costs one lease period: the leases run out.
+the work again. If the report does not arrive, the leases expire: recovery then takes one lease period.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 REPORT_SECONDS = 2.0
 """The time limit of the report: one thread of the parent serves all its children."""
 NOTICE_SECONDS = 1.0
-"""How often the parent checks for dead children, and how long it waits for a result that one may have sent."""
+"""Seconds between two checks for dead children, and the wait for a result that a dead child may have sent."""
 
 _ORCHESTRATIONS = {TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API, TaskName.ASYNC_EXECUTE_BIN_GENERAL}
 
@@ -39,7 +39,7 @@ _ORCHESTRATIONS = {TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_API, T
 class WatchedRequest(Request):  # type: ignore[misc]
     """A task as the parent of the pool sees it, which notices the death of a child.
 
-    No thread sends the report: a parent that forks must have none.
+    The report is not sent by a thread: a parent that forks must have none.
     """
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
@@ -63,7 +63,7 @@ class WatchedRequest(Request):  # type: ignore[misc]
         if about is None or self.worker_pid is None:
             return
         organization_id, execution_id = about
-        # A worker that is terminated takes its children with it: no file is to blame.
+        # A terminated worker ends its children, too: no file is at fault.
         at = None if state.should_terminate else file_of(self.worker_pid)
         lost = LostProcess(
             owner=f"{self.hostname}/{self.worker_pid}",
@@ -79,7 +79,7 @@ class WatchedRequest(Request):  # type: ignore[misc]
 class WatchingPool(TaskPool):  # type: ignore[misc]
     """Celery's prefork pool, which otherwise looks for dead children only every five seconds."""
 
-    __module__ = TaskPool.__module__  # Celery's banner names the pool by it
+    __module__ = TaskPool.__module__  # Celery's banner shows it
 
     class Pool(AsynPool):  # type: ignore[misc]
         """The pool behind it."""

@@ -47,7 +47,7 @@ def time_limits(spec: WorkerSpec, broker_url: str, configured: ConfiguredLimits)
     """The limits of a worker. Limits that are not configured are made to fit RabbitMQ's timeout. Configured limits that
     do not fit raise ``ConfigurationError`` with the remedy."""
     rabbitmq = not on_redis(broker_url)
-    # A message that waits behind another one is not acknowledged either.
+    # A message that waits behind another one is not acknowledged, either.
     queued = max(1, configured.prefetch)
     timeout = configured.consumer_timeout or CONSUMER_TIMEOUT_SECONDS
     longest = max(1, (timeout - CONSUMER_MARGIN_SECONDS) // queued)

@@ -13,8 +13,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``preload`` names connectors whose modules the parent imports before it forks: their pages are shared, while a
     child's own import is private to it.
     ``beat`` has Celery beat run inside it. ``own_unacked``: its limits are shorter than those of other types, so on
-    Redis it keeps a list of its own of unacknowledged messages (``builder``). ``prefetch``: the least number of
-    messages that a slot reserves.
+    Redis it keeps a list of its own of unacknowledged messages (``builder``). ``prefetch``: the number of
+    messages that each slot reserves at least.
     """
 
     type: WorkerType
@@ -51,7 +51,7 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
         ),
         WorkerSpec(
             type=WorkerType.GENERAL,
-            # Celery beat of the original sends its schedules here; the row of the scheduler has the task, too.
+            # The original's Celery beat sends its schedules here. The scheduler's row has the task, too.
             tasks=(TaskName.ASYNC_EXECUTE_BIN, TaskName.ASYNC_EXECUTE_BIN_GENERAL, TaskName.EXECUTE_PIPELINE_TASK),
             health_port=8081,
             preload=("local",),
@@ -99,7 +99,7 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             time_limit=60,
             soft_time_limit=50,
             own_unacked=True,
-            # The tasks are short: the next message is there when one is done.
+            # The tasks are short: the next message is at hand when one is done.
             prefetch=4,
             # A new child blocks the only slot for a second.
             max_tasks_per_child=100_000,

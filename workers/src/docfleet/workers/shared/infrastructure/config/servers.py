@@ -1,4 +1,4 @@
-"""Checks before a worker takes work: Redis evicts nothing, and the backend accepts the worker's key."""
+"""Checks before a worker takes work: Redis must not evict keys, and the backend must accept the worker's key."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CONNECT_SECONDS = 2.0
 
 
 def check_servers(settings: WorkerSettings) -> bool:
-    """Refuse a Redis that evicts keys when its memory is full: a message, a chord's count or a result would vanish.
-    Refuse a key that the backend does not accept: this worker would take messages that it cannot process.
+    """Refuse a Redis that evicts keys when its memory is full, because messages, chord counters or results would
+    vanish. Refuse a key that the backend does not accept, because this worker could not process the messages it takes.
 
     Raises ``ConfigurationError`` with the remedy. A Redis whose ``CONFIG`` is forbidden is accepted with a warning.
     False when a server did not answer: check again once the worker is connected.
@@ -75,7 +75,7 @@ def _check_key(settings: WorkerSettings) -> bool:
 def _check_eviction(name: str, url: str) -> bool:
     server = redis.Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
     try:
-        answer: dict[str, str] = server.config_get("maxmemory-policy")  # type: ignore[assignment]  # it is not async
+        answer: dict[str, str] = server.config_get("maxmemory-policy")  # type: ignore[assignment]  # not async
         policy = answer.get("maxmemory-policy", NO_EVICTION)
     except redis.ResponseError as error:
         log.warning("redis.policy_unknown", setting=name, reason=str(error), remedy=_remedy(name))

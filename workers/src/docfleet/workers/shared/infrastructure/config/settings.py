@@ -84,12 +84,12 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     """Seconds after which a task is killed. Unset, the worker type decides; on RabbitMQ the limit is made to fit
     `consumer_timeout`."""
     celery_task_soft_time_limit: Positive | None = None
-    """Seconds after which a task is asked to end. A batch stops taking files well before and hands the rest on."""
+    """Seconds after which a task is interrupted. A batch stops taking files well before and sends the rest on."""
     celery_result_chord_retry_interval: Seconds = 1.0
-    """Seconds between two looks at a chord, where the result backend needs them. The end of an execution does not wait
-    for it."""
+    """Seconds between two polls of a chord, where the result backend needs them. The end of an execution does not wait
+    for them."""
     celery_visibility_timeout: Positive | None = None
-    """Seconds until Redis hands out again a message that nobody acknowledged. Unset, two time limits; less is refused.
+    """Seconds until Redis redelivers a message that was not acknowledged. Unset, two time limits; less is refused.
     """
     broker_consumer_timeout_seconds: Positive | None = None
     """RabbitMQ's `consumer_timeout` in seconds, as configured there. Unset, 1800. A time limit that does not fit within
@@ -113,7 +113,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     batches per execution. Unset, one per processor."""
 
     notification_timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
-    """Seconds that one attempt may take, from the connection to the answer. Resolving the name is the system's time."""
+    """Seconds that one attempt may take, from the connection to the answer. Resolving the name is not counted."""
     notification_lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
     """Seconds after which the notifications of a dead worker are sent again. At least twice
     NOTIFICATION_TIMEOUT_SECONDS."""
@@ -145,10 +145,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     worker_ready_file: str | None = None
     """A file that the worker makes once it consumes messages."""
     worker_grace_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
-    """Seconds from SIGTERM to the end of the worker, whatever it does. Shorter hands back more files; none is lost."""
+    """Seconds from SIGTERM to the end of the worker in any case. A shorter time hands back more files; none is lost."""
     worker_allow_unsafe_timeouts: bool = False
-    """True: start in spite of time limits that do not fit the broker. Work may then run twice at a time, and only
-    fencing keeps its effect single."""
+    """True: start despite time limits that do not fit the broker. Work may then run twice at once, and only fencing
+    prevents a double effect."""
     worker_health_host: str = "127.0.0.1"
     """The address of the health endpoints."""
     worker_health_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
@@ -178,7 +178,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     @property
     def parallel_batches(self) -> int:
-        """How many batches a run is split into unless its organization sets it: the file-processing slots."""
+        """The default number of batches of a run: the file-processing slots."""
         return self.file_processing_concurrency or processors()
 
     @property
@@ -194,7 +194,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     @property
     def outbound(self) -> Outbound:
-        """What a notification may connect to. Raises ``ConfigurationError``."""
+        """The addresses that a notification may connect to. Raises ``ConfigurationError``."""
         networks = parse_networks("NOTIFICATION_ALLOWED_NETWORKS", self.notification_allowed_networks)
         return Outbound(self.notification_timeout_seconds, networks, self.notification_ca_file)
 
@@ -248,6 +248,6 @@ def _refuse_other_serializers(source: Mapping[str, str]) -> None:
     for name, value in source.items():
         if _SERIALIZER.search(name) and re.search(r"pickle|yaml", value, re.IGNORECASE):
             raise ConfigurationError(
-                f"{name}={value}: Docfleet speaks JSON only, because the sender of a pickled message runs code in the "
+                f"{name}={value}: Docfleet accepts JSON only, because the sender of a pickled message runs code in the "
                 f"worker that reads it; remove {name}"
             )

@@ -1,7 +1,7 @@
 """``StateStore``: the state of the running task (organization, execution, log channel).
 
 A facade over ``contextvars``. ``ContextTask`` binds it before every task and clears it in ``finally``, so
-nothing of one task is seen by the next.
+no task sees values of the one before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Events on their way to the broker: bounded; when there are too many, the least serious are dropped first."""
+"""A bounded buffer of events for the broker. When it is full, the least serious events are dropped first."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from collections import deque
 from docfleet.core.log_events import LogEvent, LogLevel
 
 MAX_WAITING = 2000
-"""Events per process that wait while the broker is away."""
+"""The most events per process that wait while the broker is unavailable."""
 
 
 class LogBuffer:
-    """A queue that never blocks. Any thread may put; one takes."""
+    """A queue that never blocks. Any thread may put events; one thread takes them."""
 
     def __init__(self, limit: int = MAX_WAITING) -> None:
         self._limit = limit
         self._count = 0
         self._size = 0
-        # One queue per level, each entry with its number: entries are taken in the order of the numbers.
+        # One queue per level. Each entry has a number, and entries are taken in the order of the numbers.
         self._levels: tuple[deque[tuple[int, LogEvent]], ...] = tuple(deque() for _ in LogLevel)
         self._lock = threading.Lock()
         self.dropped = 0
-        """Events for which there was no room, since ``take_dropped``."""
+        """The number of events that were dropped since ``take_dropped``."""
 
     def put(self, event: LogEvent) -> int:
-        """Keep it, or drop the oldest of the least serious, which may be this one; how many wait now."""
+        """Add an event. When the buffer is full, the oldest of the least serious is dropped. Returns the number that
+        wait."""
         with self._lock:
             if self._size >= self._limit:
                 self.dropped += 1
@@ -40,7 +41,7 @@ class LogBuffer:
             return self._size
 
     def put_back(self, events: list[LogEvent]) -> None:
-        """These were taken and not sent: they come first again, as far as there is room."""
+        """Put events that were taken but not sent back to the front, as far as there is room."""
         with self._lock:
             for event in reversed(events):
                 if self._size >= self._limit and event.level is not LogLevel.ERROR:
@@ -50,7 +51,7 @@ class LogBuffer:
                 self._size += 1
 
     def take(self, most: int) -> list[LogEvent]:
-        """The oldest ones."""
+        """Remove and return the oldest events."""
         taken: list[LogEvent] = []
         with self._lock:
             while len(taken) < most and self._size:

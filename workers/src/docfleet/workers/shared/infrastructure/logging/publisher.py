@@ -1,6 +1,6 @@
 """The sender of buffered events: one thread per process, started with the first event.
 
-The broker may be slow or away; then events wait in the buffer, up to its limit, and tasks notice nothing.
+While the broker is slow or unavailable, events wait in the buffer, up to its limit. Tasks never wait.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ log = structlog.get_logger()
 
 BATCH_EVENTS = 50
 BATCH_SECONDS = 0.25
-"""A message is sent when there are so many events, or when the oldest has waited so long."""
+"""A message is sent when there are this many events, or when the oldest has waited this long."""
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.5, 10.0
 _CONNECT_SECONDS = 3.0
 SEND_SECONDS = 10.0
 MAX_IDLE_SECONDS = 20.0
-"""A connection that is idle for longer may be closed by the broker, which misses heartbeats: a new one is made."""
+"""After this time without heartbeats the broker may have closed the connection, so a new one is made."""
 
 type Send = Callable[[list[LogEvent]], None]
 """Sends one message, or raises."""
@@ -62,12 +62,12 @@ class LogPublisher:
             self._wake.set()
 
     def flush(self) -> None:
-        """Send what there is now, without waiting for the result."""
+        """Send the buffered events now, without waiting for the result."""
         if len(self._buffer):
             self._wake.set()
 
     def close(self, seconds: float) -> bool:
-        """Send what there is, for at most ``seconds``; whether all was sent."""
+        """Send the buffered events within ``seconds``. True when all were sent."""
         self._wake.set()
         done = self._idle.wait(seconds) if self._thread is not None else True
         self._closed = True
@@ -96,12 +96,12 @@ class LogPublisher:
                 self._some.set()
 
     def _empty(self, wait: float) -> float:
-        """Send all there is; how long to wait after the next failure."""
+        """Send all buffered events. Returns the wait after the next failure."""
         while events := self._buffer.take(BATCH_EVENTS):
             self._last = events[-1]
             try:
                 self._send(events)
-            except Exception as error:  # noqa: BLE001 - the boundary of the thread: whatever the broker's client raises
+            except Exception as error:  # noqa: BLE001 - the boundary of the thread: the broker's client may raise anything
                 self._buffer.put_back(events)
                 log.warning("workflow_log.not_sent", waiting=len(self._buffer), error=str(error)[:200])
                 time.sleep(wait)
@@ -131,7 +131,7 @@ class LogPublisher:
 
 class BrokerSender:
     """Sends events to the log consumer over a connection of its own, which tasks do not share. Raises what the
-    broker's client raises; every wait is bounded."""
+    broker's client raises. Every wait is bounded."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app

@@ -91,7 +91,7 @@ def _publish(**fields: Any) -> None:
             **fields,
         )
         _publisher().put(event)
-    except Exception as error:  # noqa: BLE001 - the boundary to the task: a line never fails a file
+    except Exception as error:  # noqa: BLE001 - the boundary to the task: a log line must not fail a file
         log.error("workflow_log.failed", error=f"{type(error).__name__}: {error}")
 
 

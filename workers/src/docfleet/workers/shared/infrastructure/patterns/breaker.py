@@ -1,7 +1,7 @@
 """Circuit breakers, one per dependency and process.
 
-A breaker saves a dependency in trouble from calls that would fail anyway. Open means: wait and retry, never drop.
-Finalization never goes through a breaker: it must be retried.
+A breaker keeps calls that would fail anyway from a dependency in trouble. An open breaker means: wait and retry, never
+drop. Finalization never goes through a breaker, because it must be retried.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Breaker:
             name=dependency,
             fail_max=FAILURES_TO_OPEN,
             reset_timeout=SECONDS_OPEN,
-            # Only a dependency that does not answer counts: a refusal is an answer.
+            # Only a missing answer counts as a failure: a refusal is an answer.
             exclude=[lambda error: not (isinstance(error, DocfleetError) and error.retryable)],
             listeners=[_LogChanges()],
         )

@@ -17,12 +17,12 @@ CHECK_SECONDS = 5.0
 
 
 class BeatWatch(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A step of the consumer, because the timer forgets everything when the connection to the broker is lost."""
+    """A step of the consumer, because the timer is cleared when the connection to the broker is lost."""
 
     requires = ("celery.worker.consumer.connection:Connection",)
 
     def start(self, parent: Any) -> None:
-        """Start to watch it."""
+        """Start to watch beat."""
         parent.timer.call_repeatedly(CHECK_SECONDS, check_beat, (parent.controller,))
 
 
@@ -33,7 +33,7 @@ def watch_beat(app: Celery) -> None:
 
 
 def check_beat(worker: Any) -> None:
-    """End the ``worker`` when its beat is dead: without beat nothing is swept."""
+    """End the ``worker`` when its beat is dead: without beat there are no sweeps."""
     beat = worker.beat
     if beat is not None and not beat.is_alive() and state.should_stop in (None, False):
         log.error("beat.died", exit_code=beat.exitcode)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SLOTS = 8192
-"""A child's slot follows from its process id. Two children in one slot lose the name of the file, nothing else."""
+"""A child's slot is computed from its process id. Two children in one slot lose only the name of the file."""
 
 _SLOT = struct.Struct("<q40s")
 _table: mmap.mmap | None = None

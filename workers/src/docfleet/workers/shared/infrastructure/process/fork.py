@@ -61,7 +61,7 @@ def _about_to_publish(sender: str = "", **_: Any) -> None:
 def freeze_before_fork() -> None:
     """Called in the parent when everything is imported and nothing is forked yet."""
     _load_parser_of_billiard()
-    # What the parent has allocated stays: hidden from the collector, its pages remain shared.
+    # Objects of the parent are hidden from the garbage collector, so that their pages remain shared.
     gc.collect()
     gc.freeze()
 
@@ -76,7 +76,7 @@ def _load_parser_of_billiard() -> None:
 
 
 def _after_fork(**_: Any) -> None:
-    # Init systems send SIGTERM to the entire process group; the parent leads the shutdown, a child finishes its task.
+    # Init systems send SIGTERM to the entire process group. The parent leads the shutdown; a child finishes its task.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gc.collect()
     log.debug("pool.child_started", pid=os.getpid())

@@ -1,7 +1,7 @@
 """Health and metrics of a worker over HTTP, from a process of its own.
 
-A thread in a parent that forks may leave a lock held in a child, and the parent's event loop stands still where it
-matters: while the broker is away and while the last tasks end. So a process is forked before the pool, reads the
+A thread is no option: a fork may copy a lock that it holds. The parent's event loop is no option, either: it stands
+still while the broker is unavailable and while the last tasks end. So a process is forked before the pool, reads the
 vital signs in shared memory, and ends with its parent. When it dies, the parent starts another.
 
 ``/health/live`` (``/livez``): restart the worker when this fails. ``/health/ready`` (``/readyz``): it takes work.
@@ -38,7 +38,7 @@ CHECK_SECONDS = 5.0
 CLIENT_SECONDS = 5.0
 ENDING_MARGIN_SECONDS = 30.0
 _STANDARD = 3
-"""File descriptors below are standard input, output and error."""
+"""Lower file descriptors are standard input, output and error."""
 
 
 class HealthLimits(msgspec.Struct, frozen=True):
@@ -50,14 +50,15 @@ class HealthLimits(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """``reason`` is for a person, empty when ``ok``."""
+    """``reason`` is for people; empty when ``ok``."""
 
     ok: bool
     reason: str = ""
 
 
 def live(vitals: Vitals, limits: HealthLimits, now: float) -> Health:
-    """False when a restart would help: the event loop hangs, the broker is away for long, or the end does not come."""
+    """False when a restart would help: the event loop hangs, the broker is unavailable for long, or the worker does not
+    end."""
     ending, unconnected = vitals.get("ending_since"), vitals.get("unconnected_since")
     if ending:
         overdue = now - ending - limits.grace - ENDING_MARGIN_SECONDS
@@ -152,13 +153,13 @@ class HealthProcess:
 
 
 class HealthWatch(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A step of the consumer, because the timer forgets everything when the connection to the broker is lost."""
+    """A step of the consumer, because the timer is cleared when the connection to the broker is lost."""
 
     health: ClassVar[HealthProcess | None] = None
     requires: ClassVar[tuple[str, ...]] = ("celery.worker.consumer.connection:Connection",)
 
     def start(self, parent: Any) -> None:
-        """Start to watch it."""
+        """Start to watch the health process."""
         if self.health is not None:
             parent.timer.call_repeatedly(CHECK_SECONDS, self.health.check)
 
@@ -213,7 +214,7 @@ def _serve(
         do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Probes come every few seconds: no line for each."""
+            """Log nothing: probes come every few seconds."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
@@ -223,7 +224,7 @@ def _serve(
                 os._exit(0)
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that went away."""
+            """Ignore a client that disconnected."""
 
     server = Server(listening.getsockname()[:2], Handler, bind_and_activate=False)
     server.socket.close()

@@ -1,7 +1,7 @@
 """Heartbeats to an AMQP broker while a worker ends.
 
-A warm shutdown waits for the tasks in work, and Celery before 5.6.1 sends no heartbeats meanwhile: the broker takes
-the worker for dead after two missed ones and hands its tasks to another.
+A warm shutdown waits for the tasks in work, and Celery before 5.6.1 sends no heartbeats meanwhile: the broker
+considers the worker dead after two missed ones and gives its tasks to another.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class HeartbeatKeeper(bootsteps.StartStopStep):  # type: ignore[misc]
         return is_needed() and bool(getattr(transport.implements, "heartbeats", False)) and worker.use_eventloop
 
     def create(self, worker: Any) -> Any:
-        """Celery stops what is started."""
+        """Return the step itself: Celery stops only steps that were started."""
         return self
 
     def start(self, worker: Any) -> None:

@@ -2,11 +2,11 @@
 
 The parent alone gets the signal (children ignore SIGTERM, see ``fork``). Then, within ``WORKER_GRACE_SECONDS``:
 
-* at once it takes no more messages, and a batch, which may have an hour of files before it, takes no more files: it
-  checks between two files and sends the rest on as a new message;
+* at once, it takes no more messages, and a batch takes no more files: it checks between two files and sends the rest
+  (maybe an hour of work) on as a new message;
 * when ``HAND_BACK_SECONDS`` are left, the file in work is handed back too: its tool is killed, its lease released;
 * when ``LEAVE_SECONDS`` are left, the children that still work are killed, their files released and their messages put
-  back, so that another worker takes them up at once.
+  back, so that another worker takes them at once.
 
 Celery's own soft shutdown is not used: it sleeps for the entire period even when all is done, and then ends tasks with
 the SIGTERM that children ignore. SIGQUIT starts with the second step.
@@ -63,7 +63,7 @@ def _note_shutdown(**_: Any) -> None:
 
 
 class GracefulShutdown:
-    """In the parent of the pool: takes a ``worker`` (Celery's) through the steps. Signal handlers and a kernel timer
+    """Takes a Celery ``worker`` through the steps, in the parent of the pool. Signal handlers and a kernel timer
     do it, because the parent's only thread waits for the children meanwhile."""
 
     def __init__(self, worker: Any, grace: float) -> None:
@@ -75,7 +75,7 @@ class GracefulShutdown:
         """Before the worker starts."""
         signals.worker_shutting_down.connect(self._start, weak=False)
         signal.signal(signal.SIGALRM, self._next)
-        # Celery sets its own handler of this one as it starts.
+        # Set at ``worker_ready``, because Celery sets its own handler of SIGQUIT when it starts.
         signals.worker_ready.connect(lambda **_: signal.signal(signal.SIGQUIT, self._hand_back_now), weak=False)
 
     def _start(self, **_: Any) -> None:
@@ -102,7 +102,7 @@ class GracefulShutdown:
 
     def _leave(self) -> None:
         """Exit although tasks are active; does not return. The broker redelivers messages that are not put back now."""
-        state.should_terminate = True  # the losses count against no file
+        state.should_terminate = True  # so that no file is counted a strike
         try:
             for process in self._children():
                 os.kill(process.pid, signal.SIGKILL)
@@ -114,7 +114,7 @@ class GracefulShutdown:
             os.write(2, f"worker: {len(left)} tasks did not end in time and are handed back\n".encode())
             connection = self._worker.consumer.connection
             if connection is not None:
-                connection.close()  # Redis: puts back what is not acknowledged. RabbitMQ does so by itself.
+                connection.close()  # Redis: puts back unacknowledged messages. RabbitMQ does so by itself.
         finally:
             os._exit(os.EX_OK)
 

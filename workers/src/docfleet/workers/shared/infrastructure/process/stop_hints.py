@@ -2,7 +2,7 @@
 
 The backend broadcasts the id of an execution that is to stop (Celery's remote control). The parent of the pool writes
 it into memory that its children share, and a child that works on this execution calls the backend. It is a hint only:
-a child that misses it learns of the stop with the next renewal of its leases, and a forged one costs a call.
+a child that misses it learns of the stop with the next renewal of its leases, and a forged hint only costs a call.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Vital signs of a worker: numbers in memory that its parent, its children and its health process share.
 
 Each number has one writer, so none needs a lock: the header is the parent's, a slot belongs to the child that has it,
-and a child that takes the slot of a dead one counts on from there.
+and a child that gets the slot of a dead one continues its counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HEADER = ("started_at", "ready", "beat", "unconnected_since", "ending_since")
 
 
 class Vitals:
-    """The numbers. Times are seconds of the monotonic clock, which processes of one machine share; 0 is never."""
+    """The numbers. Times are seconds of the monotonic clock, which all processes of a machine share; 0 means never."""
 
     def __init__(self, tasks: Iterable[str], slots: int) -> None:
         self.tasks = tuple(tasks)
@@ -81,7 +81,7 @@ class Vitals:
         return len(_HEADER) + slot * self._width
 
     def _place(self, field: str, task: str | None = None) -> int:
-        # A pool without children works in the parent, which has no index.
+        # A pool without children runs tasks in the parent, which has no index.
         mine = int(getattr(current_process(), "index", 0) or 0) % self.slots
         return self._slot(mine) + self._offset(field, task)
 
@@ -96,7 +96,7 @@ class Vitals:
 
 
 class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
-    """In the worker: beats as long as the event loop turns."""
+    """A step of the worker that records a beat as long as the event loop runs."""
 
     vitals: ClassVar[Vitals | None] = None
     requires: ClassVar[tuple[str, ...]] = ("celery.worker.components:Hub",)
@@ -106,17 +106,17 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(worker, **options)
 
     def create(self, worker: Any) -> Any:
-        """Celery calls ``register_with_event_loop`` of what is made."""
+        """Return the step: Celery calls ``register_with_event_loop`` of it."""
         return self
 
     def start(self, worker: Any) -> None:
-        """Nothing beats before the event loop does."""
+        """Nothing to do: there is no beat before the event loop runs."""
 
     def stop(self, worker: Any) -> None:
         """Nothing to undo: an ending worker is judged by its grace period."""
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
-        """At the start of the event loop, which is once a connection; Celery may have dropped the timer of the last."""
+        """Add the timer at each start of the event loop: once per connection, because Celery clears the timers."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = hub.call_repeatedly(BEAT_SECONDS, self._beat)
@@ -127,7 +127,7 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class Connected(bootsteps.StartStopStep):  # type: ignore[misc]
-    """In the consumer, whose steps are stopped and started again when the connection to the broker is lost."""
+    """A step of the consumer. Celery stops and starts such steps when the connection to the broker is lost."""
 
     requires: ClassVar[tuple[str, ...]] = ("celery.worker.consumer:Connection",)
 

@@ -20,17 +20,17 @@ from docfleet.core.nesting import exceeds_depth
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
 MAX_RESULT_BYTES = 6 * 1024**2
-"""An outcome travels in a request body, of which the backend takes 10 MB."""
+"""An outcome is part of a request body, of which the backend accepts 10 MB."""
 MAX_RESULT_DEPTH = 200
-"""Levels of nesting in a result: its readers, a database or a caller, have a limited stack."""
+"""The most levels of nesting in a result: a database or a caller that reads it has a limited stack."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One file to deliver: its result is in ``folder``, or ``error`` is the reason why there is none.
 
     ``attempt`` is the fencing token, and ``require`` raises ``Fenced`` when the lease is lost.
-    ``metadata`` is what is known about the file without its folder. ``text`` is what a step read from the document,
-    ``metrics`` what the steps cost; both are kept for an API only.
+    ``metadata`` is what is known about the file without its folder. ``text`` is the text of the document,
+    ``metrics`` the cost of the steps; both are used by an API only.
     """
 
     execution_id: str
@@ -46,8 +46,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """``outputs`` are places for people, ``digest`` is the SHA-256 (hex) of what is there. ``result`` and
-    ``metadata`` travel with the outcome: an API's."""
+    """``outputs`` are locations for people, ``digest`` is the SHA-256 (hex) of their content. ``result`` and
+    ``metadata`` are set for an API: they are sent with the outcome."""
 
     outputs: list[str] = []
     digest: str | None = None
@@ -98,7 +98,7 @@ class DatabaseSink:
 
 
 class FileSystemSink:
-    """The files a tool put into COPY_TO_FOLDER; when it put none there, its result as one file."""
+    """The files that a tool put into COPY_TO_FOLDER, or its result as one file when there are none."""
 
     def __init__(self, config: DestinationConfig, origin: str) -> None:
         self._origin = origin
@@ -107,7 +107,7 @@ class FileSystemSink:
 
     def deliver(self, delivery: Delivery) -> Delivered:
         """As ``Sink.deliver``; the name is derived from origin and source path, so a repeat lands on the same name. An
-        error takes back what an attempt at the file has delivered."""
+        error removes what an earlier attempt at the file has delivered."""
         fence = WriteFence(delivery.file_execution_id, delivery.attempt, delivery.require)
         notes = delivery.folder.parent
         if delivery.error is not None:
@@ -199,7 +199,7 @@ def _metadata_of_failed(folder: Path) -> dict[str, Any]:
 
 
 def read_result(folder: Path) -> Any:
-    """What the last tool made: a JSON value, or text."""
+    """The output of the last tool: a JSON value, or text."""
     steps = read_metadata(folder).get("tool_metadata") or [{}]
     raw = (folder / INFILE).read_bytes()
     if steps[-1].get("output_type") == "JSON":

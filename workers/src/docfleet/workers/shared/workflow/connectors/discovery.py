@@ -46,7 +46,7 @@ class SourceOptions(msgspec.Struct, frozen=True, rename="camel"):
 def discover(
     connector: FileSystemConnector, options: SourceOptions, connector_id: str | None
 ) -> Iterator[FileHashData]:
-    """The files of all folders that match, in the wanted order. Raises ``SourceError``: a listing that fails is
+    """The files of all folders that match, in the requested order. Raises ``SourceError``: a listing that fails is
     never a short list."""
     entries = _entries(connector, options)
     if options.file_processing_order != "unordered":

@@ -1,4 +1,4 @@
-"""Which files of a listing a workflow wants, by name."""
+"""Filters the files of a listing by name."""
 
 from __future__ import annotations
 

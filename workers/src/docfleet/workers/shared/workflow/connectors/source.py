@@ -33,7 +33,7 @@ class Source(Protocol):
         """
 
     def close(self) -> None:
-        """Release what it holds."""
+        """Release its resources."""
 
 
 class ConnectorSource:
@@ -52,7 +52,7 @@ class ConnectorSource:
 
     def fetch(self, file: FileHashData, target: Path) -> str:
         """As ``Source.fetch``: a copy, under a temporary name until it is complete."""
-        # Checked first: a copy that fills the disk would fail the other files in work, too.
+        # Checked first, because a copy that fills the disk would fail the other files in work, too.
         free = shutil.disk_usage(target.parent).free
         if file.file_size > free:
             raise StorageFull(
@@ -92,7 +92,7 @@ class UploadSource:
         yield from self._files
 
     def fetch(self, file: FileHashData, target: Path) -> str:
-        """As ``Source.fetch``: a second name of the staged file, which is never written into."""
+        """As ``Source.fetch``: a hard link to the staged file, which is never written into."""
         if file.file_path != f"{self._folder}/{file.file_hash}":
             raise UnsafePath("the file's entry names a place outside of the execution's uploads; send the file again")
         staged = resolve_folder(self._root, file.file_path)

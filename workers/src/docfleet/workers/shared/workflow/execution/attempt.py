@@ -28,7 +28,7 @@ from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from docfleet.workers.shared.workflow.execution.steps import StepResults
 
 TEXT_BYTES = 1024 * 1024
-"""How much of a document's text is kept for a caller who requests the extracted text."""
+"""The most bytes of a document's text that are kept for a caller who requests it."""
 
 
 class Attempt:
@@ -46,7 +46,7 @@ class Attempt:
         self._settings = settings
         self._leases = leases
         self._root = Path(settings.execution_storage_root)
-        # A folder per attempt: a worker that was taken for dead cannot write into its successor's.
+        # One folder per attempt: a worker that was considered dead cannot write into its successor's.
         self._relative_folder = file_folder(
             context.organization_context.organization_id,
             context.execution.workflow_id,
@@ -55,7 +55,7 @@ class Attempt:
         )
         self.folder = resolve_folder(self._root, self._relative_folder)
         self.step_paths: list[str] = []
-        """Where the results of the steps are kept; none before the tools ran."""
+        """The paths of the kept results of the steps; empty before the tools ran."""
         self._metadata = _metadata(claim, context)
         self._states: list[RunState] = []
         self._text: str | None = None
@@ -77,20 +77,20 @@ class Attempt:
         self.folder.mkdir(parents=True)
         source_hash = source.fetch(self.claim.file, self.folder / SOURCE)
         self._metadata["source_hash"] = source_hash
-        # Two names of the same bytes: a tool's output replaces INFILE by a rename and never writes into it.
+        # A hard link is safe: a tool's output replaces INFILE by a rename, and never writes into it.
         (self.folder / INFILE).hardlink_to(self.folder / SOURCE)
         (self.folder / METADATA).write_bytes(msgspec.json.encode(self._metadata))
         self.outcome.file_hash = source_hash
         point("file.fetched", self.claim.file.file_name)
 
     def run_tools(self, tools: ToolClient) -> None:
-        """Take the steps that are finished from earlier attempts, and run the others."""
+        """Use the finished steps of earlier attempts, and run the others."""
         results = self._step_results()
         for step in results.resume(self.folder):
             self._states.append(step.state)
             number = len(self._states)
             self.lines.step_kept(number, self._context.tool_instances[number - 1].tool_id)
-            with contextlib.suppress(FileNotFoundError):  # removed since
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                 self._read_text(step.state, step.result)
             self._add_cost(step.state, counted=step.counted)
         for number in range(len(self._states) + 1, len(self._context.tool_instances) + 1):
@@ -103,7 +103,7 @@ class Attempt:
             self._add_cost(state)
 
     def delivery(self) -> Delivery:
-        """What the sink gets: the result in the folder, or the error of the outcome."""
+        """The delivery for the sink: the result in the folder, or the error of the outcome."""
         failed = self.outcome.error is not None
         file_execution_id = self.claim.file_execution_id
         return Delivery(
@@ -120,12 +120,12 @@ class Attempt:
         )
 
     def delivered(self, delivered: Delivered) -> None:
-        """Note where the result, or the error, is."""
+        """Write the delivery into the outcome."""
         self.outcome.outputs, self.outcome.digest = delivered.outputs, delivered.digest
         self.outcome.result, self.outcome.metadata = delivered.result, delivered.metadata
 
     def remove_last_step(self) -> None:
-        """The last tool's result is at fault: the next attempt has to run that tool again."""
+        """Remove the last tool's result, which is at fault: the next attempt has to run that tool again."""
         steps.remove(self.step_paths[-1])
 
     def fail(self, failure: DocfleetError) -> None:
@@ -142,8 +142,8 @@ class Attempt:
         self.step_paths = results.paths
         anew = not self._context.use_file_history and self._context.execution.retry_of is None
         if anew:
-            # A run without history takes no steps of earlier runs, only its own, after a crash. (The number of the
-            # attempt does not distinguish them: a claim may be lost or given back before the file was started.)
+            # A run without history uses no steps of earlier runs, only its own after a crash. (The attempt's number
+            # does not distinguish them: a claim may be lost or released before the file was started.)
             results.remove_others()
         return results
 

@@ -1,7 +1,7 @@
 """One batch: claim files page by page, process them, report in groups.
 
-A batch never raises for what is in its files. Near the soft time limit, or when its worker shuts down, it takes no
-more files and hands the rest to a new batch. When its own slice is done it helps its siblings: the backend hands out
+A batch never raises for a fault of its files. Near the soft time limit, or when its worker shuts down, it takes no
+more files and sends the rest on as a new batch. When its own slice is done it helps its siblings: the backend hands out
 files without a lease.
 """
 
@@ -35,9 +35,9 @@ REPORT_SHARE = 0.1
 so that the number of reports grows with the logarithm of the duration, and progress is still seen live."""
 MAX_REPORT_SECONDS = 5.0
 REPORT_BYTES = 2 * 1024**2
-"""A report is due when the results it carries (an API's) have so many bytes."""
+"""A report is due when the results in it (of an API) have this many bytes."""
 REPORTING_BATCHES = 2
-"""With more batches each reports less often: the calls of an execution do not grow with its parallelism."""
+"""With more batches than this, each reports less often, so that calls do not grow with the parallelism."""
 
 
 class BatchRun:
@@ -65,12 +65,12 @@ class BatchRun:
         self._started = self._reported = time.monotonic()
         self._result = BatchExecutionResult(organization_id=batch.file_data.organization_id)
         self.unfinished = False
-        """True when it had to leave before it was done: files are left for another batch."""
+        """True when it had to stop before it was done: files are left for another batch."""
         self.ended = False
         """True when its report was the last one of the execution, which made the execution final."""
 
     def run(self, claimed: ClaimResponse, sent_at: float) -> BatchExecutionResult:
-        """Process until there is nothing left to claim, the execution is stopped, or it has to leave.
+        """Process until there is nothing left to claim, the execution is stopped, or it has to stop early.
 
         ``claimed`` is the answer to the first ``claim_request``, sent at ``sent_at`` on the monotonic clock.
         """
@@ -87,12 +87,13 @@ class BatchRun:
                         self._hand_back(claims[position:])
                         return self._finish()
                 except SoftTimeLimitExceeded:
-                    # The file that took the time stays leased and its attempt counts; the others lose nothing.
+                    # The file that took the time keeps its lease, and its attempt counts. The others lose nothing.
                     self._result.errors.append(f"the batch ran into its time limit at {claim.file.file_name}")
                     self._hand_back(claims[position + 1 :])
                     return self._finish()
                 except DependencyError as error:
-                    # The runner, not a file, is at fault: the files wait, at no cost, for the sweep to send them again.
+                    # The runner is at fault, not a file: the files wait without a loss until the sweep sends them
+                    # again.
                     log.warning("batch.waits", code=error.code, error=error.message)
                     self._result.errors.append(error.message)
                     self._hand_back(claims[position:], again=False)
@@ -107,7 +108,7 @@ class BatchRun:
         if outcome is None and out_of_grace() and self._leases.is_held(claim.file_execution_id):
             return False
         if outcome is None:
-            if not self._leases.stopped:  # a stopped file's lease is given back with the last report
+            if not self._leases.stopped:  # the lease of a stopped file is released with the last report
                 self._leases.drop([claim.file_execution_id])
             return True
         self._outcomes.append(outcome)
@@ -151,7 +152,7 @@ class BatchRun:
             ),
         )
         point("report.sent")
-        # Not before: while the report is tried their leases are renewed, or other workers would repeat the files.
+        # Not earlier: leases are renewed while the report is retried, or other workers would repeat the files.
         self._leases.drop(reported)
         refused = {outcome.file_execution_id for outcome in answer.refused}
         self._file_run.reported([o for o in self._outcomes if o.file_execution_id not in refused])
@@ -176,7 +177,7 @@ class BatchRun:
         return answer.claims
 
     def _hand_back(self, claims: list[FileClaim], *, again: bool = True) -> None:
-        """Release the files that are not done; with ``again`` a new batch takes them up at once."""
+        """Release the files that are not done; with ``again`` they are sent as a new batch at once."""
         leases = [Lease(file_execution_id=claim.file_execution_id, attempt=claim.attempt) for claim in claims]
         self._leases.drop([lease.file_execution_id for lease in leases])
         self._report(claim_next=False, release=leases)
@@ -184,7 +185,7 @@ class BatchRun:
         log.info("batch.handed_back", files=len(leases))
 
     def _given_up(self) -> list[Lease]:
-        """The files that a stop leaves undone: the execution ends once all of them are given back."""
+        """The leases of files that a stop leaves undone. The execution ends once all of them are released."""
         if not self._leases.stopped:
             return []
         delivered = {outcome.file_execution_id for outcome in self._outcomes}

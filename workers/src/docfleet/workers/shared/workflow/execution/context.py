@@ -29,7 +29,7 @@ class WorkerExecutionContext:
         Raises ``InvalidInput`` for malformed ids: they come from a message, and become parts of URLs and paths.
         """
         if parse_id(execution_id, "the execution") != execution_id:
-            raise InvalidInput(f"the execution is not a UUID as we write it: {execution_id!r:.80}")
+            raise InvalidInput(f"the execution id is not a UUID in canonical form: {execution_id!r:.80}")
         safe_segment(organization_id)
         StateStore.set(ORGANIZATION_ID, organization_id)
         StateStore.set(EXECUTION_ID, execution_id)

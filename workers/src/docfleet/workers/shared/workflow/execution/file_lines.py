@@ -65,7 +65,7 @@ class FileLines:
         self._line(LogLevel.ERROR, LogStage.PROCESSING, f"{self._name}: {reason}")
 
     def given_up(self, reason: str) -> None:
-        """This worker stops working on it; another one may take it up."""
+        """This worker stops processing it; another one may continue."""
         self._line(LogLevel.WARN, LogStage.PROCESSING, f"{self._name}: left by this worker: {reason}")
 
     def _line(self, level: LogLevel, stage: LogStage, text: str, **more: object) -> None:

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 DELIVERY_ATTEMPTS = 8
 """With the waits between them (0.1 s, doubled each time) enough for a database to restart: 13 seconds at least."""
 DELIVERY_ATTEMPTS_AFTER = 5
-"""After a file whose delivery failed for that long, the next files wait less."""
+"""Attempts after a file whose delivery failed that long: the next files wait less."""
 DELIVERY_SECONDS = 60.0
 
 
@@ -58,7 +58,7 @@ class FileRun:
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
         """The outcome to report, or ``None`` when the lease is lost. Never raises for a reason that
-        lies in the file, its tools or its destination. Raises ``DependencyError`` when the runner stays away."""
+        lies in the file, its tools or its destination. Raises ``DependencyError`` when the runner stays unavailable."""
         attempt = self._attempt(claim)
         with structlog.contextvars.bound_contextvars(file_execution_id=claim.file_execution_id):
             try:
@@ -71,7 +71,7 @@ class FileRun:
                 return None
             except (SoftTimeLimitExceeded, DependencyError):
                 raise
-            except Exception as error:  # noqa: BLE001 - the boundary of a file: its neighbours go on
+            except Exception as error:  # noqa: BLE001 - the boundary of a file: the other files go on
                 failure = _as_failure(error)
                 attempt.fail(failure)
                 if not self._deliver_error(attempt):
@@ -85,7 +85,8 @@ class FileRun:
         return attempt.outcome
 
     def reported(self, outcomes: list[FileOutcome]) -> None:
-        """These outcomes are written: the step results of a COMPLETED file go, what a failed one cost is counted."""
+        """Handle outcomes that are written: remove the step results of COMPLETED files, mark those of others as
+        counted."""
         for outcome in outcomes:
             for path in self._step_paths.pop(outcome.file_execution_id, []):
                 if outcome.status is ExecutionStatus.COMPLETED:
@@ -103,7 +104,7 @@ class FileRun:
         return Attempt(claim, self._context, self._settings, self._leases)
 
     def _run(self, attempt: Attempt) -> None:
-        # A worker that was away for long may have lost the rest of its page: no tool runs for those.
+        # A worker that was suspended may have lost the rest of its files: no tool must run for those.
         attempt.require_lease()
         attempt.fetch(self._source_connector())
         attempt.run_tools(self._tools)
@@ -137,7 +138,7 @@ class FileRun:
             return delivered
 
         attempts = min(DELIVERY_ATTEMPTS, DELIVERY_ATTEMPTS_AFTER) if self._sink_is_away else DELIVERY_ATTEMPTS
-        attempts = 1 if already_failed else attempts  # the destination was waited for already
+        attempts = 1 if already_failed else attempts  # the wait for the destination is used up
         try:
             delivered = retrying(once, attempts=attempts, seconds=DELIVERY_SECONDS)
         except DestinationUnavailable:
@@ -154,13 +155,13 @@ class FileRun:
         except Fenced:
             return False
         except (DocfleetError, OSError) as error:
-            # The file's own cause stays the reported one.
+            # The cause of the file's failure stays the reported one.
             log.warning("destination.error_row_failed", error=str(error))
         return True
 
 
 def _origin(context: ExecutionContext) -> str:
-    """Workflow and source: another one may have a document of the same path, and deliver into the same folder."""
+    """Workflow and source. Another workflow or source may have a document of the same path and the same destination."""
     path = context.source_config.connector_settings.get("path", "")
     return f"{context.workflow_definition.workflow_name}\0{path}"
 

@@ -1,8 +1,8 @@
 """Leases: while a batch works on its files, no other worker may claim them.
 
-A thread renews at a third of the lease, and at once when the worker hears of a stop. A lease is lost when another
+A thread renews at a third of the lease, and at once when the worker is notified of a stop. A lease is lost when another
 worker claimed the file, or when it could not be renewed in time. Then the file is fenced: it is neither delivered nor
-reported. After a stop no delivery starts any more, and the lease is held until it is given back.
+reported. After a stop no delivery starts, and the lease is held until it is released.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class LeaseKeeper:
                 self._held[claim.file_execution_id] = (claim.attempt, sent_at)
 
     def drop(self, file_execution_ids: list[str]) -> None:
-        """These files are reported or given back."""
+        """Drop the leases of files that are reported or released."""
         with self._lock:
             for file_execution_id in file_execution_ids:
                 self._held.pop(file_execution_id, None)
@@ -105,8 +105,8 @@ class LeaseKeeper:
                     self._held[lease.file_execution_id] = (lease.attempt, max(known, sent_at))
 
     def is_lost(self, file_execution_id: str) -> bool:
-        """True when nothing more is to be done for the file: its lease is certainly gone (a late one may still be
-        renewed), its execution is stopped, or this worker has no time left for it."""
+        """True when nothing more is to be done for the file: its lease is certainly lost (an overdue one may still
+        be renewed), its execution is stopped, or this worker has no time left for it."""
         return self.stopped or out_of_grace() or not self.is_held(file_execution_id)
 
     def is_held(self, file_execution_id: str) -> bool:
@@ -115,12 +115,12 @@ class LeaseKeeper:
             return file_execution_id in self._held
 
     def require(self, file_execution_id: str, *, started: bool = False) -> None:
-        """Raise ``Fenced`` unless the lease is certainly held. Called right before each try of a delivery. Once one
-        has ``started``, its effect is unknown, so a stop does not keep the next try from completing it."""
+        """Raise ``Fenced`` unless the lease is certainly held. Called right before each attempt of a delivery. Once one
+        has ``started``, its effect is unknown, so a stop does not prevent the next attempt from completing it."""
         with self._lock:
             held = self._held.get(file_execution_id)
         if out_of_grace() and not started:
-            raise Fenced(f"this worker ends and hands file execution {file_execution_id} back")
+            raise Fenced(f"this worker shuts down and hands file execution {file_execution_id} back")
         if self.stopped and not started:
             raise Fenced(f"the execution of file execution {file_execution_id} is being stopped")
         if held is None or time.monotonic() - held[1] >= self.lease_seconds:
@@ -133,7 +133,7 @@ class LeaseKeeper:
         while not self._closing.wait(min(POLL_SECONDS, period)):
             stopping = not self.stopped and may_be_stopped(self._execution_id, since=self._seen_stops)
             if stopping or time.monotonic() - renewed >= period:
-                # The hint is kept until the backend, which alone knows, has answered about a file.
+                # The hint is kept until the backend, which decides, has answered about a file.
                 count = stop_count()
                 if self._renew():
                     self._seen_stops = count
@@ -144,7 +144,7 @@ class LeaseKeeper:
                 threading.Thread(target=self._interrupt, args=(work,), name="interrupt", daemon=True).start()
 
     def _interrupt(self, work: tuple[str, Callable[[], object]]) -> None:
-        # Repeated: the first call may come before the work that it is to end has started.
+        # Repeated, because the first call may come before the work to interrupt has started.
         while self._work is work:
             try:
                 work[1]()

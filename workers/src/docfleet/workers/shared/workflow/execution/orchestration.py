@@ -1,7 +1,7 @@
 """Orchestration: from an execution to a chord of batches.
 
-One orchestrator for every source. Rows are written before anything is sent; the chord is the fast path, and the
-backend's sweep the guarantee.
+One orchestrator for every source. Rows are written before anything is sent. The chord is the fast path; the
+backend's sweep is the guarantee.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from docfleet.workers.shared.workflow.execution.batching import batch_count, cre
 log = structlog.get_logger()
 
 REGISTER_PAGE = 500
-"""Files per registration call: 1,000 files are two calls, and a page stays below a megabyte."""
+"""Files per registration call: a page stays below a megabyte."""
 
 MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
 
@@ -66,7 +66,7 @@ class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Self:
         """From the arguments of the task, which are the original's.
 
-        Its sender may pass ids as UUID objects. Further ``options`` are accepted and not needed: the execution's row
+        Its sender may pass ids as UUID objects. Further ``options`` are accepted and ignored: the execution's row
         has them.
         """
         return cls(
@@ -106,7 +106,7 @@ class WorkflowOrchestrationUtils:
     ) -> AsyncResult | None:
         """Send the batches as a chord. ``None``, and nothing sent, when there are none.
 
-        A header that fails for want of infrastructure calls the errback, which finalizes like the callback.
+        A header that fails because of the infrastructure calls the errback, which finalizes like the callback.
         """
         if not batch_tasks:
             return None
@@ -136,11 +136,11 @@ class Orchestrator:
     def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> OrchestrationResult:
         """List, register, start, send. A source that cannot be listed ends the execution in ERROR with its reason.
 
-        Raises ``DependencyError`` when the backend stays away; a later delivery of the task continues from there.
+        Raises ``DependencyError`` when the backend stays unavailable; a redelivered task continues from there.
         """
         try:
             if self._context.execution.retry_of is not None:
-                # Its files came with it: nothing is listed.
+                # The files of a retry are registered already: nothing is listed.
                 return self._send(file_data, self._context.execution.total_files, None)
             total, listed, stop, started = self._register(source, max_files)
             if stop:
@@ -164,8 +164,8 @@ class Orchestrator:
     def _register(
         self, source: Source, max_files: int | None
     ) -> tuple[int, int, bool, tuple[StartRequest, StartResponse] | None]:
-        """Write the stream as rows, page by page. Returns files registered, files listed, whether to stop, and how it
-        was started if a page brought the start along."""
+        """Write the stream as rows, page by page. Returns files registered, files listed, whether to stop, and the
+        start, if a page included it."""
         total = listed = 0
         started = None
         for number, page in enumerate(itertools.batched(_listing(source), REGISTER_PAGE), start=1):
@@ -194,14 +194,14 @@ class Orchestrator:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
         after = self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
         if after.total_files and not after.status.is_final:
-            # Another orchestrator, which died, had registered files: they are rows, and still have to be sent.
+            # Another orchestrator registered files and died: their batches still have to be sent.
             return self._send(file_data, after.total_files, None)
         log.info("execution.empty", reason=reason.value)
         return self._result("completed", final=after.status.is_final)
 
     def _plan(self, total: int) -> StartRequest:
-        """How ``total`` files are processed. Planned once per run, before there are batches; a batch only looks its
-        files up."""
+        """How ``total`` files are processed. Planned once per run, before there are batches; a batch only looks up its
+        files."""
         return StartRequest(
             batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
             q_file_no_list=plan_review(self._execution_id, total, self._context.manual_review.review_percentage),
@@ -229,7 +229,7 @@ class Orchestrator:
     def _dispatch(self, batches: list[FileBatchData], file_data: WorkerFileData) -> None:
         queue = self._queues.batches.value
         if len(batches) == 1:
-            # Nothing to wait for: a batch outside a chord calls the callback itself, and needs no result kept.
+            # A single batch needs no chord: it calls the callback itself, and no result has to be kept.
             self._app.send_task(
                 TaskName.PROCESS_FILE_BATCH.value, args=[batches[0].to_dict()], queue=queue, ignore_result=True
             )
@@ -274,7 +274,7 @@ def _listed(listed: int, registered: int, skipped: dict[str, int]) -> str:
 
 
 def _listing(source: Source) -> Iterator[FileHashData]:
-    """The source's files. A fault of the connector ends the execution at once; the task is not retried for a day."""
+    """The source's files. A fault of the connector ends the execution at once, instead of retries of the task."""
     try:
         yield from source.files()
     except DocfleetError:

@@ -1,4 +1,4 @@
-"""Runs of pipelines that a message requests: schedules that Celery beat of the original keeps."""
+"""Runs of pipelines that messages of the original's Celery beat request."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 30
 MAX_RETRIES = 120
-"""A backend that is away for more than an hour loses the run."""
+"""Retries for about an hour; a backend that is unavailable for longer loses the run."""
 
 
 def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str, Any]:
     """Have the backend run it, once per Celery ``task``, however often its message comes.
 
     What the backend refuses (a paused or unknown pipeline) is logged and not tried again. Raises ``InvalidInput`` for
-    malformed ids, and Celery's ``Retry`` while the backend is away.
+    malformed ids, and Celery's ``Retry`` while the backend is unavailable.
     """
     pipeline_id = parse_id(str(pipeline_id), "the pipeline")  # some of the original's messages carry a UUID
     safe_segment(organization_id)
@@ -53,5 +53,5 @@ def run_scheduled_pipeline(
     name: str = "",
 ) -> dict[str, Any]:
     """``run_pipeline`` with the arguments of the original's ``execute_pipeline_task``, the misspelt one included.
-    Organization and pipeline are all that is needed of them."""
+    Only organization and pipeline are used."""
     return run_pipeline(task, org_schema, pipepline_id)

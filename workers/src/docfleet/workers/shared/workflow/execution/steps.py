@@ -1,6 +1,6 @@
-"""Results of finished steps: a step that was paid for is not run again after a crash, a stop or a failure.
+"""Results of finished steps: a finished step is not run again after a crash, a stop or a failure.
 
-A step's result is kept under a key of all that it depends on, beside the working folders::
+A step's result is stored beside the working folders, under a key of everything it depends on::
 
     {storage root}/.steps/{organization}/{workflow}/
         {key}           what the step left as INFILE
@@ -8,13 +8,13 @@ A step's result is kept under a key of all that it depends on, beside the workin
         {key}.json      the verdict on the step, and the digests of these files
         {key}.counted   present once the usage of the step is reported
 
-A result takes no space of its own (hard links to what the step left, which is never written into) and no call. It is
-removed when the file is COMPLETED and reported; else the backend's sweep removes it after STEP_RESULTS_SECONDS. A
+A result costs no space (it is made of hard links to what the step left, which is never written into) and no call. It is
+removed when the file is COMPLETED and reported. Otherwise the backend's sweep removes it after STEP_RESULTS_SECONDS. A
 damaged or half-written result counts as absent: the step runs again.
 """
 
 # ruff: noqa: PTH103, PTH106, PTH108, PTH110, PTH112, PTH120, PTH123
-# Every file of every run comes here, and a path object costs more than the system call.
+# This code runs for every file of every run, and a path object costs more than the system call.
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class StepRecord(msgspec.Struct, frozen=True):
 
 
 class FinishedStep(msgspec.Struct, frozen=True):
-    """A step that need not run. ``counted``: its usage is reported. ``result`` is what it left as INFILE."""
+    """A step that need not run. ``counted``: its usage is reported. ``result`` is the path of its output."""
 
     state: RunState
     counted: bool
@@ -66,11 +66,11 @@ class StepResults:
         self._metadata = metadata
         folder = steps_folder(root, context.organization_context.organization_id, context.execution.workflow_id)
         self.paths = [f"{folder}/{key}" for key in _keys(context, metadata)]
-        """Where the result of each step is, or would be."""
+        """The path of each step's result, whether it exists or not."""
 
     def resume(self, folder: Path) -> list[FinishedStep]:
-        """Put the result of the last step that is kept into ``folder``, as the runner would have left it; the steps
-        up to it, ``[]`` when the first one has to run."""
+        """Put the result of the last step that is kept into ``folder``, as the runner would have left it. Returns the
+        steps up to it, ``[]`` when the first one has to run."""
         finished: list[FinishedStep] = []
         for path in self.paths:
             record = _read(path)
@@ -90,7 +90,7 @@ class StepResults:
         return finished
 
     def remove_others(self) -> None:
-        """Remove what other executions have left."""
+        """Remove the results of other executions."""
         for path in self.paths:
             record = _read(path)
             if record is None or record.execution_id != self._metadata["execution_id"]:
@@ -106,7 +106,8 @@ class StepResults:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 files = _copy(str(folder), path)
             record = msgspec.json.encode(StepRecord(state, files, self._metadata["execution_id"]))
-            # Last: where the record is, everything is. Its digest shows whether it is complete, so it needs no rename.
+            # Written last: where the record is, everything is. Its digest shows whether it is complete, so it needs no
+            # rename.
             with open(path + RECORD, "wb") as stream:
                 stream.write(hashlib.sha256(record).hexdigest().encode() + record)
         except OSError as error:
@@ -156,8 +157,8 @@ def note_counted(path: str) -> None:
 
 
 def _keys(context: ExecutionContext, metadata: dict[str, Any]) -> Iterator[str]:
-    """One key per step, of all that its result depends on: content, what its tool knows about the file, the steps
-    before it, tool, version and settings. What differs from run to run is left out."""
+    """One key per step, of everything its result depends on: content, what its tool knows about the file, the steps
+    before it, tool, version and settings. Values that differ from run to run are left out."""
     seen = {name: value for name, value in metadata.items() if name not in _RUN_KEYS}
     chain = _digest(seen)
     for tool in context.tool_instances:
@@ -196,7 +197,7 @@ def _read(path: str) -> StepRecord | None:
 
 
 def _copy(folder: str, path: str) -> dict[str, str]:
-    """Hard-link what a step left in ``folder`` to ``path``; the digests."""
+    """Hard-link what a step left in ``folder`` to ``path``. Returns the digests."""
     _link(f"{folder}/{INFILE}", path)
     digests = {INFILE: _sha256(path)}
     copies = _files(f"{folder}/{COPY_TO_FOLDER}")
@@ -236,7 +237,7 @@ def _sha256(path: str) -> str:
 
 
 def _link(source: str, target: str) -> None:
-    """Give the file a second name, and a copy where the storage has no hard links."""
+    """Make a hard link, or a copy where the storage has no hard links."""
     try:
         os.link(source, target)
     except FileNotFoundError:
