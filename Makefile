@@ -3,9 +3,9 @@
 BIN := .venv/bin
 STAMP := .venv/.setup-done
 CELERY_55 := .venv-celery-5.5
-# Test files go to so many processes, each with servers of its own.
+# Test files go to so many processes, each with servers of its own, in the order of tests/conftest.py.
 JOBS ?= 2
-PARALLEL := --numprocesses $(JOBS) --dist loadfile
+PARALLEL := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # A `uv` on PATH may be a shim that refuses in this folder: it counts only when it runs.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .venv-uv/bin/uv)

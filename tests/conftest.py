@@ -23,8 +23,11 @@ from docfleet.cli.embedded.supervisor import Lifeline
 from tests.notification_targets import Mailbox, Sink
 from tests.servers import NotInstalled, Postgres, Rabbitmq, broker_at, skip_or_fail, valkey_socket
 
+HERE = Path(__file__).parent
 POSTGRES_URL = "DOCFLEET_TEST_POSTGRES_URL"
 RABBITMQ_URL = "DOCFLEET_TEST_RABBITMQ_URL"
+WAITING_SUITES = {"acceptance", "faults", "security"}
+"""Whose files are long and mostly wait: for leases, restarts and servers."""
 # How fast a shared machine makes examples says nothing about the code.
 hypothesis.settings.register_profile("ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("ours")
@@ -92,6 +95,12 @@ def mailbox() -> Iterator[Mailbox]:
     yield made
     made.shutdown()
     made.server_close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the files, the long ones come first: at the end no process waits for another."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in WAITING_SUITES)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,8 +12,10 @@ SECONDS = 180.0
 
 def until(condition: Callable[[], Any], seconds: float = SECONDS, *, what: str = "it did not happen in time") -> Any:
     """Wait for a true value and return it; fails with ``what`` after so many seconds."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+        waited = time.monotonic() - began
+        assert waited < seconds, what
+        # What takes long is looked for less often: many conditions cost what is waited for its processor.
+        time.sleep(min(0.02 + waited / 20, 0.25))
     return value
