@@ -29,7 +29,7 @@ from docfleet.core.status import ExecutionStatus, SkipReason
 PAGE = 500
 _RETRYABLE = files.c.status.in_((ExecutionStatus.ERROR.value, ExecutionStatus.STOPPED.value))
 _REASONS = {
-    SkipReason.ALREADY_PROCESSED: "succeeded in a descendants execution",
+    SkipReason.ALREADY_PROCESSED: "succeeded in a later execution",
     SkipReason.ACTIVE_ELSEWHERE: "are under way in another execution",
 }
 
@@ -173,5 +173,5 @@ def _nothing_to_retry(old: Record, skipped: Counter[str]) -> str:
         return f"nothing to retry: of the failed and stopped files of execution {old.id}, {' and '.join(parts)}"
     if old.total_files == 0:
         cause = f" ({old.error_message})" if old.error_message else ""
-        return f"nothing to retry: execution {old.id} registered no files{cause}; run the workflow retried"
+        return f"nothing to retry: execution {old.id} registered no files{cause}; run the workflow again"
     return f"nothing to retry: no file of execution {old.id} failed or was stopped"

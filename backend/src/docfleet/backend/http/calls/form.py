@@ -116,7 +116,7 @@ def _document(kind: str, body: bytes) -> Fields:
 
 def _clean(name: str, text: str) -> str:
     if "\0" in text or "\0" in name:
-        raise invalid_field(name.replace("\0", "")[:100], "the field has a NUL character; handle it out")
+        raise invalid_field(name.replace("\0", "")[:100], "the field has a NUL character; take it out")
     return text
 
 
