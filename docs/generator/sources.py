@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import docfleet
 
 
-class Source(NamedTuple):
+class SourceModule(NamedTuple):
     """One module: its dotted name and its syntax tree."""
 
     name: str
@@ -25,7 +25,7 @@ class Source(NamedTuple):
 
 
 @cache
-def sources() -> tuple[Source, ...]:
+def sources() -> tuple[SourceModule, ...]:
     """Every module of every member, in the order of their names; steps of the migrations are left out."""
     modules = []
     for root in map(Path, docfleet.__path__):
@@ -33,12 +33,12 @@ def sources() -> tuple[Source, ...]:
             parts = path.relative_to(root.parent).with_suffix("").parts
             if "versions" not in parts:
                 name = ".".join(part for part in parts if part != "__init__")
-                modules.append(Source(name, ast.parse(path.read_text("utf-8"))))
+                modules.append(SourceModule(name, ast.parse(path.read_text("utf-8"))))
     return tuple(sorted(modules, key=lambda source: source.name))
 
 
 @cache
-def calls() -> tuple[tuple[Source, ast.Call], ...]:
+def calls() -> tuple[tuple[SourceModule, ast.Call], ...]:
     """Every call of every module."""
     return tuple((source, node) for source in sources() for node in ast.walk(source.tree) if isinstance(node, ast.Call))
 
