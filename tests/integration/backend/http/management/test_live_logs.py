@@ -65,7 +65,7 @@ def test_live_sends_long_lines_in_frames_of_some_size(api: Any) -> None:
         send(api, *(event(api, run, f"{start + number} " + "\1" * 3990) for number in range(50)))
     history = History(api.database, None, api.organization, run.id)
     after, found = 0, []
-    while lines := (chunk := history.chunk(after, 500)).lines:
+    while lines := (chunk := history.read(after, 500)).lines:
         assert sum(len(msgspec.json.encode(line)) for line in lines) <= 1.1 * MAX_CHUNK_BYTES
         found += [line.log.split()[0] for line in lines]
         assert chunk.more == (len(found) < 100)
