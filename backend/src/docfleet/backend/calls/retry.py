@@ -1,6 +1,6 @@
 """Retry: the failed and stopped files of an ended execution, as a new execution.
 
-The rows are copied as they were registered; the source is not listed retried. A file is left out, and counted under its
+The rows are copied as they were registered; the source is not listed again. A file is left out, and counted under its
 reason, when it has been completed or is being processed elsewhere. The number of its failures does not count, because a
 user requested the retry.
 """

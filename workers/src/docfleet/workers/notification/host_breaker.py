@@ -39,11 +39,11 @@ class HostBreaker:
                 return float(left) / 1000
             if int(failures or 0) < FAILURES_TO_OPEN:
                 return None
-            hosted = self._redis.set(_key(host, "probe"), "1", nx=True, px=self._probe_ms)
+            is_probing = self._redis.set(_key(host, "probe"), "1", nx=True, px=self._probe_ms)
         except redis.RedisError as error:
             log.warning("breaker.unavailable", error=type(error).__name__)
             return None
-        return None if hosted else PROBE_WAIT_SECONDS
+        return None if is_probing else PROBE_WAIT_SECONDS
 
     def note(self, host: str | None, *, alive: bool) -> None:
         """Note that ``host`` answered (``alive``), or failed in a way that counts against it."""
