@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 MAX_ERROR_LENGTH = 2000
 STOPPED_ON_REQUEST = "stopped on request"
 _LOST = "; the worker that had this file was lost, so it may have been delivered before"
-STOPPED_LOST = STOPPED_ON_REQUEST + _LOST
 
 
 def finalize(
