@@ -21,6 +21,7 @@ from docfleet.backend.calls.service import Calls
 from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
+from docfleet.backend.executions.sweeper import Sweeper
 from docfleet.backend.http import openapi, routes
 from docfleet.backend.http.calls import formats
 from docfleet.backend.http.guard import Guard
@@ -56,6 +57,7 @@ class Services:
     tool_registry: ToolRegistry
     slots: Slots
     sweep_metrics: SweepMetrics
+    sweeper: Sweeper
     staging: Staging
     waiting: Waiting
     log_readers: LogReaders
@@ -74,6 +76,7 @@ class Services:
         cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
         notification_dispatcher = NotificationDispatcher(database, dispatcher, settings.dispatch_deadline_seconds)
         database.after_commit = AfterCommit(database, waiting, slots, staging, notification_dispatcher, log_readers)
+        sweep_metrics = SweepMetrics()
         return cls(
             database=database,
             settings=settings,
@@ -81,7 +84,8 @@ class Services:
             dispatcher=dispatcher,
             tool_registry=tools,
             slots=slots,
-            sweep_metrics=SweepMetrics(),
+            sweep_metrics=sweep_metrics,
+            sweeper=Sweeper(database, dispatcher, settings, sweep_metrics),
             staging=staging,
             waiting=waiting,
             log_readers=log_readers,
@@ -109,7 +113,8 @@ class Services:
             for task in followers:
                 task.cancel()
             await asyncio.gather(*followers, return_exceptions=True)
-            await anyio.to_thread.run_sync(self.notification_dispatcher.stop)
+            for background in (self.sweeper, self.notification_dispatcher):
+                await anyio.to_thread.run_sync(background.stop)
             await anyio.to_thread.run_sync(self.dispatcher.close)
             for service in (self.slots, self.log_readers, self.result_cache, self.database):
                 service.close()

@@ -13,7 +13,7 @@ from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.log_events import LogLevel
-from docfleet.core.management.executions import ExecutionState, ExecutionSummary, StopOutcome
+from docfleet.core.management.executions import ExecutionState, ExecutionSummary, MissingWorkers, StopOutcome
 from docfleet.core.status import ExecutionStatus
 
 _FILES = 50
@@ -81,6 +81,7 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
         ("seconds", f"{entry.execution_time:.2f}"),
         ("files", counts or "none"),
         ("skipped", skipped),
+        *(("waiting", _missing(each)) for each in state.missing_workers),
     ]
     for name, value in lines:
         if value:
@@ -172,6 +173,11 @@ def results_command(execution_id: str, client: ManagementClient) -> int:
     return 0
 
 
+def _missing(missing: MissingWorkers) -> str:
+    seen = "never seen" if missing.last_seen is None else f"last seen {missing.last_seen[:19].replace('T', ' ')}"
+    return f"no worker of type {missing.type.value} is running ({seen}): start `docfleet worker {missing.type.value}`"
+
+
 def _state(state: ExecutionState) -> dict[str, Any]:
     return {
         "execution": _info(state.execution),
@@ -179,6 +185,7 @@ def _state(state: ExecutionState) -> dict[str, Any]:
         "skipped": state.skipped,
         "retries": state.retries,
         "stopping": state.stopping,
+        "missing_workers": msgspec.to_builtins(state.missing_workers),
     }
 
 

@@ -29,10 +29,12 @@ from docfleet.workers.shared.infrastructure.config.servers import check_servers
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.logging import workflow_log
 from docfleet.workers.shared.infrastructure.process.beat import watch_beat
+from docfleet.workers.shared.infrastructure.process.companion import Companion, watch_companion
 from docfleet.workers.shared.infrastructure.process.file_in_work import watch_files
 from docfleet.workers.shared.infrastructure.process.fork import freeze_before_fork, install_signals
-from docfleet.workers.shared.infrastructure.process.health import HealthLimits, HealthProcess, watch_health
+from docfleet.workers.shared.infrastructure.process.health import HealthLimits, HealthServer
 from docfleet.workers.shared.infrastructure.process.heartbeat import HeartbeatKeeper
+from docfleet.workers.shared.infrastructure.process.presence import Presence
 from docfleet.workers.shared.infrastructure.process.process_settings import load_settings
 from docfleet.workers.shared.infrastructure.process.shutdown import GracefulShutdown, watch_shutdown
 from docfleet.workers.shared.infrastructure.process.stop_hints import watch_stops
@@ -55,7 +57,8 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
         signals.worker_ready.connect(_DeferredServerCheck(settings), weak=False)
     app = WorkerBuilder.build_celery_app(worker_type, settings)
     slots = concurrency or settings.concurrency(spec)
-    health = _health(app, spec, settings, slots)
+    node = f"{worker_type.value}-{uuid.uuid4().hex[:8]}@{socket.gethostname()}"
+    companion = _companion(app, spec, settings, node, slots)
     app.steps["worker"].add(HeartbeatKeeper)
     if spec.beat:
         watch_beat(app)
@@ -69,7 +72,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     pool = settings.celery_pool_type or spec.pool
     # Not ``app.worker_main``: the ``celery`` command imports an interactive shell, 0.3 s and 15 MB for nothing.
     worker = app.Worker(
-        hostname=f"{worker_type.value}-{uuid.uuid4().hex[:8]}@{socket.gethostname()}",
+        hostname=node,
         queues=[queue.value for queue in spec.queues],
         pool=WatchingPool if pool == "prefork" else pool,
         concurrency=slots,
@@ -82,31 +85,29 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
         connector_class(connector)
     GracefulShutdown(worker, settings.worker_grace_seconds).install()
     freeze_before_fork()
-    if health is None:
+    companion.start()
+    try:
         worker.start()
-    else:
-        health.start()
-        try:
-            worker.start()
-        finally:
-            health.stop()
+    finally:
+        companion.stop()
     return int(worker.exitcode or 0)
 
 
-def _health(app: Celery, spec: WorkerSpec, settings: WorkerSettings, slots: int) -> HealthProcess | None:
-    """The process that answers probes, unless its port is 0; the port is bound."""
-    port = settings.health_port(spec)
-    if not port:
-        return None
+def _companion(app: Celery, spec: WorkerSpec, settings: WorkerSettings, node: str, slots: int) -> Companion:
+    """The process that announces the worker and, unless its port is 0, answers probes; the port is bound."""
     vitals = Vitals([task.value for task in spec.tasks], slots)
     write_vitals(app, vitals)
-    limits = HealthLimits(
-        settings.worker_health_stale_seconds, settings.worker_health_broker_seconds, settings.worker_grace_seconds
-    )
-    setting = f"{spec.type.value.upper()}_HEALTH_PORT"
-    health = HealthProcess(settings.worker_health_host, port, spec.type.value, vitals, limits, setting)
-    watch_health(app, health)
-    return health
+    health = None
+    if port := settings.health_port(spec):
+        limits = HealthLimits(
+            settings.worker_health_stale_seconds, settings.worker_health_broker_seconds, settings.worker_grace_seconds
+        )
+        setting = f"{spec.type.value.upper()}_HEALTH_PORT"
+        health = HealthServer(settings.worker_health_host, port, spec.type.value, vitals, limits, setting)
+    presence = Presence(node, spec.type, spec.queues, slots, settings.worker_beat_seconds, vitals)
+    companion = Companion(presence, health)
+    watch_companion(app, companion)
+    return companion
 
 
 def _keep_our_logging(**_: Any) -> None:

@@ -6,6 +6,8 @@ from sqlalchemy import Connection, and_, or_, select
 
 from docfleet.backend.executions import repository
 from docfleet.backend.files.counts import count_files
+from docfleet.backend.platform.db import Record, iso
+from docfleet.backend.presence import repository as presence
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.workflows import workflows
 from docfleet.backend.workflows.repository import find
@@ -14,7 +16,9 @@ from docfleet.core.management.executions import (
     ExecutionState,
     ExecutionSummary,
     ListedExecution,
+    MissingWorkers,
 )
+from docfleet.core.names import WorkflowType, execution_queues
 from docfleet.core.status import ExecutionStatus
 
 
@@ -40,7 +44,15 @@ def state(connection: Connection, organization_id: str, execution_id: str) -> Ex
             listing_complete=row.dispatched_at is not None or final,
             percent=round(100 * done / total, 1) if total else (100.0 if final else 0.0),
         ),
+        missing_workers=[] if final else _missing_workers(connection, row, workflow.deployment_type),
     )
+
+
+def _missing_workers(connection: Connection, row: Record, workflow_type: str) -> list[MissingWorkers]:
+    queues = execution_queues(is_api=workflow_type == WorkflowType.API)
+    needed = [queues.batches] if row.dispatched_at is not None else [queues.orchestration, queues.batches]
+    lacking = presence.missing(connection, needed)
+    return [MissingWorkers(kind, None if seen is None else iso(seen)) for kind, seen in lacking.items()]
 
 
 def page(

@@ -19,7 +19,7 @@ from docfleet.core.names import WorkflowType
 
 BACKLOG_FACTOR = 10
 """While messages wait in its queue, work that was not overtaken is sent again only after this number of deadlines."""
-_CLOCK_TOLERANCE_SECONDS = 0.01
+CLOCK_TOLERANCE_SECONDS = 0.01
 """The greatest difference of two readings of the clock in one statement."""
 
 _later = executions.alias()
@@ -87,5 +87,5 @@ class Overdue:
 
 
 def _batch_taken_since(sent: ColumnElement[Any]) -> ColumnElement[bool]:
-    claimed = _later.c.progress_at > _later.c.dispatched_at + _CLOCK_TOLERANCE_SECONDS
+    claimed = _later.c.progress_at > _later.c.dispatched_at + CLOCK_TOLERANCE_SECONDS
     return and_(_later.c.dispatched_at > sent, claimed)

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from sqlalchemy import ColumnElement, Connection, and_, exists, select, text, update
 
-from docfleet.backend.executions import claims, finalize, messages, repository
+from docfleet.backend.executions import claims, finalize, lost_workers, messages, repository
 from docfleet.backend.executions.overdue import Overdue
 from docfleet.backend.platform.db import Database, Record, chunks, db_now, upsert
 from docfleet.backend.platform.dispatch import Dispatcher
@@ -94,6 +94,7 @@ class Sweep:
         if not self.is_leader:
             return self._result
         try:
+            self._free_lost_workers()
             for where, step in self._steps():
                 for candidate in self._candidates(where):
                     self._renew_lease()
@@ -106,6 +107,16 @@ class Sweep:
         if any(msgspec.structs.astuple(self._result)):
             log.info("sweep.done", **msgspec.structs.asdict(self._result))
         return self._result
+
+    def _free_lost_workers(self) -> None:
+        """Free what dead workers held, and have the rest of this sweep send it again."""
+        queues = {QueueName(queue) for worker in lost_workers.free(self._database) for queue in worker.queues}
+        for api in (True, False):
+            orchestration, batches, *_ = execution_queues(is_api=api)
+            if orchestration in queues:
+                waiting = lost_workers.Waiting(self._is_busy(orchestration), self._is_busy(batches))
+                with self._database.writing() as connection:
+                    lost_workers.hasten(connection, _API if api else ~_API, waiting)
 
     def _steps(self) -> Iterator[tuple[ColumnElement[bool], Any]]:
         """Conditions, each with the step for the executions that meet it. The next sweep handles what this one
@@ -153,14 +164,18 @@ class Sweep:
 
     def _overdue(self, queue: QueueName, *, api: bool) -> Overdue | None:
         """The conditions of lost work in ``queue``; None when the broker is unavailable."""
+        busy = self._is_busy(queue)
+        return None if busy is None else Overdue(self._deadline, api=api, busy=busy)
+
+    def _is_busy(self, queue: QueueName) -> bool | None:
+        """Whether messages wait in ``queue``; None when the broker is unavailable."""
         if queue not in self._busy:
             try:
                 self._busy[queue] = self._dispatcher.waiting(queue) > 0
             except BrokerUnavailable as error:
                 log.warning("sweep.broker_unavailable", queue=queue.value, error=error.message)
                 self._busy = dict.fromkeys(QueueName)
-        busy = self._busy[queue]
-        return None if busy is None else Overdue(self._deadline, api=api, busy=busy)
+        return self._busy[queue]
 
     def _candidates(self, where: ColumnElement[bool]) -> list[Record]:
         with self._database.reading() as connection:

@@ -15,6 +15,7 @@ from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.notifications.metrics import outbox_metrics
 from docfleet.backend.platform.db import Database
+from docfleet.backend.presence.metrics import worker_metrics
 from docfleet.backend.schedules.metrics import schedule_metrics
 
 
@@ -46,6 +47,7 @@ def metrics(
         *log_readers.collect(),
         *outbox_metrics(database),
         *schedule_metrics(database),
+        *worker_metrics(database),
     ]
     return generate_latest(_Snapshot(families)).decode()
 

@@ -7,12 +7,12 @@ time, and few to one host: a slow target delays its own events only.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 
 import structlog
 from sqlalchemy import Connection, and_, case, exists, func, insert, or_, select, text, update
 
+from docfleet.backend.platform.background import Background
 from docfleet.backend.platform.db import Database, Record, db_now
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.tables.notifications import (
@@ -209,43 +209,9 @@ def _release(database: Database, ids: list[str]) -> None:
         )
 
 
-class NotificationDispatcher:
-    """A thread of the backend that sends notifications at once, so that a request that ends an execution does not wait
-    for the broker. The next tick sends what it misses."""
+class NotificationDispatcher(Background):
+    """Sends notifications at once, so that a request that ends an execution does not wait for the broker. The next tick
+    sends what it misses."""
 
     def __init__(self, database: Database, dispatcher: Dispatcher, resend_seconds: float) -> None:
-        self._database = database
-        self._dispatcher = dispatcher
-        self._resend_seconds = resend_seconds
-        self._lock = threading.Lock()
-        self._due = threading.Event()
-        self._over = False
-        self._thread: threading.Thread | None = None
-
-    def wake(self) -> None:
-        """There may be something to send."""
-        self._due.set()
-        with self._lock:
-            if self._thread is None and not self._over:
-                self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
-                self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread; returns when it has ended."""
-        with self._lock:
-            self._over = True
-            thread = self._thread
-        self._due.set()
-        if thread is not None:
-            thread.join()
-
-    def _run(self) -> None:
-        while True:
-            self._due.wait()
-            self._due.clear()
-            if self._over:
-                return
-            try:
-                dispatch(self._database, self._dispatcher, self._resend_seconds)
-            except Exception:  # the boundary of the thread: the next wake or tick tries again
-                log.exception("notifications.dispatch_failed")
+        super().__init__("notifications", lambda: dispatch(database, dispatcher, resend_seconds))

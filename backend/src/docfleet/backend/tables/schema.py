@@ -16,6 +16,7 @@ from docfleet.backend.tables import (
     schedules,
     tools,
     usage,
+    workers,
     workflows,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "schedules",
     "tools",
     "usage",
+    "workers",
     "workflows",
 ]

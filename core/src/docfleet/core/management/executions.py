@@ -9,6 +9,7 @@ import msgspec
 
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag
+from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus
 
 
@@ -67,9 +68,18 @@ class ExecutionProgress(msgspec.Struct, kw_only=True):
     percent: float
 
 
+class MissingWorkers(msgspec.Struct):
+    """No worker of this ``type`` is running, and an open execution needs one. ``last_seen`` (ISO 8601 in UTC) is when
+    one was heard last; null for never."""
+
+    type: WorkerType
+    last_seen: str | None
+
+
 class ExecutionState(msgspec.Struct, kw_only=True):
     """An execution, its files by status, and its skipped files by reason. ``stopping``: it starts nothing more and ends
-    when no worker processes a file of it. ``retries`` are executions of its failed files."""
+    when no worker processes a file of it. ``retries`` are executions of its failed files. ``missing_workers``: what it
+    waits for, while it is open."""
 
     execution: ExecutionSummary
     retries: list[str] = []
@@ -77,6 +87,7 @@ class ExecutionState(msgspec.Struct, kw_only=True):
     counts: dict[str, int] = {}
     skipped: dict[str, int] = {}
     progress: ExecutionProgress
+    missing_workers: list[MissingWorkers] = []
 
 
 class StopOutcome(StrEnum):

@@ -11,9 +11,7 @@ import http.client
 import os
 import signal
 from typing import Any
-from urllib.parse import urlsplit
 
-import msgspec
 import structlog
 from celery.concurrency.asynpool import AsynPool
 from celery.concurrency.prefork import TaskPool
@@ -23,8 +21,8 @@ from celery.worker.request import Request
 
 from docfleet.core.batch_calls import LostProcess
 from docfleet.core.names import TaskName
+from docfleet.workers.shared.infrastructure.process.backend_post import Refused, post
 from docfleet.workers.shared.infrastructure.process.file_in_work import file_of
-from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
 log = structlog.get_logger()
 
@@ -106,21 +104,9 @@ def execution_of(task: str, args: Any, kwargs: Any) -> tuple[str, str] | None:
 
 def report(organization_id: str, lost: LostProcess) -> None:
     """Send the report to the backend. Never raises: without it, the leases run out."""
-    url = urlsplit(f"{settings().internal_api_base_url.rstrip('/')}/v1/workers/lost-process/")
-    headers = {
-        "Authorization": f"Bearer {settings().internal_service_api_key}",
-        "Content-Type": "application/json",
-        "X-Organization-ID": organization_id,
-    }
-    make = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = make(url.hostname or "", url.port, timeout=REPORT_SECONDS)
     try:
-        connection.request("POST", url.path, msgspec.json.encode(lost), headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != http.HTTPStatus.OK:
-            log.warning("child.loss_refused", status=answer.status)
+        post("v1/workers/lost-process/", lost, seconds=REPORT_SECONDS, organization_id=organization_id)
+    except Refused as error:
+        log.warning("child.loss_refused", error=str(error))
     except (OSError, http.client.HTTPException) as error:
         log.warning("child.loss_not_reported", error=str(error) or type(error).__name__)
-    finally:
-        connection.close()

@@ -149,6 +149,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     worker_allow_unsafe_timeouts: bool = False
     """True: start despite time limits that do not fit the broker. Work may then run twice at once, and only fencing
     prevents a double effect."""
+    worker_beat_seconds: Annotated[float, msgspec.Meta(ge=0.2, le=60)] = 5.0
+    """Seconds between two signs of life to the backend. A worker that misses six counts as dead, and its files go to
+    others."""
     worker_health_host: str = "127.0.0.1"
     """The address of the health endpoints."""
     worker_health_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None

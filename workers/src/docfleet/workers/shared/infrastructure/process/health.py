@@ -1,8 +1,4 @@
-"""Health and metrics of a worker over HTTP, from a process of its own.
-
-A thread is no option: a fork may copy a lock that it holds. The parent's event loop is no option, either: it stands
-still while the broker is unavailable and while the last tasks end. So a process is forked before the pool, reads the
-vital signs in shared memory, and ends with its parent. When it dies, the parent starts another.
+"""Health and metrics of a worker over HTTP, from its companion process.
 
 ``/health/live`` (``/livez``): restart the worker when this fails. ``/health/ready`` (``/readyz``): it takes work.
 ``/health``: both. ``/metrics``: Prometheus text. 200 or 503, ``application/json``.
@@ -10,35 +6,24 @@ vital signs in shared memory, and ends with its parent. When it dies, the parent
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
-import structlog
-from celery import Celery, bootsteps
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.workers.shared.infrastructure.process.vitals import Vitals
-
-log = structlog.get_logger()
 
 type Answer = Callable[[str], tuple[int, str, bytes]]
 
 BUSY_PORT_SECONDS = 2.0
 """How long the health process of a killed worker may still hold the port."""
-PARENT_SECONDS = 0.5
-CHECK_SECONDS = 5.0
-"""How often the worker checks that its health process lives."""
 CLIENT_SECONDS = 5.0
 ENDING_MARGIN_SECONDS = 30.0
-_STANDARD = 3
-"""Lower file descriptors are standard input, output and error."""
 
 
 class HealthLimits(msgspec.Struct, frozen=True):
@@ -81,53 +66,33 @@ def ready(vitals: Vitals, limits: HealthLimits, now: float) -> Health:
     return live(vitals, limits, now)
 
 
-class HealthProcess:
-    """The process that answers probes. Made in the parent, before the pool."""
+class HealthServer:
+    """Answers probes. Made in the worker, served in its companion."""
 
     def __init__(self, host: str, port: int, worker: str, vitals: Vitals, limits: HealthLimits, setting: str) -> None:
         """Binds the port. Raises ``ConfigurationError`` when it is taken; ``setting`` names what to change."""
         self._worker = worker
         self._vitals = vitals
         self._limits = limits
-        self._pid = 0
         self._where = (host, port, setting)
         self._socket = _listen(*self._where)
 
-    def start(self) -> None:
-        """Fork it."""
-        parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
-            try:
-                for each in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-                    signal.signal(each, signal.SIG_IGN)
-                _close_others(self._socket.fileno())
-                _serve(self._socket, self._answer, lambda: os.getppid() == parent)
-            finally:
-                os._exit(0)
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor of the port."""
+        return self._socket.fileno()
+
+    def listen(self, patience: float = BUSY_PORT_SECONDS) -> None:
+        """Bind the port again. Raises ``ConfigurationError`` when it is still taken after ``patience`` seconds."""
+        self._socket = _listen(*self._where, patience=patience)
+
+    def close(self) -> None:
+        """Close the port in this process."""
         self._socket.close()
 
-    def check(self) -> None:
-        """Start it again if it died. In the parent; a parent that forks has no other thread."""
-        with contextlib.suppress(ChildProcessError):
-            if self._pid and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
-                return
-        self._pid = 0
-        try:
-            self._socket = _listen(*self._where, patience=0.0)
-        except ConfigurationError as error:
-            log.error("health.not_restarted", error=error.message)
-            return
-        self.start()
-        log.warning("health.restarted", pid=self._pid)
-
-    def stop(self) -> None:
-        """End it, so that the next worker finds the port free."""
-        if self._pid:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-            self._pid = 0
+    def serve(self) -> None:
+        """Answer until this process ends."""
+        _serve(self._socket, self._answer)
 
     def _answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, media type and body for a path."""
@@ -152,30 +117,6 @@ class HealthProcess:
         return 200 if ok else 503, "application/json", msgspec.json.encode(body)
 
 
-class HealthWatch(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A step of the consumer, because the timer is cleared when the connection to the broker is lost."""
-
-    health: ClassVar[HealthProcess | None] = None
-    requires: ClassVar[tuple[str, ...]] = ("celery.worker.consumer.connection:Connection",)
-
-    def start(self, parent: Any) -> None:
-        """Start to watch the health process."""
-        if self.health is not None:
-            parent.timer.call_repeatedly(CHECK_SECONDS, self.health.check)
-
-
-def watch_health(app: Celery, health: HealthProcess) -> None:
-    """Have the worker of ``app`` watch its health process. Called before the worker is made."""
-    HealthWatch.health = health
-    app.steps["consumer"].add(HealthWatch)
-
-
-def _close_others(mine: int) -> None:
-    # File descriptors of the worker: the broker's connection and the pipes of the pool must close when it dies.
-    os.closerange(_STANDARD, mine)
-    os.closerange(max(mine + 1, _STANDARD), os.sysconf("SC_OPEN_MAX"))
-
-
 def _listen(host: str, port: int, setting: str, patience: float = BUSY_PORT_SECONDS) -> socket.socket:
     deadline = time.monotonic() + patience
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -192,9 +133,7 @@ def _listen(host: str, port: int, setting: str, patience: float = BUSY_PORT_SECO
             ) from error
 
 
-def _serve(
-    listening: socket.socket, answer: Callable[[str], tuple[int, str, bytes]], alive: Callable[[], bool]
-) -> None:
+def _serve(listening: socket.socket, answer: Answer) -> None:
     # Imported here, so that the parent and its children do not carry it.
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -219,14 +158,10 @@ def _serve(
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
-        def service_actions(self) -> None:
-            if not alive():
-                os._exit(0)
-
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Ignore a client that disconnected."""
 
     server = Server(listening.getsockname()[:2], Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listening
-    server.serve_forever(poll_interval=PARENT_SECONDS)
+    server.serve_forever()
