@@ -33,6 +33,7 @@ from docfleet.core.management.executions import (
     RetryResult,
     StartedExecution,
     StopResult,
+    WaitReasons,
 )
 from docfleet.core.management.keys import CreatedKey, Key, KeyList, KeyRequest, RevokedKey, Scope
 from docfleet.core.management.logs import LogLine, LogPage
@@ -276,6 +277,10 @@ class ManagementClient:
     def results(self, execution_id: str) -> ExecutionResults:
         """The result items of an API's execution, in the order of the request."""
         return self.call(ExecutionResults, "GET", f"{_execution(execution_id)}/results")
+
+    def wait_reasons(self, execution_id: str) -> WaitReasons:
+        """Why the execution and its open files are not being worked on."""
+        return self.call(WaitReasons, "GET", f"{_execution(execution_id)}/why")
 
     def verify(self, execution_id: str) -> Verification:
         """Compare the destination with what was delivered; takes as long as reading the destination does."""

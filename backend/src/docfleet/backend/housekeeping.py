@@ -1,4 +1,4 @@
-"""The chores of the sweep: delete what ended executions and dead processes leave behind.
+"""The chores of the sweep: note what executions wait for, and delete what dead processes and old ones leave behind.
 
 The working folders of an execution are deleted by its callback, or after the report that ended it. ``remove_folders``
 deletes the folders that remain because that process died. Rows of executions are kept forever unless
@@ -20,6 +20,7 @@ from sqlalchemy import delete, select
 
 from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
+from docfleet.backend.executions import waiting_notes
 from docfleet.backend.files import results
 from docfleet.backend.logs import archive
 from docfleet.backend.notifications import repository as notifications
@@ -68,6 +69,7 @@ class Chore(NamedTuple):
 
 
 CHORES = (
+    Chore("note what executions wait for", lambda h: waiting_notes.write(h.database)),
     Chore("free the places of ended calls", lambda h: h.slots.purge(h.database), every_backend=True),
     Chore("delete staged files", lambda h: h.staging.purge(h.database), every_backend=True),
     Chore("delete results", lambda h: delete_results(h.database, h.settings.execution_result_ttl_seconds)),

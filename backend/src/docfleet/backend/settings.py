@@ -19,6 +19,7 @@ PREFIXES = (
     "EXECUTION_RETENTION_",
     "MAX_FILE_",
     "MAX_WORKER_",
+    "MAX_MACHINE_",
     "MAX_PARALLEL_FILE_",
     "STEP_RESULTS_",
     "OUTBOX_",
@@ -63,6 +64,9 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     alone. An execution whose listing kills that many processes ends in ERROR, too."""
     max_worker_losses: Positive = 10
     """Losses: how often the lease of one file may expire within one execution. Then the file ends in ERROR."""
+    max_machine_troubles: Positive = 20
+    """Troubles: how often one file may be handed back within one execution because its worker's machine had no space,
+    descriptors or memory left. The waits in between double up to a minute. Then the file ends in ERROR."""
     dispatch_deadline_seconds: Seconds = 60.0
     """Seconds until work that nobody took is sent again. Each repeat waits twice as long. While messages still lie in
     its queue, the sweep sends it again only when the queue has moved past it, or after ten times as long."""

@@ -12,6 +12,7 @@ from docfleet.core.execution import ExecutionContext
 from docfleet.core.files import FileHashData
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import EmptyReason, ExecutionStatus
+from docfleet.core.waiting import Wait
 from docfleet.core.wire import Wire
 
 
@@ -105,12 +106,27 @@ class Lease(Wire):
     attempt: int
 
 
+class WaitingLease(Lease):
+    """A file under lease that is not being worked on at present, and why."""
+
+    wait: Wait
+
+
+class Release(Lease):
+    """A lease to give back. ``wait``: why the file cannot be worked on now; it is not handed out before
+    ``wait.retry_seconds`` have passed. ``strike``: the file ended a process."""
+
+    wait: Wait | None = None
+    strike: bool = False
+
+
 class RenewRequest(Wire):
-    """Extend leases by ``lease_seconds`` from the database's now."""
+    """Extend leases by ``lease_seconds`` from the database's now. ``waiting``: those of them whose files wait."""
 
     owner: str
     lease_seconds: float
     leases: list[Lease]
+    waiting: list[WaitingLease] = []
 
 
 class RenewResponse(Wire):
@@ -127,7 +143,7 @@ class ReportRequest(Wire):
     lease_seconds: float
     outcomes: list[FileOutcome] = []
     renew: list[Lease] = []
-    release: list[Lease] = []
+    release: list[Release] = []
     claim: ClaimRequest | None = None
 
 
@@ -166,6 +182,18 @@ class LostProcessResponse(Wire):
 
     freed: int = 0
     struck: bool = False
+
+
+class PutOffRequest(Wire):
+    """The source cannot be listed now, and the reason does not lie in it: the execution waits for another attempt."""
+
+    wait: Wait
+
+
+class PutOffResponse(Wire):
+    """``stop``: the execution is final or to stop; no attempt follows."""
+
+    stop: bool = False
 
 
 class FinalizeRequest(Wire):

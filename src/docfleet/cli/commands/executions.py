@@ -74,6 +74,7 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
         ("execution", entry.id),
         ("workflow", entry.workflow_name),
         ("status", entry.status.value + (" (stopping)" if state.stopping else "")),
+        ("waits", state.waiting.text if state.waiting and not state.missing_workers else ""),
         ("error", entry.error_message),
         ("retry of", entry.retry_of or ""),
         ("retried by", ", ".join(state.retries)),
@@ -87,10 +88,27 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
         if value:
             click.echo(f"{name:<11}{plain(value)}")
     for file in client.files(execution_id, limit=_FILES):
-        cause = f"  {file.error}" if file.error else ""
+        cause = f"  {file.error}" if file.error else f"  waits: {file.waiting.text}" if file.waiting else ""
         click.echo(f"  {file.file_number:>5}  {file.status:<9}  {plain(file.name)}{plain(cause)}")
     if sum(state.counts.values()) > _FILES:
         click.echo(f"  and {sum(state.counts.values()) - _FILES} more (all of them with --json)")
+    return 0
+
+
+@command.command("why")
+@click.argument("execution_id", metavar="ID")
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def why_command(execution_id: str, json_output: bool, client: ManagementClient) -> int:
+    """Why an execution, and each of its open files, is not being worked on now."""
+    from docfleet.cli.show.waits import lines
+
+    reasons = client.wait_reasons(execution_id)
+    if json_output:
+        _print_json(msgspec.to_builtins(reasons))
+        return 0
+    for line in lines(reasons):
+        click.echo(line)
     return 0
 
 
@@ -186,6 +204,7 @@ def _state(state: ExecutionState) -> dict[str, Any]:
         "retries": state.retries,
         "stopping": state.stopping,
         "missing_workers": msgspec.to_builtins(state.missing_workers),
+        "waiting": msgspec.to_builtins(state.waiting),
     }
 
 

@@ -1,4 +1,4 @@
-"""Claiming files, and extending or releasing leases.
+"""Claiming files, and extending leases. (``hand_backs`` ends them early.)
 
 Strikes and losses of a file are counted apart. A *strike*: the process that worked on exactly this file died while its
 worker lived (``lost``). A *loss*: a lease expired, for whatever reason; it is counted when the file is claimed
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Float, Select, bindparam, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Float, Select, and_, bindparam, case, func, or_, select, text, update
 
 from docfleet.backend.executions import repository, state
 from docfleet.backend.files import history
@@ -20,7 +20,7 @@ from docfleet.backend.platform.db import Record, chunks, db_now
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.files import OPEN_FILE
 from docfleet.backend.tables.files import file_executions as files
-from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Lease, RenewRequest, RenewResponse
+from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Lease
 from docfleet.core.errors import InvalidInput, ToolCrashed
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
@@ -30,15 +30,17 @@ MAX_LEASE_SECONDS = 86_400.0
 
 
 class Caps(msgspec.Struct, frozen=True):
-    """The number of ``strikes``, and of ``losses``, after which a file ends in ERROR."""
+    """The number of ``strikes``, of ``losses``, and of ``troubles`` of its workers' machines after which a file ends in
+    ERROR."""
 
     strikes: int
     losses: int
+    troubles: int
 
     @classmethod
     def of(cls, settings: BackendSettings) -> Caps:
         """The caps of the settings."""
-        return cls(settings.max_file_attempts, settings.max_worker_losses)
+        return cls(settings.max_file_attempts, settings.max_worker_losses, settings.max_machine_troubles)
 
     def is_exhausted(self, row: Record) -> bool:
         """Whether the file has used up its attempts. ``row`` has CLAIM_COLUMNS."""
@@ -139,13 +141,24 @@ def _isolated(rows: list[Record], caps: Caps) -> list[Record]:
     return safe or rows[:1]
 
 
-def _free() -> ColumnElement[bool]:
-    return files.c.lease_until < db_now()
+def is_free() -> ColumnElement[bool]:
+    """The open file may be claimed now: no lease on it runs, and it does not wait for a time."""
+    return and_(files.c.lease_until < db_now(), files.c.not_before < db_now())
 
 
 LOSSES = files.c.losses + case((state.EXPIRED, 1), else_=0)
 """Losses of a file without a running lease, including the one that its next claim counts."""
 
+HELD_COLUMNS = (
+    files.c.id,
+    files.c.attempt,
+    files.c.strikes,
+    files.c.losses,
+    files.c.data,
+    files.c.file_hash,
+    files.c.troubles,
+    files.c.waiting,
+)
 CLAIM_COLUMNS = (
     files.c.id,
     files.c.attempt,
@@ -154,7 +167,7 @@ CLAIM_COLUMNS = (
     files.c.data,
     files.c.file_hash,
 )
-_FREE = (files.c.execution_id == bindparam("execution_id"), text(OPEN_FILE), _free())
+_FREE = (files.c.execution_id == bindparam("execution_id"), text(OPEN_FILE), is_free())
 _WAITING = select(func.count()).select_from(select(files.c.id).where(*_FREE).limit(bindparam("enough")).subquery())
 
 
@@ -186,7 +199,7 @@ def _named(connection: Connection, execution_id: str, request: ClaimRequest) -> 
     rows: list[Record] = []
     for part in chunks(request.file_execution_ids):
         rows += connection.execute(
-            select(*CLAIM_COLUMNS, files.c.status, _free().label("free"))
+            select(*CLAIM_COLUMNS, files.c.status, is_free().label("free"))
             .where(files.c.execution_id == execution_id, files.c.id.in_(part))
             .order_by(files.c.file_number)
             .with_for_update()
@@ -230,48 +243,30 @@ def give_up(connection: Connection, execution: Record, rows: Sequence[Record]) -
         history.record(connection, [entry])
 
 
-def _held(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> set[str]:
+def held(connection: Connection, execution_id: str, owner: str, leases: Sequence[Lease]) -> dict[str, Record]:
+    """The rows (HELD_COLUMNS) of those files whose leases are the owner's, by id; locked."""
     attempts = {lease.file_execution_id: lease.attempt for lease in leases}
-    held: set[str] = set()
+    own: dict[str, Record] = {}
     for part in chunks(list(attempts)):
         rows = connection.execute(
-            select(files.c.id, files.c.attempt)
+            select(*HELD_COLUMNS)
             .where(files.c.execution_id == execution_id, files.c.id.in_(part), owned_by(owner))
             .where(files.c.status == ExecutionStatus.EXECUTING.value)
             .with_for_update()
         )
-        held.update(row.id for row in rows if row.attempt == attempts[row.id])
-    return held
+        own.update((row.id, row) for row in rows if row.attempt == attempts[row.id])
+    return own
 
 
 def extend(
     connection: Connection, execution_id: str, owner: str, lease_seconds: float, leases: list[Lease]
 ) -> list[str]:
-    """Extend the leases that are still the owner's. Returns the ids of those that are not."""
+    """Extend the leases that are still the owner's; their files wait for nothing. Returns the ids of those that are
+    not."""
     if not leases:
         return []
-    held = _held(connection, execution_id, owner, leases)
-    for part in chunks(sorted(held)):
-        connection.execute(update(files).where(files.c.id.in_(part)).values(lease_until=db_now() + lease_seconds))
-    return [lease.file_execution_id for lease in leases if lease.file_execution_id not in held]
-
-
-def release(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> list[str]:
-    """End leases early, without a loss for the file. Returns the ids of those that were not the owner's."""
-    if not leases:
-        return []
-    held = _held(connection, execution_id, owner, leases)
-    for part in chunks(sorted(held)):
-        connection.execute(update(files).where(files.c.id.in_(part)).values(lease_until=0.0, owner=None))
-    return [lease.file_execution_id for lease in leases if lease.file_execution_id not in held]
-
-
-def renew(connection: Connection, organization_id: str, execution_id: str, request: RenewRequest) -> RenewResponse:
-    """Extend leases, also while the execution is being stopped: a delivery that has started is completed.
-
-    Raises ``NotFound``, ``InvalidInput``.
-    """
-    check_lease(request.owner, request.lease_seconds)
-    execution = repository.lock_execution(connection, organization_id, execution_id)
-    lost = extend(connection, execution_id, request.owner, request.lease_seconds, request.leases)
-    return RenewResponse(lost=lost, stop=repository.is_ending(execution))
+    own = held(connection, execution_id, owner, leases)
+    values = {"lease_until": db_now() + lease_seconds, "waiting_cause": None, "waiting": None}
+    for part in chunks(sorted(own)):
+        connection.execute(update(files).where(files.c.id.in_(part)).values(**values))
+    return [lease.file_execution_id for lease in leases if lease.file_execution_id not in own]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, and_, or_, select
 
 from docfleet.backend.executions import repository
+from docfleet.backend.executions.why import Reasons
 from docfleet.backend.files.counts import count_files
 from docfleet.backend.platform.db import Record, iso
 from docfleet.backend.presence import repository as presence
@@ -33,6 +34,7 @@ def state(connection: Connection, organization_id: str, execution_id: str) -> Ex
     done, total = counts.total - counts.open, row.total_files
     return ExecutionState(
         execution=ExecutionSummary.of(repository.describe(row, workflow.workflow_name, None if final else counts)),
+        waiting=None if final else Reasons(connection, row, workflow.deployment_type).of_execution(),
         retries=retries,
         stopping=row.stop_requested_at is not None and not final,
         counts=counts.by_status(),

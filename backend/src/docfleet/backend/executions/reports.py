@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from docfleet.backend.executions import claims, finalize, repository, state
+from docfleet.backend.executions import claims, finalize, hand_backs, repository, state
 from docfleet.backend.files import deliveries, history, results
 from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.platform.db import Record, chunks, clean
@@ -38,7 +38,7 @@ def report(
     final = repository.is_final(execution)
     answer = ReportResponse(stop=repository.is_ending(execution))
     _outcomes(connection, execution, request.outcomes, answer)
-    answer.lost = claims.release(connection, execution_id, request.owner, request.release)
+    answer.lost = hand_backs.release(connection, execution, request.owner, request.release, caps)
     answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
     if request.claim is not None:
         answer.claim = claims.claim(connection, execution, request.claim, caps)

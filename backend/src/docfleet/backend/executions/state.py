@@ -92,6 +92,7 @@ _LEASE = (
         attempt=files.c.attempt + 1,
         losses=files.c.losses + case((EXPIRED, 1), else_=0),
         owner=bindparam("new_owner"),
+        waiting_cause=None,  # it is worked on now; ``waiting`` is kept, in case it has to wait on
         lease_until=db_now() + bindparam("seconds", type_=Float),
         modified_at=db_now(),
     )

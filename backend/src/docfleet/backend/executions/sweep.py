@@ -55,7 +55,7 @@ _API = workflows.c.deployment_type == WorkflowType.API.value
 _CANDIDATES = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
     workflows, workflows.c.id == executions.c.workflow_id
 )
-_LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until < db_now())
+_LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, claims.is_free())
 
 
 class SweepResult(msgspec.Struct):

@@ -12,7 +12,7 @@ from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import OPEN_FILE
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.errors import NotFound
-from docfleet.core.management.executions import FileOfExecution
+from docfleet.core.management.executions import FileOfExecution, PresentWait
 from docfleet.core.status import ExecutionStatus
 
 
@@ -65,8 +65,8 @@ def active(
     return rows
 
 
-def summary(row: Record) -> FileOfExecution:
-    """A row for people."""
+def summary(row: Record, waiting: PresentWait | None = None) -> FileOfExecution:
+    """A row for people; ``waiting`` is why it is not being worked on."""
     return FileOfExecution(
         file_execution_id=row.id,
         file_number=row.file_number,
@@ -78,6 +78,7 @@ def summary(row: Record) -> FileOfExecution:
         outputs=row.outputs or [],
         execution_time=row.execution_time,
         attempt=row.attempt,
+        waiting=waiting,
     )
 
 

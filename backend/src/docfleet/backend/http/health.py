@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from docfleet.backend.calls.slots import Slots
+from docfleet.backend.executions import waiting_notes
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.notifications.metrics import outbox_metrics
@@ -44,6 +45,7 @@ def metrics(
     families = [
         CounterMetricFamily("docfleet_rate_limit_unavailable", unchecked, slots.unavailable),
         *sweep_metrics.collect(database),
+        *waiting_notes.metrics(database),
         *log_readers.collect(),
         *outbox_metrics(database),
         *schedule_metrics(database),

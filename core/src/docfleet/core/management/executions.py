@@ -11,6 +11,7 @@ from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag
 from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus
+from docfleet.core.waiting import WaitCause
 
 
 class ExecutionRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,12 +77,25 @@ class MissingWorkers(msgspec.Struct):
     last_seen: str | None
 
 
+class PresentWait(msgspec.Struct, kw_only=True):
+    """What an open file or execution waits for, ``since`` when and ``until`` when, in ISO 8601; null where it is not
+    known. It is the ``attempt``-th of ``attempts`` where these are counted. ``text`` says it all in one sentence."""
+
+    cause: WaitCause
+    text: str
+    since: str | None = None
+    until: str | None = None
+    attempt: int | None = None
+    attempts: int | None = None
+
+
 class ExecutionState(msgspec.Struct, kw_only=True):
     """An execution, its files by status, and its skipped files by reason. ``stopping``: it starts nothing more and ends
-    when no worker processes a file of it. ``retries`` are executions of its failed files. ``missing_workers``: what it
-    waits for, while it is open."""
+    when no worker processes a file of it. ``waiting``: why nothing of it is being worked on. ``retries`` are executions
+    of its failed files. ``missing_workers`` are types of worker that it needs or will need."""
 
     execution: ExecutionSummary
+    waiting: PresentWait | None = None
     retries: list[str] = []
     stopping: bool = False
     counts: dict[str, int] = {}
@@ -119,7 +133,7 @@ class RetryResult(msgspec.Struct, kw_only=True):
 
 
 class FileOfExecution(msgspec.Struct):
-    """One file of an execution; ``execution_time`` in seconds."""
+    """One file of an execution; ``execution_time`` in seconds. ``waiting``: why an open file is not worked on."""
 
     file_execution_id: str
     file_number: int
@@ -131,6 +145,19 @@ class FileOfExecution(msgspec.Struct):
     outputs: list[str] = []
     execution_time: float | None = None
     attempt: int = 0
+    waiting: PresentWait | None = None
+
+
+class WaitReasons(msgspec.Struct, kw_only=True):
+    """Why an execution waits. ``working`` files are worked on now. ``causes`` are numbers of the other open files by
+    ``WaitCause``; ``files`` are the first of them."""
+
+    execution_id: str
+    status: ExecutionStatus
+    waiting: PresentWait | None
+    working: int
+    causes: dict[str, int]
+    files: list[FileOfExecution]
 
 
 class FilePage(msgspec.Struct):

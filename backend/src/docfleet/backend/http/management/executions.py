@@ -16,7 +16,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from docfleet.backend.calls import results, retry
 from docfleet.backend.calls.options import Include
 from docfleet.backend.calls.staging import Staging
-from docfleet.backend.executions import listing, repository, service
+from docfleet.backend.executions import listing, repository, service, why
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.files import listing as file_listing
 from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
@@ -36,6 +36,7 @@ from docfleet.core.management.executions import (
     StartedExecution,
     StopOutcome,
     StopResult,
+    WaitReasons,
 )
 from docfleet.core.status import ExecutionStatus
 
@@ -124,10 +125,21 @@ def list_files(
 ) -> FilePage:
     """In order of file number; ``after`` is the ``next`` of the page before."""
     with database.reading() as connection:
-        repository.find(connection, organization_id, str(execution_id))
+        reasons = why.reasons(connection, organization_id, str(execution_id))
         rows = file_listing.page(connection, str(execution_id), after=after, limit=limit, status=status)
-    files = [file_listing.summary(row) for row in rows]
+        waits = reasons.of_files(rows)
+    files = [file_listing.summary(row, waits.get(row.id)) for row in rows]
     return FilePage(files, next=files[-1].file_number if len(files) == limit else None)
+
+
+@get("/executions/{execution_id:uuid}/why", sync_to_thread=True, summary="Show what an execution waits for")
+def get_wait_reasons(
+    execution_id: FromPath[UUID], database: NamedDependency[Database], organization_id: NamedDependency[str]
+) -> WaitReasons:
+    """The present cause why nothing of it is being worked on, numbers of open files by cause, and the first files with
+    theirs."""
+    with database.reading() as connection:
+        return why.reasons(connection, organization_id, str(execution_id)).all()
 
 
 @get("/executions/{execution_id:uuid}/results", sync_to_thread=True, summary="Show the results of an API's execution")
@@ -232,6 +244,7 @@ router = Router(
         get_execution,
         list_executions,
         list_files,
+        get_wait_reasons,
         get_results,
         retry_execution,
         stop_execution,

@@ -10,7 +10,16 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from docfleet.backend.executions import claims, context, finalize, lost_processes, register, reports, repository
+from docfleet.backend.executions import (
+    claims,
+    context,
+    finalize,
+    hand_backs,
+    lost_processes,
+    register,
+    reports,
+    repository,
+)
 from docfleet.backend.files import listing
 from docfleet.backend.http.answers import with_defaults
 from docfleet.backend.platform.db import Database
@@ -23,6 +32,8 @@ from docfleet.core.batch_calls import (
     FinalizeResponse,
     LostProcess,
     LostProcessResponse,
+    PutOffRequest,
+    PutOffResponse,
     RegisterRequest,
     RegisterResponse,
     RenewRequest,
@@ -124,7 +135,7 @@ def renew_files(
 ) -> RenewResponse:
     """Extend leases."""
     with database.writing() as connection:
-        return claims.renew(connection, organization_id, str(execution_id), data)
+        return hand_backs.renew(connection, organization_id, str(execution_id), data)
 
 
 @post(f"{PREFIX}/files/report", status_code=200, sync_to_thread=True)
@@ -154,6 +165,19 @@ def finalize_execution(
         return finalize.finalize(connection, organization_id, str(execution_id), data)
 
 
+@post(f"{PREFIX}/put-off", status_code=200, sync_to_thread=True)
+def put_off_execution(
+    execution_id: FromPath[UUID],
+    data: JSONBody[PutOffRequest],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
+) -> PutOffResponse:
+    """The source cannot be listed now: the sweep sends the execution again."""
+    with database.writing() as connection:
+        return hand_backs.put_off(connection, organization_id, str(execution_id), data, claims.Caps.of(settings))
+
+
 @post("/workers/lost-process", status_code=200, sync_to_thread=True)
 def lost_process(
     data: JSONBody[LostProcess],
@@ -174,5 +198,6 @@ handlers = [
     renew_files,
     report_files,
     finalize_execution,
+    put_off_execution,
     lost_process,
 ]

@@ -15,6 +15,10 @@ from docfleet.workers.shared.infrastructure.config.settings import WorkerSetting
 from docfleet.workers.shared.infrastructure.process.fork import per_process
 from docfleet.workers.shared.infrastructure.process.process_settings import settings
 
+RUNNER_WAIT_SECONDS = 2.0
+"""The longest wait between two calls to a runner that does not answer: a worker that is to stop does not wait
+longer."""
+
 
 class InternalApi:
     """The connections of this process to backend, runner and cache. Clients are bound to an organization and
@@ -35,6 +39,7 @@ class InternalApi:
             dependency="the runner",
             error=RunnerUnavailable,
             attempts=settings.internal_api_retry_attempts,
+            longest_wait=RUNNER_WAIT_SECONDS,
         )
         self._cache = RedisCache(settings.redis_url)
         self.tools = ToolClient(self._runner)

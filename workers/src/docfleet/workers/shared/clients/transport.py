@@ -24,7 +24,7 @@ from docfleet.core.errors import (
     error_from_code,
 )
 from docfleet.workers.shared.infrastructure.patterns.breaker import Breaker
-from docfleet.workers.shared.infrastructure.patterns.retry import retrying
+from docfleet.workers.shared.infrastructure.patterns.retry import LONGEST_WAIT_SECONDS, retrying
 
 log = structlog.get_logger()
 
@@ -61,11 +61,13 @@ class HttpTransport:
         error: type[DependencyError] = BackendUnavailable,
         timeout: float = 30.0,
         attempts: int = 12,
+        longest_wait: float = LONGEST_WAIT_SECONDS,
     ) -> None:
         self._base_url = base_url.rstrip("/") + "/"
         self._error = error
         self._timeout = timeout
         self._attempts = attempts
+        self._longest_wait = longest_wait
         self._breaker = Breaker(dependency, error)
         self._dependency = dependency
         self._session = requests.Session()
@@ -95,7 +97,12 @@ class HttpTransport:
         def guarded() -> bytes:
             return self._breaker.call(once)
 
-        return retrying(once if final else guarded, attempts=self._attempts, seconds=4 * limit)
+        return retrying(
+            once if final else guarded,
+            attempts=self._attempts,
+            seconds=4 * limit,
+            longest_wait=self._longest_wait,
+        )
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -14,16 +14,18 @@ import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Lease, ReportRequest
-from docfleet.core.errors import DependencyError
+from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Release, ReportRequest
+from docfleet.core.errors import DependencyError, ToolKilled
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
 from docfleet.core.ids import new_id
 from docfleet.core.results import BatchExecutionResult, FileOutcome
+from docfleet.core.waiting import Wait
 from docfleet.workers.shared.clients.file_client import FileClient
 from docfleet.workers.shared.infrastructure.process.file_in_work import working_on
 from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
+from docfleet.workers.shared.workflow.execution.file_waits import wait_after
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 log = structlog.get_logger()
@@ -91,12 +93,14 @@ class BatchRun:
                     self._result.errors.append(f"the batch ran into its time limit at {claim.file.file_name}")
                     self._hand_back(claims[position + 1 :])
                     return self._finish()
+                except ToolKilled as error:
+                    self._strike(claim, error)
                 except DependencyError as error:
-                    # The runner is at fault, not a file: the files wait without a loss until the sweep sends them
-                    # again.
+                    # The runner or this machine is at fault, not a file: the files wait without a loss until the
+                    # sweep sends them again.
                     log.warning("batch.waits", code=error.code, error=error.message)
                     self._result.errors.append(error.message)
-                    self._hand_back(claims[position:], again=False)
+                    self._hand_back(claims[position:], again=False, wait=wait_after(error))
                     return self._finish()
             claims = self._report(claim_next=not self._batch.files)
         return self._finish()
@@ -127,7 +131,7 @@ class BatchRun:
         wait = min(max(REPORT_SECONDS, share) * spread, MAX_REPORT_SECONDS)
         return now - self._reported >= wait
 
-    def _report(self, *, claim_next: bool, release: list[Lease] | None = None) -> list[FileClaim]:
+    def _report(self, *, claim_next: bool, release: list[Release] | None = None) -> list[FileClaim]:
         """Send the outcomes and, with ``claim_next``, claim the next files: one call."""
         claim = (
             claim_request(self._batch, self._leases, self._claim_limit)
@@ -176,20 +180,36 @@ class BatchRun:
             point("batch.claimed")
         return answer.claims
 
-    def _hand_back(self, claims: list[FileClaim], *, again: bool = True) -> None:
-        """Release the files that are not done; with ``again`` they are sent as a new batch at once."""
-        leases = [Lease(file_execution_id=claim.file_execution_id, attempt=claim.attempt) for claim in claims]
+    def _strike(self, claim: FileClaim, error: ToolKilled) -> None:
+        """Release a file whose tool was killed from outside: it has another attempt, up to a cap."""
+        log.warning("batch.tool_killed", file_execution_id=claim.file_execution_id, error=error.message)
+        self._leases.drop([claim.file_execution_id])
+        release = Release(
+            file_execution_id=claim.file_execution_id, attempt=claim.attempt, wait=wait_after(error), strike=True
+        )
+        self._report(claim_next=False, release=[release])
+
+    def _hand_back(self, claims: list[FileClaim], *, again: bool = True, wait: Wait | None = None) -> None:
+        """Release the files that are not done; with ``again`` they are sent as a new batch at once. ``wait`` is why
+        they cannot be worked on now."""
+        leases = [
+            Release(file_execution_id=claim.file_execution_id, attempt=claim.attempt, wait=wait) for claim in claims
+        ]
         self._leases.drop([lease.file_execution_id for lease in leases])
         self._report(claim_next=False, release=leases)
         self.unfinished = again
         log.info("batch.handed_back", files=len(leases))
 
-    def _given_up(self) -> list[Lease]:
+    def _given_up(self) -> list[Release]:
         """The leases of files that a stop leaves undone. The execution ends once all of them are released."""
         if not self._leases.stopped:
             return []
         delivered = {outcome.file_execution_id for outcome in self._outcomes}
-        leases = [lease for lease in self._leases.held() if lease.file_execution_id not in delivered]
+        leases = [
+            Release(file_execution_id=lease.file_execution_id, attempt=lease.attempt)
+            for lease in self._leases.held()
+            if lease.file_execution_id not in delivered
+        ]
         self._leases.drop([lease.file_execution_id for lease in leases])
         return leases
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from docfleet.core.batch_calls import FileClaim
 from docfleet.core.log_events import LogLevel, LogStage
 from docfleet.core.runs import RunLine, RunState
+from docfleet.core.waiting import Wait
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 
 
@@ -63,6 +64,10 @@ class FileLines:
     def failed(self, reason: str) -> None:
         """It failed; the row has the same reason."""
         self._line(LogLevel.ERROR, LogStage.PROCESSING, f"{self._name}: {reason}")
+
+    def waits(self, wait: Wait) -> None:
+        """It cannot be worked on at present."""
+        self._line(LogLevel.WARN, LogStage.PROCESSING, f"{self._name}: waits: {wait.detail}")
 
     def given_up(self, reason: str) -> None:
         """This worker stops processing it; another one may continue."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import structlog
@@ -15,21 +14,22 @@ from docfleet.core.errors import (
     DestinationUnavailable,
     DocfleetError,
     Fenced,
-    StorageFull,
     ToolError,
     ToolStopped,
 )
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
+from docfleet.core.machine import machine_trouble
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
 from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
-from docfleet.workers.shared.infrastructure.patterns.retry import retrying
+from docfleet.workers.shared.infrastructure.patterns.retry import observed_by, retrying
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, Sink, open_sink
 from docfleet.workers.shared.workflow.connectors.source import Source, open_source
 from docfleet.workers.shared.workflow.execution import steps
 from docfleet.workers.shared.workflow.execution.attempt import Attempt
+from docfleet.workers.shared.workflow.execution.file_waits import FileWaits
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 log = structlog.get_logger()
@@ -58,9 +58,14 @@ class FileRun:
 
     def process(self, claim: FileClaim) -> FileOutcome | None:
         """The outcome to report, or ``None`` when the lease is lost. Never raises for a reason that
-        lies in the file, its tools or its destination. Raises ``DependencyError`` when the runner stays unavailable."""
+        lies in the file, its tools or its destination. Raises ``DependencyError`` when the runner stays unavailable,
+        and ``MachineTrouble`` for a fault of this machine."""
         attempt = self._attempt(claim)
-        with structlog.contextvars.bound_contextvars(file_execution_id=claim.file_execution_id):
+        waits = FileWaits(claim.file_execution_id, self._leases, attempt.lines)
+        with (
+            structlog.contextvars.bound_contextvars(file_execution_id=claim.file_execution_id),
+            observed_by(waits),
+        ):
             try:
                 attempt.lines.started(self._context.execution.total_files)
                 self._run(attempt)
@@ -71,7 +76,11 @@ class FileRun:
                 return None
             except (SoftTimeLimitExceeded, DependencyError):
                 raise
-            except Exception as error:  # noqa: BLE001 - the boundary of a file: the other files go on
+            except Exception as error:
+                trouble = machine_trouble(error)
+                if trouble is not None:
+                    attempt.lines.given_up(trouble.message)
+                    raise trouble from error
                 failure = _as_failure(error)
                 attempt.fail(failure)
                 if not self._deliver_error(attempt):
@@ -172,5 +181,4 @@ def _as_failure(error: Exception) -> DocfleetError:
     if not isinstance(error, OSError):
         log.exception("file.crashed")
         return DocfleetError(f"internal error while the file was processed: {type(error).__name__}: {error}")
-    kind = StorageFull if error.errno == errno.ENOSPC else DocfleetError
-    return kind(f"the file could not be stored while it was processed: {error.strerror or error}")
+    return DocfleetError(f"the file could not be stored while it was processed: {error.strerror or error}")

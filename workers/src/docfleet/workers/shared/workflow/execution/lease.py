@@ -16,8 +16,9 @@ from typing import Self
 
 import structlog
 
-from docfleet.core.batch_calls import FileClaim, Lease, RenewRequest
+from docfleet.core.batch_calls import FileClaim, Lease, RenewRequest, WaitingLease
 from docfleet.core.errors import DocfleetError, Fenced
+from docfleet.core.waiting import Wait, WaitCause
 from docfleet.workers.shared.clients.file_client import FileClient
 from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
 from docfleet.workers.shared.infrastructure.process.stop_hints import may_be_stopped, stop_count
@@ -41,6 +42,8 @@ class LeaseKeeper:
         self._stop = threading.Event()
         self._closing = threading.Event()
         self._work: tuple[str, Callable[[], object]] | None = None
+        self._waits: dict[str, Wait] = {}
+        self._waits_changed = threading.Event()
         self._seen_stops = stop_count()
         self._thread = threading.Thread(target=self._renew_loop, name="lease-keeper", daemon=True)
 
@@ -72,6 +75,16 @@ class LeaseKeeper:
         finally:
             self._work = None
 
+    def note_wait(self, file_execution_id: str, wait: Wait | None) -> None:
+        """Remember what the file waits for, None for nothing. The backend learns a new cause at once, and the rest
+        with the next renewal."""
+        with self._lock:
+            before = self._waits.pop(file_execution_id, None)
+            if wait is not None:
+                self._waits[file_execution_id] = wait
+        if _cause(before) is not _cause(wait):
+            self._waits_changed.set()
+
     def add(self, claims: list[FileClaim], sent_at: float) -> None:
         """Take over freshly claimed files. ``sent_at`` is when the claim was sent, on the monotonic clock: the lease in
         the database ends no earlier than that plus its length."""
@@ -84,6 +97,7 @@ class LeaseKeeper:
         with self._lock:
             for file_execution_id in file_execution_ids:
                 self._held.pop(file_execution_id, None)
+                self._waits.pop(file_execution_id, None)
 
     def held(self) -> list[Lease]:
         """The leases to renew now."""
@@ -126,13 +140,22 @@ class LeaseKeeper:
         if held is None or time.monotonic() - held[1] >= self.lease_seconds:
             raise Fenced(f"the lease of file execution {file_execution_id} is lost")
 
+    def _waiting(self, leases: list[Lease]) -> list[WaitingLease]:
+        with self._lock:
+            waits = dict(self._waits)
+        return [
+            WaitingLease(file_execution_id=lease.file_execution_id, attempt=lease.attempt, wait=wait)
+            for lease in leases
+            if (wait := waits.get(lease.file_execution_id)) is not None
+        ]
+
     def _renew_loop(self) -> None:
         period = self.lease_seconds / 3
         renewed = time.monotonic()
         interrupted = None
         while not self._closing.wait(min(POLL_SECONDS, period)):
             stopping = not self.stopped and may_be_stopped(self._execution_id, since=self._seen_stops)
-            if stopping or time.monotonic() - renewed >= period:
+            if stopping or self._waits_changed.is_set() or time.monotonic() - renewed >= period:
                 # The hint is kept until the backend, which decides, has answered about a file.
                 count = stop_count()
                 if self._renew():
@@ -154,10 +177,13 @@ class LeaseKeeper:
 
     def _renew(self) -> bool:
         """Renew what is held; False when nothing is held or the backend does not answer."""
+        self._waits_changed.clear()
         leases = self.held()
         if not leases:
             return False
-        request = RenewRequest(owner=self.owner, lease_seconds=self.lease_seconds, leases=leases)
+        request = RenewRequest(
+            owner=self.owner, lease_seconds=self.lease_seconds, leases=leases, waiting=self._waiting(leases)
+        )
         sent_at = time.monotonic()
         try:
             answer = self._client.renew(self._execution_id, request)
@@ -169,3 +195,7 @@ class LeaseKeeper:
         if answer.stop:
             self.stop()
         return True
+
+
+def _cause(wait: Wait | None) -> WaitCause | None:
+    return None if wait is None else wait.cause

@@ -18,11 +18,12 @@ from celery.canvas import Signature
 from celery.result import AsyncResult
 
 from docfleet.core.batch_calls import FinalizeRequest, RegisterRequest, StartRequest, StartResponse
-from docfleet.core.errors import DependencyError, DocfleetError, SourceError
+from docfleet.core.errors import DependencyError, DocfleetError, MachineTrouble, SourceError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.log_events import LogStage
+from docfleet.core.machine import machine_trouble
 from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import CallbackTaskData
 from docfleet.core.review import plan_review
@@ -31,6 +32,7 @@ from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 from docfleet.workers.shared.workflow.connectors.source import Source
 from docfleet.workers.shared.workflow.execution.batching import batch_count, create_batches
+from docfleet.workers.shared.workflow.execution.file_waits import wait_after
 
 log = structlog.get_logger()
 
@@ -136,7 +138,8 @@ class Orchestrator:
     def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> OrchestrationResult:
         """List, register, start, send. A source that cannot be listed ends the execution in ERROR with its reason.
 
-        Raises ``DependencyError`` when the backend stays unavailable; a redelivered task continues from there.
+        Raises ``DependencyError`` when the backend stays unavailable or this machine has a fault; a task that is sent
+        again continues from there.
         """
         try:
             if self._context.execution.retry_of is not None:
@@ -148,13 +151,19 @@ class Orchestrator:
             if total == 0:
                 return self._nothing_to_do(listed, file_data)
             return self._send(file_data, total, started)
-        except DependencyError:
-            raise
         except DocfleetError as error:
+            if isinstance(error, DependencyError) and not isinstance(error, MachineTrouble):
+                raise
             return self.fail(error)
 
     def fail(self, error: DocfleetError) -> OrchestrationResult:
-        """End the execution in ERROR with this cause, unless another orchestrator has sent its batches."""
+        """End the execution in ERROR with this cause, unless another orchestrator has sent its batches. For a fault of
+        this machine it does not end: it waits for the next attempt, and ``MachineTrouble`` is raised."""
+        trouble = machine_trouble(error)
+        if trouble is not None:
+            WorkflowLogger.warn(LogStage.SOURCE, f"the source is listed later: {trouble.message}")
+            self._executions.put_off(self._execution_id, wait_after(trouble))
+            raise trouble
         log.error("orchestration.failed", code=error.code, error=error.message)
         WorkflowLogger.error(LogStage.SOURCE, error.message)
         request = FinalizeRequest(error=error.message, error_code=error.code)

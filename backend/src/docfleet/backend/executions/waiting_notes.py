@@ -1,0 +1,92 @@
+"""What executions wait for, in their logs and as metrics. A change of the cause is a line of the execution's log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from sqlalchemy import func, select, text, update
+
+from docfleet.backend.executions import why
+from docfleet.backend.logs import repository as logs
+from docfleet.backend.platform.db import Database, Record, db_now
+from docfleet.backend.tables.executions import executions
+from docfleet.backend.tables.files import OPEN_FILE
+from docfleet.backend.tables.files import file_executions as files
+from docfleet.backend.tables.workflows import workflows
+from docfleet.core.ids import new_id
+from docfleet.core.log_events import LogEvent, LogLevel, LogStage
+from docfleet.core.management.executions import PresentWait
+from docfleet.core.status import OPEN
+from docfleet.core.waiting import WaitCause
+
+QUIET_SECONDS = 5.0
+"""An execution that made progress within this time waits for nothing that is worth a line."""
+MAX_EXECUTIONS = 200
+
+_OPEN = executions.c.status.in_([status.value for status in OPEN])
+_QUIET = (
+    select(executions, workflows.c.deployment_type)
+    .join(workflows, workflows.c.id == executions.c.workflow_id)
+    .where(_OPEN, executions.c.progress_at < db_now() - QUIET_SECONDS)
+    .order_by(executions.c.progress_at)
+    .limit(MAX_EXECUTIONS)
+)
+_BY_CAUSE = (
+    select(executions.c.waiting_cause, func.count())
+    .where(_OPEN, executions.c.waiting_cause.is_not(None))
+    .group_by(executions.c.waiting_cause)
+)
+_FILES_BY_CAUSE = (
+    select(files.c.waiting_cause, func.count())
+    .where(text(OPEN_FILE), files.c.waiting_cause.is_not(None))
+    .group_by(files.c.waiting_cause)
+)
+
+
+def write(database: Database) -> int:
+    """Write a line for each open execution whose cause has changed since its last one. Returns their number."""
+    with database.reading() as connection:
+        rows = connection.execute(_QUIET).all()
+        waits = [why.Reasons(connection, row, row.deployment_type).of_execution() for row in rows]
+    changed = [(row, wait) for row, wait in zip(rows, waits, strict=True) if _cause(wait) != row.waiting_cause]
+    for row, wait in changed:
+        with database.writing() as connection:
+            same = (executions.c.id == row.id, executions.c.waiting_cause.is_not_distinct_from(row.waiting_cause))
+            noted = connection.execute(update(executions).where(*same, _OPEN).values(waiting_cause=_cause(wait)))
+            if noted.rowcount:
+                logs.append(connection, row.id, [_line(row, wait)])
+    return len(changed)
+
+
+def metrics(database: Database) -> Iterator[Metric]:
+    """How many open executions and files wait, by cause, from the database."""
+    with database.reading() as connection:
+        waiting = dict(connection.execute(_BY_CAUSE).tuples())
+        waiting_files = dict(connection.execute(_FILES_BY_CAUSE).tuples())
+    for name, meaning, numbers in (
+        ("docfleet_waiting_executions", "Open executions of which nothing is worked on, by cause.", waiting),
+        ("docfleet_waiting_files", "Open files that a worker could not go on with, by cause.", waiting_files),
+    ):
+        family = GaugeMetricFamily(name, meaning, labels=["cause"])
+        for cause in WaitCause:
+            family.add_metric([cause.value], numbers.get(cause.value, 0))
+        yield family
+
+
+def _cause(wait: PresentWait | None) -> str | None:
+    return None if wait is None else wait.cause.value
+
+
+def _line(execution: Record, wait: PresentWait | None) -> LogEvent:
+    return LogEvent(
+        event_id=f"wait-{new_id()}",
+        timestamp=time.time(),
+        execution_id=execution.id,
+        organization_id=execution.organization_id,
+        level=LogLevel.INFO if wait is None else LogLevel.WARN,
+        stage=LogStage.PROCESSING.value,
+        log="The execution goes on" if wait is None else f"The execution waits: {wait.text}",
+        channel=execution.execution_log_id,
+    )
