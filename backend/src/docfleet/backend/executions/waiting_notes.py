@@ -63,8 +63,8 @@ def write(database: Database) -> int:
 def metrics(database: Database) -> Iterator[Metric]:
     """How many open executions and files wait, by cause, from the database."""
     with database.reading() as connection:
-        waiting = dict(connection.execute(_BY_CAUSE).tuples())
-        waiting_files = dict(connection.execute(_FILES_BY_CAUSE).tuples())
+        waiting: dict[str, int] = dict(connection.execute(_BY_CAUSE).tuples())
+        waiting_files: dict[str, int] = dict(connection.execute(_FILES_BY_CAUSE).tuples())
     for name, meaning, numbers in (
         ("docfleet_waiting_executions", "Open executions of which nothing is worked on, by cause.", waiting),
         ("docfleet_waiting_files", "Open files that a worker could not go on with, by cause.", waiting_files),
