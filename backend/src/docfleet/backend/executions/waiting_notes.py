@@ -63,16 +63,19 @@ def write(database: Database) -> int:
 def metrics(database: Database) -> Iterator[Metric]:
     """How many open executions and files wait, by cause, from the database."""
     with database.reading() as connection:
-        waiting: dict[str, int] = dict(connection.execute(_BY_CAUSE).tuples())
-        waiting_files: dict[str, int] = dict(connection.execute(_FILES_BY_CAUSE).tuples())
-    for name, meaning, numbers in (
-        ("docfleet_waiting_executions", "Open executions of which nothing is worked on, by cause.", waiting),
-        ("docfleet_waiting_files", "Open files that a worker could not go on with, by cause.", waiting_files),
-    ):
-        family = GaugeMetricFamily(name, meaning, labels=["cause"])
-        for cause in WaitCause:
-            family.add_metric([cause.value], numbers.get(cause.value, 0))
-        yield family
+        waiting: dict[str, int] = dict(connection.execute(_BY_CAUSE).all())
+        waiting_files: dict[str, int] = dict(connection.execute(_FILES_BY_CAUSE).all())
+    of_executions = GaugeMetricFamily(
+        "docfleet_waiting_executions", "Open executions of which nothing is worked on, by cause.", labels=["cause"]
+    )
+    of_files = GaugeMetricFamily(
+        "docfleet_waiting_files", "Open files that a worker could not go on with, by cause.", labels=["cause"]
+    )
+    for cause in WaitCause:
+        of_executions.add_metric([cause.value], waiting.get(cause.value, 0))
+        of_files.add_metric([cause.value], waiting_files.get(cause.value, 0))
+    yield of_executions
+    yield of_files
 
 
 def _cause(wait: PresentWait | None) -> str | None:

@@ -98,7 +98,7 @@ class Reasons:
 
     def of_execution(self) -> PresentWait | None:
         """Why nothing of it is being worked on; None when something is, or when it has ended."""
-        return None if repository.is_final(self._execution) else self._of_execution(self._causes())
+        return self._of_execution(self._causes())
 
     def of_files(self, page: Sequence[Record]) -> dict[str, PresentWait]:
         """Why open files of the page are not being worked on, by their id."""
@@ -136,6 +136,8 @@ class Reasons:
 
     def _of_execution(self, causes: Counter[WaitCause | None]) -> PresentWait | None:
         execution = self._execution
+        if repository.is_final(execution):
+            return None
         if execution.stop_requested_at is not None:
             return self._present(WaitCause.STOPPING)
         if execution.dispatched_at is None:
@@ -190,7 +192,8 @@ class Reasons:
         ahead = _WAITING_TO_BE_LISTED if listing else _WAITING_FOR_A_SLOT
         number = self._connection.scalar(ahead, {"sent_at": self._sent_at(), "is_api": self._is_api}) or 0
         what = "a worker that lists its source" if listing else "a slot of a file worker"
-        return f"it waits for {what}; {number} executions are ahead of it" if number else f"it waits for {what}"
+        ahead_of_it = "1 execution is" if number == 1 else f"{number} executions are"
+        return f"it waits for {what}; {ahead_of_it} ahead of it" if number else f"it waits for {what}"
 
 
 def reasons(connection: Connection, organization_id: str, execution_id: str) -> Reasons:

@@ -10,10 +10,18 @@ import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, ReportRequest, ReportResponse
-from docfleet.core.errors import BackendUnavailable, RunnerUnavailable
+from docfleet.core.errors import (
+    BackendUnavailable,
+    ResourceExhausted,
+    RunnerUnavailable,
+    StorageFailed,
+    StorageFull,
+    ToolKilled,
+)
 from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.results import FileOutcome
 from docfleet.core.status import ExecutionStatus
+from docfleet.core.waiting import WaitCause
 from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_request
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from tests.unit.workers.shared.workflow.execution.doubles import StoppableBackend, claims
@@ -63,6 +71,55 @@ def test_a_runner_that_stays_away_costs_no_file_anything() -> None:
     assert not [outcome for report in files.reports for outcome in report.outcomes]
     assert not batch.unfinished, "a new batch at once would only wait for the same runner"
     assert result.errors == ["no answer"] and leases.held() == []
+    waits = [lease.wait for report in files.reports for lease in report.release]
+    assert {wait and (wait.cause, wait.detail) for wait in waits} == {(WaitCause.RUNNER_AWAY, "no answer")}
+
+
+class Trouble:
+    """A file run whose first file meets ``error``; it completes the others."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.started: list[str] = []
+
+    def reported(self, outcomes: list[Any]) -> None:
+        pass
+
+    def process(self, claim: FileClaim) -> FileOutcome:
+        self.started.append(claim.file_execution_id)
+        if len(self.started) == 1:
+            raise self.error
+        return FileOutcome(
+            file_execution_id=claim.file_execution_id, attempt=claim.attempt, status=ExecutionStatus.COMPLETED
+        )
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (StorageFull("full"), WaitCause.STORAGE_FULL),
+        (ResourceExhausted("no descriptors"), WaitCause.MACHINE_TROUBLE),
+        (StorageFailed("I/O error"), WaitCause.MACHINE_TROUBLE),
+    ],
+)
+def test_trouble_of_the_machine_is_no_verdict_on_a_file(error: Exception, cause: WaitCause) -> None:
+    backend, files = Claims(), Trouble(error)
+    run, leases = batch_run(backend, files, lambda: False)
+    run.run(ClaimResponse(claims=[claimed(1, "f1"), claimed(1, "f2")]), time.monotonic())
+    released = [lease for report in backend.reports for lease in report.release]
+    assert files.started == ["f1"] and [lease.file_execution_id for lease in released] == ["f1", "f2"]
+    assert {lease.wait and lease.wait.cause for lease in released} == {cause}
+    assert not [outcome for report in backend.reports for outcome in report.outcomes] and leases.held() == []
+
+
+def test_a_tool_that_was_killed_from_outside_costs_its_file_a_strike_and_the_others_nothing() -> None:
+    backend, files = Claims(), Trouble(ToolKilled("killed with SIGKILL"))
+    run, leases = batch_run(backend, files, lambda: False)
+    run.run(ClaimResponse(claims=[claimed(1, "f1"), claimed(1, "f2")]), time.monotonic())
+    released = [lease for report in backend.reports for lease in report.release]
+    assert [(lease.file_execution_id, lease.strike) for lease in released] == [("f1", True)]
+    outcomes = [outcome.file_execution_id for report in backend.reports for outcome in report.outcomes]
+    assert files.started == ["f1", "f2"] and outcomes == ["f2"] and leases.held() == []
 
 
 LEASE_SECONDS = 60.0

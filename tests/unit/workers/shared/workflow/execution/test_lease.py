@@ -12,6 +12,7 @@ import pytest
 from docfleet.core.batch_calls import FileClaim, Lease, RenewRequest, RenewResponse
 from docfleet.core.errors import BackendUnavailable, Fenced, NotFound
 from docfleet.core.files import FileHashData
+from docfleet.core.waiting import Wait, WaitCause
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from tests.unit.workers.shared.workflow.execution.doubles import StoppableBackend, claims
 from tests.waiting import until
@@ -42,6 +43,19 @@ def test_a_renewed_lease_outlives_its_length() -> None:
         leases.add([file_claim(1)], time.monotonic())
         until(lambda: len(client.requests) >= 5, 5)
         leases.require("f1")
+
+
+def test_a_wait_reaches_the_backend_at_once_and_so_does_its_end() -> None:
+    client: Any = Renewals()
+    with LeaseKeeper(client, "e", "me", 600.0) as leases:
+        leases.add([file_claim(1), file_claim(2)], time.monotonic())
+        leases.note_wait("f1", Wait(cause=WaitCause.RUNNER_AWAY, attempt=1))
+        until(lambda: client.requests, 5)
+        leases.note_wait("f1", Wait(cause=WaitCause.RUNNER_AWAY, attempt=2))
+        leases.note_wait("f1", None)
+        until(lambda: len(client.requests) == 2, 5)
+    waiting = [[(lease.file_execution_id, lease.wait.cause) for lease in sent.waiting] for sent in client.requests]
+    assert waiting == [[("f1", WaitCause.RUNNER_AWAY)], []], "each attempt of a wait must not be a call"
 
 
 def test_a_lost_lease_fences_the_file_and_only_it() -> None:

@@ -76,11 +76,6 @@ def is_retryable(error: Exception) -> bool:
     return isinstance(error, DocfleetError) and error.retryable
 
 
-def _is_worth_waiting(error: Exception) -> bool:
-    observer = _observer.get()
-    return is_retryable(error) and not (observer is not None and observer.should_stop())
-
-
 def retrying[T](
     call: Callable[[], T],
     *,
@@ -88,13 +83,19 @@ def retrying[T](
     seconds: float,
     first_wait: float = 0.1,
     longest_wait: float = LONGEST_WAIT_SECONDS,
+    stoppable: bool = True,
 ) -> T:
-    """Call until it succeeds, fails for good, or ``attempts`` or ``seconds`` are used up; then the last error."""
+    """Call until it succeeds, fails for good, or ``attempts`` or ``seconds`` are used up; then the last error. The
+    observer may end it earlier where it is ``stoppable``."""
     token = _attempts.set(attempts)
     observer = _observer.get()
+
+    def is_worth_waiting(error: Exception) -> bool:
+        return is_retryable(error) and not (stoppable and observer is not None and observer.should_stop())
+
     try:
         for attempt in stamina.retry_context(
-            on=_is_worth_waiting,
+            on=is_worth_waiting,
             attempts=attempts,
             timeout=seconds,
             wait_initial=first_wait,

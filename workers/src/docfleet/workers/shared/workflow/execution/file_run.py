@@ -149,7 +149,8 @@ class FileRun:
         attempts = min(DELIVERY_ATTEMPTS, DELIVERY_ATTEMPTS_AFTER) if self._sink_is_away else DELIVERY_ATTEMPTS
         attempts = 1 if already_failed else attempts  # the wait for the destination is used up
         try:
-            delivered = retrying(once, attempts=attempts, seconds=DELIVERY_SECONDS)
+            # A delivery that was started is completed, also when the execution or the worker is to stop.
+            delivered = retrying(once, attempts=attempts, seconds=DELIVERY_SECONDS, stoppable=False)
         except DestinationUnavailable:
             self._sink_is_away = True
             raise
