@@ -94,7 +94,7 @@ def test_no_file_is_claimed_twice_by_threads(api: Any) -> None:
             while True:
                 with api.database.writing() as connection:
                     execution = repository.lock_execution(connection, api.organization, run.id)
-                    found = claims.claim(connection, execution, request, claims.Caps(3, 10)).claims
+                    found = claims.claim(connection, execution, request, claims.Caps(3, 10, 20)).claims
                 if not found:
                     return
                 with lock:

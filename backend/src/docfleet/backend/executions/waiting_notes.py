@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text, update
 
 from docfleet.backend.executions import why
 from docfleet.backend.logs import repository as logs
-from docfleet.backend.platform.db import Database, Record, db_now
+from docfleet.backend.platform.db import Database, Record, chunks, db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import OPEN_FILE
 from docfleet.backend.tables.files import file_executions as files
@@ -23,7 +23,10 @@ from docfleet.core.waiting import WaitCause
 
 QUIET_SECONDS = 5.0
 """An execution that made progress within this time waits for nothing that is worth a line."""
-MAX_EXECUTIONS = 200
+MAX_EXECUTIONS = 2000
+MAX_LINES = 100
+"""The most lines of one pass; the next one writes further ones."""
+LINES_PER_TRANSACTION = 25
 
 _OPEN = executions.c.status.in_([status.value for status in OPEN])
 _QUIET = (
@@ -49,14 +52,21 @@ def write(database: Database) -> int:
     """Write a line for each open execution whose cause has changed since its last one. Returns their number."""
     with database.reading() as connection:
         rows = connection.execute(_QUIET).all()
-        waits = [why.Reasons(connection, row, row.deployment_type).of_execution() for row in rows]
-    changed = [(row, wait) for row, wait in zip(rows, waits, strict=True) if _cause(wait) != row.waiting_cause]
-    for row, wait in changed:
+        facts = why.Facts(connection, [row.id for row in rows])
+        all_reasons = [(row, why.Reasons(connection, row, row.deployment_type, facts)) for row in rows]
+        changed = [
+            (row, reasons.of_execution())
+            for row, reasons in all_reasons
+            if reasons.cause_of_execution() != row.waiting_cause
+        ][:MAX_LINES]
+    # In the order of the ids, as every writer of logs: two of them cannot deadlock.
+    for part in chunks(sorted(changed, key=lambda entry: str(entry[0].id)), LINES_PER_TRANSACTION):
         with database.writing() as connection:
-            same = (executions.c.id == row.id, executions.c.waiting_cause.is_not_distinct_from(row.waiting_cause))
-            noted = connection.execute(update(executions).where(*same, _OPEN).values(waiting_cause=_cause(wait)))
-            if noted.rowcount:
-                logs.append(connection, row.id, [_line(row, wait)])
+            for row, wait in part:
+                same = (executions.c.id == row.id, executions.c.waiting_cause.is_not_distinct_from(row.waiting_cause))
+                noted = connection.execute(update(executions).where(*same, _OPEN).values(waiting_cause=_cause(wait)))
+                if noted.rowcount:
+                    logs.append(connection, row.id, [_line(row, wait)])
     return len(changed)
 
 

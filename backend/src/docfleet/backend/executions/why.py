@@ -22,7 +22,7 @@ from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
 from docfleet.backend.workflows.repository import find
 from docfleet.core.management.executions import PresentWait, WaitReasons
-from docfleet.core.names import WorkflowType, execution_queues
+from docfleet.core.names import QueueName, WorkerType, WorkflowType, execution_queues
 from docfleet.core.status import OPEN, ExecutionStatus
 from docfleet.core.waiting import WaitCause, Waiting
 
@@ -33,7 +33,11 @@ _HELD = and_(files.c.owner.is_not(None), files.c.lease_until >= db_now())
 _LOST = or_(files.c.lease_until > 0, files.c.strikes > 0, files.c.losses > 0)
 FACTS = (_HELD.label("held"), _LOST.label("lost"), files.c.waiting_cause)
 """All that decides about the cause of an open file."""
-_GROUPS = select(*FACTS, func.count().label("number")).where(*_OPEN_FILES).group_by(*FACTS)
+_GROUPS = (
+    select(files.c.execution_id, *FACTS, func.count().label("number"))
+    .where(files.c.execution_id.in_(bindparam("execution_ids", expanding=True)), text(OPEN_FILE))
+    .group_by(files.c.execution_id, *FACTS)
+)
 _ROWS = select(files, *FACTS[:2])
 _FIRST = _ROWS.where(*_OPEN_FILES).order_by(files.c.file_number).limit(MAX_FILES)
 _NAMED = _ROWS.where(*_OPEN_FILES, files.c.id.in_(bindparam("ids", expanding=True)))
@@ -72,17 +76,44 @@ _TEXTS = {
 }
 
 
+class Facts:
+    """What decides about the causes of many executions, read at once: their open files in groups that agree in FACTS,
+    and the queues without a worker."""
+
+    def __init__(self, connection: Connection, execution_ids: Sequence[str]) -> None:
+        self._connection = connection
+        self._missing: dict[QueueName, dict[WorkerType, float | None]] = {}
+        self._groups: dict[str, list[Record]] = {}
+        for part in chunks(list(execution_ids)):
+            for group in connection.execute(_GROUPS, {"execution_ids": part}):
+                self._groups.setdefault(group.execution_id, []).append(group)
+
+    def groups(self, execution_id: str) -> list[Record]:
+        """The open files of the execution: FACTS and their ``number``."""
+        return self._groups.get(execution_id, [])
+
+    def missing(self, queue: QueueName) -> dict[WorkerType, float | None]:
+        """The type of worker that does not consume the queue, and when one was seen last; empty when one does."""
+        if queue not in self._missing:
+            self._missing[queue] = presence.missing(self._connection, [queue])
+        return self._missing[queue]
+
+
 class Reasons:
     """What one execution waits for. ``execution`` is its row."""
 
-    def __init__(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+    def __init__(
+        self, connection: Connection, execution: Record, workflow_type: str, facts: Facts | None = None
+    ) -> None:
         self._connection = connection
         self._execution = execution
         self._is_api = workflow_type == WorkflowType.API
         queues = execution_queues(is_api=self._is_api)
-        self._queue = queues.orchestration if execution.dispatched_at is None else queues.batches
+        self._queue = queues.batches if self._is_dispatched else queues.orchestration
         """Where its messages lie now."""
-        self._missing = presence.missing(connection, [self._queue])
+        facts = facts or Facts(connection, [execution.id])
+        self._missing = facts.missing(self._queue)
+        self._groups = facts.groups(execution.id)
 
     def all(self) -> WaitReasons:
         """The execution's cause, the numbers of its open files by cause, and the first of these files."""
@@ -99,6 +130,10 @@ class Reasons:
     def of_execution(self) -> PresentWait | None:
         """Why nothing of it is being worked on; None when something is, or when it has ended."""
         return self._of_execution(self._causes())
+
+    def cause_of_execution(self) -> WaitCause | None:
+        """The cause of ``of_execution``, without another query."""
+        return self._cause_of_execution(self._causes())
 
     def of_files(self, page: Sequence[Record]) -> dict[str, PresentWait]:
         """Why open files of the page are not being worked on, by their id."""
@@ -119,7 +154,7 @@ class Reasons:
     def _causes(self) -> Counter[WaitCause | None]:
         """Numbers of open files by cause; None stands for the files that are worked on."""
         causes: Counter[WaitCause | None] = Counter()
-        for group in self._rows(_GROUPS):
+        for group in self._groups:
             causes[self._cause(group)] += group.number
         return causes
 
@@ -134,29 +169,34 @@ class Reasons:
             return WaitCause.NO_WORKER
         return reported or (WaitCause.BACKOFF if row.lost else WaitCause.SLOT)
 
-    def _of_execution(self, causes: Counter[WaitCause | None]) -> PresentWait | None:
+    @property
+    def _is_dispatched(self) -> bool:
+        return self._execution.dispatched_at is not None
+
+    def _cause_of_execution(self, causes: Counter[WaitCause | None]) -> WaitCause | None:
         execution = self._execution
         if repository.is_final(execution):
             return None
         if execution.stop_requested_at is not None:
-            return self._present(WaitCause.STOPPING)
-        if execution.dispatched_at is None:
-            return self._of_listing()
-        if causes[None]:
-            return None
-        cause = next((cause for cause in WaitCause if causes[cause]), WaitCause.SLOT)
-        stored = self._connection.scalar(_EARLIEST, {"execution_id": execution.id, "cause": cause.value})
-        return self._present(cause, None if stored is None else Waiting.from_dict(stored))
-
-    def _of_listing(self) -> PresentWait | None:
+            return WaitCause.STOPPING
+        if self._is_dispatched:
+            return None if causes[None] else next((cause for cause in WaitCause if causes[cause]), WaitCause.SLOT)
         if self._missing:
-            return self._present(WaitCause.NO_WORKER)
-        if self._execution.waiting is not None:
-            stored = Waiting.from_dict(self._execution.waiting)
-            return self._present(stored.cause, stored)
-        if self._execution.status == ExecutionStatus.EXECUTING.value:
-            return None  # a worker lists its source
-        return self._present(WaitCause.SLOT)
+            return WaitCause.NO_WORKER
+        if execution.waiting is not None:
+            return WaitCause(execution.waiting["cause"])
+        # A worker lists the source of an execution that is EXECUTING.
+        return WaitCause.SLOT if execution.status == ExecutionStatus.PENDING.value else None
+
+    def _of_execution(self, causes: Counter[WaitCause | None]) -> PresentWait | None:
+        cause = self._cause_of_execution(causes)
+        if cause is None:
+            return None
+        stored = self._execution.waiting
+        if self._is_dispatched:
+            parameters = {"execution_id": self._execution.id, "cause": cause.value}
+            stored = self._connection.scalar(_EARLIEST, parameters)
+        return self._present(cause, None if stored is None else Waiting.from_dict(stored))
 
     def _present(self, cause: WaitCause, stored: Waiting | None = None) -> PresentWait:
         if stored is not None and stored.cause is cause:
@@ -188,10 +228,9 @@ class Reasons:
         return sent
 
     def _place(self) -> str:
-        listing = self._execution.dispatched_at is None
-        ahead = _WAITING_TO_BE_LISTED if listing else _WAITING_FOR_A_SLOT
+        ahead = _WAITING_FOR_A_SLOT if self._is_dispatched else _WAITING_TO_BE_LISTED
         number = self._connection.scalar(ahead, {"sent_at": self._sent_at(), "is_api": self._is_api}) or 0
-        what = "a worker that lists its source" if listing else "a slot of a file worker"
+        what = "a slot of a file worker" if self._is_dispatched else "a worker that lists its source"
         ahead_of_it = "1 execution is" if number == 1 else f"{number} executions are"
         return f"it waits for {what}; {ahead_of_it} ahead of it" if number else f"it waits for {what}"
 

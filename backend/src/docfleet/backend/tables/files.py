@@ -55,7 +55,7 @@ file_executions = Table(
     Column("owner", Text, nullable=True),
     Column("lease_until", Float, nullable=False, comment="epoch seconds; 0 means free"),
     Column("redispatched_at", Float, nullable=True),
-    Column("not_before", Float, nullable=False, server_default="0", comment="seconds since the epoch"),
+    Column("not_before", Float, nullable=False, server_default="0", comment="not handed out before"),
     Column("troubles", Integer, nullable=False, server_default="0", comment="handed back for its worker's machine"),
     Column("waiting_cause", String(30), nullable=True, comment="a WaitCause"),
     Column("waiting", Json, nullable=True, comment="the Waiting, reported under its attempt or by the one before"),

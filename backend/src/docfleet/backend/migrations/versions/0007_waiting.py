@@ -18,7 +18,7 @@ def upgrade() -> None:
             sa.Float(),
             nullable=False,
             server_default="0",
-            comment="epoch seconds; not handed out earlier",
+            comment="not handed out before",
         ),
         sa.Column(
             "troubles", sa.Integer(), nullable=False, server_default="0", comment="handed back for its worker's machine"
