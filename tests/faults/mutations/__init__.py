@@ -15,6 +15,7 @@ from tests.faults.mutations import (
     runner,
     schedules,
     sweep,
+    waiting,
     workers,
 )
 
@@ -28,5 +29,6 @@ MUTANTS = (
     *runner.MUTANTS,
     *schedules.MUTANTS,
     *sweep.MUTANTS,
+    *waiting.MUTANTS,
     *workers.MUTANTS,
 )

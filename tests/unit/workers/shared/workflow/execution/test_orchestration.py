@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse, StartRequest, StartResponse
+from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse, PutOffResponse, StartRequest, StartResponse
+from docfleet.core.errors import ResourceExhausted
 from docfleet.core.files import FileHashData, WorkerFileData
 from docfleet.core.names import TaskName, execution_queues
 from docfleet.core.runs import RunLine
 from docfleet.core.status import ExecutionStatus
+from docfleet.core.waiting import Wait, WaitCause
 from docfleet.workers.shared.workflow.execution.orchestration import Orchestrator
 from tests.unit.workers.shared.workflow.execution.doubles import CONTEXT
 
@@ -65,6 +68,29 @@ def test_a_connector_with_a_bug_ends_the_execution_at_once_with_the_cause(fault:
     assert answer.status == "error"
     assert [(request.error_code, said in str(request.error)) for request in api.finalized] == [("source_error", True)]
     assert answer.final
+
+
+class PuttingOff(Api):
+    """It also knows to put a listing off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[Wait] = []
+
+    def put_off(self, execution_id: str, wait: Wait) -> PutOffResponse:
+        self.waits.append(wait)
+        return PutOffResponse()
+
+
+def test_trouble_of_the_machine_puts_the_listing_off() -> None:
+    """Out of descriptors, the folder cannot be opened: that says nothing about the folder."""
+    api: Any = PuttingOff()
+    app: Any = None
+    source: Any = Source(OSError(errno.EMFILE, "Too many open files"))
+    data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
+    with pytest.raises(ResourceExhausted):
+        Orchestrator(app, api, CONTEXT, execution_queues(is_api=False)).run(source, data, None)
+    assert api.finalized == [] and [wait.cause for wait in api.waits] == [WaitCause.MACHINE_TROUBLE]
 
 
 @pytest.mark.parametrize("files", [[], [KeyError("size")]])

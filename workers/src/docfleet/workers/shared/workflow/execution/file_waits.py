@@ -35,19 +35,16 @@ _CAUSES: tuple[tuple[type[Exception], WaitCause], ...] = (
 
 
 def cause_of(error: BaseException) -> WaitCause:
-    """What a call that failed with ``error`` waits for."""
-    if isinstance(error.__cause__, pybreaker.CircuitBreakerError):
+    """What a call that failed with ``error`` waits for. That the runner is away says more than that its breaker is
+    open, which the message has."""
+    if isinstance(error.__cause__, pybreaker.CircuitBreakerError) and not isinstance(error, RunnerUnavailable):
         return WaitCause.BREAKER_OPEN
     return next((cause for kind, cause in _CAUSES if isinstance(error, kind)), WaitCause.DEPENDENCY_AWAY)
 
 
 def wait_after(error: DependencyError) -> Wait:
     """Why a file is handed back whose call failed with ``error`` for good."""
-    cause = cause_of(error)
-    # An open breaker is this process's; what the file waits for is behind it.
-    if cause is WaitCause.BREAKER_OPEN and isinstance(error, RunnerUnavailable):
-        cause = WaitCause.RUNNER_AWAY
-    return Wait(cause=cause, detail=error.message)
+    return Wait(cause=cause_of(error), detail=error.message)
 
 
 class FileWaits:
