@@ -113,9 +113,9 @@ MUTANTS = (
         "a stop: who renews a lease is told",
         "tests/integration/backend/executions/test_stop.py::test_a_stop_waits_for_what_a_worker_is_at_and_what_was_delivered_is_completed[sqlite]",
         (
-            "backend/src/docfleet/backend/executions/claims.py",
-            "stop=repository.is_ending(execution))",
-            "stop=repository.is_final(execution))",
+            "backend/src/docfleet/backend/executions/hand_backs.py",
+            "lost=lost, stop=repository.is_ending(execution))",
+            "lost=lost, stop=repository.is_final(execution))",
         ),
     ),
     mutant(
@@ -174,8 +174,8 @@ MUTANTS = (
         "tests/faults/test_brokers.py::test_the_broker_restarts_in_the_middle_of_a_header[rabbitmq-kill]",
         (
             "backend/src/docfleet/backend/executions/claims.py",
-            "    return files.c.lease_until < db_now()\n",
-            "    return files.c.attempt >= 0\n",
+            "return and_(files.c.lease_until < db_now(), files.c.not_before < db_now())",
+            "return files.c.attempt >= 0",
         ),
     ),
     mutant(
@@ -183,8 +183,8 @@ MUTANTS = (
         "tests/faults/test_brokers.py::test_redis_hands_a_message_out_again_while_it_is_worked_on[redis]",
         (
             "backend/src/docfleet/backend/executions/claims.py",
-            "    return files.c.lease_until < db_now()\n",
-            "    return files.c.attempt >= 0\n",
+            "return and_(files.c.lease_until < db_now(), files.c.not_before < db_now())",
+            "return files.c.attempt >= 0",
         ),
     ),
     mutant(
