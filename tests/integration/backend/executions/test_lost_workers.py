@@ -124,6 +124,7 @@ def test_a_listing_that_lost_its_worker_is_begun_again_at_once(fresh_api: Any) -
     sent = fresh_api.run(fresh_api.workflow(name="second")).ready(2)
     taken = fresh_api.run(fresh_api.workflow(name="third")).ready(2)
     taken.report(taken.take(1))
+    fresh_api.write("UPDATE executions SET dispatched_at = dispatched_at - 5 WHERE id = :e", e=taken.id)
     fresh_api.recorder.sent.clear()
     end(fresh_api, "general-1@host")
 

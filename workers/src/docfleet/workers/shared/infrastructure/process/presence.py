@@ -1,6 +1,6 @@
 """The worker announces itself to the backend, from before its first message to its end.
 
-The companion process does it (``companion``): it has no part in the pool, so it may wait for the backend, and it goes on
+The companion process does it (``companion``): it has no part in the pool, so it may wait for the backend. It goes on
 while the event loop stands still because the broker is away. It looks at the other workers of its place, too, and
 reports those whose process has ended, as it does of its own worker.
 """
