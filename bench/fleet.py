@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -12,15 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, override
 
-from bench.processes import children, command_line, cpu_seconds, own_cpu_seconds
+from bench.processes import COMPANION, children, comm, command_line, cpu_seconds, own_cpu_seconds
 from bench.proxy import CountingProxy
 from docfleet.cli.commands.run import RUN_WORKERS
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.management import ManagementClient
 from docfleet.core.management.executions import ExecutionState
 from docfleet.core.names import WorkerType
+from docfleet.core.settings import environment
 
 NO_OP: list[dict[str, Any]] = [{"tool": "passthrough", "settings": {"copy": False}}]
+HERE = Path(__file__).resolve().parent
 EXECUTION_SECONDS = 1800.0
 _POLL_SECONDS = 0.25
 """The interval of ``docfleet run``, so that the figures contain its share of the cost."""
@@ -157,6 +160,9 @@ class Fleet:
             names[pid] = name
             for child in children(pid):
                 words = command_line(child).split()
+                if comm(child) == COMPANION:
+                    names[child] = f"{name} companion"
+                    continue
                 if "docfleet.runner.engines.zygote" in words:
                     names[child] = f"zygote {words[-1]}".removesuffix(".tool:tool").replace(
                         "docfleet.tools.builtin.", ""
@@ -164,6 +170,13 @@ class Fleet:
                 elif words:
                     names[child] = f"{name} child"
         return names
+
+
+def with_sleeper() -> dict[str, str]:
+    """The variables of a fleet that has the tool ``sleeper``."""
+    # Its module is imported from the folder above this one.
+    path = os.pathsep.join(filter(None, (str(HERE.parent), environment().get("PYTHONPATH"))))
+    return {"PYTHONPATH": path, "TOOL_REGISTRY_CONFIG_PATH": str(HERE / "sleeper" / "registry")}
 
 
 def small_files(folder: Path, count: int) -> Path:
