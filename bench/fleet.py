@@ -59,7 +59,7 @@ class Fleet:
     """A running system. A context manager; leaving it stops everything and removes the folder.
 
     ``variables`` go to every process. ``counted`` puts a ``proxy`` between the workers and the backend. The proxy
-    costs CPU time, so nothing else is measured then.
+    costs CPU time, so nothing else is measured then. With ``sleeper`` there is a tool of that name.
     """
 
     def __init__(
@@ -68,11 +68,12 @@ class Fleet:
         counted: bool = False,
         proxy: type[CountingProxy] = CountingProxy,
         workers: Iterable[WorkerType] = RUN_WORKERS,
+        sleeper: bool = False,
         **variables: str,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="docfleet-bench-"))
         self.system = System(self.folder / "data", workers, command="bench", report=_report)
-        self.system.more = {"LOG_LEVEL": "WARNING", **variables}
+        self.system.more = {"LOG_LEVEL": "WARNING", **(_with_sleeper() if sleeper else {}), **variables}
         self.proxy = proxy(self.system.addresses.backend_url)
         if counted:
             self.system.for_workers = {"INTERNAL_API_BASE_URL": f"{self.proxy.url}/internal"}
@@ -172,8 +173,7 @@ class Fleet:
         return names
 
 
-def with_sleeper() -> dict[str, str]:
-    """The variables of a fleet that has the tool ``sleeper``."""
+def _with_sleeper() -> dict[str, str]:
     # Its module is imported from the folder above this one.
     path = os.pathsep.join(filter(None, (str(HERE.parent), environment().get("PYTHONPATH"))))
     return {"PYTHONPATH": path, "TOOL_REGISTRY_CONFIG_PATH": str(HERE / "sleeper" / "registry")}

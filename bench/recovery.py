@@ -22,7 +22,7 @@ from pathlib import Path
 import requests
 
 from bench.figures import Figure, Report
-from bench.fleet import NO_OP, Fleet, small_files, with_sleeper
+from bench.fleet import NO_OP, Fleet, small_files
 from bench.processes import pool_children
 from docfleet.core.management.keys import Scope
 from docfleet.core.names import WorkerType
@@ -46,7 +46,7 @@ class Recovery(Fleet):
             FILE_PROCESSING_CONCURRENCY=str(SLOTS),
             RUNNER_CONCURRENCY=str(SLOTS),
             NOTIFICATION_ALLOWED_NETWORKS="127.0.0.0/8",
-            **with_sleeper(),
+            sleeper=True,
         )
         self.faults = self.folder / "faults"
         self.faults.mkdir()

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.figures import Figure, Report
-from bench.fleet import Fleet, small_files, with_sleeper
+from bench.fleet import Fleet, small_files
 
 SLOTS = 4
 QUEUED = 1000
@@ -20,7 +20,7 @@ def measure(*, short: bool) -> Report:
     """Each stop is of an execution of its own; the leases have their default length, so renewals play no part."""
     rounds, files = (5, 200) if short else (20, QUEUED + SLOTS)
     slots = str(SLOTS)
-    with Fleet(FILE_PROCESSING_CONCURRENCY=slots, RUNNER_CONCURRENCY=slots, **with_sleeper()) as fleet:
+    with Fleet(sleeper=True, FILE_PROCESSING_CONCURRENCY=slots, RUNNER_CONCURRENCY=slots) as fleet:
         source = small_files(fleet.folder / "in", files)
         millis = [_stop(fleet, source, fleet.folder / f"stage-{number}", files) for number in range(rounds)]
     p95 = sorted(millis)[math.ceil(0.95 * rounds) - 1]
