@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.backend.executions.test_lost_processes import counted, named_again
 from tests.integration.backend.presence.announced import announce, end, fall_silent, silence_all
+from tests.integration.backend.presence.test_repository import dead
 from tests.integration.backend.sweeps import sweep
 from tests.waiting import until
 
@@ -105,6 +106,27 @@ def test_a_worker_whose_name_begins_alike_keeps_its_files(fresh_api: Any) -> Non
     end(fresh_api, "w@host")
     sweep(fresh_api)
     until(lambda: held(fresh_api, run) == {"w@host2/1"}, 20)
+
+
+def test_a_claim_that_was_on_its_way_when_its_worker_died_is_freed(fresh_api: Any) -> None:
+    announce(fresh_api, DEAD)
+    run = fresh_api.run().ready(1)
+    end(fresh_api, DEAD)
+    until(lambda: dead(fresh_api) == [], 20)
+    run.take(1, owner=MINE)
+    # One that was woken before may still be at it, and then this one does nothing.
+    until(lambda: (sweep(fresh_api), held(fresh_api, run))[1] == set(), 20)
+
+
+def test_a_worker_that_was_taken_for_dead_keeps_what_it_claims_from_then_on(fresh_api: Any) -> None:
+    announce(fresh_api, DEAD)
+    run = fresh_api.run().ready(1)
+    end(fresh_api, DEAD)
+    until(lambda: dead(fresh_api) == [], 20)
+    announce(fresh_api, DEAD)
+    run.take(1, owner=MINE)
+    sweep(fresh_api)
+    assert held(fresh_api, run) == {MINE}
 
 
 def test_a_stop_ends_without_the_dead_worker(fresh_api: Any) -> None:
