@@ -2,8 +2,8 @@
 
     python -m bench [--only NAME]... [--short]
 
-NAME is a family: startup, throughput, calls, api, stop, logs, documents, memory. ``--short`` takes fewer and smaller
-runs and records it in the results. The exit code is 0 when everything was measured, whatever the figures are.
+NAME is a family: startup, throughput, calls, api, stop, logs, documents, memory, recovery. ``--short`` takes fewer and
+smaller runs and records it in the results. The exit code is 0 when everything was measured, whatever the figures are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, calls, documents, logs, memory, startup, stop, throughput
+from bench import api, calls, documents, logs, memory, recovery, startup, stop, throughput
 from bench.figures import Figure, Report
 
 FAMILIES: dict[str, Callable[..., Report]] = {
@@ -31,6 +31,7 @@ FAMILIES: dict[str, Callable[..., Report]] = {
     "logs": logs.measure,
     "documents": documents.measure,
     "memory": memory.measure,
+    "recovery": recovery.measure,
 }
 BUSY = 0.5
 """The load per processor above which wall times are not reliable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -12,15 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, override
 
-from bench.processes import children, command_line, cpu_seconds, own_cpu_seconds
+from bench.processes import COMPANION, children, comm, command_line, cpu_seconds, own_cpu_seconds
 from bench.proxy import CountingProxy
 from docfleet.cli.commands.run import RUN_WORKERS
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.management import ManagementClient
 from docfleet.core.management.executions import ExecutionState
 from docfleet.core.names import WorkerType
+from docfleet.core.settings import environment
 
 NO_OP: list[dict[str, Any]] = [{"tool": "passthrough", "settings": {"copy": False}}]
+HERE = Path(__file__).resolve().parent
 EXECUTION_SECONDS = 1800.0
 _POLL_SECONDS = 0.25
 """The interval of ``docfleet run``, so that the figures contain its share of the cost."""
@@ -56,7 +59,7 @@ class Fleet:
     """A running system. A context manager; leaving it stops everything and removes the folder.
 
     ``variables`` go to every process. ``counted`` puts a ``proxy`` between the workers and the backend. The proxy
-    costs CPU time, so nothing else is measured then.
+    costs CPU time, so nothing else is measured then. With ``sleeper`` there is a tool of that name.
     """
 
     def __init__(
@@ -65,11 +68,12 @@ class Fleet:
         counted: bool = False,
         proxy: type[CountingProxy] = CountingProxy,
         workers: Iterable[WorkerType] = RUN_WORKERS,
+        sleeper: bool = False,
         **variables: str,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="docfleet-bench-"))
         self.system = System(self.folder / "data", workers, command="bench", report=_report)
-        self.system.more = {"LOG_LEVEL": "WARNING", **variables}
+        self.system.more = {"LOG_LEVEL": "WARNING", **(_with_sleeper() if sleeper else {}), **variables}
         self.proxy = proxy(self.system.addresses.backend_url)
         if counted:
             self.system.for_workers = {"INTERNAL_API_BASE_URL": f"{self.proxy.url}/internal"}
@@ -157,6 +161,9 @@ class Fleet:
             names[pid] = name
             for child in children(pid):
                 words = command_line(child).split()
+                if comm(child) == COMPANION:
+                    names[child] = f"{name} companion"
+                    continue
                 if "docfleet.runner.engines.zygote" in words:
                     names[child] = f"zygote {words[-1]}".removesuffix(".tool:tool").replace(
                         "docfleet.tools.builtin.", ""
@@ -164,6 +171,12 @@ class Fleet:
                 elif words:
                     names[child] = f"{name} child"
         return names
+
+
+def _with_sleeper() -> dict[str, str]:
+    # Its module is imported from the folder above this one.
+    path = os.pathsep.join(filter(None, (str(HERE.parent), environment().get("PYTHONPATH"))))
+    return {"PYTHONPATH": path, "TOOL_REGISTRY_CONFIG_PATH": str(HERE / "sleeper" / "registry")}
 
 
 def small_files(folder: Path, count: int) -> Path:

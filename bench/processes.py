@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+COMPANION = "companion"
+"""The name of the process beside a worker that announces it."""
 _UTIME = 11
 """Position of utime in ``/proc/PID/stat`` after the name; stime, cutime and cstime follow."""
 
@@ -78,6 +80,19 @@ def _status(pid: int, field: str) -> int:
         if line.startswith(field + ":"):
             return int(line.split()[1])
     return 0
+
+
+def pool_children(worker: int) -> list[int]:
+    """The pool of a worker: its children without its companion."""
+    return [pid for pid in children(worker) if comm(pid) != COMPANION]
+
+
+def comm(pid: int) -> str:
+    """The name of the process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def command_line(pid: int) -> str:

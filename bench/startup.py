@@ -10,7 +10,7 @@ from statistics import median
 
 from bench.figures import Figure, Report
 from bench.fleet import NO_OP, Fleet, expect_all_completed, small_files
-from bench.processes import children, private_mb, rss_mb
+from bench.processes import pool_children, private_mb, rss_mb
 from docfleet.core.names import WorkerType
 
 FILES = 60
@@ -26,7 +26,7 @@ def measure(*, short: bool) -> Report:
             expect_all_completed(fleet.run(source, NO_OP), FILES)
         pids = {name: pid for name, pid in fleet.system.pids().items() if name in set(WorkerType)}
         for name, pid in pids.items():
-            private = [private_mb(child) for child in children(pid)]
+            private = [private_mb(child) for child in pool_children(pid)]
             note = f"after 3 executions, {len(private)} children"
             report.figures += [
                 Figure(f"parent_rss_mb.{name}", rss_mb(pid), "MB", at_most=80, original="165", note=note),

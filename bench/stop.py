@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from pathlib import Path
 from statistics import median
 
 from bench.figures import Figure, Report
 from bench.fleet import Fleet, small_files
-from docfleet.core.settings import environment
 
-HERE = Path(__file__).resolve().parent
 SLOTS = 4
 QUEUED = 1000
 START_SECONDS = 60.0
@@ -23,14 +20,7 @@ def measure(*, short: bool) -> Report:
     """Each stop is of an execution of its own; the leases have their default length, so renewals play no part."""
     rounds, files = (5, 200) if short else (20, QUEUED + SLOTS)
     slots = str(SLOTS)
-    # The tool's module is imported from the folder above.
-    path = os.pathsep.join(filter(None, (str(HERE.parent), environment().get("PYTHONPATH"))))
-    with Fleet(
-        FILE_PROCESSING_CONCURRENCY=slots,
-        RUNNER_CONCURRENCY=slots,
-        PYTHONPATH=path,
-        TOOL_REGISTRY_CONFIG_PATH=str(HERE / "sleeper" / "registry"),
-    ) as fleet:
+    with Fleet(sleeper=True, FILE_PROCESSING_CONCURRENCY=slots, RUNNER_CONCURRENCY=slots) as fleet:
         source = small_files(fleet.folder / "in", files)
         millis = [_stop(fleet, source, fleet.folder / f"stage-{number}", files) for number in range(rounds)]
     p95 = sorted(millis)[math.ceil(0.95 * rounds) - 1]

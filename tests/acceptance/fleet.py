@@ -26,6 +26,7 @@ from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.summary import RunResult, as_json, show
 from docfleet.cli.workflow_file import WorkflowFile
 from docfleet.core.management.executions import ExecutionState, FileOfExecution
+from docfleet.workers.shared.infrastructure.process.companion import COMPANION
 from tests.waiting import SECONDS, until
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -276,6 +277,18 @@ def children(pid: int) -> list[int]:
     except (FileNotFoundError, ProcessLookupError):
         pass
     return found
+
+
+def pool_children(worker: int) -> list[int]:
+    """The pool of a worker: its children without its companion."""
+    return [pid for pid in children(worker) if _comm(pid) != COMPANION]
+
+
+def _comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _described(document: dict[str, Any], history: bool) -> WorkflowFile:

@@ -16,7 +16,7 @@ from pathlib import Path
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core.names import WorkerType
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS as SPECS
-from tests.acceptance.fleet import children
+from tests.acceptance.fleet import pool_children
 from tests.servers import Process
 from tests.waiting import until
 
@@ -55,7 +55,7 @@ class Member:
 
     def children(self) -> list[int]:
         """A worker's pool."""
-        return children(self.process.pid)
+        return pool_children(self.process.pid)
 
 
 class Members:
@@ -152,8 +152,8 @@ class Members:
             pid = member.pid
             member.process.signal(signal.SIGKILL)
             return pid
-        pool = until(member.children, 20, what=f"{name} has no pool")
-        victim = int((rng or random).choice(pool))
+        children = until(member.children, 20, what=f"{name} has no pool")
+        victim = int((rng or random).choice(children))
         os.kill(victim, signal.SIGKILL)
         return victim
 

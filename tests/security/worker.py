@@ -16,7 +16,7 @@ import kombu
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.core.names import QueueName, TaskName, WorkerType
-from tests.acceptance.fleet import children, plain_environment
+from tests.acceptance.fleet import plain_environment, pool_children
 from tests.servers import Process, Rabbitmq, Server, Valkey, free_port, require
 from tests.task_messages import EMBED, envelope
 from tests.waiting import until
@@ -104,7 +104,7 @@ class Worker:
 
     @property
     def pool(self) -> list[int]:
-        return children(self.pid)
+        return pool_children(self.pid)
 
     def publish(self, queue: QueueName, body: Any, **options: Any) -> None:
         """Put a message on the queue as it is."""

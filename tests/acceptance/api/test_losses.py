@@ -24,7 +24,7 @@ from bench.fleet import Fleet as ProxiedFleet
 from bench.proxy import CountingProxy
 from docfleet.backend.calls.slots import GLOBAL
 from docfleet.core.errors import BackendUnavailable
-from tests.acceptance.fleet import SETTINGS, Fleet, Stage, children
+from tests.acceptance.fleet import SETTINGS, Fleet, Stage, children, pool_children
 from tests.acceptance.published import BETTER, Published
 from tests.servers import free_port
 from tests.waiting import until
@@ -226,7 +226,7 @@ def test_the_backend_is_killed_while_a_call_waits(fleet: Fleet, tmp_path: Path) 
 def test_the_worker_that_took_the_call_is_killed(fleet: Fleet) -> None:
     api = Published.publish(fleet)
     worker = fleet.worker("api_deployment")
-    pool = children(worker)
+    pool = pool_children(worker)
     assert pool
     for pid in pool:
         os.kill(pid, signal.SIGSTOP)  # whoever takes the message gets no further than that

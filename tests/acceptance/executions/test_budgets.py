@@ -12,7 +12,7 @@ import pytest
 
 from bench.calls import LARGE, SMALL, answers, growth
 from bench.fleet import Fleet
-from bench.processes import children
+from bench.processes import pool_children
 
 pytestmark = pytest.mark.timeout(600)
 MAX_CALLS = 100
@@ -77,7 +77,7 @@ def test_no_answer_grows_with_the_number_of_files(measured: Measured) -> None:
 @pytest.mark.parametrize("worker", ["general", "callback"])
 def test_a_worker_that_has_worked_has_loaded_nothing_heavy(measured: Measured, worker: str) -> None:
     parent = measured.fleet.system.pids()[worker]
-    pool = children(parent)
+    pool = pool_children(parent)
     assert pool
     loaded = {pid: measured.modules(pid) for pid in (parent, *pool)}
     assert all("celery" in names for names in loaded.values())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.fleet import Fleet, Run, Stage, children, fill
+from tests.acceptance.fleet import Fleet, Run, Stage, fill, pool_children
 from tests.waiting import until
 
 
@@ -34,9 +34,9 @@ def counted(run: Run) -> dict[str, tuple[int, int, int]]:
 
 
 def kill_children(worker: int) -> None:
-    for pid in children(worker):
+    for pid in pool_children(worker):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: len(children(worker)) > 0, what="no child was started in its place")
+    until(lambda: len(pool_children(worker)) > 0, what="no child was started in its place")
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_a_killed_child_costs_a_strike_for_the_file_it_was_at_and_its_neighbours
     run = fleet.begin(fill(tmp_path / "in", dict.fromkeys(names, "wait")), stage.tool)
     stage.await_starts(1)
     at = set(stage.started())
-    victims = children(fleet.worker("file_processing"))
+    victims = pool_children(fleet.worker("file_processing"))
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     stage.open()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.fleet import DOCFLEET, PLUGINS, Fleet, Run, children, fill, plain_environment
+from tests.acceptance.fleet import DOCFLEET, PLUGINS, Fleet, Run, fill, plain_environment, pool_children
 from tests.acceptance.published import BETTER, Published
 from tests.waiting import until
 
@@ -120,7 +120,7 @@ def test_a_worker_killed_while_a_step_runs_repeats_that_step_alone(counted: Coun
     (job.counts / "second.hold").touch()
     run = job.begin()
     until(lambda: job.ran()["second.a.txt"] == 1)
-    for child in children(counted.fleet.worker("file_processing")):
+    for child in pool_children(counted.fleet.worker("file_processing")):
         os.kill(child, signal.SIGKILL)
     (job.counts / "second.hold").unlink()
     run.wait()

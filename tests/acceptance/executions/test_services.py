@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.acceptance.fleet import Fleet, Run, Stage, children, fill
+from tests.acceptance.fleet import Fleet, Run, Stage, children, fill, pool_children
 from tests.waiting import until
 
 ACTIONS = {"crash.txt": "crash", "leave.txt": "leave", "empty.txt": ""}
@@ -62,7 +62,7 @@ def test_kill_9_of_a_pool_child_in_the_middle_of_a_file(each_fleet: Fleet, tmp_p
     run = each_fleet.begin(fill(tmp_path / "in", DELIVERED_THEN_WAITING), stage.tool)
     stage.await_starts(2 if (os.cpu_count() or 1) > 1 else 1)
     worker = each_fleet.worker("file_processing")
-    victim = children(worker)[0]
+    victim = pool_children(worker)[0]
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim not in children(worker), what="the child lives")
     stage.open()

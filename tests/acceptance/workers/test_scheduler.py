@@ -86,11 +86,11 @@ def beat_of(worker: subprocess.Popen[bytes], tmp_path: Path) -> int:
 
 def test_it_ticks_and_ends_on_sigterm(scheduler: subprocess.Popen[bytes], tmp_path: Path) -> None:
     beat_of(scheduler, tmp_path)
-    expected = {(f"/internal/v1/{path}/", "Bearer " + "k" * 40) for path in PATHS}
+    expected = {(f"/internal/v1/{path}/", "Bearer " + "k" * 40) for path in (*PATHS, "workers/beat")}
     until(lambda: set(Requested.paths) >= expected, what=f"it asks for {set(Requested.paths)}")
     assert set(Requested.paths) == expected
     everyone = [scheduler.pid, *children(scheduler.pid)]
-    assert len(everyone) == 4
+    assert len(everyone) == 5, "parent, two children, beat and companion"
     scheduler.send_signal(signal.SIGTERM)
     assert scheduler.wait(60) == 0
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in everyone[1:]), what="a child was left behind")

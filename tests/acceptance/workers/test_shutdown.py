@@ -201,10 +201,10 @@ def test_probes_see_start_work_and_end(workers: Workers) -> None:
     assert _get(f"{url}/health/live")[0] == 200, "a worker that finishes its work is alive"
     assert workers.noted("end") == 0, "readiness came after the work"
     assert worker.wait(60) == 0
-    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the health process outlived its worker")
+    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the companion outlived its worker")
 
 
-def test_a_health_process_that_dies_is_followed_by_another(workers: Workers) -> None:
+def test_a_companion_that_dies_is_followed_by_another(workers: Workers) -> None:
     port = free_port()
     worker = workers.start(CALLBACK_HEALTH_PORT=str(port))
     url = f"http://127.0.0.1:{port}"
@@ -216,12 +216,12 @@ def test_a_health_process_that_dies_is_followed_by_another(workers: Workers) -> 
         until(lambda: answering not in children(worker.pid), what="it was not noticed")  # noqa: B023
         until(lambda: _get(f"{url}/health")[0] == 200, 60, what="nobody answers probes any more")
     assert _metric(url, "children_lost_total") == 0
-    assert workers.log().count("health.restarted") == 2 and "(prefork)" in workers.log()
+    assert workers.log().count("companion.restarted") == 2 and "(prefork)" in workers.log()
     workers.send(0)
     until(lambda: workers.noted("end"))
     os.kill(worker.pid, signal.SIGTERM)
     assert worker.wait(60) == 0
-    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the health process outlived its worker")
+    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the companion outlived its worker")
 
 
 def test_metrics_count_tasks_and_lost_children(workers: Workers) -> None:
@@ -237,7 +237,7 @@ def test_metrics_count_tasks_and_lost_children(workers: Workers) -> None:
     assert _metric(url, "tasks_active") == 0
     assert _metric(url, "heartbeat_age_seconds") < 60
     os.kill(worker.pid, signal.SIGKILL)
-    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the health process outlived its worker")
+    until(lambda: _get(f"{url}/health/live")[0] == 0, what="the companion outlived its worker")
 
 
 def test_liveness_fails_when_the_event_loop_hangs_and_when_the_broker_is_gone_for_long(tmp_path: Path) -> None:

@@ -338,14 +338,14 @@ MUTANTS = (
         "tests/faults/test_operations.py::test_workers_of_one_name[rabbitmq]",
         (
             "workers/src/docfleet/workers/launch.py",
-            'hostname=f"{worker_type.value}-{uuid.uuid4().hex[:8]}@{socket.gethostname()}"',
-            'hostname=f"{worker_type.value}@{socket.gethostname()}"',
+            'node = f"{worker_type.value}-{uuid.uuid4().hex[:8]}@{socket.gethostname()}"',
+            'node = f"{worker_type.value}@{socket.gethostname()}"',
         ),
     ),
     mutant(
-        "a health process that dies is followed by another",
-        "tests/acceptance/workers/test_shutdown.py::test_a_health_process_that_dies_is_followed_by_another[redis]",
-        ("workers/src/docfleet/workers/launch.py", "    watch_health(app, health)\n", ""),
+        "a companion that dies is followed by another",
+        "tests/acceptance/workers/test_shutdown.py::test_a_companion_that_dies_is_followed_by_another[redis]",
+        ("workers/src/docfleet/workers/launch.py", "    watch_companion(app, companion)\n", ""),
     ),
     mutant(
         "notifications: one worker probes a host",

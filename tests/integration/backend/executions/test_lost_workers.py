@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.backend.executions.test_lost_processes import counted, named_again
 from tests.integration.backend.presence.announced import announce, end, fall_silent, silence_all
+from tests.integration.backend.presence.test_repository import dead
 from tests.integration.backend.sweeps import sweep
 from tests.waiting import until
 
@@ -107,6 +108,27 @@ def test_a_worker_whose_name_begins_alike_keeps_its_files(fresh_api: Any) -> Non
     until(lambda: held(fresh_api, run) == {"w@host2/1"}, 20)
 
 
+def test_a_claim_that_was_on_its_way_when_its_worker_died_is_freed(fresh_api: Any) -> None:
+    announce(fresh_api, DEAD)
+    run = fresh_api.run().ready(1)
+    end(fresh_api, DEAD)
+    until(lambda: dead(fresh_api) == [], 20)
+    run.take(1, owner=MINE)
+    # One that was woken before may still be at it, and then this one does nothing.
+    until(lambda: (sweep(fresh_api), held(fresh_api, run))[1] == set(), 20)
+
+
+def test_a_worker_that_was_taken_for_dead_keeps_what_it_claims_from_then_on(fresh_api: Any) -> None:
+    announce(fresh_api, DEAD)
+    run = fresh_api.run().ready(1)
+    end(fresh_api, DEAD)
+    until(lambda: dead(fresh_api) == [], 20)
+    announce(fresh_api, DEAD)
+    run.take(1, owner=MINE)
+    sweep(fresh_api)
+    assert held(fresh_api, run) == {MINE}
+
+
 def test_a_stop_ends_without_the_dead_worker(fresh_api: Any) -> None:
     announce(fresh_api, DEAD)
     run = fresh_api.run().ready(1)
@@ -124,6 +146,7 @@ def test_a_listing_that_lost_its_worker_is_begun_again_at_once(fresh_api: Any) -
     sent = fresh_api.run(fresh_api.workflow(name="second")).ready(2)
     taken = fresh_api.run(fresh_api.workflow(name="third")).ready(2)
     taken.report(taken.take(1))
+    fresh_api.write("UPDATE executions SET dispatched_at = dispatched_at - 5 WHERE id = :e", e=taken.id)
     fresh_api.recorder.sent.clear()
     end(fresh_api, "general-1@host")
 

@@ -40,6 +40,8 @@ WITHOUT_ORGANIZATION = {
     "list_organizations",
     "health",
     "metrics",
+    "worker_beat",
+    "workers_ended",
 }
 NOT_ABOUT_ROWS = (
     {"put_deployment", "list_deployments", "list_pipelines", "create_key", "list_keys"}

@@ -5,7 +5,9 @@ Each file it held gets a loss with its next claim. A late report or delivery of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Set
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, update
@@ -32,44 +34,56 @@ class Waiting(NamedTuple):
 
 
 def free(database: Database) -> list[Record]:
-    """Free what dead workers held. Returns the rows of these workers; one that held files of an execution which another
-    transaction has locked is left to the next call."""
-    with database.reading() as connection:
-        dead = presence.dead(connection)
-    return [worker for worker in dead if _free_worker(database, worker)]
+    """Free what dead workers hold. Returns the rows of the workers that were not known to be dead.
 
-
-def _free_worker(database: Database, worker: Record) -> bool:
+    Executions that another transaction has locked are left to the next call, and their workers with them.
+    """
     with database.reading() as connection:
-        ids = connection.scalars(select(files.c.execution_id).where(text(OPEN_FILE), _held_by(worker.node)).distinct())
-        execution_ids = list(ids)
-    freed = 0
-    for execution_id in execution_ids:
+        dead = {worker.node: worker for worker in presence.dead(connection)}
+        # A claim may have been on its way when its worker died.
+        buried = {worker.node for worker in presence.buried(connection)}
+        held = _held_by(connection, dead.keys() | buried) if dead or buried else []
+    freed: Counter[str] = Counter()
+    left: set[str] = set()
+    for execution_id, node in held:
         with database.writing() as connection:
             execution = repository.lock_free_execution(connection, execution_id)
             # Checked again in this transaction: its beat may have come meanwhile.
-            if execution is None or not presence.is_dead(connection, worker.node):
-                return False
-            freed += _free_files(connection, execution, worker.node)
-    with database.writing() as connection:
-        presence.bury(connection, worker)
-    if freed or not worker.ended:
-        log.warning("worker.lost", node=worker.node, seen_to_end=worker.ended, freed=freed)
-    return True
+            if execution is None or not presence.is_dead(connection, node):
+                left.add(node)
+                continue
+            freed[node] += _free_files(connection, execution, node)
+    gone = [worker for node, worker in dead.items() if node not in left]
+    for worker in gone:
+        with database.writing() as connection:
+            presence.bury(connection, worker)
+        if freed[worker.node] or not worker.ended:
+            log.warning("worker.lost", node=worker.node, seen_to_end=worker.ended, freed=freed[worker.node])
+    return gone
 
 
-def _held_by(node: str) -> ColumnElement[bool]:
-    mark = f"{node}/"
-    return and_(files.c.status == ExecutionStatus.EXECUTING.value, func.substr(files.c.owner, 1, len(mark)) == mark)
+def _held_by(connection: Connection, nodes: Set[str]) -> list[tuple[str, str]]:
+    """The executions, each with the node, of which these nodes hold files."""
+    owners = (
+        select(files.c.execution_id, files.c.owner)
+        .where(text(OPEN_FILE), files.c.status == ExecutionStatus.EXECUTING.value, files.c.owner.is_not(None))
+        .distinct()
+    )
+    held = {(row.execution_id, row.owner.partition("/")[0]) for row in connection.execute(owners)}
+    return sorted(pair for pair in held if pair[1] in nodes)
 
 
 def _free_files(connection: Connection, execution: Record, node: str) -> int:
-    mine = and_(files.c.execution_id == execution.id, _held_by(node))
+    mark = f"{node}/"
+    mine = and_(
+        files.c.execution_id == execution.id,
+        files.c.status == ExecutionStatus.EXECUTING.value,
+        func.substr(files.c.owner, 1, len(mark)) == mark,
+    )
     ids = list(connection.scalars(select(files.c.id).where(mine).with_for_update()))
     for part in chunks(ids):
-        connection.execute(
-            update(files).where(files.c.id.in_(part)).values(lease_until=EXPIRED_AT, owner=None, redispatched_at=None)
-        )
+        free: dict[str, Any] = {"lease_until": EXPIRED_AT, "owner": None, "redispatched_at": None}
+        connection.execute(update(files).where(files.c.id.in_(part)).values(**free))
     if ids and execution.stop_requested_at is None:
         connection.execute(update(executions).where(executions.c.id == execution.id).values(redispatched_at=DUE))
     return len(ids)

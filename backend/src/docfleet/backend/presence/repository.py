@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 GAP_SHARE = 1 / 3
 """While no worker was heard for this share of the time after which one counts as dead, nobody listened."""
+BURIED_SECONDS = 600.0
+"""How long the row of a dead worker is kept at least."""
 MAX_NODE_LENGTH = 300
 MAX_PLACE_LENGTH = 200
 MAX_BEAT_SECONDS = 600.0
@@ -98,22 +100,29 @@ def dead(connection: Connection) -> list[Record]:
 
 
 def is_dead(connection: Connection, node: str) -> bool:
-    """Whether it is (still) one of ``dead``."""
-    return connection.execute(select(workers.c.node).where(workers.c.node == node, _DEAD)).one_or_none() is not None
+    """Whether it is (still) dead, its leases freed or not."""
+    where = and_(workers.c.node == node, or_(_DEAD, workers.c.freed_at.is_not(None)))
+    return connection.execute(select(workers.c.node).where(where)).one_or_none() is not None
 
 
 def bury(connection: Connection, worker: Record) -> None:
-    """The leases of a dead worker are freed. The newest row of each type is kept: it says when one was seen last."""
+    """The leases of a dead worker are freed. The newest row of each type is kept: it says when one was seen last. The
+    others are kept for a while, because a claim may have been on its way when its worker died."""
     mine = update(workers).where(workers.c.node == worker.node, _DEAD)
     connection.execute(mine.values(freed_at=db_now(), ended=True))
     connection.execute(
         delete(workers).where(
             workers.c.type == worker.type,
             workers.c.node != worker.node,
-            workers.c.freed_at.is_not(None),
+            workers.c.freed_at < db_now() - BURIED_SECONDS,
             workers.c.seen_at <= worker.seen_at,
         )
     )
+
+
+def buried(connection: Connection) -> list[Record]:
+    """The rows of dead workers whose leases were freed before."""
+    return list(connection.execute(select(workers).where(workers.c.freed_at.is_not(None))))
 
 
 def missing(connection: Connection, queues: Iterable[QueueName]) -> dict[WorkerType, float | None]:

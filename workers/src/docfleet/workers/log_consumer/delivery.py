@@ -22,7 +22,7 @@ from docfleet.workers.shared.infrastructure.process.process_settings import sett
 
 log = structlog.get_logger()
 
-CALL_SECONDS = 5.0
+CALL_SECONDS = 3.5
 """Time limit of one call. With the waits between them, a message is requeued after four times as long."""
 SHARE = 1 / 6
 """The share of the task's time that one call may take: a message has to be requeued before the limit."""

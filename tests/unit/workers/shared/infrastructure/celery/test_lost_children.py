@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -14,6 +11,7 @@ import pytest
 from docfleet.core.batch_calls import LostProcess
 from docfleet.core.names import TaskName
 from docfleet.workers.shared.infrastructure.celery import lost_children
+from tests.unit.workers.shared.backend_double import BackendDouble, point_to, serving
 
 BATCH = {"file_data": {"organization_id": "o", "execution_id": "e", "workflow_id": "w"}}
 
@@ -38,62 +36,30 @@ def test_a_message_that_cannot_be_read_names_none(args: list[Any]) -> None:
     assert lost_children.execution_of(TaskName.SWEEP, [], {}) is None
 
 
-class Backend(BaseHTTPRequestHandler):
-    """Takes reports; waits for ``go_on`` before it answers."""
-
-    told: list[tuple[str, str, dict[str, Any]]] = []
-    go_on = threading.Event()
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.told.append((self.path, self.headers["X-Organization-ID"], body))
-        self.go_on.wait(20)
-        try:
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-        except OSError:
-            pass  # it has gone
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Backend]]:
-    server = HTTPServer(("127.0.0.1", 0), Backend)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    Backend.told.clear()
-    Backend.go_on.set()
-    base = f"http://127.0.0.1:{server.server_port}/internal/"
-    given = type("Settings", (), {"internal_api_base_url": base, "internal_service_api_key": "k"})
-    monkeypatch.setattr(lost_children, "settings", lambda: given)
-    yield Backend
-    Backend.go_on.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[BackendDouble]:
+    with serving(monkeypatch) as double:
+        yield double
 
 
 LOST = LostProcess(owner="n/1", execution_id="e", file_execution_id="f")
 
 
-def test_a_lost_child_is_reported_to_the_backend(backend: type[Backend]) -> None:
+def test_a_lost_child_is_reported_to_the_backend(backend: BackendDouble) -> None:
     lost_children.report("o", LOST)
     body = {"owner": "n/1", "execution_id": "e", "file_execution_id": "f"}
     assert backend.told == [("/internal/v1/workers/lost-process/", "o", body)]
 
 
-def test_a_backend_that_hangs_holds_the_parent_up_for_two_seconds_at_most(backend: type[Backend]) -> None:
+def test_a_backend_that_hangs_holds_the_parent_up_for_two_seconds_at_most(backend: BackendDouble) -> None:
     backend.go_on.clear()
     began = time.monotonic()
     lost_children.report("o", LOST)
     assert 1.5 < time.monotonic() - began < 15  # the backend hangs for 20 s
 
 
-def test_a_backend_that_is_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = type("Settings", (), {"internal_api_base_url": "http://127.0.0.1:1", "internal_service_api_key": "k"})
-    monkeypatch.setattr(lost_children, "settings", lambda: given)
+def test_a_backend_that_is_away_or_refuses_is_no_error(backend: BackendDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend.status = 401
+    lost_children.report("o", LOST)
+    point_to(monkeypatch, "http://127.0.0.1:1")
     lost_children.report("o", LOST)

@@ -96,8 +96,8 @@ WORKERS: dict[WorkerType, WorkerSpec] = {
             # One slot: the lines of an execution are written in the order in which they were sent. On Redis, a message
             # of a killed worker is redelivered after twice this limit.
             concurrency=1,
-            time_limit=60,
-            soft_time_limit=50,
+            time_limit=22,
+            soft_time_limit=19,
             own_unacked=True,
             # The tasks are short: the next message is at hand when one is done.
             prefetch=4,

@@ -114,7 +114,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     notification_timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
     """Seconds that one attempt may take, from the connection to the answer. Resolving the name is not counted."""
-    notification_lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    notification_lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 40.0
     """Seconds after which the notifications of a dead worker are sent again. At least twice
     NOTIFICATION_TIMEOUT_SECONDS."""
     notification_breaker_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0

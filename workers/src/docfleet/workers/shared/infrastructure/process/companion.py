@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any, ClassVar
 
 import structlog
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 
 CHECK_SECONDS = 5.0
 """How often the worker checks that its companion lives."""
+COMPANION = "companion"
+"""The name of the process, as ``ps -o comm`` shows it."""
 _STANDARD = 3
 """Lower file descriptors are standard input, output and error."""
 
@@ -54,6 +57,8 @@ class Companion:
     def _run(self, parent: int) -> None:
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/comm").write_text(COMPANION)
         _close_all_but(None if self._health is None else self._health.descriptor)
         if self._health is not None:
             threading.Thread(target=self._health.serve, name="health", daemon=True).start()

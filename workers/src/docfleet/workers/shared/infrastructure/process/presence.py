@@ -1,6 +1,6 @@
 """The worker announces itself to the backend, from before its first message to its end.
 
-The companion process does it (``companion``): it has no part in the pool, so it may wait for the backend, and it goes on
+The companion process does it (``companion``): it has no part in the pool, so it may wait for the backend. It goes on
 while the event loop stands still because the broker is away. It looks at the other workers of its place, too, and
 reports those whose process has ended, as it does of its own worker.
 """
@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.5
 """How soon a change of the worker's state is announced, and its end."""
+RETRY_SECONDS = 1.0
+"""Until the next beat when the backend did not take one: a worker that dies unannounced is missed by nobody."""
 BEAT_TIMEOUT_SECONDS = 5.0
 GOODBYE_SECONDS = 1.0
 _FAILURES = (OSError, http.client.HTTPException, Refused, msgspec.DecodeError)
@@ -60,9 +62,8 @@ class Presence:
         while alive():
             state = state_of(self._vitals)
             if state is not self._beat.state or time.monotonic() >= due:
-                due = time.monotonic() + period
                 self._beat.state = state
-                self._announce()
+                due = time.monotonic() + (period if self._announce() else min(period, RETRY_SECONDS))
             time.sleep(min(POLL_SECONDS, period / 4))
         self.end()
 
@@ -70,7 +71,8 @@ class Presence:
         """Report that the worker has ended. Never raises: neighbours report it, too."""
         _report_ended([self._beat.node])
 
-    def _announce(self) -> None:
+    def _announce(self) -> bool:
+        """One beat; False when the backend did not take it."""
         try:
             raw = post("v1/workers/beat/", self._beat, seconds=BEAT_TIMEOUT_SECONDS)
             answer = msgspec.json.decode(raw, type=WorkerBeatAnswer)
@@ -78,12 +80,13 @@ class Presence:
             if not self._failed:
                 log.warning("presence.not_announced", error=str(error) or type(error).__name__)
             self._failed = True
-            return
+            return False
         self._failed = False
         ended = [neighbour.node for neighbour in answer.neighbours if has_ended(neighbour)]
         if ended:
             log.warning("presence.neighbours_ended", nodes=ended)
             _report_ended(ended)
+        return True
 
 
 def state_of(vitals: Vitals) -> WorkerState:
