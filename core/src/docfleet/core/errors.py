@@ -24,7 +24,6 @@ A class without a code of its own has its parent's.
     ├── FileError               one document, its neighbours are untouched
     │   ├── FileMissing  EmptyFile  UnsupportedFileType  PasswordRequired
     │   └── CorruptFile  FileTooLarge
-    ├── StorageFull             there is no space to work in
     ├── ToolError               the tool that ran on one document
     │   ├── ToolUnknown  ToolSettingsInvalid  ToolFailed  ToolCrashed  ToolTimeout
     │   └── ToolMemoryExceeded  ToolOutputTooLarge  ToolResultInvalid  ToolStopped
@@ -34,8 +33,10 @@ A class without a code of its own has its parent's.
     ├── ForkUnsafe              a client made in the parent is used in a child
     └── DependencyError         (retryable) something Docfleet needs does not answer
         ├── BackendUnavailable  RunnerUnavailable  CacheUnavailable
-        └── BrokerUnavailable
-            └── DispatchFailed  the execution was written but could not be sent
+        ├── BrokerUnavailable
+        │   └── DispatchFailed  the execution was written but could not be sent
+        └── MachineTrouble      the machine that works on a file, never the file
+            └── StorageFull  StorageFailed  ResourceExhausted  ToolKilled
 """
 
 from __future__ import annotations
@@ -219,12 +220,6 @@ class FileTooLarge(FileError):
     code = "file_too_large"
 
 
-class StorageFull(DocfleetError):
-    """There is no space to work in."""
-
-    code = "storage_full"
-
-
 class ToolError(DocfleetError):
     """The tool did not produce a result."""
 
@@ -350,6 +345,36 @@ class CacheUnavailable(DependencyError):
     """Redis does not answer."""
 
     code = "cache_unavailable"
+
+
+class MachineTrouble(DependencyError):
+    """The machine that works on a file has a fault of its own; the file is not to blame."""
+
+    code = "machine_trouble"
+
+
+class StorageFull(MachineTrouble):
+    """There is no space to work in."""
+
+    code = "storage_full"
+
+
+class StorageFailed(MachineTrouble):
+    """A disk of the machine cannot be read or written."""
+
+    code = "storage_failed"
+
+
+class ResourceExhausted(MachineTrouble):
+    """The machine has no file descriptor, process or memory left."""
+
+    code = "resource_exhausted"
+
+
+class ToolKilled(MachineTrouble):
+    """The tool's process was killed from outside: neither by a limit of its run nor by a stop."""
+
+    code = "tool_killed"
 
 
 def _tree(root: type[DocfleetError]) -> dict[str, type[DocfleetError]]:
