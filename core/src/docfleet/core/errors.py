@@ -33,6 +33,7 @@ A class without a code of its own has its parent's.
     ├── ForkUnsafe              a client made in the parent is used in a child
     └── DependencyError         (retryable) something Docfleet needs does not answer
         ├── BackendUnavailable  RunnerUnavailable  CacheUnavailable
+        ├── RunnerBusy          every place for long runs is taken: this file alone has to wait
         ├── BrokerUnavailable
         │   └── DispatchFailed  the execution was written but could not be sent
         └── MachineTrouble      the machine that works on a file, never the file
@@ -322,6 +323,12 @@ class RunnerUnavailable(DependencyError):
     """The runner does not answer."""
 
     code = "runner_unavailable"
+
+
+class RunnerBusy(DependencyError):
+    """The run needs long, and every place of the runner for long runs is taken."""
+
+    code = "runner_busy"
 
 
 class BrokerUnavailable(DependencyError):

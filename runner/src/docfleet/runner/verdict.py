@@ -41,7 +41,7 @@ def failure(
     if ended.failure is not None:
         return ToolFailed(ended.failure)
     if ended.breach is not None:
-        return _breach(ended, limits)
+        return _breach(ended, output, limits)
     if size.total > allowed_bytes or ended.signal == signals.SIGXFSZ:
         return _output(limits)
     if ended.signal is not None:
@@ -49,14 +49,22 @@ def failure(
     return _exit(ended, output, limits, size) if ended.exit_code else None
 
 
-def _breach(ended: RunEnded, limits: RunLimits) -> DocfleetError:
+def _breach(ended: RunEnded, output: Output, limits: RunLimits) -> DocfleetError:
     match ended.breach:
         case "wall":
-            return ToolTimeout(f"the tool ran longer than {limits.wall_seconds:g} s and was ended")
+            total = f" of {output.pages_total}" if output.pages_total else ""
+            after = f", after {output.pages_done}{total} pages" if output.pages_done else ""
+            return ToolTimeout(
+                f"the tool ran longer than {limits.wall_seconds:g} s and was ended{after}: "
+                "split the document, or raise TOOL_TIMEOUT_SECONDS"
+            )
         case "memory":
             return _memory(limits)
         case "processes":
-            return ToolFailed(f"the tool started more than {limits.processes} processes and was ended")
+            return ToolFailed(
+                f"the tool started more than {limits.processes} processes and was ended: raise TOOL_PROCESSES if it "
+                "needs them"
+            )
         case _:
             return _output(limits)
 
@@ -64,7 +72,10 @@ def _breach(ended: RunEnded, limits: RunLimits) -> DocfleetError:
 def _signal(ended: RunEnded, number: int, limits: RunLimits) -> DocfleetError:
     used_up = ended.cpu_seconds >= limits.cpu_seconds
     if number == signals.SIGXCPU or (number == signals.SIGKILL and used_up):
-        return ToolTimeout(f"the tool used more than {limits.cpu_seconds} s of CPU time and was ended")
+        return ToolTimeout(
+            f"the tool used more than {limits.cpu_seconds} s of CPU time and was ended: "
+            "split the document, or raise TOOL_CPU_SECONDS"
+        )
     if number in _ALLOCATION_SIGNALS and _near_memory_limit(ended, limits):
         return _memory(limits)
     try:
@@ -97,11 +108,17 @@ def _near_memory_limit(ended: RunEnded, limits: RunLimits) -> bool:
 
 
 def _memory(limits: RunLimits) -> DocfleetError:
-    return ToolMemoryExceeded(f"the tool needed more than {_size(limits.memory_bytes)} of memory and was ended")
+    return ToolMemoryExceeded(
+        f"the tool needed more than {_size(limits.memory_bytes)} of memory and was ended: "
+        "split the document, or raise TOOL_MEMORY_BYTES"
+    )
 
 
 def _output(limits: RunLimits) -> DocfleetError:
-    return ToolOutputTooLarge(f"the tool wrote more than {_size(limits.file_size_bytes)} and was ended")
+    return ToolOutputTooLarge(
+        f"the tool wrote more than {_size(limits.file_size_bytes)} and was ended: "
+        "split the document, or raise TOOL_FILE_SIZE_BYTES"
+    )
 
 
 def _size(count: int) -> str:

@@ -85,8 +85,8 @@ class _Zygote:
         if report.threads != 1:
             log.warning("zygote.threads", pid=self.process.pid, threads=report.threads)
 
-    async def run(self, job: Job, output: Output) -> RunEnded:
-        """Run ``job`` to its end."""
+    async def run(self, job: Job, output: Output, started: asyncio.Event) -> RunEnded:
+        """Run ``job`` to its end; ``started`` is set when its process is."""
         if not self.alive:
             raise RunnerUnavailable("the runner lost the process that starts this tool: send the run again")
         ended: asyncio.Future[RunEnded] = self._loop.create_future()
@@ -99,6 +99,7 @@ class _Zygote:
                 self._order(_start_order(job), writing)
             finally:
                 os.close(writing)
+            started.set()
             return await asyncio.wait_for(ended, job.limits.wall_seconds + OVERDUE_SECONDS)
         except TimeoutError:
             self.process.kill()
@@ -239,8 +240,8 @@ class ProcessEngine:
         if owns_process:
             processes.adopt_orphans()
 
-    async def execute(self, job: Job, output: Output) -> RunEnded:
-        """Run ``job`` to its end. Raises ``ToolStopped`` when it was killed before it started, ``ToolCrashed`` when
+    async def execute(self, job: Job, output: Output, started: asyncio.Event) -> RunEnded:
+        """Run ``job`` to its end; ``started`` is set when its process is. Raises ``ToolStopped`` when it was killed before it started, ``ToolCrashed`` when
         its zygote died, ``ConfigurationError`` when the tool cannot be imported."""
         self._at[job.run_id] = None
         try:
@@ -250,7 +251,7 @@ class ProcessEngine:
                 if job.run_id in self._killed:
                     raise ToolStopped("the run was stopped before it started")
                 self._at[job.run_id] = zygote
-                return await zygote.run(job, output)
+                return await zygote.run(job, output, started)
             except RunnerUnavailable:
                 if not job.alone or self._closing:
                     raise

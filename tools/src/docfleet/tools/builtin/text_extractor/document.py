@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,11 @@ class Reading:
     max_pages: int
     max_pixels: int
     max_expanded_bytes: int
+    progress: Callable[[int, int], None]
+    """Called after each page with the pages read so far, and of how many."""
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Reading:
+    def from_settings(cls, settings: dict[str, Any], progress: Callable[[int, int], None]) -> Reading:
         """From validated settings."""
         return cls(
             pdf_text=settings["pdf_text"],
@@ -74,6 +77,7 @@ class Reading:
             max_pages=settings["max_pages"],
             max_pixels=settings["max_megapixels"] * 1_000_000,
             max_expanded_bytes=settings["max_expanded_megabytes"] * MIB,
+            progress=progress,
         )
 
 

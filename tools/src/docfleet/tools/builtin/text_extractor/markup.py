@@ -133,9 +133,11 @@ def read_epub(path: Path, reading: Reading) -> Document:
             book = parse(archive, package)
             targets = {item.get("id"): item.get("href") for item in book.xpath("//*[local-name()='item']")}
             pages = []
-            for reference in book.xpath("//*[local-name()='itemref']/@idref"):
+            chapters = book.xpath("//*[local-name()='itemref']/@idref")
+            for reference in chapters:
                 name = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(targets[reference])))
                 pages.append(html_text(archive.read(name))[1])
+                reading.progress(len(pages), len(chapters))
             title = str(book.xpath("string(//*[local-name()='title'])"))
     except DAMAGE as error:
         raise CorruptFile(f"the book is damaged ({error}); send it again") from error

@@ -52,6 +52,7 @@ def read_image(path: Path, reading: Reading) -> Document:
                 text = "" if reading.ocr == "never" else recognize(ImageOps.exif_transpose(image), reading)
                 result.pages.append(text if text.strip() else NO_TEXT)
                 result.ocr_pages += reading.ocr != "never"
+                reading.progress(index + 1, frames)
     except UnidentifiedImageError as error:
         raise CorruptFile("the image is damaged and cannot be opened; send it again") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:

@@ -72,6 +72,7 @@ def read_xlsx(path: Path, reading: Reading) -> Document:
                 pages.append(
                     "\n".join([f"Sheet: {sheet.title}", *(rows or ["[this sheet has no cells with content]"])])
                 )
+                reading.progress(len(pages), len(book.sheetnames))
             names = book.sheetnames
             book.close()
     except (*DAMAGE, InvalidFileException) as error:
@@ -106,6 +107,7 @@ def read_pptx(path: Path, reading: Reading) -> Document:
                 notes = slide.notes_slide.notes_text_frame.text.strip()
                 lines += [f"Notes: {notes}"] if notes else []
             pages.append("\n".join(lines))
+            reading.progress(len(pages), len(slides))
     except (*DAMAGE, PythonPptxError) as error:
         raise CorruptFile(f"the presentation is damaged ({error}); send it again") from error
     return Document(pages, {"slides": len(pages)})

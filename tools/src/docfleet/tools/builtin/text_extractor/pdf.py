@@ -46,6 +46,7 @@ def read_pdf(path: Path, reading: Reading) -> Document:
         laid_out = _pdfplumber_pages(path) if reading.pdf_text == "layout" else None
         for index in range(len(document)):
             _read_page(document, index, reading, result, laid_out[index] if laid_out else None)
+            reading.progress(index + 1, len(document))
     names = result.metadata.get("attachments")
     if names:
         result.pages[-1] += "\n\nAttachments: " + ", ".join(names) + "\n"

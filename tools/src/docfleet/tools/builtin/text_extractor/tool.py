@@ -77,7 +77,7 @@ class TextExtractor(Tool):
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         mime = context.input_mime
-        document = reader_of(mime)(context.input_path, Reading.from_settings(settings))
+        document = reader_of(mime)(context.input_path, Reading.from_settings(settings, context.progress))
         if not any(page.strip() for page in document.pages):
             context.log("the document holds no text", ToolLogLevel.WARN)
             document.pages = ["[the document holds no text]"]

@@ -37,7 +37,7 @@ PREFIXES = (
     "TICK_",
     "CLAIM_",
     "MAX_PARALLEL_FILE_",
-    *(f"TOOL_{limit}" for limit in ("TIMEOUT", "CPU", "MEMORY", "FILE_SIZE", "PROCESSES")),
+    *(f"TOOL_{limit}" for limit in ("TIMEOUT", "FIRST", "CPU", "MEMORY", "FILE_SIZE", "RESULT", "PROCESSES")),
     *(f"{kind.value.upper()}_" for kind in WorkerType),
 )
 HEALTH_PORT = "HEALTH_PORT"
@@ -127,6 +127,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     tool_timeout_seconds: Seconds = 600.0
     """Seconds that one tool run may take. Beyond, it is killed and the file fails with `tool_timeout`."""
+    tool_first_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    """Seconds after which a tool run counts as long. Each MiB and each page that the tool reports adds 2, up to a
+    quarter of TOOL_TIMEOUT_SECONDS. A long run goes on only in one of the runner's RUNNER_LONG_RUNS places; otherwise
+    it is ended, and its file waits. 0: no run counts as long."""
     tool_cpu_seconds: Positive = 600
     """Seconds of processor time of one tool run. Beyond, it is killed and the file fails with `tool_timeout`."""
     tool_memory_bytes: Positive = 2 * 1024**3
@@ -186,6 +190,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
         """The limits of one tool run."""
         return RunLimits(
             wall_seconds=self.tool_timeout_seconds,
+            first_seconds=self.tool_first_seconds,
             cpu_seconds=self.tool_cpu_seconds,
             memory_bytes=self.tool_memory_bytes,
             file_size_bytes=self.tool_file_size_bytes,
