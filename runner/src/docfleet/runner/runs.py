@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -23,8 +24,9 @@ from docfleet.core.errors import (
     ToolFailed,
     ToolStopped,
 )
+from docfleet.core.machine import machine_trouble
 from docfleet.core.runs import RunRequest, RunState
-from docfleet.core.storage import resolve_folder
+from docfleet.core.storage import INFILE, resolve_folder
 from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.folders import ExecutionFolder, WorkingFolder
@@ -33,10 +35,11 @@ from docfleet.runner.logs import Output, log
 from docfleet.runner.long_runs import LongRuns, past_first_limit
 from docfleet.runner.run_marks import MAX_DEATHS, RunMark
 from docfleet.runner.settings import RunnerSettings
-from docfleet.runner.verdict import failure
+from docfleet.runner.verdict import check_result, failure, on_the_runner
 from docfleet.tools.registry import ToolDescriptor, ToolRegistry
 
 _ERROR_LENGTH = 2000
+_BROKEN = "the runner could not carry out the run for a fault of its own: its log has the reason under run.broken"
 
 
 class _Run:
@@ -202,9 +205,13 @@ class RunTable:
             state = _failed(run, run.stop or ToolStopped())
         except DocfleetError as error:
             state = _failed(run, error)
-        except Exception as error:  # noqa: BLE001  the fault is the runner's, and the run has to end
-            bound.exception("run.broken")
-            state = _failed(run, ToolFailed(f"the runner could not carry out the run: {error}"))
+        except Exception as error:  # the fault is the runner's, and the run has to end
+            trouble = machine_trouble(error, forking=True)
+            if trouble is None:
+                bound.exception("run.broken")
+            else:
+                bound.error("run.machine_trouble", error_code=trouble.code, error=str(error))
+            state = _failed(run, ToolFailed(_BROKEN) if trouble is None else on_the_runner(trouble))
         self._finish(run, state)
         bound.debug("run.finished", phase=state.phase, error_code=state.error_code, cpu_seconds=state.cpu_seconds)
 
@@ -316,9 +323,13 @@ def _conclude(
 ) -> dict[str, Any]:
     try:
         allowed = working.input_bytes + request.limits.file_size_bytes
-        cause = failure(ended, output, request.limits, folder_size(str(working.root), allowed), allowed)
+        size, free = folder_size(str(working.root), allowed), shutil.disk_usage(working.root).free
+        cause = failure(ended, output, request.limits, size, allowed, free)
         if cause is not None:
+            if output.last_text:  # what a tool's author has to know, and no user
+                log.info("tool.failed", run_id=ended.run_id, error_code=cause.code, text=output.last_text)
             raise cause
+        check_result(working.data / INFILE, request.limits)
         return execution.publish(working, request.step)
     finally:
         working.remove()

@@ -66,17 +66,21 @@ class _Zygote:
     @classmethod
     def start(cls, entry: str, home: Path, on_lost: Callable[[_Zygote], None]) -> _Zygote:
         """Start one for ``entry`` ("module:attribute"; blank: for programs)."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "docfleet.runner.engines.zygote", str(theirs.fileno()), *filter(None, [entry])],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=clean_environment(home),
-                cwd=home,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+        with contextlib.ExitStack() as ours_unless_started:
+            ours, theirs = socket.socketpair()
+            ours_unless_started.enter_context(ours)
+            with theirs:
+                command = [sys.executable, "-m", "docfleet.runner.engines.zygote", str(theirs.fileno())]
+                process = subprocess.Popen(
+                    [*command, *filter(None, [entry])],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=clean_environment(home),
+                    cwd=home,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+            ours_unless_started.pop_all()
         return cls(process, ours, on_lost)
 
     async def ready(self) -> None:

@@ -52,6 +52,9 @@ class Probe(Tool):
         while True:
             time.sleep(60)
 
+    def large(self, amount: int, context: RunContext) -> dict[str, Any]:
+        return {"large": "x" * (amount * MEGABYTE - len('{"large": ""}'))}
+
     def slow(self, amount: int, context: RunContext) -> None:
         time.sleep(amount / 10)
 

@@ -22,6 +22,7 @@ from docfleet.core.errors import (
     ToolSettingsInvalid,
     UnsupportedFileType,
 )
+from docfleet.core.machine import machine_trouble
 from docfleet.core.settings import environment
 from docfleet.core.storage import INFILE, METADATA
 from docfleet.tools import protocol
@@ -111,6 +112,8 @@ def _failure(error: Exception) -> DocfleetError:
     if isinstance(error, DocfleetError):
         return error
     traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, OSError) and (trouble := machine_trouble(error)) is not None:
+        return trouble
     if isinstance(error, MemoryError):
         return ToolMemoryExceeded("the tool ran out of memory on this document: raise its memory limit")
     return ToolFailed(f"the tool failed on this document ({type(error).__name__}: {error})")

@@ -137,6 +137,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     """Bytes of memory of one tool run. Beyond, the file fails with `tool_memory_exceeded`."""
     tool_file_size_bytes: Positive = 512 * 1024**2
     """Bytes of the largest file a tool run may write. Beyond, the file fails with `tool_output_too_large`."""
+    tool_result_bytes: Positive = 64 * 1024**2
+    """Bytes of the result of one tool, which the next tool and the delivery hold in memory as a whole, several times
+    over. Beyond, the file fails with `tool_output_too_large`."""
     tool_processes: Positive = 64
     """Processes of one tool run at once. Beyond, it is killed and the file fails with `tool_failed`."""
 
@@ -194,6 +197,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
             cpu_seconds=self.tool_cpu_seconds,
             memory_bytes=self.tool_memory_bytes,
             file_size_bytes=self.tool_file_size_bytes,
+            result_bytes=self.tool_result_bytes,
             processes=self.tool_processes,
         )
 
