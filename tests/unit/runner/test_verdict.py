@@ -99,5 +99,5 @@ def test_a_result_has_a_bound_of_its_own(tmp_path: Path) -> None:
     infile.write_bytes(b"x" * 10)
     check_result(infile, RunLimits(result_bytes=10))
     infile.write_bytes(b"x" * 11)
-    with pytest.raises(ToolOutputTooLarge, match="11 bytes.*10 bytes.*TOOL_RESULT_BYTES"):
+    with pytest.raises(ToolOutputTooLarge, match=r"11 bytes.*10 bytes.*TOOL_RESULT_BYTES"):
         check_result(infile, RunLimits(result_bytes=10))

@@ -9,6 +9,9 @@ import msgspec
 from docfleet.core.errors import DependencyError, error_from_code
 from docfleet.core.wire import Wire
 
+RESULT_BYTES = 64 * 1024**2
+"""The most bytes of a tool's result, unless set otherwise: whoever reads it holds all of it, several times over."""
+
 
 class RunLimits(Wire):
     """Limits of one tool run. Bytes, seconds, processes.
@@ -22,7 +25,7 @@ class RunLimits(Wire):
     cpu_seconds: int = 600
     memory_bytes: int = 2 * 1024**3
     file_size_bytes: int = 512 * 1024**2
-    result_bytes: int = 64 * 1024**2
+    result_bytes: int = RESULT_BYTES
     processes: int = 64
 
 

@@ -68,7 +68,7 @@ class LongRuns:
             self._held.discard(run_id)
 
     def take(self, run_id: str, cause: str) -> None:
-        """Take a place, unless the run has one. Raises ``RunnerBusy``, which begins with ``cause``, when there is none."""
+        """Take a place, unless the run has one. Without a free one: ``RunnerBusy``, with ``cause``."""
         if run_id in self._held:
             return
         if len(self._held) >= self._places:

@@ -205,7 +205,7 @@ class RunTable:
             state = _failed(run, run.stop or ToolStopped())
         except DocfleetError as error:
             state = _failed(run, error)
-        except Exception as error:  # the fault is the runner's, and the run has to end
+        except Exception as error:  # noqa: BLE001  the fault is the runner's, and the run has to end
             trouble = machine_trouble(error, forking=True)
             if trouble is None:
                 bound.exception("run.broken")
@@ -251,7 +251,7 @@ class RunTable:
             seconds = await past_first_limit(job.limits, job.working.input_bytes, output)
             await asyncio.to_thread(mark.note_long)
             try:
-                self._long_runs.take(run.run_id, f"the tool took longer than {seconds:g} s on this document")
+                self._long_runs.take(run.run_id, f"the tool took longer than {seconds:.3g} s on this document")
             except RunnerBusy as busy:
                 self._stop(run, busy)
 
@@ -348,7 +348,6 @@ def _succeeded(run: _Run, tool_metadata: dict[str, Any]) -> RunState:
 
 def _failed(run: _Run, error: DocfleetError) -> RunState:
     phase = "STOPPED" if isinstance(error, ToolStopped) else "FAILED"
-    # The text is stored in rows and messages: databases refuse a NUL, and nobody reads thousands of characters.
-    text = error.message.replace("\0", "")[:_ERROR_LENGTH]
+    text = error.message[:_ERROR_LENGTH]  # nobody reads thousands of characters
     state: RunState = msgspec.structs.replace(run.state, phase=phase, error=text, error_code=error.code)
     return state

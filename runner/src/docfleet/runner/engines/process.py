@@ -245,8 +245,11 @@ class ProcessEngine:
             processes.adopt_orphans()
 
     async def execute(self, job: Job, output: Output, started: asyncio.Event) -> RunEnded:
-        """Run ``job`` to its end; ``started`` is set when its process is. Raises ``ToolStopped`` when it was killed before it started, ``ToolCrashed`` when
-        its zygote died, ``ConfigurationError`` when the tool cannot be imported."""
+        """Run ``job`` to its end; ``started`` is set when its process is.
+
+        Raises ``ToolStopped`` when it was killed before it started, ``ToolCrashed`` when its zygote died,
+        ``ConfigurationError`` when the tool cannot be imported.
+        """
         self._at[job.run_id] = None
         try:
             entry = job.descriptor.entry or _PROGRAMS

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docfleet.core.errors import CorruptFile, FileTooLarge, ToolSettingsInvalid
-from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.core.errors import FileTooLarge, ToolSettingsInvalid
+from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.layout import Word, arrange
 
 if TYPE_CHECKING:
@@ -32,31 +32,26 @@ _rapidocr: Any = None
 
 def read_image(path: Path, reading: Reading) -> Document:
     """The text of each frame (TIFF may have many). Raises ``CorruptFile``, ``FileTooLarge``."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     Image.MAX_IMAGE_PIXELS = None  # the check below is stricter and names its setting
     result = Document([])
-    try:
-        with Image.open(path) as image:
-            frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            if frames > min(reading.max_pages, _MAX_FRAMES):
-                raise FileTooLarge(f"the image has {frames} pages, the limit is {min(reading.max_pages, _MAX_FRAMES)}")
-            result.metadata |= {"pages": frames, "width": image.width, "height": image.height}
-            for index in range(frames):
-                image.seek(index)
-                if image.width * image.height > reading.max_pixels:
-                    raise FileTooLarge(
-                        f"the image has {image.width} x {image.height} pixels, the limit is"
-                        f" {reading.max_pixels // 1_000_000} million (max_megapixels)"
-                    )
-                text = "" if reading.ocr == "never" else recognize(ImageOps.exif_transpose(image), reading)
-                result.pages.append(text if text.strip() else NO_TEXT)
-                result.ocr_pages += reading.ocr != "never"
-                reading.progress(index + 1, frames)
-    except UnidentifiedImageError as error:
-        raise CorruptFile("the image is damaged and cannot be opened; send it again") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise CorruptFile(f"the image is damaged ({error}); send it again") from error
+    with reading_of("the image"), Image.open(path) as image:
+        frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        if frames > min(reading.max_pages, _MAX_FRAMES):
+            raise FileTooLarge(f"the image has {frames} pages, the limit is {min(reading.max_pages, _MAX_FRAMES)}")
+        result.metadata |= {"pages": frames, "width": image.width, "height": image.height}
+        for index in range(frames):
+            image.seek(index)
+            if image.width * image.height > reading.max_pixels:
+                raise FileTooLarge(
+                    f"the image has {image.width} x {image.height} pixels, the limit is"
+                    f" {reading.max_pixels // 1_000_000} million (max_megapixels)"
+                )
+            text = "" if reading.ocr == "never" else recognize(ImageOps.exif_transpose(image), reading)
+            result.pages.append(text if text.strip() else NO_TEXT)
+            result.ocr_pages += reading.ocr != "never"
+            reading.progress(index + 1, frames)
     return result
 
 

@@ -19,7 +19,7 @@ import msgspec
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import WorkerType
 from docfleet.core.outbound import Outbound, parse_networks
-from docfleet.core.runs import RunLimits
+from docfleet.core.runs import RESULT_BYTES, RunLimits
 from docfleet.core.settings import check_key, environment, read_settings, variables
 from docfleet.workers.shared.infrastructure.config.limits import ConfiguredLimits, TimeLimits, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
@@ -137,7 +137,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     """Bytes of memory of one tool run. Beyond, the file fails with `tool_memory_exceeded`."""
     tool_file_size_bytes: Positive = 512 * 1024**2
     """Bytes of the largest file a tool run may write. Beyond, the file fails with `tool_output_too_large`."""
-    tool_result_bytes: Positive = 64 * 1024**2
+    tool_result_bytes: Positive = RESULT_BYTES
     """Bytes of the result of one tool, which the next tool and the delivery hold in memory as a whole, several times
     over. Beyond, the file fails with `tool_output_too_large`."""
     tool_processes: Positive = 64

@@ -18,7 +18,7 @@ from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.core.nesting import exceeds_depth
-from docfleet.core.runs import RunLimits
+from docfleet.core.runs import RESULT_BYTES
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
 MAX_RESULT_BYTES = 6 * 1024**2
@@ -45,7 +45,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     text: str | None = None
     metrics: dict[str, Any] = {}
-    result_bytes: int = RunLimits.result_bytes
+    result_bytes: int = RESULT_BYTES
     """The most bytes of the result that are read."""
 
 
@@ -203,7 +203,7 @@ def _metadata_of_failed(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def read_result(folder: Path, result_bytes: int = RunLimits.result_bytes) -> Any:
+def read_result(folder: Path, result_bytes: int = RESULT_BYTES) -> Any:
     """The output of the last tool: a JSON value, or text. Raises ``ToolOutputTooLarge`` before it reads a result of
     more than ``result_bytes``, ``ToolResultInvalid``."""
     size = (folder / INFILE).stat().st_size
