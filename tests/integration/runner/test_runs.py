@@ -135,7 +135,7 @@ def test_a_kill_from_outside_is_no_verdict_on_the_document(own_runner: Callable[
     os.kill(tree(runner.process.pid)[-1], signal.SIGKILL)
     state = runner.session.get(f"{runner.url}/v1/runs/killed", params={"wait": 30}).json()
     assert (state["phase"], state["error_code"]) == ("FAILED", "tool_killed")
-    assert "from outside (SIGKILL)" in state["error"] and "memory" in state["error"]
+    assert "from outside (signal 9)" in state["error"] and "memory" in state["error"]
     assert runner.untouched(folder)
     assert runner.put("killed", folder, settings={"do": "ok"}).json()["phase"] == "SUCCEEDED"
 

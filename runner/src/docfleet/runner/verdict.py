@@ -109,14 +109,13 @@ def _signal(ended: RunEnded, number: int, limits: RunLimits) -> DocfleetError:
         return _memory(limits)
     if number in _OUTSIDE_SIGNALS:
         return ToolKilled(
-            f"the tool's process was killed from outside ({signals.Signals(number).name}), when it had used "
+            f"the tool's process was killed from outside (signal {number}), when it had used "
             f"{_size(ended.max_rss_bytes)} of memory: if the machine runs out of memory, give it more, or lower "
             "RUNNER_CONCURRENCY"
         )
-    name = signals.Signals(number).name if number in set(signals.Signals) else f"signal {number}"
     return ToolCrashed(
-        f"the tool crashed on this document: {_CRASHES.get(number, 'it was ended by a signal')} ({name}); the document "
-        "is probably damaged: open it in its program, save it again and send the new copy"
+        f"the tool crashed on this document: {_CRASHES.get(number, 'it was ended by the system')} (signal {number}); "
+        "the document is probably damaged: open it in its program, save it again and send the new copy"
     )
 
 

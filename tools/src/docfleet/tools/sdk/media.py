@@ -11,6 +11,7 @@ from pathlib import Path
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
@@ -42,10 +43,11 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"{\\rtf", RTF),
 )
-_OPENXML = {"word/": DOCX, "xl/": XLSX, "ppt/": PPTX}
+_OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
 _ZIPPED = {
     ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".epub": EPUB,
 }  # fmt: skip
+_KNOWN_ARCHIVES = {*_ZIPPED.values(), XLSB}
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MIMETYPE_BYTES = 200
 _LEFT_BYTES = 1024 * 1024
@@ -157,18 +159,17 @@ def _inside_zip(path: Path, name: str) -> str:
             is_named = "mimetype" in members and archive.getinfo("mimetype").file_size < _MIMETYPE_BYTES
             named = archive.read("mimetype") if is_named else b""
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
-        # Cut off, damaged or encrypted: that is for its reader to say. What kind it was is in what is left of it, or in
-        # its name.
-        return _kind_of_archive(*_left_in(path)) or _ZIPPED.get(Path(name).suffix.lower(), ZIP)
-    is_office = "[Content_Types].xml" in members
-    return _kind_of_archive(members if is_office else [], named) or ZIP
-
-
-def _kind_of_archive(members: list[str], named: bytes) -> str | None:
+        members, named = _left_in(path)  # cut off, damaged or encrypted: its reader reports that
+        is_office = True
+    else:
+        is_office = "[Content_Types].xml" in members
     mime = named.decode("ascii", "replace").strip()
-    if _MIME.fullmatch(mime):
+    if mime not in _ZIPPED.values() and is_office:
+        mime = next((kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in members)), mime)
+    if mime in _KNOWN_ARCHIVES:
         return mime
-    return next((kind for part, kind in _OPENXML.items() if any(name.startswith(part) for name in members)), None)
+    # What an archive lacks to be what its name says is damage, too.
+    return _ZIPPED.get(Path(name).suffix.lower()) or (mime if _MIME.fullmatch(mime) else ZIP)
 
 
 def _left_in(path: Path) -> tuple[list[str], bytes]:

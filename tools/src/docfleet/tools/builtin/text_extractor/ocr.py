@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NO_TEXT = "[no text was recognised in this image]"
 # A picture as narrow as this is doubled before it is read; doubling wider ones costs time and accuracy.
 _NARROW_PIXELS = 400
+# Tesseract keeps positions in 16 bits, and fails on a longer side.
+_LONGEST_PIXELS = 32_767
 # A torn black border can hide a complete page from the layout analysis: then the picture is tried without its border.
 _FEW_CHARACTERS = 8
 _BORDER = 0.03
@@ -72,6 +74,8 @@ def _prepare(image: Image) -> Image:
     image = image.convert("L")
     if image.width < _NARROW_PIXELS:
         image = image.resize((image.width * 2, image.height * 2), PIL.Image.Resampling.LANCZOS)
+    if max(image.size) > _LONGEST_PIXELS:
+        image.thumbnail((_LONGEST_PIXELS, _LONGEST_PIXELS))
     return image
 
 

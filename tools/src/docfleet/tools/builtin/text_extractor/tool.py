@@ -37,7 +37,13 @@ _READERS = {
     "application/xml": "plain:read_text",
     "application/yaml": "plain:read_text",
 } | dict.fromkeys(_IMAGES, "ocr:read_image")
-_LEGACY = {media.DOC: ("Word 97", "DOCX"), media.XLS: ("Excel 97", "XLSX"), media.PPT: ("PowerPoint 97", "PPTX")}
+_OTHER_FORMATS = {
+    media.DOC: ("the old Word 97 format", "DOCX"),
+    media.XLS: ("the old Excel 97 format", "XLSX"),
+    media.PPT: ("the old PowerPoint 97 format", "PPTX"),
+    media.XLSB: ("the binary Excel format", "XLSX"),
+    "image/heif": ("the image format HEIC", "JPEG or PNG"),
+}
 _SEND = "send a PDF, office, mail, web or image file"
 _PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "odf.opendocument", "bs4", "lxml.html")
 
@@ -57,11 +63,9 @@ def reader_of(mime: str) -> Reader:
         raise UnsupportedFileType("ZIP archives are not supported: unpack it and send the files in it")
     if mime == media.UNKNOWN:
         raise UnsupportedFileType(f"the type of the file is not known, it is not supported or damaged: {_SEND}")
-    if mime in _LEGACY:
-        old, new = _LEGACY[mime]
-        raise UnsupportedFileType(
-            f"files in the old {old} format are not supported: save it as {new} and send it again"
-        )
+    if mime in _OTHER_FORMATS:
+        this, other = _OTHER_FORMATS[mime]
+        raise UnsupportedFileType(f"files in {this} are not supported: save it as {other} and send it again")
     if mime not in _READERS:
         raise UnsupportedFileType(f"files of type {mime} are not supported: {_SEND}")
     module, _, function = _READERS[mime].partition(":")
