@@ -37,4 +37,18 @@ MUTANTS = (
         "tests/unit/providers/test_http.py::test_a_target_has_its_seconds_and_no_more[drip]",
         ("core/src/docfleet/core/outbound.py", "        self._connection.settimeout(left(self._deadline))\n", ""),
     ),
+    mutant(
+        "a shortage is found behind another error",
+        "tests/unit/core/test_machine.py::test_a_shortage_is_found_behind_another_error",
+        (
+            "core/src/docfleet/core/machine.py",
+            "current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)",
+            "current = None",
+        ),
+    ),
+    mutant(
+        "messages hold no control characters",
+        "tests/unit/core/test_errors.py::test_a_message_holds_no_control_characters",
+        ("core/src/docfleet/core/errors.py", ".translate(_CONTROLS)", ""),
+    ),
 )

@@ -370,4 +370,31 @@ MUTANTS = (
         "tests/faults/test_logs.py::test_a_consumer_dies_over_a_message[redis-logs.taken-kill]",
         ("workers/src/docfleet/workers/log_consumer/tasks.py", "    reject_on_worker_lost=True,\n", ""),
     ),
+    mutant(
+        "a result beyond its bound is not read",
+        "tests/unit/workers/shared/workflow/connectors/test_destination.py::test_a_result_beyond_its_bound_is_refused_before_it_is_read",
+        (
+            "workers/src/docfleet/workers/shared/workflow/connectors/destination.py",
+            "if size > result_bytes:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "trouble of the other machine keeps its name",
+        "tests/unit/workers/shared/clients/test_transport.py::test_trouble_of_the_other_machine_keeps_its_name",
+        (
+            "workers/src/docfleet/workers/shared/clients/transport.py",
+            "if isinstance(named, MachineTrouble):",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a lack of descriptors of our own is not the dependency's",
+        "tests/unit/workers/shared/clients/test_transport.py::test_a_lack_of_descriptors_of_our_own_is_not_the_dependencys",
+        (
+            "workers/src/docfleet/workers/shared/infrastructure/patterns/breaker.py",
+            " and not isinstance(error, MachineTrouble)",
+            "",
+        ),
+    ),
 )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.integration.runner.process import Runner, eventually, is_alive, tree
+from tests.integration.runner.process import MEGABYTE, Runner, eventually, is_alive, tree
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine is tested on Linux")
 
@@ -122,3 +125,38 @@ def test_at_most_the_allowed_number_runs_at_once(own_runner: Callable[..., Runne
     runner.session.delete(f"{runner.url}/v1/runs/busy-0")
     gone = runner.session.get(f"{runner.url}/v1/runs/busy-2", params={"wait": 30}).json()
     assert (gone["phase"], gone["error_code"]) == ("FAILED", "not_found")
+
+
+def test_a_kill_from_outside_is_no_verdict_on_the_document(own_runner: Callable[..., Runner]) -> None:
+    runner = own_runner(RUNNER_CONCURRENCY="1")
+    folder = runner.folder()
+    runner.put("killed", folder, wait=0, settings={"do": "hang"})
+    assert eventually(lambda: any(runner.work.glob("*/run-*/data/HANGS")))
+    os.kill(tree(runner.process.pid)[-1], signal.SIGKILL)
+    state = runner.session.get(f"{runner.url}/v1/runs/killed", params={"wait": 30}).json()
+    assert (state["phase"], state["error_code"]) == ("FAILED", "tool_killed")
+    assert "from outside (signal 9)" in state["error"] and "memory" in state["error"]
+    assert runner.untouched(folder)
+    assert runner.put("killed", folder, settings={"do": "ok"}).json()["phase"] == "SUCCEEDED"
+
+
+def test_a_runner_without_descriptors_blames_no_document(own_runner: Callable[..., Runner]) -> None:
+    runner = own_runner()
+    runner.run("ok")
+    folder = runner.folder()
+    before = resource.prlimit(runner.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(runner.process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    answer = runner.put("starved", folder)
+    resource.prlimit(runner.process.pid, resource.RLIMIT_NOFILE, before)
+    assert (answer.status_code, answer.json()["code"]) == (503, "resource_exhausted"), answer.text
+    assert "descriptor" in answer.json()["detail"]
+    assert runner.put("starved", folder).json()["phase"] == "SUCCEEDED"
+
+
+def test_a_result_that_is_too_large_is_refused_before_it_is_read(runner: Runner) -> None:
+    folder = runner.folder()
+    state = runner.run("large", 3, folder=folder, limits={"result_bytes": 2 * MEGABYTE})
+    assert state["error_code"] == "tool_output_too_large"
+    assert "3 MB, the limit is 2 MB" in state["error"] and "TOOL_RESULT_BYTES" in state["error"]
+    assert runner.untouched(folder)
+    assert runner.run("large", 1, limits={"result_bytes": 2 * MEGABYTE})["phase"] == "SUCCEEDED"

@@ -15,3 +15,8 @@ def test_error_codes_are_unique_and_come_back() -> None:
     assert len(codes) == len(set(codes))
     for kind in classes:
         assert type(errors.error_from_code(kind.code, "m")) is kind
+
+
+def test_a_message_holds_no_control_characters() -> None:
+    error = DocfleetError("Protocol Error: \x00\x1b[31m\x9b\r\n\tend é")
+    assert error.message == str(error) == "Protocol Error: \ufffd\ufffd[31m\ufffd\ufffd\n\tend é"

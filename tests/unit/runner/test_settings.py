@@ -36,3 +36,8 @@ def test_a_wrong_setting_is_named(values: dict[str, str], words: str) -> None:
 
 def test_settings_never_show_the_key() -> None:
     assert KEY not in repr(settings_from()) + str(settings_from())
+
+
+def test_long_runs_take_half_of_the_slots_unless_set() -> None:
+    assert [settings_from(RUNNER_CONCURRENCY=str(slots)).long_runs for slots in (1, 2, 3, 8)] == [1, 1, 1, 4]
+    assert settings_from(RUNNER_CONCURRENCY="8", RUNNER_LONG_RUNS="1").long_runs == 1

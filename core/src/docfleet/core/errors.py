@@ -32,7 +32,7 @@ A class without a code of its own has its parent's.
     │   └── DestinationRejected
     ├── ForkUnsafe              a client made in the parent is used in a child
     └── DependencyError         (retryable) something Docfleet needs does not answer
-        ├── BackendUnavailable  RunnerUnavailable  CacheUnavailable
+        ├── BackendUnavailable  RunnerUnavailable  CacheUnavailable  RunnerBusy
         ├── BrokerUnavailable
         │   └── DispatchFailed  the execution was written but could not be sent
         └── MachineTrouble      the machine that works on a file, never the file
@@ -45,6 +45,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd") | {ord("\t"): "\t", ord("\n"): "\n"}
+
 
 class DocfleetError(Exception):
     """Something went wrong in Docfleet."""
@@ -53,7 +55,9 @@ class DocfleetError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None) -> None:
-        self.message = message or type(self).__doc__ or type(self).__name__
+        # A message may quote a document or a peer. It goes into rows, logs and terminals: databases refuse a NUL, and a
+        # terminal obeys an escape.
+        self.message = (message or type(self).__doc__ or type(self).__name__).translate(_CONTROLS)
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
@@ -322,6 +326,12 @@ class RunnerUnavailable(DependencyError):
     """The runner does not answer."""
 
     code = "runner_unavailable"
+
+
+class RunnerBusy(DependencyError):
+    """The run needs long, and every place of the runner for long runs is taken."""
+
+    code = "runner_busy"
 
 
 class BrokerUnavailable(DependencyError):

@@ -6,16 +6,26 @@ from typing import Any, Literal
 
 import msgspec
 
+from docfleet.core.errors import DependencyError, error_from_code
 from docfleet.core.wire import Wire
+
+RESULT_BYTES = 64 * 1024**2
+"""The most bytes of a tool's result, unless set otherwise: whoever reads it holds all of it, several times over."""
 
 
 class RunLimits(Wire):
-    """Limits of one tool run. Bytes, seconds, processes."""
+    """Limits of one tool run. Bytes, seconds, processes.
+
+    A run that takes longer than ``first_seconds``, and what its size and its pages add, is a long one: it goes on to
+    ``wall_seconds`` in one of the runner's places for long runs. With 0 no run is long.
+    """
 
     wall_seconds: float = 600.0
+    first_seconds: float = 0.0
     cpu_seconds: int = 600
     memory_bytes: int = 2 * 1024**3
     file_size_bytes: int = 512 * 1024**2
+    result_bytes: int = RESULT_BYTES
     processes: int = 64
 
 
@@ -65,3 +75,8 @@ class RunState(Wire):
     def is_final(self) -> bool:
         """True unless the run still runs."""
         return self.phase != "RUNNING"
+
+    @property
+    def has_verdict(self) -> bool:
+        """False for a run that failed for a cause outside document and tool: the same request may run again."""
+        return not isinstance(error_from_code(self.error_code or "", ""), DependencyError)

@@ -35,6 +35,7 @@ from docfleet.core.errors import (
     ToolUnknown,
 )
 from docfleet.core.logs import configure_logging
+from docfleet.core.machine import machine_trouble
 from docfleet.core.runs import RunRequest, RunState
 from docfleet.runner import processes
 from docfleet.runner.engines.process import ProcessEngine
@@ -134,6 +135,11 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     return _problem(request, error.status_code, codes.get(error.status_code, InvalidInput.code), faults or error.detail)
 
 
+def _os_error(request: Request[Any, Any, Any], error: OSError) -> Response[dict[str, Any]]:
+    trouble = machine_trouble(error, forking=True)
+    return _any_error(request, error) if trouble is None else _docfleet_error(request, trouble)
+
+
 def _any_error(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     log.error("request.broken", path=request.url.path, exc_info=error)
     return _problem(request, 500, DocfleetError.code, "the runner failed to handle the request: see its log")
@@ -189,7 +195,12 @@ def create_app(settings: RunnerSettings, *, owns_process: bool = False) -> Lites
     return Litestar(
         [livez, readyz, Router("/v1", route_handlers=[put_run, get_run, delete_run], guards=[require_key])],
         lifespan=[lifespan],
-        exception_handlers={DocfleetError: _docfleet_error, HTTPException: _http_error, Exception: _any_error},
+        exception_handlers={
+            DocfleetError: _docfleet_error,
+            HTTPException: _http_error,
+            OSError: _os_error,
+            Exception: _any_error,
+        },
         openapi_config=None,
         logging_config=None,
     )

@@ -8,7 +8,14 @@ from collections import deque
 import structlog
 
 from docfleet.core.runs import RunLine
-from docfleet.tools.protocol import LogMessage, SingleStepMessage, ToolLogLevel, UpdateMessage, parse_line
+from docfleet.tools.protocol import (
+    LogMessage,
+    ProgressMessage,
+    SingleStepMessage,
+    ToolLogLevel,
+    UpdateMessage,
+    parse_line,
+)
 
 KEPT_BYTES = 1024**2
 """The most bytes that are kept of one run's output; the rest is only counted."""
@@ -42,6 +49,9 @@ class Output:
         self._last_error: LogMessage | None = None
         self._last_text = ""
         self.total_bytes = 0
+        self.pages_done = 0
+        self.pages_total = 0
+        """The pages that the tool reported; 0 where it reports none."""
         self.lines: list[RunLine] = []
         """The lines that users see."""
         self._published_bytes = 0
@@ -90,6 +100,8 @@ class Output:
             self._publish(message.message, state=message.state)
         elif isinstance(message, SingleStepMessage):
             self._publish(message.message)
+        elif isinstance(message, ProgressMessage):
+            self.pages_done, self.pages_total = max(self.pages_done, message.done), message.total
 
     def _forward(self, message: LogMessage) -> None:
         self._forwarded += 1

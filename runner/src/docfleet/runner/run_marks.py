@@ -1,12 +1,15 @@
-"""Marks of runs that were started and have not ended.
+"""What the next attempt at a run has to know of the ones before. It is on the storage, beside the attempts' folders.
 
-They are on the storage, so they outlive a runner that dies during a run: for example when the kernel kills a container
-for the memory of one tool. Which of its runs caused that is unknown. Each of them runs alone the next time, so that the
-next death has one possible cause.
+A mark of a run that was started and has not ended outlives a runner that dies during it: for example when the kernel
+kills a container for the memory of one tool. Which of its runs caused that is unknown. Each of them runs alone the next
+time, so that the next death has one possible cause.
+
+A mark of a long run says that it needs a place for long runs from the start.
 """
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from docfleet.core.runs import RunRequest
@@ -23,6 +26,7 @@ class RunMark:
         """``folder`` is that of the attempt. The mark is beside it and is removed with the execution at the latest."""
         name = safe_segment(request.file_execution_id or folder.name)
         self._path = folder.parent / f".begun-{name}.{request.step}"
+        self._long = folder.parent / f".long-{name}.{request.step}"
 
     def deaths(self) -> int:
         """How many runners have died during it."""
@@ -38,3 +42,12 @@ class RunMark:
     def clear(self) -> None:
         """Remove the mark: the run ended and its runner is alive."""
         self._path.unlink(missing_ok=True)
+
+    def is_long(self) -> bool:
+        """Whether an earlier attempt was past its first limit."""
+        return self._long.exists()
+
+    def note_long(self) -> None:
+        """Note that the run is past its first limit. Stays until the execution's folder goes."""
+        with contextlib.suppress(OSError):  # without it the next attempt only has its first limit once more
+            self._long.touch()

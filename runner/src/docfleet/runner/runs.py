@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -17,24 +18,28 @@ from docfleet.core.errors import (
     Conflict,
     DocfleetError,
     NotFound,
+    RunnerBusy,
     RunnerUnavailable,
     ToolCrashed,
     ToolFailed,
     ToolStopped,
 )
+from docfleet.core.machine import machine_trouble
 from docfleet.core.runs import RunRequest, RunState
-from docfleet.core.storage import resolve_folder
+from docfleet.core.storage import INFILE, resolve_folder
 from docfleet.runner.engines.process import Job, ProcessEngine
 from docfleet.runner.engines.wire import RunEnded
 from docfleet.runner.folders import ExecutionFolder, WorkingFolder
 from docfleet.runner.limits import folder_size
 from docfleet.runner.logs import Output, log
+from docfleet.runner.long_runs import LongRuns, past_first_limit
 from docfleet.runner.run_marks import MAX_DEATHS, RunMark
 from docfleet.runner.settings import RunnerSettings
-from docfleet.runner.verdict import failure
+from docfleet.runner.verdict import check_result, failure, on_the_runner
 from docfleet.tools.registry import ToolDescriptor, ToolRegistry
 
 _ERROR_LENGTH = 2000
+_BROKEN = "the runner could not carry out the run for a fault of its own: its log has the reason under run.broken"
 
 
 class _Run:
@@ -68,6 +73,7 @@ class RunTable:
         self._home = home
         self._concurrency = settings.runner_concurrency
         self._slots = asyncio.Semaphore(settings.runner_concurrency)
+        self._long_runs = LongRuns(settings.long_runs)
         self._all_slots = asyncio.Lock()
         self._folders: dict[Path, tuple[asyncio.Lock, int]] = {}
         self._open: dict[str, _Run] = {}
@@ -85,10 +91,11 @@ class RunTable:
         """
         digest = _digest(request)
         run, alone = self._find(run_id), False
-        if run is not None and run.state.error_code == RunnerUnavailable.code and run.state.is_final:
-            # It ended without a verdict: the same request may run once more, in a process of its own.
+        if run is not None and run.state.is_final and not run.state.has_verdict:
+            # The same request may run once more; in a process of its own, when the last one lost its parent.
+            alone = run.state.error_code == RunnerUnavailable.code
             del self._final[run_id]
-            run, alone = None, True
+            run = None
         if run is None:
             run = await self._create(run_id, request, digest, alone=alone)
         if run.digest != digest:
@@ -189,17 +196,22 @@ class RunTable:
         bound = log.bind(run_id=run.run_id, tool_id=request.tool_id, execution_id=request.execution_id)
         try:
             mark = RunMark(folder, request)
-            async with self._folder_lock(folder), self._slot(deaths := await asyncio.to_thread(mark.deaths)):
-                run.executing = True
-                _refuse_after_deaths(deaths)
-                state = await self._execute(run, request, descriptor, folder, mark, deaths)
+            with self._long_runs.admitted(run.run_id, is_long=await asyncio.to_thread(mark.is_long)):
+                async with self._folder_lock(folder), self._slot(deaths := await asyncio.to_thread(mark.deaths)):
+                    run.executing = True
+                    _refuse_after_deaths(deaths)
+                    state = await self._execute(run, request, descriptor, folder, mark, deaths)
         except asyncio.CancelledError:
             state = _failed(run, run.stop or ToolStopped())
         except DocfleetError as error:
             state = _failed(run, error)
         except Exception as error:  # noqa: BLE001  the fault is the runner's, and the run has to end
-            bound.exception("run.broken")
-            state = _failed(run, ToolFailed(f"the runner could not carry out the run: {error}"))
+            trouble = machine_trouble(error, forking=True)
+            if trouble is None:
+                bound.exception("run.broken")
+            else:
+                bound.error("run.machine_trouble", error_code=trouble.code, error=str(error))
+            state = _failed(run, ToolFailed(_BROKEN) if trouble is None else on_the_runner(trouble))
         self._finish(run, state)
         bound.debug("run.finished", phase=state.phase, error_code=state.error_code, cpu_seconds=state.cpu_seconds)
 
@@ -228,6 +240,27 @@ class RunTable:
                 await held.enter_async_context(self._slots)
             yield
 
+    @contextlib.asynccontextmanager
+    async def _first_limit(self, run: _Run, job: Job, output: Output, mark: RunMark) -> AsyncIterator[asyncio.Event]:
+        """Around the run's process: past its first limit it gets a place for long runs, or is ended. The event is for
+        the engine to say that the process has started."""
+        started = asyncio.Event()
+
+        async def watch() -> None:
+            await started.wait()
+            seconds = await past_first_limit(job.limits, job.working.input_bytes, output)
+            await asyncio.to_thread(mark.note_long)
+            try:
+                self._long_runs.take(run.run_id, f"the tool took longer than {seconds:.3g} s on this document")
+            except RunnerBusy as busy:
+                self._stop(run, busy)
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield started
+        finally:
+            watching.cancel()
+
     async def _execute(
         self, run: _Run, request: RunRequest, descriptor: ToolDescriptor, folder: Path, mark: RunMark, deaths: int
     ) -> RunState:
@@ -249,7 +282,8 @@ class RunTable:
             run.state.started_at = time.time()
             run.state.lines = output.lines  # the same list, which grows: a request in between gets the lines so far
             job = Job(run.run_id, descriptor, working, request.limits, self._log_level, run.alone)
-            ended = await self._engine.execute(job, output)
+            async with self._first_limit(run, job, output, mark) as started:
+                ended = await self._engine.execute(job, output, started)
             _measure(run.state, ended)
             if run.stop is not None:
                 raise run.stop
@@ -289,9 +323,13 @@ def _conclude(
 ) -> dict[str, Any]:
     try:
         allowed = working.input_bytes + request.limits.file_size_bytes
-        cause = failure(ended, output, request.limits, folder_size(str(working.root), allowed), allowed)
+        size, free = folder_size(str(working.root), allowed), shutil.disk_usage(working.root).free
+        cause = failure(ended, output, request.limits, size, allowed, free)
         if cause is not None:
+            if output.last_text:  # what a tool's author has to know, and no user
+                log.info("tool.failed", run_id=ended.run_id, error_code=cause.code, text=output.last_text)
             raise cause
+        check_result(working.data / INFILE, request.limits)
         return execution.publish(working, request.step)
     finally:
         working.remove()
@@ -310,7 +348,6 @@ def _succeeded(run: _Run, tool_metadata: dict[str, Any]) -> RunState:
 
 def _failed(run: _Run, error: DocfleetError) -> RunState:
     phase = "STOPPED" if isinstance(error, ToolStopped) else "FAILED"
-    # The text is stored in rows and messages: databases refuse a NUL, and nobody reads thousands of characters.
-    text = error.message.replace("\0", "")[:_ERROR_LENGTH]
+    text = error.message[:_ERROR_LENGTH]  # nobody reads thousands of characters
     state: RunState = msgspec.structs.replace(run.state, phase=phase, error=text, error_code=error.code)
     return state

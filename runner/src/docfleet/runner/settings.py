@@ -33,6 +33,9 @@ class RunnerSettings(msgspec.Struct, frozen=True, rename="upper", kw_only=True):
         default_factory=lambda: os.cpu_count() or 1
     )
     """Tools that run at once; further runs wait. Unset, one per processor."""
+    runner_long_runs: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
+    """Runs past their first limit (`TOOL_FIRST_SECONDS`) that may go on at once, within RUNNER_CONCURRENCY. Another one
+    is ended, and its file waits. Unset, half of RUNNER_CONCURRENCY, at least one."""
     runner_grace_seconds: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     """Seconds from SIGTERM until the runner ends its tools. The workers send those runs again."""
     run_retention_seconds: Annotated[float, msgspec.Meta(ge=0)] = 600.0
@@ -55,6 +58,11 @@ class RunnerSettings(msgspec.Struct, frozen=True, rename="upper", kw_only=True):
         ):
             if not Path(path).is_absolute():
                 raise ConfigurationError(f"setting {name} is {path!r}: it has to be an absolute path")
+
+    @property
+    def long_runs(self) -> int:
+        """The number of places for long runs."""
+        return self.runner_long_runs or max(1, self.runner_concurrency // 2)
 
     def __repr__(self) -> str:
         return f"RunnerSettings(http://{self.runner_host}:{self.runner_port})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -93,9 +94,13 @@ def test_a_run_leaves_its_result_and_its_entry(probe: Probe, folder: Path, capfd
     ("failure", "code", "words"),
     [
         (PasswordRequired("password required: send it open"), "password_required", "password required: send it open"),
-        (RuntimeError("boom"), "tool_failed", "RuntimeError: boom"),
-        (MemoryError(), "tool_memory_exceeded", "memory"),
-        (RecursionError("deep"), "tool_failed", "RecursionError"),
+        (RuntimeError("boom"), "tool_failed", "does not know (boom)"),
+        (RuntimeError(), "tool_failed", "does not know: its author"),
+        (FileNotFoundError(2, "No such file", "/srv/runner/x"), "tool_failed", "(No such file)"),
+        (MemoryError(), "tool_memory_exceeded", "TOOL_MEMORY_BYTES"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "tool_memory_exceeded", "TOOL_MEMORY_BYTES"),
+        (OSError(errno.ENOSPC, "No space left on device"), "storage_full", "no space"),
+        (RecursionError("deep"), "tool_failed", "nested too deeply"),
     ],
 )
 def test_a_failure_is_one_error_line_and_changes_nothing(

@@ -109,6 +109,13 @@ class UpdateMessage(ToolMessage, tag="UPDATE"):
     message: str = ""
 
 
+class ProgressMessage(ToolMessage, tag="PROGRESS"):
+    """``done`` of ``total`` pages are read (0: the total is unknown). A run that reports pages may take longer."""
+
+    done: int
+    total: int = 0
+
+
 class CostMessage(ToolMessage, tag="COST"):
     """What the run cost."""
 
@@ -135,6 +142,7 @@ AnyMessage = (
     | IconMessage
     | LogMessage
     | UpdateMessage
+    | ProgressMessage
     | CostMessage
     | SingleStepMessage
     | ResultMessage

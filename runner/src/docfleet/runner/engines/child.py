@@ -89,7 +89,8 @@ def _execute(order: StartRun, settings: bytes, working: WorkingFolder) -> NoRetu
     try:
         os.execve(order.command[0], [*order.command, *arguments], {**environment(), **_folder_variables(working)})
     except OSError as error:
-        message = f"the tool cannot be started: {order.command[0]}: {error.strerror}"
+        name = Path(order.command[0]).name
+        message = f"the program of the tool, {name}, cannot be started ({error.strerror}): check it on the runner"
         line = protocol.encode_line(LogMessage(log=message, level=ToolLogLevel.ERROR, error_code="tool_failed"))
         os.write(1, line)
         os._exit(_CANNOT_EXECUTE)

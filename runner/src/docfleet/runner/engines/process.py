@@ -66,17 +66,21 @@ class _Zygote:
     @classmethod
     def start(cls, entry: str, home: Path, on_lost: Callable[[_Zygote], None]) -> _Zygote:
         """Start one for ``entry`` ("module:attribute"; blank: for programs)."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "docfleet.runner.engines.zygote", str(theirs.fileno()), *filter(None, [entry])],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=clean_environment(home),
-                cwd=home,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+        with contextlib.ExitStack() as ours_unless_started:
+            ours, theirs = socket.socketpair()
+            ours_unless_started.enter_context(ours)
+            with theirs:
+                command = [sys.executable, "-m", "docfleet.runner.engines.zygote", str(theirs.fileno())]
+                process = subprocess.Popen(
+                    [*command, *filter(None, [entry])],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=clean_environment(home),
+                    cwd=home,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+            ours_unless_started.pop_all()
         return cls(process, ours, on_lost)
 
     async def ready(self) -> None:
@@ -85,8 +89,8 @@ class _Zygote:
         if report.threads != 1:
             log.warning("zygote.threads", pid=self.process.pid, threads=report.threads)
 
-    async def run(self, job: Job, output: Output) -> RunEnded:
-        """Run ``job`` to its end."""
+    async def run(self, job: Job, output: Output, started: asyncio.Event) -> RunEnded:
+        """Run ``job`` to its end; ``started`` is set when its process is."""
         if not self.alive:
             raise RunnerUnavailable("the runner lost the process that starts this tool: send the run again")
         ended: asyncio.Future[RunEnded] = self._loop.create_future()
@@ -99,6 +103,7 @@ class _Zygote:
                 self._order(_start_order(job), writing)
             finally:
                 os.close(writing)
+            started.set()
             return await asyncio.wait_for(ended, job.limits.wall_seconds + OVERDUE_SECONDS)
         except TimeoutError:
             self.process.kill()
@@ -239,9 +244,12 @@ class ProcessEngine:
         if owns_process:
             processes.adopt_orphans()
 
-    async def execute(self, job: Job, output: Output) -> RunEnded:
-        """Run ``job`` to its end. Raises ``ToolStopped`` when it was killed before it started, ``ToolCrashed`` when
-        its zygote died, ``ConfigurationError`` when the tool cannot be imported."""
+    async def execute(self, job: Job, output: Output, started: asyncio.Event) -> RunEnded:
+        """Run ``job`` to its end; ``started`` is set when its process is.
+
+        Raises ``ToolStopped`` when it was killed before it started, ``ToolCrashed`` when its zygote died,
+        ``ConfigurationError`` when the tool cannot be imported.
+        """
         self._at[job.run_id] = None
         try:
             entry = job.descriptor.entry or _PROGRAMS
@@ -250,7 +258,7 @@ class ProcessEngine:
                 if job.run_id in self._killed:
                     raise ToolStopped("the run was stopped before it started")
                 self._at[job.run_id] = zygote
-                return await zygote.run(job, output)
+                return await zygote.run(job, output, started)
             except RunnerUnavailable:
                 if not job.alone or self._closing:
                     raise

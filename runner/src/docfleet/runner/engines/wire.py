@@ -62,7 +62,8 @@ class RunEnded(msgspec.Struct, tag="ended", tag_field="say", kw_only=True):
     cpu_seconds: float = 0.0
     max_rss_bytes: int = 0
     strays: int = 0
-    failure: str | None = None
+    error_number: int | None = None
+    """The number of the error for which no process could be started."""
 
 
 Order = StartRun | KillRun

@@ -112,8 +112,7 @@ class Zygote:
             pid = os.fork()
         except OSError as error:
             os.close(output)
-            failure = f"no process could be started: {error.strerror}"
-            self._send(RunEnded(run_id=order.run_id, exit_code=None, signal=None, failure=failure))
+            self._send(RunEnded(run_id=order.run_id, exit_code=None, signal=None, error_number=error.errno))
             return
         if pid == 0:
             run_child(order, self._tool, own, output, self._null)

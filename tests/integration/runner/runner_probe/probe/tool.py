@@ -52,6 +52,17 @@ class Probe(Tool):
         while True:
             time.sleep(60)
 
+    def large(self, amount: int, context: RunContext) -> dict[str, Any]:
+        return {"large": "x" * (amount * MEGABYTE - len('{"large": ""}'))}
+
+    def slow(self, amount: int, context: RunContext) -> None:
+        time.sleep(amount / 10)
+
+    def pages(self, amount: int, context: RunContext) -> None:
+        for page in range(amount):
+            time.sleep(0.1)
+            context.progress(page + 1, amount)
+
     def kill_parent(self, amount: int, context: RunContext) -> None:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)

@@ -37,7 +37,7 @@ def _png_header(width: int, height: int) -> bytes:
         (picture("x", "JPEG")[:300], "a.jpg", "corrupt_file"),
         (picture("x")[:200], "a.png", "corrupt_file"),
         (_png_header(60_000, 60_000), "a.png", "file_too_large"),
-        (saved(docx.Document())[:-200], "a.docx", "unsupported_file_type"),
+        (saved(docx.Document())[:-200], "a.docx", "corrupt_file"),
         (zipped(**{"[Content_Types].xml": b"<x/>", "word__document.xml": b"<broken"}), "a.docx", "corrupt_file"),
         (zipped(**{"[Content_Types].xml": b"<x/>", "xl__workbook.xml": b"<broken"}), "a.xlsx", "corrupt_file"),
         (zipped(**{"[Content_Types].xml": b"<x/>", "ppt__presentation.xml": b""}), "a.pptx", "corrupt_file"),
@@ -51,7 +51,7 @@ def _png_header(width: int, height: int) -> bytes:
         (zipped(a=b"x"), "a.zip", "unsupported_file_type"),
         (b"\x7fELF\x02\x01\x01" + bytes(200), "program.pdf", "unsupported_file_type"),
         (bytes(range(256)) * 8, "noise.bin", "unsupported_file_type"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.msg", "unsupported_file_type"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.msg", "corrupt_file"),
         (b"", "a.pdf", "empty_file"),
     ],
 )

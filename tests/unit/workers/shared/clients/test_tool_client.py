@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from docfleet.core.errors import RunnerUnavailable, ToolFailed
+from docfleet.core.errors import (
+    DependencyError,
+    ResourceExhausted,
+    RunnerBusy,
+    RunnerUnavailable,
+    StorageFailed,
+    StorageFull,
+    ToolFailed,
+    ToolKilled,
+)
 from docfleet.core.runs import RunLine, RunRequest, RunState
 from docfleet.workers.shared.clients import tool_client
 from docfleet.workers.shared.clients.tool_client import ToolClient
@@ -57,3 +66,12 @@ def test_the_verdict_on_a_document_is_final() -> None:
     with pytest.raises(ToolFailed, match="no text"):
         ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, on_lines=said.extend)
     assert runner.calls == ["PUT"]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", [RunnerBusy, StorageFull, StorageFailed, ResourceExhausted, ToolKilled])
+def test_what_lies_in_the_machine_is_no_verdict_on_a_document(kind: type[DependencyError]) -> None:
+    runner = Runner(RunState(run_id="r", phase="FAILED", error="why", error_code=kind.code))
+    with pytest.raises(DependencyError, match="why") as raised:
+        ToolClient(runner).run("r", REQUEST, should_stop=lambda: False, on_lines=said.extend)
+    assert type(raised.value) is kind and runner.calls == ["PUT"]

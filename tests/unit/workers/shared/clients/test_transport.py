@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import stamina
 
-from docfleet.core.errors import AlreadyFinal, BackendUnavailable, NotFound
+from docfleet.core.errors import AlreadyFinal, BackendUnavailable, NotFound, ResourceExhausted, StorageFull
 from docfleet.workers.shared.clients.transport import HttpTransport
 from docfleet.workers.shared.infrastructure.patterns.breaker import FAILURES_TO_OPEN
 
@@ -123,3 +124,21 @@ def test_refusals_do_not_open_the_breaker(server: Server, transport: HttpTranspo
         with pytest.raises(NotFound):
             transport.request("GET", "v1/x/")
     assert len(server.seen) == 2 * FAILURES_TO_OPEN
+
+
+def test_trouble_of_the_other_machine_keeps_its_name(server: Server, transport: HttpTransport) -> None:
+    server.answers += [(503, {"code": "storage_full", "detail": "no space"})] * 3
+    with pytest.raises(StorageFull, match="the backend: no space"):
+        transport.request("POST", "v1/x/")
+    assert len(server.seen) == 3
+
+
+def test_a_lack_of_descriptors_of_our_own_is_not_the_dependencys(
+    transport: HttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    with stamina.set_testing(True, attempts=2 * FAILURES_TO_OPEN, cap=True), pytest.raises(ResourceExhausted):
+        transport.request("POST", "v1/x/")

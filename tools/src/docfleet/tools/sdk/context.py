@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     CostMessage,
     LogMessage,
+    ProgressMessage,
     RunMetadata,
     SingleStepMessage,
     ToolLogLevel,
@@ -20,6 +22,8 @@ from docfleet.tools.protocol import (
 )
 
 NAME_BYTES = 255
+PROGRESS_SECONDS = 0.5
+"""At most one line of progress in this time."""
 
 
 def emit(message: ToolMessage) -> None:
@@ -50,6 +54,7 @@ class RunContext:
         self.folder = folder
         self.metadata = metadata
         self._log_level = log_level
+        self._reported = float("-inf")
 
     @property
     def input_path(self) -> Path:
@@ -100,6 +105,14 @@ class RunContext:
     def update(self, state: str, message: str = "") -> None:
         """Report a change: INPUT_UPDATE, OUTPUT_UPDATE, ..."""
         emit(UpdateMessage(state=state, message=message))
+
+    def progress(self, done: int, total: int = 0) -> None:
+        """Report that ``done`` of ``total`` pages are read (0: unknown): a run that comes forward may take longer.
+        Call it after each page; most calls print nothing."""
+        now = time.monotonic()
+        if now - self._reported >= PROGRESS_SECONDS:
+            self._reported = now
+            emit(ProgressMessage(done=done, total=total))
 
     def cost(self, cost: float, cost_units: str) -> None:
         """Report the cost of the run so far."""

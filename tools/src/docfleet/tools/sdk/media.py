@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import mimetypes
 import re
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
@@ -40,7 +43,17 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"{\\rtf", RTF),
 )
-_OPENXML = {"word/": DOCX, "xl/": XLSX, "ppt/": PPTX}
+_OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
+_ZIPPED = {
+    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".epub": EPUB,
+}  # fmt: skip
+_KNOWN_ARCHIVES = {*_ZIPPED.values(), XLSB}
+_MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_MIMETYPE_BYTES = 200
+_LEFT_BYTES = 1024 * 1024
+_MEMBER = b"PK\x03\x04"
+# Method of compression, compressed size, sizes of the name and of what follows it.
+_MEMBER_HEADER = struct.Struct("<4x4xH8xI4xHH")
 _OLE_STREAMS = (
     ("EncryptedPackage", ENCRYPTED_OFFICE),
     ("__properties_version1.0", MSG),
@@ -89,7 +102,7 @@ def detect(path: Path, name: str = "") -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _inside_zip(path)
+        return _inside_zip(path, name)
     if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return _inside_ole(path)
     return _text(head, name) if looks_like_text(head) else _other(head, name)
@@ -139,19 +152,43 @@ def _text(head: bytes, name: str) -> str:
     return EML if _HEADER.match(head.replace(b"\r\n", b"\n")) else TXT
 
 
-def _inside_zip(path: Path) -> str:
+def _inside_zip(path: Path, name: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
-                return archive.read("mimetype").decode("ascii", "replace").strip()
-            if "[Content_Types].xml" in names:
-                for prefix, mime in _OPENXML.items():
-                    if any(name.startswith(prefix) for name in names):
-                        return mime
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError):
-        return ZIP
-    return ZIP
+            members = archive.namelist()
+            is_named = "mimetype" in members and archive.getinfo("mimetype").file_size < _MIMETYPE_BYTES
+            named = archive.read("mimetype") if is_named else b""
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        members, named = _left_in(path)  # cut off, damaged or encrypted: its reader reports that
+        is_office = True
+    else:
+        is_office = "[Content_Types].xml" in members
+    mime = named.decode("ascii", "replace").strip()
+    if mime not in _ZIPPED.values() and is_office:
+        mime = next((kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in members)), mime)
+    if mime in _KNOWN_ARCHIVES:
+        return mime
+    # What an archive lacks to be what its name says is damage, too.
+    return _ZIPPED.get(Path(name).suffix.lower()) or (mime if _MIME.fullmatch(mime) else ZIP)
+
+
+def _left_in(path: Path) -> tuple[list[str], bytes]:
+    """Names of members, and the member ``mimetype``, by the headers before the members: the table of an archive is at
+    its end, which is the first thing to be lost."""
+    with path.open("rb") as stream:
+        start = stream.read(_LEFT_BYTES)
+    members: list[str] = []
+    named = b""
+    at = start.find(_MEMBER)
+    while 0 <= at <= len(start) - _MEMBER_HEADER.size:
+        method, size, name_size, more_size = _MEMBER_HEADER.unpack_from(start, at)
+        body = at + _MEMBER_HEADER.size + name_size + more_size
+        name = start[at + _MEMBER_HEADER.size : body - more_size].decode("utf-8", "replace")
+        members.append(name)
+        if name == "mimetype" and method == zipfile.ZIP_STORED:
+            named = start[body : body + min(size, _MIMETYPE_BYTES)]
+        at = start.find(_MEMBER, at + len(_MEMBER))
+    return members, named
 
 
 def _inside_ole(path: Path) -> str:

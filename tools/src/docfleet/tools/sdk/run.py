@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import re
 import sys
@@ -17,11 +18,13 @@ from docfleet.core.errors import (
     EmptyFile,
     FileMissing,
     FileTooLarge,
+    StorageFull,
     ToolFailed,
     ToolMemoryExceeded,
     ToolSettingsInvalid,
     UnsupportedFileType,
 )
+from docfleet.core.machine import machine_trouble
 from docfleet.core.settings import environment
 from docfleet.core.storage import INFILE, METADATA
 from docfleet.tools import protocol
@@ -107,13 +110,26 @@ def _write_result(tool: Tool, context: RunContext, result: ToolResult, started: 
     )
 
 
-def _failure(error: Exception) -> DocfleetError:
+def _failure(tool: Tool, error: Exception) -> DocfleetError:
     if isinstance(error, DocfleetError):
         return error
     traceback.print_exception(error, file=sys.stderr)
-    if isinstance(error, MemoryError):
-        return ToolMemoryExceeded("the tool ran out of memory on this document: raise its memory limit")
-    return ToolFailed(f"the tool failed on this document ({type(error).__name__}: {error})")
+    out_of_memory = isinstance(error, OSError) and error.errno == errno.ENOMEM  # here it is the limit of the run
+    if isinstance(error, MemoryError) or out_of_memory:
+        return ToolMemoryExceeded(
+            "the tool ran out of memory on this document: split the document, or raise TOOL_MEMORY_BYTES"
+        )
+    if isinstance(error, RecursionError):
+        return ToolFailed("the document is nested too deeply for the tool: simplify it")
+    trouble = machine_trouble(error) if isinstance(error, OSError) else None
+    if isinstance(trouble, StorageFull):
+        return trouble
+    # The class and the place are for the author of the tool; they are in the log of the runner.
+    cause = error.strerror if isinstance(error, OSError) else str(error)
+    return ToolFailed(
+        f"the tool {tool.name} failed on this document for a reason it does not know"
+        f"{f' ({cause})' if cause else ''}: its author finds the place in the log of the runner (tool.failed)"
+    )
 
 
 def run_tool(tool: Tool, settings: dict[str, Any], folder: Path, log_level: ToolLogLevel = ToolLogLevel.INFO) -> int:
@@ -127,7 +143,7 @@ def run_tool(tool: Tool, settings: dict[str, Any], folder: Path, log_level: Tool
         result = tool.run(check_settings(tool.name, tool.config.spec, settings), context)
         _write_result(tool, context, result, started)
     except Exception as error:  # noqa: BLE001 - the boundary of a tool: whatever happened becomes its verdict
-        failure = _failure(error)
+        failure = _failure(tool, error)
         emit(LogMessage(log=failure.message, level=ToolLogLevel.ERROR, error_code=failure.code))
         return 1
     return 0

@@ -47,6 +47,6 @@ def earlier_text(raw: bytes) -> str:
         return text
     try:
         earlier = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return earlier["text"] if isinstance(earlier, dict) and isinstance(earlier.get("text"), str) else text

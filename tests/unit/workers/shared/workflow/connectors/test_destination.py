@@ -76,3 +76,13 @@ def test_a_result_that_no_answer_could_carry_is_refused(tmp_path: Path, monkeypa
     monkeypatch.setattr(destination, "MAX_RESULT_BYTES", 1000)
     with pytest.raises(ToolOutputTooLarge, match="use a workflow with a destination"):
         ApiSink().deliver(delivery(tmp_path, b'"' + b"x" * 1000 + b'"', "JSON"))
+
+
+def test_a_result_beyond_its_bound_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = delivery(tmp_path, b'"' + b"x" * 9 + b'"', "JSON", result_bytes=10)
+    monkeypatch.setattr(destination, "read_metadata", lambda _: {})
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path.name} was read"))
+    with pytest.raises(ToolOutputTooLarge, match=r"11 bytes.*TOOL_RESULT_BYTES"):
+        ApiSink().deliver(made)

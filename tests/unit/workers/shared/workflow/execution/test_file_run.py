@@ -13,6 +13,7 @@ from docfleet.core.batch_calls import FileClaim
 from docfleet.core.errors import DestinationUnavailable, Fenced
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
+from docfleet.core.runs import RunLimits
 from docfleet.core.storage import COPY_TO_FOLDER
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, FileSystemSink
 from docfleet.workers.shared.workflow.execution import file_run
@@ -75,7 +76,7 @@ def delivering(monkeypatch: pytest.MonkeyPatch, sink: Any, root: str) -> FileRun
     monkeypatch.setattr(file_run, "DELIVERY_ATTEMPTS", 1)
     leases = LeaseKeeper(None, "e", "me", 60.0)  # type: ignore[arg-type]  # never renewed here
     leases.add([CLAIM], time.monotonic())
-    settings: Any = type("Settings", (), {"execution_storage_root": root})
+    settings: Any = type("Settings", (), {"execution_storage_root": root, "run_limits": RunLimits()})
     tools: Any = None
     run = FileRun(CONTEXT, settings, tools, leases)
     monkeypatch.setattr(run, "_sink", sink)

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import struct
+import sys
+import traceback
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docfleet.core.errors import CorruptFile, FileTooLarge
+from docfleet.core.errors import CorruptFile, DocfleetError, FileTooLarge, PasswordRequired
+from docfleet.core.machine import machine_trouble
 
 MIB = 1024 * 1024
-# Exceptions that third-party readers raise on damaged content. A fault of our code may be one of these, too; its
-# message still names it.
-DAMAGE = (
+SEND_AGAIN = "open it in its program, save it again and send the new copy"
+# What third-party readers usually raise on damaged content. Anything else may be a fault of ours, and is logged.
+_USUAL = (
     KeyError,
     IndexError,
     ValueError,
     TypeError,
     AttributeError,
     AssertionError,
+    OverflowError,
     OSError,
     EOFError,
     SyntaxError,
     NotImplementedError,
-    RecursionError,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,
@@ -33,6 +38,7 @@ DAMAGE = (
 # An archive below this size is never called a bomb, whatever its ratio: short repetitive sheets compress 100:1.
 _HARMLESS_BYTES = 50 * MIB
 _MAX_RATIO = 200
+_ENCRYPTED = 0x1  # a flag of a member of a zip archive
 
 
 @dataclass(slots=True)
@@ -61,9 +67,11 @@ class Reading:
     max_pages: int
     max_pixels: int
     max_expanded_bytes: int
+    progress: Callable[[int, int], None]
+    """Called after each page with the pages read so far, and of how many."""
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Reading:
+    def from_settings(cls, settings: dict[str, Any], progress: Callable[[int, int], None]) -> Reading:
         """From validated settings."""
         return cls(
             pdf_text=settings["pdf_text"],
@@ -74,22 +82,47 @@ class Reading:
             max_pages=settings["max_pages"],
             max_pixels=settings["max_megapixels"] * 1_000_000,
             max_expanded_bytes=settings["max_expanded_megabytes"] * MIB,
+            progress=progress,
         )
 
 
-def check_archive(path: Path, reading: Reading) -> None:
-    """Refuse a zip-based document that would unpack to many times its size.
+@contextmanager
+def reading_of(what: str, *usual: type[Exception]) -> Iterator[None]:
+    """Around a third-party reader: whatever it raises means that ``what`` cannot be read. ``usual`` are exceptions of
+    the reader's own.
 
-    Raises ``FileTooLarge``, or ``CorruptFile`` when it is not a valid archive.
+    Its words are for programmers, so they are left out. Raises ``CorruptFile``; errors of ours, of memory and of the
+    machine pass.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            expanded = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise CorruptFile(f"the file is damaged: it is not a valid archive ({error}); send it again") from error
+        yield
+    except (DocfleetError, MemoryError):
+        raise
+    except RecursionError as error:
+        raise CorruptFile(
+            f"{what} is damaged: its parts are nested too deeply to be read; simplify it, or send it as a PDF"
+        ) from error
+    except Exception as error:
+        if machine_trouble(error) is not None:
+            raise
+        if not isinstance(error, (*_USUAL, *usual)):
+            traceback.print_exception(error, file=sys.stderr)
+        raise CorruptFile(f"{what} is damaged or cut off, so it cannot be read: {SEND_AGAIN}") from error
+
+
+def check_archive(path: Path, what: str, reading: Reading) -> None:
+    """Refuse a zip-based document that would unpack to many times its size.
+
+    Raises ``FileTooLarge``, ``PasswordRequired``, or ``CorruptFile`` when it is not a valid archive.
+    """
+    with reading_of(what), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if any(member.flag_bits & _ENCRYPTED for member in members):
+        raise PasswordRequired(f"password required: {what} is encrypted; remove the password and send it again")
+    expanded = sum(member.file_size for member in members)
     ratio = expanded / max(path.stat().st_size, 1)
     if expanded > reading.max_expanded_bytes or (expanded > _HARMLESS_BYTES and ratio > _MAX_RATIO):
         raise FileTooLarge(
-            f"the document unpacks to {expanded // MIB} MiB ({ratio:.0f} times its size), which looks like an"
+            f"{what} unpacks to {expanded // MIB} MiB ({ratio:.0f} times its size), which looks like an"
             " archive bomb; raise max_expanded_megabytes if it is intended"
         )

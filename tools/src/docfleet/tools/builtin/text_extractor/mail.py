@@ -8,8 +8,8 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
 from pathlib import Path
 
-from docfleet.core.errors import CorruptFile, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import DAMAGE, Document, Reading
+from docfleet.core.errors import PasswordRequired
+from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.markup import html_text
 from docfleet.tools.sdk.media import utf16_without_mark
 from docfleet.tools.sdk.text import decode_text
@@ -25,11 +25,9 @@ def read_eml(path: Path, _reading: Reading) -> Document:
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:3] == b"\xef\xbb\xbf" or utf16_without_mark(raw):
         raw = decode_text(raw).encode("utf-8")
     attachments: list[str] = []
-    try:
+    with reading_of("the mail"):
         message = email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
         lines = list(_message_lines(message, attachments))
-    except RecursionError as error:
-        raise CorruptFile("the message holds messages or parts that are nested too deeply; send it again") from error
     if attachments:
         lines += ["", "Attachments: " + ", ".join(attachments)]
     return Document(["\n".join(lines)], {"attachments": attachments} if attachments else {})
@@ -105,7 +103,7 @@ def read_msg(path: Path, _reading: Reading) -> Document:
     """Headers, text and the names of attachments of an Outlook message."""
     from oxmsg import Message as OutlookMessage
 
-    try:
+    with reading_of("the Outlook message"):
         message = OutlookMessage.load(str(path))
         if message.message_class.upper().startswith("IPM.NOTE.SMIME") and "MULTIPARTSIGNED" not in (
             message.message_class.upper()
@@ -125,8 +123,6 @@ def read_msg(path: Path, _reading: Reading) -> Document:
         }
         body = message.body or (html_text(message.html_body)[1] if message.html_body else "")
         attachments = [attachment.file_name or "unnamed" for attachment in message.attachments]
-    except DAMAGE as error:
-        raise CorruptFile(f"the Outlook message is damaged ({error}); send it again") from error
     lines = [f"{name}: {value}" for name, value in headers.items() if value]
     lines += ["", body.replace("\r\n", "\n").strip("\n")]
     if attachments:

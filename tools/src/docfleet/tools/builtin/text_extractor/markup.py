@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from docfleet.core.errors import CorruptFile, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import DAMAGE, Document, Reading, check_archive
+from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive, reading_of
 from docfleet.tools.sdk.text import decode_text
 
 _HIDDEN = ("script", "style", "noscript", "template", "head", "svg")
@@ -66,12 +66,9 @@ def html_text(content: str | bytes) -> tuple[str, str]:
     from bs4 import BeautifulSoup
     from bs4.exceptions import ParserRejectedMarkup
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # bs4 warns when the markup looks like a file name or like XML
-            soup = BeautifulSoup(content, "lxml")
-    except ParserRejectedMarkup as error:
-        raise CorruptFile(f"the HTML cannot be parsed ({error})") from error
+    with reading_of("the HTML", ParserRejectedMarkup), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # bs4 warns when the markup looks like a file name or like XML
+        soup = BeautifulSoup(content, "lxml")
     _check_depth(soup)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for tag in soup.find_all(_HIDDEN):
@@ -107,15 +104,13 @@ def read_rtf(path: Path, _reading: Reading) -> Document:
 
     # Untyped; it writes a bar after each cell of a table.
     to_text: Callable[..., str] = striprtf.rtf_to_text
-    try:
+    with reading_of("the RTF file"):
         return Document([to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
-    except DAMAGE as error:
-        raise CorruptFile(f"the RTF file is damaged ({error}); send it again") from error
 
 
 def read_epub(path: Path, reading: Reading) -> Document:
     """One page per chapter, in the order of the spine."""
-    check_archive(path, reading)
+    check_archive(path, "the book", reading)
     from lxml import etree
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
@@ -123,20 +118,17 @@ def read_epub(path: Path, reading: Reading) -> Document:
     def parse(archive: zipfile.ZipFile, name: str) -> Any:
         return etree.fromstring(archive.read(name), parser)
 
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if "META-INF/rights.xml" in archive.namelist():
-                raise PasswordRequired("the book is protected (DRM): send an unprotected copy")
-            package = str(
-                parse(archive, "META-INF/container.xml").xpath("string(//*[local-name()='rootfile']/@full-path)")
-            )
-            book = parse(archive, package)
-            targets = {item.get("id"): item.get("href") for item in book.xpath("//*[local-name()='item']")}
-            pages = []
-            for reference in book.xpath("//*[local-name()='itemref']/@idref"):
-                name = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(targets[reference])))
-                pages.append(html_text(archive.read(name))[1])
-            title = str(book.xpath("string(//*[local-name()='title'])"))
-    except DAMAGE as error:
-        raise CorruptFile(f"the book is damaged ({error}); send it again") from error
+    with reading_of("the book"), zipfile.ZipFile(path) as archive:
+        if "META-INF/rights.xml" in archive.namelist():
+            raise PasswordRequired("the book is protected (DRM): send an unprotected copy")
+        package = str(parse(archive, "META-INF/container.xml").xpath("string(//*[local-name()='rootfile']/@full-path)"))
+        book = parse(archive, package)
+        targets = {item.get("id"): item.get("href") for item in book.xpath("//*[local-name()='item']")}
+        pages = []
+        chapters = book.xpath("//*[local-name()='itemref']/@idref")
+        for reference in chapters:
+            name = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(targets[reference])))
+            pages.append(html_text(archive.read(name))[1])
+            reading.progress(len(pages), len(chapters))
+        title = str(book.xpath("string(//*[local-name()='title'])"))
     return Document(pages, {"title": title} if title else {})

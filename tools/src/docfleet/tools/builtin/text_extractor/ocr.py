@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docfleet.core.errors import CorruptFile, FileTooLarge, ToolSettingsInvalid
-from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.core.errors import FileTooLarge, ToolSettingsInvalid
+from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.layout import Word, arrange
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NO_TEXT = "[no text was recognised in this image]"
 # A picture as narrow as this is doubled before it is read; doubling wider ones costs time and accuracy.
 _NARROW_PIXELS = 400
+# Tesseract keeps positions in 16 bits, and fails on a longer side.
+_LONGEST_PIXELS = 32_767
 # A torn black border can hide a complete page from the layout analysis: then the picture is tried without its border.
 _FEW_CHARACTERS = 8
 _BORDER = 0.03
@@ -32,30 +34,26 @@ _rapidocr: Any = None
 
 def read_image(path: Path, reading: Reading) -> Document:
     """The text of each frame (TIFF may have many). Raises ``CorruptFile``, ``FileTooLarge``."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     Image.MAX_IMAGE_PIXELS = None  # the check below is stricter and names its setting
     result = Document([])
-    try:
-        with Image.open(path) as image:
-            frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            if frames > min(reading.max_pages, _MAX_FRAMES):
-                raise FileTooLarge(f"the image has {frames} pages, the limit is {min(reading.max_pages, _MAX_FRAMES)}")
-            result.metadata |= {"pages": frames, "width": image.width, "height": image.height}
-            for index in range(frames):
-                image.seek(index)
-                if image.width * image.height > reading.max_pixels:
-                    raise FileTooLarge(
-                        f"the image has {image.width} x {image.height} pixels, the limit is"
-                        f" {reading.max_pixels // 1_000_000} million (max_megapixels)"
-                    )
-                text = "" if reading.ocr == "never" else recognize(ImageOps.exif_transpose(image), reading)
-                result.pages.append(text if text.strip() else NO_TEXT)
-                result.ocr_pages += reading.ocr != "never"
-    except UnidentifiedImageError as error:
-        raise CorruptFile("the image is damaged and cannot be opened; send it again") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise CorruptFile(f"the image is damaged ({error}); send it again") from error
+    with reading_of("the image"), Image.open(path) as image:
+        frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        if frames > min(reading.max_pages, _MAX_FRAMES):
+            raise FileTooLarge(f"the image has {frames} pages, the limit is {min(reading.max_pages, _MAX_FRAMES)}")
+        result.metadata |= {"pages": frames, "width": image.width, "height": image.height}
+        for index in range(frames):
+            image.seek(index)
+            if image.width * image.height > reading.max_pixels:
+                raise FileTooLarge(
+                    f"the image has {image.width} x {image.height} pixels, the limit is"
+                    f" {reading.max_pixels // 1_000_000} million (max_megapixels)"
+                )
+            text = "" if reading.ocr == "never" else recognize(ImageOps.exif_transpose(image), reading)
+            result.pages.append(text if text.strip() else NO_TEXT)
+            result.ocr_pages += reading.ocr != "never"
+            reading.progress(index + 1, frames)
     return result
 
 
@@ -76,6 +74,8 @@ def _prepare(image: Image) -> Image:
     image = image.convert("L")
     if image.width < _NARROW_PIXELS:
         image = image.resize((image.width * 2, image.height * 2), PIL.Image.Resampling.LANCZOS)
+    if max(image.size) > _LONGEST_PIXELS:
+        image.thumbnail((_LONGEST_PIXELS, _LONGEST_PIXELS))
     return image
 
 

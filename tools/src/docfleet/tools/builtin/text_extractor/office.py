@@ -11,17 +11,22 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 from xml.sax import SAXException
 
-from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import DAMAGE, Document, Reading, check_archive
+from docfleet.core.errors import FileTooLarge, PasswordRequired
+from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive, reading_of
+
+_WORD = "the Word document"
+_WORKBOOK = "the workbook"
+_SLIDES = "the presentation"
+_OPENDOCUMENT = "the OpenDocument file"
 
 
 def read_docx(path: Path, reading: Reading) -> Document:
     """Paragraphs and tables in order, then headers and footers. Raises ``CorruptFile``, ``FileTooLarge``."""
-    check_archive(path, reading)
+    check_archive(path, _WORD, reading)
     import docx
-    from docx.opc.exceptions import PackageNotFoundError
+    from docx.opc.exceptions import OpcError
 
-    try:
+    with reading_of(_WORD, OpcError):
         document = docx.Document(str(path))
         lines = list(_docx_blocks(document.iter_inner_content()))
         frame: list[str] = []
@@ -30,8 +35,6 @@ def read_docx(path: Path, reading: Reading) -> Document:
                 if not part.is_linked_to_previous:
                     frame.extend(line for line in _docx_blocks(part.iter_inner_content()) if line.strip())
         properties = {"title": document.core_properties.title, "author": document.core_properties.author}
-    except (*DAMAGE, PackageNotFoundError) as error:
-        raise CorruptFile(f"the Word document is damaged ({error}); send it again") from error
     return Document(["\n".join([*frame, *lines])], {key: value for key, value in properties.items() if value})
 
 
@@ -52,15 +55,15 @@ def _docx_blocks(blocks: Iterable[Any]) -> Iterator[str]:
 
 def read_xlsx(path: Path, reading: Reading) -> Document:
     """One page per sheet, cells separated by tabs. The text of an empty workbook says that it is empty."""
-    check_archive(path, reading)
+    check_archive(path, _WORKBOOK, reading)
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
     pages: list[str] = []
-    try:
+    with reading_of(_WORKBOOK, InvalidFileException), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # openpyxl warns about styles and extensions it does not keep
         # A stream, not the path: openpyxl judges a path by its suffix, and INFILE has none.
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl warns about styles and extensions it does not keep
+        with path.open("rb") as stream:
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             for sheet in book.worksheets:
                 sheet.reset_dimensions()
@@ -72,10 +75,9 @@ def read_xlsx(path: Path, reading: Reading) -> Document:
                 pages.append(
                     "\n".join([f"Sheet: {sheet.title}", *(rows or ["[this sheet has no cells with content]"])])
                 )
+                reading.progress(len(pages), len(book.sheetnames))
             names = book.sheetnames
             book.close()
-    except (*DAMAGE, InvalidFileException) as error:
-        raise CorruptFile(f"the workbook is damaged ({error}); send it again") from error
     return Document(pages, {"sheets": names})
 
 
@@ -91,11 +93,11 @@ def _cell(value: object) -> str:
 
 def read_pptx(path: Path, reading: Reading) -> Document:
     """One page per slide: shapes from top to bottom, tables, then the speaker's notes."""
-    check_archive(path, reading)
+    check_archive(path, _SLIDES, reading)
     import pptx
     from pptx.exc import PythonPptxError
 
-    try:
+    with reading_of(_SLIDES, PythonPptxError):
         slides = list(pptx.Presentation(str(path)).slides)
         if len(slides) > reading.max_pages:
             raise FileTooLarge(f"there are {len(slides)} slides, the limit is {reading.max_pages} (max_pages)")
@@ -106,8 +108,7 @@ def read_pptx(path: Path, reading: Reading) -> Document:
                 notes = slide.notes_slide.notes_text_frame.text.strip()
                 lines += [f"Notes: {notes}"] if notes else []
             pages.append("\n".join(lines))
-    except (*DAMAGE, PythonPptxError) as error:
-        raise CorruptFile(f"the presentation is damaged ({error}); send it again") from error
+            reading.progress(len(pages), len(slides))
     return Document(pages, {"slides": len(pages)})
 
 
@@ -126,20 +127,18 @@ def _shapes(shapes: Iterable[Any]) -> Iterator[str]:
 
 def read_opendocument(path: Path, reading: Reading) -> Document:
     """Paragraphs, headings and table rows in order, of a text, a spreadsheet or slides."""
-    check_archive(path, reading)
+    check_archive(path, _OPENDOCUMENT, reading)
     from odf.element import Element
     from odf.opendocument import load
 
-    try:
+    with reading_of(_OPENDOCUMENT, SAXException, ExpatError):
         with zipfile.ZipFile(path) as archive:
             if b"encryption-data" in archive.read("META-INF/manifest.xml"):
                 raise PasswordRequired(
                     "password required: the document is encrypted; remove the password and send it again"
                 )
         body: Element = load(str(path)).body
-    except (*DAMAGE, SAXException, ExpatError) as error:
-        raise CorruptFile(f"the OpenDocument file is damaged ({error}); send it again") from error
-    return Document(["\n".join(_opendocument_lines(body))])
+        return Document(["\n".join(_opendocument_lines(body))])
 
 
 def _opendocument_lines(node: Any) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.layout import Word, arrange, is_right_to_left
 
 if TYPE_CHECKING:
@@ -29,27 +30,33 @@ def read_pdf(path: Path, reading: Reading) -> Document:
     """The text of each page. Raises ``PasswordRequired``, ``CorruptFile``, ``FileTooLarge``."""
     import pypdfium2 as pdfium
 
-    try:
-        pdf = pdfium.PdfDocument(path)
-    except pdfium.PdfiumError as error:
-        if "password" in str(error).lower():
-            raise PasswordRequired(
-                "password required: the PDF is encrypted; remove the password and send it again"
-            ) from error
-        raise CorruptFile(f"the PDF is damaged and cannot be opened ({error}); send it again") from error
-    with closing(pdf) as document:
+    with reading_of("the PDF", pdfium.PdfiumError), closing(_opened(path)) as document:
         if len(document) > reading.max_pages:
             raise FileTooLarge(f"the PDF has {len(document)} pages, the limit is {reading.max_pages} (max_pages)")
         if len(document) == 0:
-            raise CorruptFile("the PDF holds no pages")
+            raise CorruptFile(f"the PDF is damaged: no page is left in it; {SEND_AGAIN}")
         result = Document([], {"pages": len(document), **_facts(document)})
         laid_out = _pdfplumber_pages(path) if reading.pdf_text == "layout" else None
         for index in range(len(document)):
             _read_page(document, index, reading, result, laid_out[index] if laid_out else None)
+            reading.progress(index + 1, len(document))
     names = result.metadata.get("attachments")
     if names:
         result.pages[-1] += "\n\nAttachments: " + ", ".join(names) + "\n"
     return result
+
+
+def _opened(path: Path) -> pdfium.PdfDocument:
+    import pypdfium2 as pdfium
+
+    try:
+        return pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        if re.search("password|security", str(error), re.IGNORECASE):
+            raise PasswordRequired(
+                "password required: the PDF is encrypted; remove the password and send it again"
+            ) from error
+        raise
 
 
 def _read_page(
@@ -59,11 +66,7 @@ def _read_page(
 
     from docfleet.tools.builtin.text_extractor.ocr import recognize
 
-    try:
-        page = document[index]
-    except pdfium.PdfiumError as error:
-        raise CorruptFile(f"page {index + 1} of the PDF is damaged and cannot be read ({error})") from error
-    with closing(page):
+    with reading_of(f"page {index + 1} of the PDF", pdfium.PdfiumError), closing(document[index]) as page:
         text = laid_out if laid_out is not None else page_text(page, columns=reading.pdf_text == "columns")
         visible = len("".join(text.split()))
         scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, override
 
-from docfleet.core.errors import PasswordRequired, UnsupportedFileType
-from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.core.errors import CorruptFile, PasswordRequired, UnsupportedFileType
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
 from docfleet.tools.protocol import OutputType, ToolLogLevel
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 
@@ -37,7 +37,14 @@ _READERS = {
     "application/xml": "plain:read_text",
     "application/yaml": "plain:read_text",
 } | dict.fromkeys(_IMAGES, "ocr:read_image")
-_LEGACY = {media.DOC: ("Word 97", "DOCX"), media.XLS: ("Excel 97", "XLSX"), media.PPT: ("PowerPoint 97", "PPTX")}
+_OTHER_FORMATS = {
+    media.DOC: ("the old Word 97 format", "DOCX"),
+    media.XLS: ("the old Excel 97 format", "XLSX"),
+    media.PPT: ("the old PowerPoint 97 format", "PPTX"),
+    media.XLSB: ("the binary Excel format", "XLSX"),
+    "image/heif": ("the image format HEIC", "JPEG or PNG"),
+}
+_SEND = "send a PDF, office, mail, web or image file"
 _PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "odf.opendocument", "bs4", "lxml.html")
 
 
@@ -47,15 +54,20 @@ def reader_of(mime: str) -> Reader:
         raise PasswordRequired(
             "password required: the office document is encrypted; remove the password and send it again"
         )
-    if mime in _LEGACY:
-        old, new = _LEGACY[mime]
-        raise UnsupportedFileType(
-            f"files in the old {old} format are not supported: save it as {new} and send it again"
+    if mime == media.OLE:
+        raise CorruptFile(
+            "the file is an old office document or an Outlook message that is damaged or cut off, so it cannot be "
+            f"read: {SEND_AGAIN}"
         )
+    if mime == media.ZIP:
+        raise UnsupportedFileType("ZIP archives are not supported: unpack it and send the files in it")
+    if mime == media.UNKNOWN:
+        raise UnsupportedFileType(f"the type of the file is not known, it is not supported or damaged: {_SEND}")
+    if mime in _OTHER_FORMATS:
+        this, other = _OTHER_FORMATS[mime]
+        raise UnsupportedFileType(f"files in {this} are not supported: save it as {other} and send it again")
     if mime not in _READERS:
-        raise UnsupportedFileType(
-            f"files of type {mime} are not supported: send a PDF, office, mail, web or image file"
-        )
+        raise UnsupportedFileType(f"files of type {mime} are not supported: {_SEND}")
     module, _, function = _READERS[mime].partition(":")
     # Each reader imports a library of its own; a run pays for one of them.
     return cast("Reader", getattr(importlib.import_module(f"{__package__}.{module}"), function))
@@ -77,7 +89,9 @@ class TextExtractor(Tool):
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         mime = context.input_mime
-        document = reader_of(mime)(context.input_path, Reading.from_settings(settings))
+        read = reader_of(mime)
+        with reading_of("the document"):
+            document = read(context.input_path, Reading.from_settings(settings, context.progress))
         if not any(page.strip() for page in document.pages):
             context.log("the document holds no text", ToolLogLevel.WARN)
             document.pages = ["[the document holds no text]"]

@@ -19,10 +19,12 @@ from docfleet.core.errors import (
     BackendUnavailable,
     DependencyError,
     DocfleetError,
+    MachineTrouble,
     NotAllowed,
     NotFound,
     error_from_code,
 )
+from docfleet.core.machine import machine_trouble
 from docfleet.workers.shared.infrastructure.patterns.breaker import Breaker
 from docfleet.workers.shared.infrastructure.patterns.retry import LONGEST_WAIT_SECONDS, retrying
 
@@ -121,7 +123,10 @@ class HttpTransport:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise self._error(f"{self._dependency} does not answer: {type(error).__name__}") from error
+            # Without a descriptor of our own we cannot even ask.
+            raise machine_trouble(error) or self._error(
+                f"{self._dependency} does not answer: {type(error).__name__}"
+            ) from error
         if answer.ok:
             return answer.content
         raise self._problem(answer)
@@ -134,6 +139,9 @@ class HttpTransport:
         except (msgspec.DecodeError, AttributeError):
             detail, code = answer.text[:500], ""
         if answer.status_code in RETRIED_STATUS:
+            named = error_from_code(code, f"{self._dependency}: {detail}")
+            if isinstance(named, MachineTrouble):
+                return named
             return self._error(f"{self._dependency} answered {answer.status_code}: {detail}")
         by_status: dict[int, type[DocfleetError]] = {401: NotAllowed, 404: NotFound, 409: AlreadyFinal}
         if code:

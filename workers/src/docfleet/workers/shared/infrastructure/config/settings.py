@@ -19,7 +19,7 @@ import msgspec
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import WorkerType
 from docfleet.core.outbound import Outbound, parse_networks
-from docfleet.core.runs import RunLimits
+from docfleet.core.runs import RESULT_BYTES, RunLimits
 from docfleet.core.settings import check_key, environment, read_settings, variables
 from docfleet.workers.shared.infrastructure.config.limits import ConfiguredLimits, TimeLimits, time_limits
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
@@ -37,7 +37,7 @@ PREFIXES = (
     "TICK_",
     "CLAIM_",
     "MAX_PARALLEL_FILE_",
-    *(f"TOOL_{limit}" for limit in ("TIMEOUT", "CPU", "MEMORY", "FILE_SIZE", "PROCESSES")),
+    *(f"TOOL_{limit}" for limit in ("TIMEOUT", "FIRST", "CPU", "MEMORY", "FILE_SIZE", "RESULT", "PROCESSES")),
     *(f"{kind.value.upper()}_" for kind in WorkerType),
 )
 HEALTH_PORT = "HEALTH_PORT"
@@ -127,12 +127,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
 
     tool_timeout_seconds: Seconds = 600.0
     """Seconds that one tool run may take. Beyond, it is killed and the file fails with `tool_timeout`."""
+    tool_first_seconds: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    """Seconds after which a tool run counts as long. Each MiB and each page that the tool reports adds 2, up to a
+    quarter of TOOL_TIMEOUT_SECONDS. A long run goes on only in one of the runner's RUNNER_LONG_RUNS places; otherwise
+    it is ended, and its file waits. 0: no run counts as long."""
     tool_cpu_seconds: Positive = 600
     """Seconds of processor time of one tool run. Beyond, it is killed and the file fails with `tool_timeout`."""
     tool_memory_bytes: Positive = 2 * 1024**3
     """Bytes of memory of one tool run. Beyond, the file fails with `tool_memory_exceeded`."""
     tool_file_size_bytes: Positive = 512 * 1024**2
     """Bytes of the largest file a tool run may write. Beyond, the file fails with `tool_output_too_large`."""
+    tool_result_bytes: Positive = RESULT_BYTES
+    """Bytes of the result of one tool, which the next tool and the delivery hold in memory as a whole, several times
+    over. Beyond, the file fails with `tool_output_too_large`."""
     tool_processes: Positive = 64
     """Processes of one tool run at once. Beyond, it is killed and the file fails with `tool_failed`."""
 
@@ -189,9 +196,11 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
         """The limits of one tool run."""
         return RunLimits(
             wall_seconds=self.tool_timeout_seconds,
+            first_seconds=self.tool_first_seconds,
             cpu_seconds=self.tool_cpu_seconds,
             memory_bytes=self.tool_memory_bytes,
             file_size_bytes=self.tool_file_size_bytes,
+            result_bytes=self.tool_result_bytes,
             processes=self.tool_processes,
         )
 

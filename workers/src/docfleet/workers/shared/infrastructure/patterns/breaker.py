@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pybreaker
 import structlog
 
-from docfleet.core.errors import DependencyError, DocfleetError
+from docfleet.core.errors import DependencyError, DocfleetError, MachineTrouble
 
 log = structlog.get_logger()
 
@@ -33,8 +33,7 @@ class Breaker:
             name=dependency,
             fail_max=FAILURES_TO_OPEN,
             reset_timeout=SECONDS_OPEN,
-            # Only a missing answer counts as a failure: a refusal is an answer.
-            exclude=[lambda error: not (isinstance(error, DocfleetError) and error.retryable)],
+            exclude=[lambda error: not _is_missing(error)],
             listeners=[_LogChanges()],
         )
 
@@ -47,3 +46,8 @@ class Breaker:
                 f"{self._breaker.name} has failed {FAILURES_TO_OPEN} times in a row; trying again in {SECONDS_OPEN:g} s"
             ) from error
         return result
+
+
+def _is_missing(error: BaseException) -> bool:
+    """Whether the dependency did not answer. A refusal is an answer, and trouble of a machine says nothing of it."""
+    return isinstance(error, DocfleetError) and error.retryable and not isinstance(error, MachineTrouble)

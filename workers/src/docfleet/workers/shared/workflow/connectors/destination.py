@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.core.nesting import exceeds_depth
+from docfleet.core.runs import RESULT_BYTES
 from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
 
 MAX_RESULT_BYTES = 6 * 1024**2
@@ -43,6 +45,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     text: str | None = None
     metrics: dict[str, Any] = {}
+    result_bytes: int = RESULT_BYTES
+    """The most bytes of the result that are read."""
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +87,7 @@ class DatabaseSink:
             execution_id=delivery.execution_id,
             file_execution_id=delivery.file_execution_id,
             file_path=delivery.file.file_path,
-            result=None if failed else read_result(delivery.folder),
+            result=None if failed else read_result(delivery.folder, delivery.result_bytes),
             status="ERROR" if failed else "SUCCESS",
             error_message=delivery.error,
             metadata=_metadata_of_failed(delivery.folder) if failed else read_metadata(delivery.folder),
@@ -116,9 +120,9 @@ class FileSystemSink:
         outputs = delivery.folder / COPY_TO_FOLDER
         if not outputs.is_dir() or not any(outputs.iterdir()):
             outputs.mkdir(exist_ok=True)
-            suffix = ".txt" if isinstance(read_result(delivery.folder), str) else ".json"
+            suffix = ".txt" if isinstance(read_result(delivery.folder, delivery.result_bytes), str) else ".json"
             stem = Path(delivery.file.file_name).stem.encode()[:200].decode(errors="ignore") or "result"
-            (outputs / f"{stem}{suffix}").write_bytes((delivery.folder / INFILE).read_bytes())
+            shutil.copyfile(delivery.folder / INFILE, outputs / f"{stem}{suffix}")
         delivered = deliver_files(
             self._files,
             outputs,
@@ -151,7 +155,8 @@ class ApiSink:
         }
         if delivery.text is not None:
             inner["extracted_text"] = delivery.text
-        item = {"output": read_result(delivery.folder), "metadata": inner, "metrics": delivery.metrics}
+        output = read_result(delivery.folder, delivery.result_bytes)
+        item = {"output": output, "metadata": inner, "metrics": delivery.metrics}
         result = msgspec.json.encode(item)
         if len(result) > MAX_RESULT_BYTES:
             raise ToolOutputTooLarge(
@@ -198,8 +203,16 @@ def _metadata_of_failed(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def read_result(folder: Path) -> Any:
-    """The output of the last tool: a JSON value, or text."""
+def read_result(folder: Path, result_bytes: int = RESULT_BYTES) -> Any:
+    """The output of the last tool: a JSON value, or text. Raises ``ToolOutputTooLarge`` before it reads a result of
+    more than ``result_bytes``, ``ToolResultInvalid``."""
+    size = (folder / INFILE).stat().st_size
+    if size > result_bytes:
+        # The runner refuses it, too; a result that was kept from an earlier run may be from before the limit.
+        raise ToolOutputTooLarge(
+            f"the tool's result has {size:,} bytes, the limit is {result_bytes:,}: split the document, or raise "
+            "TOOL_RESULT_BYTES"
+        )
     steps = read_metadata(folder).get("tool_metadata") or [{}]
     raw = (folder / INFILE).read_bytes()
     if steps[-1].get("output_type") == "JSON":

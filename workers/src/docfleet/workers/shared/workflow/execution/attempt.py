@@ -117,6 +117,7 @@ class Attempt:
             metadata=self._metadata,
             text=None if failed else self._text,
             metrics={} if failed else self._metrics(),
+            result_bytes=self._settings.run_limits.result_bytes,
         )
 
     def delivered(self, delivered: Delivered) -> None:
