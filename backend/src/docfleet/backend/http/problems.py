@@ -31,7 +31,13 @@ _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.ToolUnknown, 400),
     (errors.ToolSettingsInvalid, 400),
 )
-_CODE_OF_STATUS = {400: "invalid_input", 401: "not_allowed", 404: "not_found", 405: "method_not_allowed"}
+_CODE_OF_STATUS = {
+    400: "invalid_input",
+    401: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
 
 
 def status_of(error: errors.DocfleetError) -> int:
@@ -95,6 +101,9 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     detail = "the server failed; its log has the reason" if status >= 500 else error.detail
     if status == 404:
         detail = f"there is no {request.method} {request.url.path}"
+    elif status == 413:
+        limit = request.route_handler.resolve_request_max_body_size()
+        detail = f"the body of the request is too large: it has at most {limit} bytes here"
     response = _problem(request, status, code, detail)
     response.headers.update(error.headers or {})  # Allow, with 405
     return response
