@@ -14,6 +14,7 @@ from tests.faults.mutations import (
     notifications,
     runner,
     schedules,
+    serving,
     sweep,
     workers,
 )
@@ -27,6 +28,7 @@ MUTANTS = (
     *notifications.MUTANTS,
     *runner.MUTANTS,
     *schedules.MUTANTS,
+    *serving.MUTANTS,
     *sweep.MUTANTS,
     *workers.MUTANTS,
 )

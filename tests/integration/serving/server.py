@@ -63,9 +63,7 @@ class Application:
         await send({"type": "http.response.body", "body": b""})
 
     async def _content(self, path: str, receive: Any) -> bytes | None:
-        if path == "/wait":
-            await asyncio.sleep(LONG)
-        elif path == "/busy":
+        if path == "/wait" or path == "/busy":
             await asyncio.sleep(LONG)
         elif path == "/big":
             return b"x" * BIG_BYTES

@@ -65,13 +65,11 @@ def test_what_is_within_the_limits_is_served(running: Running) -> None:
         assert peer.answer() == (200, b"5")
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        *((host, 400) for host in ("a:b", "a:99999", "a:1:2", "[::1", "[1.2.3.4]", "a b", "a/b", "a@b", "ä", "a\x01", "::1")),
-        *((host, 200) for host in ("", "a", "a:", "a:80", "[::1]:80", "[::1]", "1.2.3.4", "a_b.example", "a%20b:1")),
-    ],
-)  # fmt: skip
+NO_HOSTS = ("a:b", "a:99999", "a:1:2", "[::1", "[1.2.3.4]", "a b", "a/b", "a@b", "ä", "a\x01", "::1")
+HOSTS = ("", "a", "a:", "a:80", "[::1]:80", "[::1]", "1.2.3.4", "a_b.example", "a%20b:1")
+
+
+@pytest.mark.parametrize(("host", "status"), [*((host, 400) for host in NO_HOSTS), *((host, 200) for host in HOSTS)])
 def test_a_host_that_is_none_is_refused(running: Running, host: str, status: int) -> None:
     with running.peer(b"GET /ok HTTP/1.1\r\nHost: " + host.encode() + b"\r\n\r\n") as peer:
         found, body = peer.answer()

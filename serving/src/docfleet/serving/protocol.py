@@ -255,6 +255,6 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         self._listener = self._listeners.of(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Free the place."""
+        """Free the place that its request took."""
         super().connection_lost(exc)
         self._listener.forget(self.transport)
