@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     mutant(
         "a refused peer may read why",
-        f"{TOO_LARGE}[a header without an end-1500]",
+        f"{TESTS}/test_protocol.py::test_a_refused_peer_may_send_to_its_end_and_read_why",
         (PROTOCOL, "        self.transport.write_eof()\n", "        self.transport.abort()\n"),
     ),
     mutant(

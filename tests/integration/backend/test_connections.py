@@ -60,6 +60,16 @@ def test_a_host_that_is_none_is_refused(backend: BackendProcess) -> None:
         assert (status, problem["code"]) == (400, "invalid_input") and "Host" in problem["detail"]
 
 
+def test_a_body_that_ends_early_is_no_fault_of_ours(backend: BackendProcess) -> None:
+    with socket.create_connection(("127.0.0.1", backend.port), timeout=30) as client:
+        head = f"PUT /api/v1/organizations/o HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {backend.key}\r\n"
+        client.sendall(head.encode() + b"Content-Length: 100\r\n\r\n{")
+        client.shutdown(socket.SHUT_WR)
+        client.recv(100)
+    assert backend.get("/readyz")[0] == 200
+    assert backend.events("request.failed") == []
+
+
 def test_too_few_descriptors_are_reported_and_kept_to(tmp_path: Path) -> None:
     with backend_process(tmp_path, (300, 300)) as running:
         (line,) = running.events("descriptors.few")

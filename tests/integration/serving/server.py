@@ -115,15 +115,16 @@ class Peer:
     def send(self, sent: bytes) -> None:
         self.socket.sendall(sent)
 
-    def drip(self, sent: bytes, seconds: float, pause: float = 0.2) -> None:
-        """Send one piece after the other until this time has passed or the server is gone."""
+    def outlives(self, sent: bytes, seconds: float, pause: float = 0.2) -> bool:
+        """Send one piece after the other: whether the server takes them for so long."""
         end = time.monotonic() + seconds
         try:
             while time.monotonic() < end:
                 self.socket.sendall(sent)
                 time.sleep(pause)
         except OSError:
-            pass
+            return False
+        return True
 
     def answer(self) -> tuple[int, bytes]:
         """Status and body of the next answer; 0 when the connection ends without one."""

@@ -18,6 +18,8 @@ from docfleet.core.names import readable_error
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_DISCONNECTED = "client disconnected prematurely"
+"""What Litestar calls a body that ends early. It is no fault of ours, and nobody reads the answer."""
 
 _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.NotAllowed, 401),
@@ -96,6 +98,8 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     if isinstance(error.__cause__, msgspec.ValidationError) and (fault := _of_body(error.__cause__)):
         return _problem(request, 400, "invalid_input", fault, errors=[fault])
     code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "invalid_input")
+    if status >= 500 and error.detail == _DISCONNECTED:
+        return _problem(request, 400, "disconnected", "the client went away before the body was complete")
     if status >= 500:
         log.error("request.failed", path=request.url.path, exc_info=error)
     detail = "the server failed; its log has the reason" if status >= 500 else error.detail
