@@ -20,7 +20,7 @@ from docfleet.backend.calls.service import Calls
 from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
-from docfleet.backend.http import openapi, routes
+from docfleet.backend.http import allow, openapi, routes
 from docfleet.backend.http.calls import formats
 from docfleet.backend.http.guard import Guard
 from docfleet.backend.http.own_port import OwnPort
@@ -135,6 +135,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
         signature_types=list(get_type_hints(Services).values()),
+        before_send=[allow.complete],
         request_max_body_size=MAX_REQUEST_BYTES,
         exception_handlers=formats.application_handlers,
         openapi_config=openapi.config,

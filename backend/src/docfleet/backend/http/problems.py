@@ -97,6 +97,10 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     status = error.status_code
     if isinstance(error.__cause__, msgspec.ValidationError) and (fault := _of_body(error.__cause__)):
         return _problem(request, 400, "invalid_input", fault, errors=[fault])
+    if status == 405 and (error.headers or {}).get("allow") == "websocket":
+        response = _problem(request, 426, "upgrade_required", "the path is served over a WebSocket: ask for an upgrade")
+        response.headers["Upgrade"] = "websocket"
+        return response
     code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "invalid_input")
     if status >= 500 and error.detail == _DISCONNECTED:
         return _problem(request, 400, "disconnected", "the client went away before the body was complete")
