@@ -74,7 +74,7 @@ class Fleet:
         self.folder = Path(tempfile.mkdtemp(prefix="docfleet-bench-"))
         self.system = System(self.folder / "data", workers, command="bench", report=_report)
         self.system.more = {"LOG_LEVEL": "WARNING", **(_with_sleeper() if sleeper else {}), **variables}
-        self.proxy = proxy(self.system.addresses.backend_url)
+        self.proxy = proxy(self.system.addresses.internal_url)
         if counted:
             self.system.for_workers = {"INTERNAL_API_BASE_URL": f"{self.proxy.url}/internal"}
         self._count = 0

@@ -10,7 +10,8 @@ import urllib.request
 
 import msgspec
 
-from docfleet.core.errors import BackendUnavailable, DocfleetError, error_from_code
+from docfleet.core.errors import BackendUnavailable, DocfleetError, InvalidInput, error_from_code
+from docfleet.core.management import MAX_REQUEST_BYTES
 
 TIMEOUT_SECONDS = 20.0
 _WRONG_SERVER = "what answers at {} is not a Docfleet backend: check --url"
@@ -36,10 +37,15 @@ class ManagementTransport:
     ) -> Answer:
         """Send ``body``, a struct or a dict, as JSON and read the answer as ``answer``.
 
-        Raises the error that the backend answers with, and ``BackendUnavailable``. ``timeout`` is in seconds.
+        Raises ``InvalidInput`` for a body that is too large to be sent, the error that the backend answers with, and
+        ``BackendUnavailable``. ``timeout`` is in seconds.
         """
         # Not msgspec's encoder: a path may hold bytes that are not UTF-8, which JSON escapes can represent.
         data = None if body is None else json.dumps(msgspec.to_builtins(body)).encode()
+        if data is not None and len(data) > MAX_REQUEST_BYTES:
+            raise InvalidInput(
+                f"the request has {len(data)} bytes: the backend takes at most {MAX_REQUEST_BYTES}; make it smaller"
+            )
         request = urllib.request.Request(
             f"{self.base}/{path}",
             data=data,

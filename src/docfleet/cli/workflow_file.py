@@ -28,6 +28,7 @@ import msgspec
 import yaml
 
 from docfleet.core.errors import InvalidInput
+from docfleet.core.management import MAX_REQUEST_BYTES
 from docfleet.core.names import API_CONNECTOR, ApiName, GivenName, readable_error
 from docfleet.core.schedule import Schedule
 
@@ -149,7 +150,11 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
     Raises ``WorkflowFileInvalid`` naming the file, the line and the field.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MAX_REQUEST_BYTES + 1)
+        if len(content) > MAX_REQUEST_BYTES:
+            raise WorkflowFileInvalid(f"{path}: a workflow file has at most {MAX_REQUEST_BYTES} bytes: make it smaller")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise WorkflowFileInvalid(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -68,7 +68,7 @@ MUTANTS = (
     mutant(
         "a taken port is said in a line",
         "tests/integration/backend/test_startup.py::test_a_taken_port_is_one_line",
-        ("backend/src/docfleet/backend/startup.py", "        raise DependencyError(\n", "        raise OSError(\n"),
+        ("serving/src/docfleet/serving/listener.py", "        raise DependencyError(\n", "        raise OSError(\n"),
     ),
     mutant(
         "a network that is none is refused at start",

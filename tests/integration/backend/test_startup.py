@@ -21,7 +21,7 @@ from cryptography.fernet import Fernet
 
 from docfleet.backend.migrations.upgrade import upgrade
 from docfleet.backend.platform.db import normalise_url
-from docfleet.backend.startup import listen, prepare_database
+from docfleet.backend.startup import prepare_database
 from docfleet.core.errors import DependencyError
 from tests.servers import free_port
 
@@ -142,19 +142,6 @@ def answers(port: int) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def test_every_address_of_a_name_is_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = free_port()
-    found = [(socket.AF_INET, 1, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2", "192.0.2.1")]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: found)
-    sockets = listen("name", port)
-    try:
-        # The last one is none of this machine's.
-        assert [each.getsockname() for each in sockets] == [("127.0.0.1", port), ("127.0.0.2", port)]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @pytest.fixture

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 import requests
 
+from docfleet.runner.app import MAX_REQUEST_BYTES
 from tests.integration.runner.process import KEY, Runner, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine is tested on Linux")
@@ -59,3 +63,28 @@ def test_without_the_key_nothing_is_done(runner: Runner, header: str | None) -> 
         assert (answer.status_code, answer.json()["code"]) == (401, "not_allowed")
     assert runner.session.get(f"{runner.url}/v1/runs/no-key").status_code == 404
     assert requests.get(f"{runner.url}/livez", timeout=10).text == "ok"
+
+
+def test_strangers_lock_no_worker_out(own_runner: Callable[..., Runner]) -> None:
+    runner = own_runner(RUNNER_MAX_CONNECTIONS="20")
+    address = ("127.0.0.1", int(runner.url.rpartition(":")[2]))
+    with ExitStack() as stack:
+        for number in range(60):
+            stranger = stack.enter_context(socket.create_connection(address, timeout=30))
+            if number % 2:
+                stranger.sendall(b"GET /livez HTTP/1.1\r\nHost: ")
+        assert runner.run("ok")["phase"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"), [(b"X: " + b"y" * 300_000, 431), (b"X: y\r\n" * 500, 431), (b"Host: a:b\r\n\r\n", 400)]
+)
+def test_a_head_is_bounded_and_well_formed(runner: Runner, head: bytes, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", int(runner.url.rpartition(":")[2])), timeout=30) as stranger:
+        stranger.sendall(b"GET /livez HTTP/1.1\r\n" + head)
+        assert stranger.recv(12) == b"HTTP/1.1 %d" % status
+
+
+def test_a_body_is_bounded(runner: Runner) -> None:
+    answer = runner.put("large", runner.folder(), settings={"x": "y" * MAX_REQUEST_BYTES})
+    assert answer.status_code == 413 and str(MAX_REQUEST_BYTES) in answer.json()["detail"]

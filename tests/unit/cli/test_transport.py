@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from docfleet.cli.transport import ManagementTransport
-from docfleet.core.errors import BackendUnavailable, NotFound
+from docfleet.core.errors import BackendUnavailable, InvalidInput, NotFound
+from docfleet.core.management import MAX_REQUEST_BYTES
 from docfleet.core.management.keys import KeyRequest, RevokedKey, Scope
 from docfleet.core.management.organizations import OrganizationRequest
 
@@ -81,3 +82,10 @@ def test_a_problem_becomes_the_error_of_its_code(backend: Any) -> None:
     handler.content = b'{"title": "another API"}'
     with pytest.raises(BackendUnavailable, match="is not a Docfleet backend"):
         transport.call(RevokedKey, "POST", "keys", {})
+
+
+def test_a_body_that_is_too_large_is_not_sent(backend: Any) -> None:
+    handler, transport = backend
+    with pytest.raises(InvalidInput, match=f"at most {MAX_REQUEST_BYTES}"):
+        transport.call(RevokedKey, "POST", "keys", {"name": "y" * MAX_REQUEST_BYTES})
+    assert handler.bodies == []

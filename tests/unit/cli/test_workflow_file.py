@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from docfleet.cli.main import cli
 from docfleet.cli.workflow_file import WorkflowFileInvalid, read_workflow
+from docfleet.core.management import MAX_REQUEST_BYTES
 from tests.repository import REPOSITORY
 
 GOOD = """\
@@ -184,3 +186,18 @@ def test_what_yaml_knows_and_json_does_not_is_refused_and_no_secret_shown(
         read_workflow(write(tmp_path, text))
     assert expected in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_file_that_is_too_large_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, GOOD)
+    with path.open("a") as file:
+        file.write("# " + "y" * MAX_REQUEST_BYTES + "\n")
+    monkeypatch.setattr(yaml, "compose", lambda *_, **__: pytest.fail("it was parsed"))
+    with pytest.raises(WorkflowFileInvalid, match=f"at most {MAX_REQUEST_BYTES} bytes"):
+        read_workflow(path)
+
+
+def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    text = GOOD + "# "
+    path = write(tmp_path, text + "y" * (MAX_REQUEST_BYTES - len(text)))
+    assert read_workflow(path).name == "invoices"

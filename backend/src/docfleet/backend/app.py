@@ -10,7 +10,6 @@ from typing import Any, get_type_hints
 
 import anyio.to_thread
 import structlog
-import uvicorn
 from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -22,9 +21,10 @@ from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.executions.sweeper import Sweeper
-from docfleet.backend.http import openapi, routes
+from docfleet.backend.http import allow, openapi, routes
 from docfleet.backend.http.calls import formats
 from docfleet.backend.http.guard import Guard
+from docfleet.backend.http.own_port import OwnPort
 from docfleet.backend.logs.readers import LogReaders
 from docfleet.backend.migrations.upgrade import upgrade
 from docfleet.backend.notifications.dispatching import NotificationDispatcher
@@ -34,10 +34,13 @@ from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.platform.redis import normalise_url
 from docfleet.backend.platform.waiting import Waiting
 from docfleet.backend.settings import BackendSettings
-from docfleet.backend.startup import listen, prepare_database
+from docfleet.backend.startup import prepare_database
 from docfleet.backend.workflows.tool_registry import load_registry
 from docfleet.core.errors import DependencyError
 from docfleet.core.logs import configure_logging
+from docfleet.core.management import MAX_REQUEST_BYTES
+from docfleet.serving.listener import Listener, listen
+from docfleet.serving.server import Server, limits_of
 from docfleet.tools.registry import ToolRegistry
 
 log = structlog.get_logger(__name__)
@@ -128,12 +131,17 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     services = Services.create(settings, dispatcher or CeleryDispatcher(settings.broker_url))
     return Litestar(
         route_handlers=routes.handlers,
-        guards=[Guard(settings.keys, services.database, openapi.PATH)],
+        guards=[
+            Guard(settings.keys, services.database, openapi.PATH),
+            OwnPort(settings.backend_internal_port if settings.backend_internal_only else None, routes.INTERNAL_PREFIX),
+        ],
         dependencies={
             **{field.name: _value(getattr(services, field.name)) for field in fields(services)},
             "organization_id": Provide(_organization_id, sync_to_thread=False),
         },
         signature_types=list(get_type_hints(Services).values()),
+        before_send=[allow.complete],
+        request_max_body_size=MAX_REQUEST_BYTES,
         exception_handlers=formats.application_handlers,
         openapi_config=openapi.config,
         lifespan=[lambda _: services.running()],
@@ -163,19 +171,25 @@ def serve(settings: BackendSettings) -> None:
     log.info("backend.starting", host=settings.backend_host, port=settings.backend_port)
     app = create_app(settings)
     prepare_database(settings.database_url)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-            # A client that follows a log sends nothing.
-            ws_max_size=16_384,
-            ws_per_message_deflate=False,  # compression costs more than the bandwidth it saves
-        )
+    server = Server(
+        app,
+        _listeners(settings),
+        timeout_graceful_shutdown=10,
+        # A client that follows a log sends nothing.
+        ws_max_size=16_384,
+        ws_per_message_deflate=False,  # compression costs more than the bandwidth it saves
     )
     with suppress(KeyboardInterrupt):
-        server.run(sockets=listen(settings.backend_host, settings.backend_port))
+        server.serve_forever()
     if not server.started:
         raise DependencyError("the backend did not start; the log lines above give the reason")
+
+
+def _listeners(settings: BackendSettings) -> list[Listener]:
+    """The port of everybody, and that of the workers where they have one."""
+    addresses = [("BACKEND", settings.backend_host, settings.backend_port)]
+    if settings.backend_internal_port is not None:
+        host = settings.backend_internal_host or settings.backend_host
+        addresses.append(("BACKEND_INTERNAL", host, settings.backend_internal_port))
+    limits = limits_of(settings.backend_max_connections, len(addresses), "BACKEND_MAX_CONNECTIONS")
+    return [Listener(listen(host, port, setting), limits) for setting, host, port in addresses]

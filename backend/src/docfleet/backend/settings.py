@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 import msgspec
 
 from docfleet.backend.platform.db import normalise_url
+from docfleet.core.errors import ConfigurationError
 from docfleet.core.outbound import Network, parse_networks
 from docfleet.core.settings import check_key, read_settings
 
@@ -51,6 +52,16 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     """The address the backend listens on."""
     backend_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
     """The port the backend listens on; 0 takes a free one."""
+    backend_max_connections: Positive = 1000
+    """Connections that may be open at once on one port. Beyond, the one that has sent no complete request for the
+    longest time is closed."""
+    backend_internal_host: str | None = None
+    """The address of BACKEND_INTERNAL_PORT. Unset, BACKEND_HOST."""
+    backend_internal_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+    """A second port, for workers: it has connections of its own, so strangers on BACKEND_PORT take none of them. Unset,
+    workers call BACKEND_PORT."""
+    backend_internal_only: bool = False
+    """`true` serves the internal routes on BACKEND_INTERNAL_PORT only: on BACKEND_PORT they answer 404."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least serious log line that is written."""
     log_format: Literal["console", "json"] = "console"
@@ -134,6 +145,10 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     def __post_init__(self) -> None:
         normalise_url(self.database_url)
         _ = self.presigned_networks
+        if self.backend_internal_port == self.backend_port:
+            raise ConfigurationError("setting BACKEND_INTERNAL_PORT is BACKEND_PORT: choose another, or leave it out")
+        if self.backend_internal_only and self.backend_internal_port is None:
+            raise ConfigurationError("setting BACKEND_INTERNAL_ONLY needs a port: set BACKEND_INTERNAL_PORT, too")
         check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)
         if self.internal_service_api_key_previous is not None:
             check_key("INTERNAL_SERVICE_API_KEY_PREVIOUS", self.internal_service_api_key_previous)

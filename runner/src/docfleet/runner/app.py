@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
-import uvicorn
 from litestar import Litestar, Request, Response, Router, delete, get, put
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -42,9 +41,13 @@ from docfleet.runner.engines.process import ProcessEngine
 from docfleet.runner.logs import log
 from docfleet.runner.runs import RunTable
 from docfleet.runner.settings import RunnerSettings
+from docfleet.serving.listener import Listener, listen
+from docfleet.serving.server import Server, limits_of
 from docfleet.tools.registry import ToolRegistry
 
 MAX_WAIT_SECONDS = 300.0
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""The most bytes of a run: the settings of one tool, and names."""
 
 _HOME_PREFIX = "docfleet-runner-"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}\Z")
@@ -132,7 +135,13 @@ def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     faults = "; ".join(
         f"{item.get('key', 'body')}: {item.get('message')}" for item in error.extra or [] if isinstance(item, dict)
     )
-    return _problem(request, error.status_code, codes.get(error.status_code, InvalidInput.code), faults or error.detail)
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        faults = f"the body of the request is too large: it has at most {MAX_REQUEST_BYTES} bytes"
+    response = _problem(
+        request, error.status_code, codes.get(error.status_code, InvalidInput.code), faults or error.detail
+    )
+    response.headers.update(error.headers or {})  # Allow, with 405
+    return response
 
 
 def _os_error(request: Request[Any, Any, Any], error: OSError) -> Response[dict[str, Any]]:
@@ -195,6 +204,7 @@ def create_app(settings: RunnerSettings, *, owns_process: bool = False) -> Lites
     return Litestar(
         [livez, readyz, Router("/v1", route_handlers=[put_run, get_run, delete_run], guards=[require_key])],
         lifespan=[lifespan],
+        request_max_body_size=MAX_REQUEST_BYTES,
         exception_handlers={
             DocfleetError: _docfleet_error,
             HTTPException: _http_error,
@@ -206,11 +216,11 @@ def create_app(settings: RunnerSettings, *, owns_process: bool = False) -> Lites
     )
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn that answers ``/readyz`` with 503 and lets tools finish before it stops listening."""
+class _Server(Server):
+    """A server that answers ``/readyz`` with 503 and lets tools finish before it stops listening."""
 
-    def __init__(self, config: uvicorn.Config, app: Litestar, grace_seconds: float) -> None:
-        super().__init__(config)
+    def __init__(self, app: Litestar, listener: Listener, grace_seconds: float) -> None:
+        super().__init__(app, [listener], date_header=False, timeout_graceful_shutdown=5, ws="none")
         self._app = app
         self._grace_seconds = grace_seconds
         self._draining: asyncio.Task[None] | None = None
@@ -248,18 +258,9 @@ def serve(settings: RunnerSettings) -> None:
     configure_logging(settings.log_level, settings.log_format, libraries="WARNING")
     processes.hide_memory()
     app = create_app(settings, owns_process=True)
-    config = uvicorn.Config(
-        app,
-        host=settings.runner_host,
-        port=settings.runner_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=5,
-        ws="none",
-    )
-    _Server(config, app, settings.runner_grace_seconds).run()
+    limits = limits_of(settings.runner_max_connections, 1, "RUNNER_MAX_CONNECTIONS")
+    listener = Listener(listen(settings.runner_host, settings.runner_port, "RUNNER"), limits)
+    _Server(app, listener, settings.runner_grace_seconds).serve_forever()
 
 
 __all__ = ["create_app", "serve"]

@@ -26,6 +26,9 @@ class RunnerSettings(msgspec.Struct, frozen=True, rename="upper", kw_only=True):
     """The address the runner listens on."""
     runner_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 5002
     """The port the runner listens on; 0 takes a free one."""
+    runner_max_connections: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    """Connections that may be open at once. Beyond, the one that has sent no complete request for the longest time is
+    closed."""
     runner_work_dir: str = msgspec.field(default_factory=tempfile.gettempdir)
     """Where the runner keeps the private folders of its runs, an absolute path. Unset, the system's temporary folder.
     """

@@ -71,6 +71,7 @@ def command(data: Path, json_output: bool) -> int:
 def _description(system: EmbeddedSystem) -> dict[str, object]:
     return {
         "url": system.addresses.backend_url,
+        "internal_url": system.addresses.internal_url,
         "runner_url": system.addresses.runner_url,
         "organization": ORGANIZATION_ID,
         "key": system.addresses.key,
@@ -85,6 +86,7 @@ def _page(system: EmbeddedSystem, client: ManagementClient) -> Text:
     lines = [
         ("backend", f"{addresses.backend_url}/api/v1"),
         ("API pages", f"{addresses.backend_url}/schema"),
+        ("workers' port", addresses.internal_url),
         ("runner", addresses.runner_url),
         ("organization", ORGANIZATION_ID),
         ("key", addresses.key),

@@ -52,6 +52,8 @@ class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The Fernet key. Unset, one is generated and kept in the data folder."""
     backend_port: int | None = None
     """The backend's port. Unset, the one of the last start, else a free one."""
+    backend_internal_port: int | None = None
+    """The backend's port for workers. Unset, a free one."""
     runner_port: int | None = None
     """The runner's port. Unset, a free one."""
     log_format: str = "console"
@@ -67,6 +69,8 @@ class Addresses:
     backend_url: str
     runner_url: str
     key: str
+    internal_url: str = ""
+    """Where the workers call the backend: the connections there are theirs alone."""
 
 
 class EmbeddedSystem:
@@ -96,10 +100,14 @@ class EmbeddedSystem:
         self._sweep_stop = threading.Event()
         self._sweeper: threading.Thread | None = None
         self._backend_port = self._settings.backend_port or self._previous_port()
+        self._internal_port = self._settings.backend_internal_port or _free_port()
         self._runner_port = self._settings.runner_port or _free_port()
         key = self._settings.internal_service_api_key or self.data.keys["INTERNAL_SERVICE_API_KEY"]
         self.addresses = Addresses(
-            f"http://{LOOPBACK}:{self._backend_port}", f"http://{LOOPBACK}:{self._runner_port}", key
+            f"http://{LOOPBACK}:{self._backend_port}",
+            f"http://{LOOPBACK}:{self._runner_port}",
+            key,
+            f"http://{LOOPBACK}:{self._internal_port}",
         )
 
     def __enter__(self) -> Self:
@@ -184,12 +192,13 @@ class EmbeddedSystem:
             "CELERY_BROKER_BASE_URL": broker,
             "CELERY_RESULT_BACKEND": result,
             "REDIS_URL": redis or f"unix://{valkey_socket}?db=2",
-            "INTERNAL_API_BASE_URL": f"{self.addresses.backend_url}/internal",
+            "INTERNAL_API_BASE_URL": f"{self.addresses.internal_url}/internal",
             "UNSTRACT_RUNNER_URL": self.addresses.runner_url,
             "EXECUTION_STORAGE_ROOT": given.execution_storage_root or str(self.data.storage),
             "LOG_FORMAT": given.log_format,
             "RUNNER_GRACE_SECONDS": str(RUNNER_GRACE_SECONDS),
             "BACKEND_PORT": str(self._backend_port),
+            "BACKEND_INTERNAL_PORT": str(self._internal_port),
             "RUNNER_PORT": str(self._runner_port),
         }
         if WorkerType.LOG_CONSUMER not in self._workers:
@@ -233,7 +242,7 @@ class EmbeddedSystem:
     def _sweep(self) -> None:
         """Request sweeps, in place of a scheduler worker."""
         request = urllib.request.Request(
-            f"{self.addresses.backend_url}/internal/v1/sweep/",
+            f"{self.addresses.internal_url}/internal/v1/sweep/",
             data=b"{}",
             headers={"Authorization": f"Bearer {self.addresses.key}", "Content-Type": "application/json"},
         )

@@ -19,6 +19,7 @@ from celery import Celery, signals
 from celery.worker import state
 
 from docfleet.connectors.registry import connector_class
+from docfleet.core import descriptors
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.logs import configure_logging
 from docfleet.core.names import WorkerType
@@ -42,6 +43,11 @@ from docfleet.workers.shared.infrastructure.process.vitals import Vitals, write_
 
 log = structlog.get_logger()
 
+DESCRIPTORS = 256
+"""Open files of a worker beside its slots: broker, Redis, logs, connectors."""
+DESCRIPTORS_PER_SLOT = 32
+"""Pipes and connections of a pool child that stay open in its parent, and what it opens itself."""
+
 
 def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     """Run a worker until it gets a signal to stop; the exit code. ``concurrency`` overrides the setting.
@@ -58,6 +64,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     app = WorkerBuilder.build_celery_app(worker_type, settings)
     slots = concurrency or settings.concurrency(spec)
     node = f"{worker_type.value}-{uuid.uuid4().hex[:8]}@{socket.gethostname()}"
+    descriptors.ensure(DESCRIPTORS + DESCRIPTORS_PER_SLOT * slots, "CELERY_CONCURRENCY")
     companion = _companion(app, spec, settings, node, slots)
     app.steps["worker"].add(HeartbeatKeeper)
     if spec.beat:

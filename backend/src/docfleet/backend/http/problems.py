@@ -18,6 +18,8 @@ from docfleet.core.names import readable_error
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_DISCONNECTED = "client disconnected prematurely"
+"""What Litestar calls a body that ends early. It is no fault of ours, and nobody reads the answer."""
 
 _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.NotAllowed, 401),
@@ -31,7 +33,13 @@ _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.ToolUnknown, 400),
     (errors.ToolSettingsInvalid, 400),
 )
-_CODE_OF_STATUS = {400: "invalid_input", 401: "not_allowed", 404: "not_found", 405: "method_not_allowed"}
+_CODE_OF_STATUS = {
+    400: "invalid_input",
+    401: "not_allowed",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
 
 
 def status_of(error: errors.DocfleetError) -> int:
@@ -89,12 +97,21 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     status = error.status_code
     if isinstance(error.__cause__, msgspec.ValidationError) and (fault := _of_body(error.__cause__)):
         return _problem(request, 400, "invalid_input", fault, errors=[fault])
+    if status == 405 and (error.headers or {}).get("allow") == "websocket":
+        response = _problem(request, 426, "upgrade_required", "the path is served over a WebSocket: ask for an upgrade")
+        response.headers["Upgrade"] = "websocket"
+        return response
     code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "invalid_input")
+    if status >= 500 and error.detail == _DISCONNECTED:
+        return _problem(request, 400, "disconnected", "the client went away before the body was complete")
     if status >= 500:
         log.error("request.failed", path=request.url.path, exc_info=error)
     detail = "the server failed; its log has the reason" if status >= 500 else error.detail
     if status == 404:
         detail = f"there is no {request.method} {request.url.path}"
+    elif status == 413:
+        limit = request.route_handler.resolve_request_max_body_size()
+        detail = f"the body of the request is too large: it has at most {limit} bytes here"
     response = _problem(request, status, code, detail)
     response.headers.update(error.headers or {})  # Allow, with 405
     return response

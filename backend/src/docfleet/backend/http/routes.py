@@ -21,12 +21,12 @@ from docfleet.backend.http.management import (
 
 INTERNAL_PREFIX = "/internal/v1"
 PUBLIC_PREFIX = "/api/v1"
-MAX_REQUEST_BYTES = 64 * 1024 * 1024
-"""Bytes of an internal request: a report may carry the results of many files."""
+MAX_INTERNAL_REQUEST_BYTES = 64 * 1024 * 1024
+"""The most bytes of an internal request: a report may carry the results of many files."""
 
 _internal = Router(
     path=INTERNAL_PREFIX,
-    request_max_body_size=MAX_REQUEST_BYTES,
+    request_max_body_size=MAX_INTERNAL_REQUEST_BYTES,
     tags=["internal"],
     route_handlers=[*workers.handlers, *original.handlers],
 )

@@ -1,0 +1,162 @@
+"""Guards of the listeners: what a peer may send, how long it may be silent, and whose place it takes."""
+
+from __future__ import annotations
+
+from tests.faults.mutations.mutant import mutant
+
+PROTOCOL = "serving/src/docfleet/serving/protocol.py"
+LISTENER = "serving/src/docfleet/serving/listener.py"
+TESTS = "tests/integration/serving"
+TOO_LARGE = f"{TESTS}/test_protocol.py::test_a_head_that_is_too_large_is_refused_and_says_the_limit"
+
+MUTANTS = (
+    mutant(
+        "headers together are bounded",
+        f"{TOO_LARGE}[headers that together are long-1500]",
+        (PROTOCOL, "        if self._parsed > limits.header_bytes:\n", "        if False:\n"),
+    ),
+    mutant(
+        "a header that does not end is bounded",
+        f"{TOO_LARGE}[a header without an end-1500]",
+        (PROTOCOL, "if self._unparsed > self._listener.limits.header_bytes", "if False"),
+    ),
+    mutant(
+        "the number of headers is bounded",
+        f"{TOO_LARGE}[many headers-1073741824]",
+        (PROTOCOL, "if len(self.headers) >= limits.header_count:", "if False:"),
+    ),
+    mutant(
+        "a URL is bounded",
+        f"{TOO_LARGE}[a long URL-1073741824]",
+        (PROTOCOL, "        if self._parsed > limit:\n", "        if False:\n"),
+    ),
+    mutant(
+        "a Host that is none is refused",
+        f"{TESTS}/test_protocol.py::test_a_host_that_is_none_is_refused[a:b-400]",
+        (PROTOCOL, "if fault := host.fault(", "if False and host.fault("),
+    ),
+    mutant(
+        "an address in a Host is an address",
+        f"{TESTS}/test_protocol.py::test_a_host_that_is_none_is_refused[[1.2.3.4]-400]",
+        ("serving/src/docfleet/serving/host.py", ' or not _is_address(found["address"])', ""),
+    ),
+    mutant(
+        "a silent peer has its time",
+        f"{TESTS}/test_protocol.py::test_a_head_has_its_time[-0]",
+        (PROTOCOL, "if now - self._since > limits.header_seconds:", "if False:"),
+    ),
+    mutant(
+        "line ends are no request",
+        f"{TESTS}/test_protocol.py::test_line_ends_do_not_keep_a_connection",
+        (
+            PROTOCOL,
+            "        self._unparsed += len(data)\n",
+            "        self._unparsed += len(data)\n        self._since = self.loop.time()\n",
+        ),
+    ),
+    mutant(
+        "a body has to make progress",
+        f"{TESTS}/test_protocol.py::test_a_body_that_stalls_ends[y]",
+        (PROTOCOL, "if self._arrived < limits.body_bytes:", "if not self._arrived:"),
+    ),
+    mutant(
+        "only what the body holds is progress",
+        f"{TESTS}/test_protocol.py::test_a_body_that_stalls_ends[;y]",
+        (
+            PROTOCOL,
+            "        self._unparsed += len(data)\n",
+            "        self._unparsed += len(data)\n        self._arrived += 1000 * len(data)\n",
+        ),
+    ),
+    mutant(
+        "a slow application is not a slow peer",
+        f"{TESTS}/test_protocol.py::test_a_body_waits_for_a_slow_application",
+        (PROTOCOL, "if self.flow.read_paused or self.cycle.waiting_for_100_continue:", "if False:"),
+    ),
+    mutant(
+        "an answer that nobody takes ends",
+        f"{TESTS}/test_protocol.py::test_an_answer_that_nobody_takes_ends",
+        (PROTOCOL, "elif now - self._unsent_since > limits.answer_seconds:", "elif False:"),
+    ),
+    mutant(
+        "requests that wait in a connection are bounded",
+        f"{TESTS}/test_protocol.py::test_requests_that_wait_are_bounded",
+        (PROTOCOL, "if len(self.pipeline) >= self._listener.limits.pipelined:", "if False:"),
+    ),
+    mutant(
+        "a refused peer may read why",
+        f"{TESTS}/test_protocol.py::test_a_refused_peer_may_send_to_its_end_and_read_why",
+        (PROTOCOL, "        self.transport.write_eof()\n", "        self.transport.abort()\n"),
+    ),
+    mutant(
+        "a WebSocket frees its place",
+        f"{TESTS}/test_protocol.py::test_a_websocket_outlives_the_limits_and_frees_its_place",
+        (
+            PROTOCOL,
+            '        """Free the place that its request took."""\n        super().connection_lost(exc)\n'
+            "        self._listener.forget(self.transport)\n",
+            "        super().connection_lost(exc)\n",
+        ),
+    ),
+    mutant(
+        "a silent peer makes place",
+        f"{TESTS}/test_listener.py::test_silent_peers_lock_nobody_out",
+        (
+            LISTENER,
+            "if len(self._open) >= self.limits.connections and not self._make_place():",
+            "if len(self._open) >= self.limits.connections:",
+        ),
+    ),
+    mutant(
+        "connections are bounded",
+        f"{TESTS}/test_listener.py::test_without_a_place_the_answer_says_so",
+        (LISTENER, "            return False\n        self._open", "            pass\n        self._open"),
+    ),
+    mutant(
+        "a request in work keeps its place",
+        f"{TESTS}/test_listener.py::test_silent_peers_lock_nobody_out",
+        (
+            PROTOCOL,
+            "        self._since, self._arrived = self.loop.time(), 0\n        self._listener.busy(self.transport)\n",
+            "        self._since, self._arrived = self.loop.time(), 0\n",
+        ),
+    ),
+    mutant(
+        "who waits longest goes first",
+        f"{TESTS}/test_listener.py::test_the_one_that_waits_longest_goes_first",
+        (
+            LISTENER,
+            "            self._waiting.pop(transport, None)\n            self._waiting[transport] = None",
+            "            pass",
+        ),
+    ),
+    mutant(
+        "no listener takes places of another",
+        f"{TESTS}/test_listener.py::test_a_full_listener_takes_nothing_from_another",
+        (PROTOCOL, 'self._by_port[int(transport.get_extra_info("sockname")[1])]', "next(iter(self._by_port.values()))"),
+    ),
+    mutant(
+        "internal routes stay on their own port",
+        "tests/integration/backend/test_connections.py::test_workers_have_a_port_of_their_own",
+        ("backend/src/docfleet/backend/http/own_port.py", "if port != self._port:", "if False:"),
+    ),
+    mutant(
+        "the limit on descriptors is raised",
+        "tests/integration/backend/test_connections.py::test_the_limit_on_descriptors_is_raised",
+        ("core/src/docfleet/core/descriptors.py", "if soft < min(hard, MOST):", "if False:"),
+    ),
+    mutant(
+        "a worker raises its limit on descriptors",
+        "tests/acceptance/workers/test_descriptors.py::test_a_worker_raises_its_limit_and_reports_too_few",
+        (
+            "workers/src/docfleet/workers/launch.py",
+            '    descriptors.ensure(DESCRIPTORS + DESCRIPTORS_PER_SLOT * slots, "CELERY_CONCURRENCY")\n',
+            "",
+        ),
+    ),
+    mutant(
+        "connections fit the descriptors",
+        "tests/integration/backend/test_connections.py::test_too_few_descriptors_are_reported_and_kept_to",
+        ("serving/src/docfleet/serving/server.py", "min(connections, possible)", "connections"),
+    ),
+)
