@@ -51,6 +51,9 @@ from docfleet.core.management.organizations import (
     Organization,
     OrganizationList,
     OrganizationRequest,
+    SettingInForce,
+    SettingList,
+    SettingsRequest,
 )
 from docfleet.core.management.pipelines import (
     DeletedPipeline,
@@ -62,6 +65,7 @@ from docfleet.core.management.pipelines import (
     Tick,
     TickPage,
 )
+from docfleet.core.management.quotas import QuotaList, QuotaUse
 from docfleet.core.management.verification import Verification
 from docfleet.core.schedule import Schedule
 from docfleet.core.status import OPEN
@@ -81,7 +85,12 @@ class ManagementClient:
 
     def __init__(self, addresses: Addresses, organization_id: str = ORGANIZATION_ID) -> None:
         self.organization_id = organization_id
+        self._addresses = addresses
         self._transport = ManagementTransport(addresses.backend_url, addresses.key, organization_id)
+
+    def of(self, organization_id: str) -> ManagementClient:
+        """A client of another organization, with the same key."""
+        return ManagementClient(self._addresses, organization_id)
 
     def call[Answer](
         self, answer: type[Answer], method: str, path: str, body: object = None, *, timeout: float = TIMEOUT_SECONDS
@@ -111,6 +120,20 @@ class ManagementClient:
     def organizations(self) -> list[Organization]:
         """All organizations, by id."""
         return self.call(OrganizationList, "GET", "organizations").organizations
+
+    def set_organization_settings(self, organization_id: str, settings: dict[str, int | None]) -> list[SettingInForce]:
+        """Set all of them or none; None removes the override. Returns all settings. Raises ``NotFound``,
+        ``InvalidInput``."""
+        path = f"organizations/{urllib.parse.quote(organization_id, safe='')}/settings"
+        return self.call(SettingList, "PUT", path, SettingsRequest(settings)).settings
+
+    def settings(self) -> list[SettingInForce]:
+        """The settings of this organization, by key."""
+        return self.call(SettingList, "GET", "settings").settings
+
+    def quotas(self) -> list[QuotaUse]:
+        """The quotas of this organization, and their use."""
+        return self.call(QuotaList, "GET", "quotas").quotas
 
     # The resources of a workflow file: each call is idempotent by name.
 

@@ -22,6 +22,9 @@ PREFIXES = (
     "MAX_WORKER_",
     "MAX_MACHINE_",
     "MAX_PARALLEL_FILE_",
+    "MAX_FILES_PER_",
+    "MAX_PAGES_PER_",
+    "MAX_CONCURRENT_EXEC",
     "STEP_RESULTS_",
     "OUTBOX_",
     "LOG_RETENTION_",
@@ -32,6 +35,7 @@ PREFIXES = (
 """An unknown variable with one of these prefixes is a misspelt setting."""
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -70,6 +74,15 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     """Batches per execution at most. Unset, the file-processing slots decide. An organization may override it."""
     max_file_execution_count: Positive = 3
     """Executions in which one file may fail. Later executions skip it as `attempts_exhausted`; a retry does not."""
+    max_files_per_day: Limit = 0
+    """Files that an organization may have processed in a day of UTC; 0 sets no limit. Beyond, calls answer 429, and
+    runs leave files out as `over_quota`. An organization may have another limit (`docfleet organizations set`)."""
+    max_pages_per_day: Limit = 0
+    """Pages that an organization may have processed in a day of UTC; 0 sets no limit. Once they are used up, calls and
+    runs answer 429; what runs already is finished. An organization may have another limit."""
+    max_concurrent_executions: Limit = 0
+    """Executions of an organization that may be open at once, of APIs and of workflows; 0 sets no limit. Beyond, calls
+    and runs answer 429. An organization may have another limit."""
     max_file_attempts: Positive = 3
     """Strikes: processes one file may kill within one execution while their worker lives. Then the file ends in ERROR,
     alone. An execution whose listing kills that many processes ends in ERROR, too."""

@@ -15,6 +15,7 @@ A class without a code of its own has its parent's.
     ├── Conflict                the row is not in a state that allows this
     │   ├── AlreadyFinal        a terminal status absorbs the write
     │   └── Fenced              the lease was lost: another worker owns the file now
+    ├── QuotaExceeded           the organization has used up what it may use
     ├── ReviewUnavailable       manual review is requested where it is not configured
     ├── CallRefused             a call of the public API: with the status and the code of its answer
     ├── SourceError             the source as a whole
@@ -110,6 +111,35 @@ class Fenced(Conflict):
     """The lease of this file was lost; another worker owns it now."""
 
     code = "fenced"
+
+
+class QuotaExceeded(DocfleetError):
+    """The organization has used up one of its quotas.
+
+    ``quota`` is its name (``core.management.quotas.Quota``), ``used`` and ``limit`` its numbers. ``retry_after`` is in
+    seconds; None where waiting does not help.
+    """
+
+    code = "quota_exceeded"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        quota: str = "",
+        used: int = 0,
+        limit: int = 0,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.quota = quota
+        self.used = used
+        self.limit = limit
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
+        rebuild = partial(type(self), quota=self.quota, used=self.used, limit=self.limit, retry_after=self.retry_after)
+        return rebuild, (self.message,)
 
 
 class ReviewUnavailable(DocfleetError):

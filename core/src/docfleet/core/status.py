@@ -71,6 +71,7 @@ class SkipReason(StrEnum):
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     ACTIVE_ELSEWHERE = "active_elsewhere"
     OVER_LIMIT = "over_limit"
+    OVER_QUOTA = "over_quota"
 
 
 def derive_execution_status(*, total: int, successful: int, failed: int, stopped: int = 0) -> ExecutionStatus:

@@ -39,6 +39,7 @@ _SKIPPED: dict[str, str] = {
     SkipReason.ATTEMPTS_EXHAUSTED: "given up: failed too often in earlier runs",
     SkipReason.ACTIVE_ELSEWHERE: "being processed by another execution",
     SkipReason.OVER_LIMIT: "over the limit of maxFiles",
+    SkipReason.OVER_QUOTA: "over the organization's quota; a later run takes them (`docfleet organizations show`)",
 }
 
 

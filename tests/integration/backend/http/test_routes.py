@@ -38,6 +38,7 @@ WITHOUT_ORGANIZATION = {
     "dispatch_notifications",
     "put_organization",
     "list_organizations",
+    "put_organization_settings",
     "health",
     "metrics",
     "worker_beat",
@@ -46,6 +47,7 @@ WITHOUT_ORGANIZATION = {
 NOT_ABOUT_ROWS = (
     {"put_deployment", "list_deployments", "list_pipelines", "create_key", "list_keys"}
     | {"put_workflow", "list_workflows", "list_executions", "get_setting", "put_setting", "get_tool"}
+    | {"list_settings", "list_quotas"}
     | {
         "get_configuration",
         "get_tokens",

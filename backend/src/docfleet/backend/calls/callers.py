@@ -15,12 +15,18 @@ from docfleet.core.management.keys import Scope
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """An admitted caller. ``target`` is the row of the deployment, the pipeline or the organization."""
+    """An admitted caller. ``target`` is the row of the deployment, the pipeline or the organization. ``overrides`` are
+    the organization's settings."""
 
     organization_id: str
     target: Record
     key: Record
-    concurrent_limit: int | None = None
+    overrides: dict[str, int] = {}
+
+    @property
+    def concurrent_limit(self) -> int | None:
+        """The organization's API_CONCURRENT_REQUEST_LIMIT."""
+        return self.overrides.get("API_CONCURRENT_REQUEST_LIMIT")
 
 
 def bearer(header: str) -> str:
@@ -42,14 +48,14 @@ def deployment(database: Database, organization_id: str, api_name: str, header: 
     key = bearer(header)
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
-        limit = organizations.settings(connection, organization_id).get("API_CONCURRENT_REQUEST_LIMIT")
+        overrides = organizations.settings(connection, organization_id)
         key_row = keys.find_valid(connection, key, Scope.DEPLOYMENT)
     if row is None or not row.is_active:
         raise CallRefused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
     if key_row is None or key_row.target_id != row.id:
         raise _wrong_key()
     keys.note_use(database, key_row)
-    return Caller(organization_id, row, key_row, limit)
+    return Caller(organization_id, row, key_row, overrides)
 
 
 def pipeline(database: Database, organization_id: str, pipeline_id: str, header: str) -> Caller:

@@ -20,6 +20,7 @@ from docfleet.backend.executions.service import Created, NewExecution
 from docfleet.backend.files import history
 from docfleet.backend.platform.db import Database, Record, chunks, db_now
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.errors import Conflict
@@ -35,11 +36,18 @@ _REASONS = {
 
 
 def retry(
-    database: Database, cipher: Cipher, staging: Staging, organization_id: str, execution_id: str, key: str | None
+    database: Database,
+    cipher: Cipher,
+    settings: BackendSettings,
+    staging: Staging,
+    organization_id: str,
+    execution_id: str,
+    key: str | None,
 ) -> Created:
     """Write the new execution; committed when this returns. Nothing is sent. ``key`` is the idempotency key.
 
     Raises ``NotFound``, and ``Conflict`` with the reason when there is nothing to retry or the execution has not ended.
+    ``QuotaExceeded`` when the organization's quotas have no room for its files.
     """
     with database.reading() as connection:
         old = repository.find(connection, organization_id, execution_id)
@@ -63,7 +71,7 @@ def retry(
     def fill(connection: Connection, new: Record) -> Record:
         return _fill(connection, staging, old, new)
 
-    return service.create(database, cipher, organization_id, new_execution, fill)
+    return service.create(database, cipher, settings, organization_id, new_execution, fill)
 
 
 def _fill(connection: Connection, staging: Staging, old: Record, new: Record) -> Record:
@@ -71,7 +79,7 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
     descendants = _descendants(connection, old)
     skipped: Counter[str] = Counter()
     paths: dict[str, str | None] = {}
-    total, now = 0, connection.scalar(select(db_now()))
+    total, reserved, now = 0, 0, connection.scalar(select(db_now()))
     for page in _pages(connection, old):
         excluded = _exclusions(connection, old, new, descendants, page)
         skipped.update(reason.value for reason in excluded.values())
@@ -81,11 +89,12 @@ def _fill(connection: Connection, staging: Staging, old: Record, new: Record) ->
             paths |= {file.file_hash: None if file.rejection else file.file_path for file in retried}
         rows = [register.row_of(new, file, number, now) for number, file in enumerate(retried, start=total + 1)]
         total += len(rows)
+        reserved += sum(row["status"] == ExecutionStatus.PENDING.value for row in rows)
         if rows:
             connection.execute(insert(files), rows)
     if total == 0:
         raise Conflict(_nothing_to_retry(old, skipped))
-    values = {"total_files": total, "skipped": dict(skipped)}
+    values = {"total_files": total, "skipped": dict(skipped), "reserved_files": reserved}
     if old.api_deployment_id is not None:
         values["upload_manifest"] = _manifest(old.upload_manifest or [], paths)
     return connection.execute(

@@ -20,6 +20,9 @@ from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.quotas import admission
+from docfleet.backend.quotas import repository as quotas
+from docfleet.backend.quotas.repository import Limits
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.core.batch_calls import RegisterRequest, StartRequest
@@ -81,16 +84,23 @@ class Calls:
     def admit(self, organization_id: str, api_name: str, authorization: str) -> Caller:
         """Admit a caller with a valid key, unless its organization was refused a slot a moment ago.
 
-        Raises ``CallRefused`` before the body is read, so that a call that cannot run costs next to nothing.
+        Raises ``CallRefused``, and ``QuotaExceeded`` when its organization has no room for one more file, before the
+        body is read, so that a call that cannot run costs next to nothing.
         """
         caller = callers.deployment(self.database, organization_id, api_name, authorization)
         self.slots.check(caller.organization_id, caller.concurrent_limit)
+        limits = Limits.of(self.settings, caller.overrides)
+        if limits.are_set:
+            with self.database.reading() as connection:
+                used = quotas.use(connection, caller.organization_id)
+            admission.check(limits, used, caller.organization_id, None)
         return caller
 
     def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
         """Write the execution and send it. Returns the error when it could not be sent (it is ERROR then).
 
-        Raises ``CallRefused`` when there is no slot for it; the caller discards ``area`` when this raises.
+        Raises ``CallRefused`` when there is no slot for it, ``QuotaExceeded`` when there is no room for its files; the
+        caller discards ``area`` when this raises.
         """
         deployment = caller.target
         with self.database.reading() as connection:
@@ -108,7 +118,7 @@ class Calls:
         )
         self.slots.acquire(caller.organization_id, execution_id, caller.concurrent_limit)
         try:
-            created = service.create(self.database, self.cipher, caller.organization_id, new)
+            created = service.create(self.database, self.cipher, self.settings, caller.organization_id, new)
         except BaseException:
             self.slots.release([(caller.organization_id, execution_id)], announce=False)
             raise
@@ -125,9 +135,8 @@ class Calls:
     def _refuse(self, execution: Record, files: dict[str, dict[str, Any]]) -> None:
         """End an execution all of whose files were refused: its rows have the reasons, and no worker is needed."""
         page = RegisterRequest(page=1, files=[FileHashData.from_dict(file) for file in files.values()])
-        most = self.settings.max_file_execution_count
         with self.database.writing() as connection:
-            register.register(connection, execution.organization_id, execution.id, page, most)
+            register.register(connection, execution.organization_id, execution.id, page, self.settings)
             register.start(connection, execution.organization_id, execution.id, StartRequest(batch_count=1))
 
     def is_final(self, organization_id: str, execution_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from typing import Any
 
@@ -14,10 +15,13 @@ from docfleet.backend.files import history, results
 from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.platform.db import Record, chunks, clean, db_now, upsert
+from docfleet.backend.quotas import admission
+from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.executions import executions, registered_pages
 from docfleet.backend.tables.files import OPEN_FILE, identity
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
+from docfleet.backend.usage import repository as usage
 from docfleet.core.batch_calls import RegisterRequest, RegisterResponse, StartRequest, StartResponse
 from docfleet.core.errors import AlreadyFinal, InvalidInput, UnsafePath
 from docfleet.core.files import FileHashData
@@ -41,6 +45,7 @@ _REGISTERED = (
     .values(
         total_files=bindparam("total"),
         skipped=bindparam("counts", type_=executions.c.skipped.type),
+        reserved_files=bindparam("reserved"),
         progress_at=db_now(),
         modified_at=db_now(),
     )
@@ -54,6 +59,7 @@ _STARTED = (
     .values(
         batch_count=bindparam("batches"),
         q_file_no_list=bindparam("reviewed", type_=executions.c.q_file_no_list.type),
+        reserved_files=0,
         dispatched_at=db_now(),
         progress_at=db_now(),
         modified_at=db_now(),
@@ -62,9 +68,13 @@ _STARTED = (
 
 
 def register(
-    connection: Connection, organization_id: str, execution_id: str, request: RegisterRequest, default_limit: int
+    connection: Connection,
+    organization_id: str,
+    execution_id: str,
+    request: RegisterRequest,
+    settings: BackendSettings,
 ) -> RegisterResponse:
-    """Write one page. ``default_limit`` bounds failed runs of one file (MAX_FILE_EXECUTION_COUNT).
+    """Write one page.
 
     A repeated page gets the first answer and writes nothing. When it holds other files than the first time (the source
     changed between two listings), the new files are added. Raises ``NotFound``, ``InvalidInput``.
@@ -86,15 +96,19 @@ def register(
         return RegisterResponse(registered=0, total_files=execution.total_files, full=not final, stop=final)
     state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     before = None if known is None else RegisterResponse.from_dict(known.answer)
-    answer = _write(connection, execution, workflow, request, default_limit, before)
+    answer, processed = _write(connection, execution, workflow, request, settings, before)
     values = {"digest": digest, "answer": answer.to_dict()}
     statement = upsert(connection, registered_pages).values(execution_id=execution_id, page=request.page, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["execution_id", "page"], set_=values))
+    usage.count(connection, organization_id, files=processed)
     return answer
 
 
-def register_one(connection: Connection, organization_id: str, execution_id: str, file: FileHashData) -> Record:
-    """The row of this file in the execution, written when there is none. Raises ``NotFound``, ``AlreadyFinal``."""
+def register_one(
+    connection: Connection, organization_id: str, execution_id: str, file: FileHashData, settings: BackendSettings
+) -> Record:
+    """The row of this file in the execution, written when there is none. Raises ``NotFound``, ``AlreadyFinal``,
+    ``QuotaExceeded``."""
     execution = repository.lock_execution(connection, organization_id, execution_id)
     own = (files.c.execution_id == execution_id, files.c.identity == identity(file.file_key, file.file_path))
     row = connection.execute(select(files).where(*own)).one_or_none()
@@ -102,12 +116,16 @@ def register_one(connection: Connection, organization_id: str, execution_id: str
         return row
     if repository.is_ending(execution):
         raise AlreadyFinal("the execution is final or being stopped: it accepts no more files")
-    number = execution.total_files + 1
+    number, processed = execution.total_files + 1, _rejection(file) is None
+    if processed and not execution.reserved_files:
+        admission.admit_file(connection, settings, organization_id)
     connection.execute(insert(files).values(row_of(execution, file, number, connection.scalar(_NOW))))
-    connection.execute(
-        update(executions).where(executions.c.id == execution_id).values(total_files=number, progress_at=db_now())
-    )
-    return connection.execute(select(files).where(*own)).one()
+    reserved = max(0, execution.reserved_files - processed)
+    values = {"total_files": number, "reserved_files": reserved, "progress_at": db_now()}
+    connection.execute(update(executions).where(executions.c.id == execution_id).values(**values))
+    row = connection.execute(select(files).where(*own)).one()
+    usage.count(connection, organization_id, files=int(processed))
+    return row
 
 
 def _digest(page: list[FileHashData]) -> str:
@@ -126,9 +144,10 @@ def _write(
     execution: Record,
     workflow: Record,
     request: RegisterRequest,
-    default_limit: int,
+    settings: BackendSettings,
     before: RegisterResponse | None,
-) -> RegisterResponse:
+) -> tuple[RegisterResponse, int]:
+    """The answer, and how many of the registered files are to be processed."""
     page = request.files
     # Read before the history: a file that another execution finishes in between is then in one of the two.
     elsewhere = _elsewhere(connection, execution, page)
@@ -136,16 +155,24 @@ def _write(
     if execution.use_file_history:
         history.delete_expired(connection, execution.workflow_id)
         past = history.lookup(connection, execution.workflow_id, [(file.file_key, file.file_path) for file in page])
-    skips = _skips(connection, execution, workflow, page, past, elsewhere, default_limit)
+    skips = _skips(connection, execution, workflow, page, past, elsewhere, settings.max_file_execution_count)
     room = request.limit - execution.total_files if request.limit is not None else len(request.files)
+    is_admitted = execution.api_deployment_id is not None or None not in skips
+    quota = math.inf if is_admitted else admission.room(connection, settings, execution.organization_id)
+    processed = 0
     skipped: dict[str, int] = {}
     accepted: list[tuple[FileHashData, Record | None]] = []
     for position, (file, reason) in enumerate(zip(page, skips, strict=True)):
+        known = past.get(position)
+        answer = known if known is not None and _answers(workflow, file, known) else None
+        is_processed = answer is None and _rejection(file) is None
         if reason is None and len(accepted) >= room:
             reason = SkipReason.OVER_LIMIT
+        elif reason is None and is_processed and processed >= quota:
+            reason = SkipReason.OVER_QUOTA
         if reason is None:
-            known = past.get(position)
-            accepted.append((file, known if known is not None and _answers(workflow, file, known) else None))
+            accepted.append((file, answer))
+            processed += is_processed
         elif before is None or reason is not SkipReason.DUPLICATE:
             skipped[reason.value] = skipped.get(reason.value, 0) + 1
     total = execution.total_files + len(accepted)
@@ -160,9 +187,11 @@ def _write(
         results.copy(connection, execution, answered)
     merged = Counter(execution.skipped) + Counter(skipped)
     merged.subtract({} if before is None else before.skipped)
-    connection.execute(_REGISTERED, {"execution_id": execution.id, "total": total, "counts": dict(+merged)})
+    reserved = max(0, execution.reserved_files - sum(_rejection(file) is None for file, _ in accepted))
+    values = {"execution_id": execution.id, "total": total, "counts": dict(+merged), "reserved": reserved}
+    connection.execute(_REGISTERED, values)
     full = request.limit is not None and total >= request.limit
-    return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full)
+    return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full), processed
 
 
 def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
@@ -174,7 +203,7 @@ def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
 def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict[str, Any]:
     """The new row of one file; the row of a rejected file is final at once."""
     file = msgspec.structs.replace(file, file_number=number)
-    rejection = file.rejection or _unfit(file)
+    rejection = _rejection(file)
     return {
         "id": new_id(),
         "organization_id": execution.organization_id,
@@ -200,6 +229,11 @@ def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict
         "modified_at": now,
         "finished_at": now if rejection else None,
     }
+
+
+def _rejection(file: FileHashData) -> str | None:
+    """Why the file is not processed."""
+    return file.rejection or _unfit(file)
 
 
 def _unfit(file: FileHashData) -> str | None:
@@ -299,6 +333,9 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     if execution.status == ExecutionStatus.PENDING.value:  # a retry: its rows came with it
         state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
+    if execution.retry_of is not None:
+        # Its files were registered by its creation, which reserved them.
+        usage.count(connection, organization_id, files=execution.reserved_files)
     if execution.api_deployment_id is not None and not count_open_files(connection, execution_id):
         # Every file was final when it was registered, refused or answered from the history: the caller need
         # not wait for a batch that has nothing to do.

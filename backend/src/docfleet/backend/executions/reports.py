@@ -37,7 +37,7 @@ def report(
     execution = repository.lock_execution(connection, organization_id, execution_id)
     final = repository.is_final(execution)
     answer = ReportResponse(stop=repository.is_ending(execution))
-    _outcomes(connection, execution, request.outcomes, answer)
+    pages = _outcomes(connection, execution, request.outcomes, answer)
     answer.lost = hand_backs.release(connection, execution, request.owner, request.release, caps)
     answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
     if request.claim is not None:
@@ -49,10 +49,12 @@ def report(
             answer.claim.stop = True
     elif not final and (request.outcomes or request.release):
         repository.touch(connection, execution_id)
+    usage.count(connection, organization_id, pages=pages)
     return answer
 
 
-def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutcome], answer: ReportResponse) -> None:
+def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutcome], answer: ReportResponse) -> int:
+    """Write the outcomes that count. Returns the pages of their files."""
     rows: dict[str, Record] = {}
     for part in chunks([outcome.file_execution_id for outcome in outcomes]):
         for row in connection.execute(_REPORTED, {"execution_id": execution.id, "ids": part}):
@@ -81,7 +83,7 @@ def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutc
     deliveries.record(connection, execution, [outcome for _, outcome in pairs])
     if execution.api_deployment_id is None or execution.use_file_history:
         history.record(connection, [_history(execution, row, outcome) for row, outcome in pairs])
-    usage.record(connection, execution.organization_id, [outcome for _, outcome in pairs])
+    return usage.record(connection, execution.organization_id, [outcome for _, outcome in pairs])
 
 
 def _refuse(answer: ReportResponse, outcome: FileOutcome, reason: Any) -> None:

@@ -15,6 +15,8 @@ from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record, clean, db_now
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.quotas import admission
+from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import BrokerUnavailable, Conflict, DispatchFailed, InvalidInput, ReviewUnavailable
@@ -65,6 +67,7 @@ class Created(msgspec.Struct):
 def create(
     database: Database,
     cipher: Cipher,
+    settings: BackendSettings,
     organization_id: str,
     request: NewExecution,
     fill: Callable[[Connection, Record], Record] | None = None,
@@ -74,14 +77,16 @@ def create(
 
     Raises ``NotFound``, ``InvalidInput``, ``ReviewUnavailable``, and ``Conflict`` for a known idempotency key with
     another request. For a pipeline's, ``NotFound`` and ``Conflict`` too, as ``pipelines.repository.begin``.
+    ``QuotaExceeded`` when the organization's quotas have no room for it.
     """
     with database.writing() as connection:
-        return write(connection, cipher, organization_id, request, fill)
+        return write(connection, cipher, settings, organization_id, request, fill)
 
 
 def write(
     connection: Connection,
     cipher: Cipher,
+    settings: BackendSettings,
     organization_id: str,
     request: NewExecution,
     fill: Callable[[Connection, Record], Record] | None = None,
@@ -110,9 +115,11 @@ def write(
     row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
     if fill is not None:
         row = fill(connection, row)
-    # Last, as it locks the pipeline's row: the end of an execution locks that row last too.
+    # Late, as it locks the pipeline's row: the end of an execution locks that row late, too.
     pipelines.note_start(connection, row)
     outbox.write_started(connection, row)
+    is_listed_later = request.upload_manifest is None and request.retry_of is None
+    admission.admit(connection, settings, row, None if is_listed_later else row.reserved_files)
     log.info("execution.created", execution_id=execution_id, workflow_id=request.workflow_id)
     return Created(row=row, workflow_type=workflow.deployment_type, new=True)
 
@@ -148,6 +155,9 @@ def _row(
         "idempotency_digest": digest if request.idempotency_key else None,
         "api_deployment_id": request.api_deployment_id,
         "upload_manifest": request.upload_manifest,
+        "reserved_files": sum(
+            item["rejection"] is None and item["same_as"] is None for item in request.upload_manifest or []
+        ),
         "options": request.options or None,
         "retry_of": request.retry_of,
     }

@@ -106,6 +106,8 @@ class Ticker:
                 .limit(PIPELINES_PER_TRANSACTION)
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
+            # In one order in all schedulers: a creation locks its organization, where that has a quota.
+            rows = sorted(rows, key=lambda row: row.organization_id)
             ids = [row.id for row in rows]
             busy = set(connection.scalars(_BUSY.where(executions.c.pipeline_id.in_(ids))))
             queued = set(connection.scalars(_QUEUED.where(schedule_ticks.c.pipeline_id.in_(ids))))
@@ -138,7 +140,7 @@ class Ticker:
                 .where(pipelines.c.id.in_(waiting))  # checked again under the lock
                 .with_for_update(key_share=True, skip_locked=True)
             ).all()
-            for row in rows:
+            for row in sorted(rows, key=lambda row: row.organization_id):
                 self._handle(connection, row, partial(self._oldest_queued, row))
 
     def _handle(self, connection: Connection, row: Record, step: _Step) -> bool:
@@ -220,7 +222,7 @@ class Ticker:
         if execution_id is None:
             return None
         new = NewExecution(execution_id=execution_id, workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True)
-        return service.write(connection, self._cipher, row.organization_id, new)
+        return service.write(connection, self._cipher, self._settings, row.organization_id, new)
 
     def _send(self, created: Created) -> None:
         """Send what was committed. Once the broker is unavailable, nothing more is tried: the sweep sends it."""

@@ -42,8 +42,11 @@ _PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code", "instance"],
     "properties": {
-        **{name: {"type": "string"} for name in ("type", "title", "detail", "code", "instance", "execution_id")},
-        "status": {"type": "integer"},
+        **{
+            name: {"type": "string"}
+            for name in ("type", "title", "detail", "code", "instance", "execution_id", "quota")
+        },
+        **{name: {"type": "integer"} for name in ("status", "used", "limit")},
         "errors": {"type": "array", "items": {"type": "string"}},
     },
 }
@@ -92,6 +95,8 @@ def _add_errors(path: str, operation: dict[str, Any]) -> None:
             if int(status) >= 400:
                 response.setdefault("content", {}).update(content)
         return
+    if (exceeded := responses.get("429")) is not None:
+        exceeded["content"] = content
     for status, text in _ERRORS.items():
         if path not in OPEN or status == "503":
             responses[status] = {"description": text, "content": content}

@@ -25,6 +25,7 @@ _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.NotAllowed, 401),
     (errors.NotFound, 404),
     (errors.Conflict, 409),
+    (errors.QuotaExceeded, 429),
     (errors.ReviewUnavailable, 422),
     (errors.DependencyError, 503),
     (errors.DestinationError, 502),
@@ -66,6 +67,14 @@ def _docfleet(request: Request[Any, Any, Any], error: errors.DocfleetError) -> R
         log.error("request.failed", path=request.url.path, error=error.message, code=error.code)
     more = {"execution_id": error.execution_id} if isinstance(error, errors.DispatchFailed) else {}
     return _problem(request, status, error.code, error.message, **more)
+
+
+def _exceeded(request: Request[Any, Any, Any], error: errors.QuotaExceeded) -> Response[Any]:
+    numbers = {"quota": error.quota, "used": error.used, "limit": error.limit}
+    response = _problem(request, status_of(error), error.code, error.message, **numbers)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _refused(request: Request[Any, Any, Any], error: errors.CallRefused) -> Response[Any]:
@@ -144,6 +153,7 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[A
 
 handlers: ExceptionHandlersMap = {
     errors.CallRefused: _refused,
+    errors.QuotaExceeded: _exceeded,
     errors.DocfleetError: _docfleet,
     ValidationException: _validation,
     HTTPException: _http,

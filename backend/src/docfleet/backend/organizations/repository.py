@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from docfleet.backend.platform.db import Record, clean, db_now, iso, upsert
+from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.organizations import configuration, organizations
-from docfleet.core.errors import InvalidInput
+from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.ids import ORGANIZATION_ID
-from docfleet.core.management.organizations import Organization
+from docfleet.core.management.organizations import Organization, SettingInForce
+from docfleet.core.management.quotas import Quota
 
-SETTINGS: dict[str, tuple[int, int]] = {
-    "MAX_PARALLEL_FILE_BATCHES": (1, 100),
-    "MAX_FILE_EXECUTION_COUNT": (1, 1000),
-    "API_CONCURRENT_REQUEST_LIMIT": (1, 10_000),
+MAX_QUOTA = 1_000_000_000
+
+
+class Setting(NamedTuple):
+    """A setting of an organization: its bounds, and the backend's setting that is its default. An operator's setting is
+    not the organization's to change."""
+
+    least: int
+    greatest: int
+    default: str
+    is_operators: bool = False
+
+
+SETTINGS: dict[str, Setting] = {
+    "MAX_PARALLEL_FILE_BATCHES": Setting(1, 100, "max_parallel_file_batches"),
+    "MAX_FILE_EXECUTION_COUNT": Setting(1, 1000, "max_file_execution_count"),
+    "API_CONCURRENT_REQUEST_LIMIT": Setting(1, 10_000, "api_concurrent_limit_org"),
+    **{quota.setting: Setting(0, MAX_QUOTA, quota.setting.lower(), is_operators=True) for quota in Quota},
 }
-"""What an organization may set, with the least and the greatest value. All are integers."""
+"""The settings of an organization. All are integers."""
 
 
 _FIND = select(organizations).where(organizations.c.organization_id == bindparam("id"))
@@ -27,6 +43,17 @@ _SETTINGS = select(configuration.c.key, configuration.c.value).where(configurati
 def find(connection: Connection, organization_id: str) -> Record | None:
     """The organization's row."""
     return connection.execute(_FIND, {"id": organization_id}).one_or_none()
+
+
+def require(connection: Connection, organization_id: str) -> Record:
+    """The organization's row. Raises ``NotFound``."""
+    row = find(connection, organization_id)
+    if row is None:
+        raise NotFound(
+            f"there is no organization {organization_id!r:.120}: "
+            "check the id, or make it with `docfleet organizations create ID`"
+        )
+    return row
 
 
 def listing(connection: Connection) -> list[Organization]:
@@ -60,14 +87,37 @@ def settings(connection: Connection, organization_id: str) -> dict[str, int]:
     return {row.key: int(row.value) for row in rows if row.key in SETTINGS}
 
 
+def settings_in_force(
+    connection: Connection, organization_id: str, backend_settings: BackendSettings
+) -> list[SettingInForce]:
+    """All settings of the organization with their defaults, by key."""
+    overrides = settings(connection, organization_id)
+    return [SettingInForce(key, overrides.get(key), default_of(key, backend_settings)) for key in sorted(SETTINGS)]
+
+
+def default_of(key: str, backend_settings: BackendSettings) -> int | None:
+    """The backend's value of a known setting."""
+    value: int | None = getattr(backend_settings, SETTINGS[key].default)
+    return value
+
+
 def check_setting(key: str, value: Any = None) -> None:
     """Raise ``InvalidInput`` for an unknown key or a value it does not take; None means no value."""
     if key not in SETTINGS:
         raise InvalidInput(f"unknown setting {key!r:.120}; known are {', '.join(sorted(SETTINGS))}")
-    least, greatest = SETTINGS[key]
+    least, greatest, *_ = SETTINGS[key]
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest):
         raise InvalidInput(
             f"setting {key} has to be a whole number from {least} to {greatest}, or null for the default"
+        )
+
+
+def check_own_setting(key: str) -> None:
+    """Raise ``InvalidInput`` for a key that is unknown, or not the organization's to change."""
+    check_setting(key)
+    if SETTINGS[key].is_operators:
+        raise InvalidInput(
+            f"{key} is a quota, which the operator sets: `docfleet organizations set ORGANIZATION {key}=N`"
         )
 
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Float, MetaData, Row, Text, create_engine, event, select
+from sqlalchemy import Connection, Date, Engine, Float, MetaData, Row, Text, create_engine, event, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import ArgumentError
@@ -66,6 +66,23 @@ def _now_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 @compiles(db_now, "postgresql")
 def _now_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     return "extract(epoch from clock_timestamp())::double precision"
+
+
+class utc_today(FunctionElement[date]):  # noqa: N801 - reads like the SQL function it is
+    """The day of UTC by the database's clock."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(utc_today, "sqlite")
+def _today_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return "date('now')"
+
+
+@compiles(utc_today, "postgresql")
+def _today_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return "(clock_timestamp() AT TIME ZONE 'UTC')::date"
 
 
 class Json(TypeDecorator[Any]):

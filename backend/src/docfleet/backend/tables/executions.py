@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from docfleet.backend.platform.db import Json, metadata
+
+OPEN_EXECUTION = "status IN ('PENDING', 'EXECUTING')"
+"""Spelled as in the partial index: SQLite uses such an index only for exactly the same text."""
 
 executions = Table(
     "executions",
@@ -51,11 +66,20 @@ executions = Table(
     Column("troubles", Integer, nullable=False, server_default="0", comment="listings ended by a machine's fault"),
     Column("waiting", Json, nullable=True, comment="the Waiting that its last orchestration reported"),
     Column("waiting_cause", String(30), nullable=True, comment="the WaitCause that its log names"),
+    Column(
+        "reserved_files", Integer, nullable=False, server_default="0", comment="of the quota, until they are counted"
+    ),
     UniqueConstraint("organization_id", "idempotency_key"),
     Index("ix_executions_listing", "organization_id", "created_at"),
     Index("ix_executions_status", "status"),
     Index("ix_executions_deployment", "api_deployment_id", "created_at"),
     Index("ix_executions_retry_of", "retry_of"),
+    Index(
+        "ix_executions_open",
+        "organization_id",
+        sqlite_where=text(OPEN_EXECUTION),
+        postgresql_where=text(OPEN_EXECUTION),
+    ),
 )
 
 registered_pages = Table(

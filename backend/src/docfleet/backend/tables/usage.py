@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Date, Float, ForeignKey, Index, Integer, String, Table
 
 from docfleet.backend.platform.db import Json, metadata
 
@@ -29,4 +29,13 @@ page_usage = Table(
     Column("organization_id", ForeignKey("organizations.organization_id"), nullable=False),
     Column("pages_processed", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
+)
+
+daily_usage = Table(
+    "daily_usage",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.organization_id"), primary_key=True),
+    Column("day", Date, primary_key=True, comment="of UTC"),
+    Column("files", BigInteger, nullable=False, comment="registered for processing"),
+    Column("pages", BigInteger, nullable=False, comment="of files that ended"),
 )

@@ -44,3 +44,30 @@ class OrganizationSetting(msgspec.Struct):
     key: str
     value: int | None
     has_organization_override: bool
+
+
+class SettingInForce(msgspec.Struct):
+    """A setting: the organization's ``value``, null when it has none, and the backend's ``default``, null when that
+    sets none."""
+
+    key: str
+    value: int | None
+    default: int | None
+
+    @property
+    def effective(self) -> int | None:
+        """What counts for the organization."""
+        return self.default if self.value is None else self.value
+
+
+class SettingList(msgspec.Struct):
+    """All settings of an organization, by key."""
+
+    organization_id: str
+    settings: list[SettingInForce]
+
+
+class SettingsRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Settings to change, by key; null removes the override. All of them are changed, or none."""
+
+    settings: dict[str, int | None]

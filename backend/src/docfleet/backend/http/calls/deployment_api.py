@@ -178,7 +178,7 @@ async def trigger(
 def _trigger(calls: Calls, organization_id: str, pipeline_id: str, authorization: str) -> dict[str, str]:
     caller = callers.pipeline(calls.database, organization_id, pipeline_id, authorization)
     new = NewExecution(workflow_id=caller.target.workflow_id, pipeline_id=caller.target.id)
-    created = service.create(calls.database, calls.cipher, organization_id, new)
+    created = service.create(calls.database, calls.cipher, calls.settings, organization_id, new)
     service.dispatch(calls.database, calls.dispatcher, created)
     return {"message": f"Triggered {caller.target.pipeline_name}", "execution_id": created.row.id}
 

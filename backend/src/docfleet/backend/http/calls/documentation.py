@@ -70,7 +70,7 @@ EXECUTE = _specs(StateAnswer, {202: "It runs (with compat=false only; the body i
         413: "A file or the request is too large",
         415: "The body is of another type",
         422: "The execution failed or could not be sent (the body is that of 200)",
-        429: "Too many executions run; try again after `Retry-After` seconds",
+        429: "Too many executions run, or a quota is used up; try again after `Retry-After` seconds",
         502: "A presigned URL's host does not answer",
         504: "A presigned URL took too long",
     },
@@ -80,7 +80,10 @@ STATUS = {
     **_specs(StateAnswer, {202: "It runs (with compat=false only)", 406: "The results were read already"}),
     422: ResponseSpec(StateAnswer, description="It runs, failed or was stopped", generate_examples=False),
 }
-TRIGGER = _specs(ErrorAnswer, _COMMON | {422: "The pipeline is not active"})
+TRIGGER = _specs(
+    ErrorAnswer,
+    _COMMON | {422: "The pipeline is not active", 429: "A quota is used up; try again after `Retry-After` seconds"},
+)
 PLATFORM = _specs(
     PlatformError,
     {

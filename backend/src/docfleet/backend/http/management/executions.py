@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -45,11 +45,18 @@ Wait = Annotated[float, QueryParameter(ge=0, le=60, description="Seconds to wait
 IdempotencyKey = Annotated[
     str | None, HeaderParameter(name=IDEMPOTENCY_HEADER, description="Repeated with it, a call begins nothing new")
 ]
+_EXCEEDED = ResponseSpec(
+    dict[str, Any],
+    description="A quota of the organization is used up; try again after `Retry-After` seconds",
+    generate_examples=False,
+)
 REPEATED = {
-    200: ResponseSpec(StartedExecution, description="The call was repeated: the same id", generate_examples=False)
+    200: ResponseSpec(StartedExecution, description="The call was repeated: the same id", generate_examples=False),
+    429: _EXCEEDED,
 }
 RETRY_REPEATED = {
-    200: ResponseSpec(RetryResult, description="The call was repeated: the same id", generate_examples=False)
+    200: ResponseSpec(RetryResult, description="The call was repeated: the same id", generate_examples=False),
+    429: _EXCEEDED,
 }
 STOP_POLL_SECONDS = 0.5
 
@@ -59,6 +66,7 @@ def run_workflow(
     workflow_id: FromPath[UUID],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
+    settings: NamedDependency[BackendSettings],
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
     data: JSONBody[ExecutionRequest | None] = None,
@@ -72,7 +80,7 @@ def run_workflow(
         tags=body.tags,
         idempotency_key=idempotency_key,
     )
-    created = service.create(database, cipher, organization_id, wanted)
+    created = service.create(database, cipher, settings, organization_id, wanted)
     if created.new:
         service.dispatch(database, dispatcher, created)
     answer = StartedExecution(created.row.id, ExecutionStatus(created.row.status))
@@ -172,6 +180,7 @@ def retry_execution(
     execution_id: FromPath[UUID],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
+    settings: NamedDependency[BackendSettings],
     dispatcher: NamedDependency[Dispatcher],
     staging: NamedDependency[Staging],
     organization_id: NamedDependency[str],
@@ -181,7 +190,7 @@ def retry_execution(
     are none. ``skipped`` are those that were left out, by reason. ``listing_complete`` is false when the old one ended
     before its source was listed completely: files that were not listed are not in the new one either. With
     ``Idempotency-Key`` a repeated call answers 200 and the same id."""
-    created = retry.retry(database, cipher, staging, organization_id, str(execution_id), idempotency_key)
+    created = retry.retry(database, cipher, settings, staging, organization_id, str(execution_id), idempotency_key)
     if created.new:
         service.dispatch(database, dispatcher, created)
     with database.reading() as connection:

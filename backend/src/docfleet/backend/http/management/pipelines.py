@@ -129,6 +129,7 @@ def run_pipeline(
     pipeline_id: FromPath[UUID],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
+    settings: NamedDependency[BackendSettings],
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
     idempotency_key: IdempotencyKey = None,
@@ -138,7 +139,7 @@ def run_pipeline(
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(pipeline_id))
     wanted = NewExecution(workflow_id=row.workflow_id, pipeline_id=row.id, idempotency_key=idempotency_key)
-    created = service.create(database, cipher, organization_id, wanted)
+    created = service.create(database, cipher, settings, organization_id, wanted)
     if created.new:
         service.dispatch(database, dispatcher, created)
     answer = StartedExecution(created.row.id, ExecutionStatus(created.row.status))

@@ -15,6 +15,7 @@ from docfleet.backend.executions.status_update import StatusUpdate
 from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import InvalidInput
 
 
@@ -24,6 +25,7 @@ def create_execution(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
+    settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> Response[dict[str, Any]]:
     """Write an execution; the caller sends it. Idempotent by ``Idempotency-Key``."""
@@ -40,7 +42,7 @@ def create_execution(
         log_events_id=data.get("log_events_id") or None,
         idempotency_key=request.headers.get(IDEMPOTENCY_HEADER),
     )
-    created = service.create(database, cipher, organization_id, wanted)
+    created = service.create(database, cipher, settings, organization_id, wanted)
     body = {
         "execution_id": created.row.id,
         "status": created.row.status,

@@ -13,6 +13,7 @@ from docfleet.backend.executions import register, repository, status_update
 from docfleet.backend.executions.status_update import FileStatusUpdate
 from docfleet.backend.files import listing
 from docfleet.backend.platform.db import Database
+from docfleet.backend.settings import BackendSettings
 from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import InvalidInput
 from docfleet.core.files import FileHashData
@@ -23,7 +24,10 @@ MAX_FILES = 1000
 
 @post("/file-execution", sync_to_thread=True)
 def create_file(
-    data: JSONBody[dict[str, Any]], database: NamedDependency[Database], organization_id: NamedDependency[str]
+    data: JSONBody[dict[str, Any]],
+    database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
+    organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """The row of this file in this execution, written when there is none."""
     execution_id = parse_id(str(data.get("execution_id")), "execution_id")
@@ -32,7 +36,7 @@ def create_file(
         execution = repository.lock_execution(connection, organization_id, execution_id)
         if data.get("workflow_id") not in (None, execution.workflow_id):
             raise InvalidInput("workflow_id is not the execution's")
-        row = register.register_one(connection, organization_id, execution_id, file)
+        row = register.register_one(connection, organization_id, execution_id, file, settings)
     return listing.described(row)
 
 

@@ -84,9 +84,7 @@ def register_files(
     """Write one page of the listing as rows, numbered 1..N, and answer what was left out and why. A page that is the
     complete listing may contain the start."""
     with database.writing() as connection:
-        answer = register.register(
-            connection, organization_id, str(execution_id), data, settings.max_file_execution_count
-        )
+        answer = register.register(connection, organization_id, str(execution_id), data, settings)
         if data.start is not None and not answer.stop and answer.total_files == len(data.files) > 0:
             answer.started = register.start(connection, organization_id, str(execution_id), data.start)
         return answer

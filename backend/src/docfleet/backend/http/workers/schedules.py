@@ -38,6 +38,7 @@ def start_pipeline(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
+    settings: NamedDependency[BackendSettings],
     dispatcher: NamedDependency[Dispatcher],
     organization_id: NamedDependency[str],
 ) -> PipelineRun:
@@ -49,7 +50,7 @@ def start_pipeline(
         row = repository.find(connection, organization_id, str(pipeline_id))
     key = request.headers.get(IDEMPOTENCY_HEADER)
     wanted = NewExecution(workflow_id=row.workflow_id, pipeline_id=row.id, scheduled=True, idempotency_key=key)
-    created = service.create(database, cipher, organization_id, wanted)
+    created = service.create(database, cipher, settings, organization_id, wanted)
     if created.new:
         service.send(dispatcher, created)
     return PipelineRun(execution_id=created.row.id, status=created.row.status)

@@ -22,16 +22,11 @@ def get_configuration(
 ) -> dict[str, Any]:
     """The value in force: the organization's, else the server's, else null."""
     repository.check_setting(key)
-    defaults = {
-        "MAX_PARALLEL_FILE_BATCHES": settings.max_parallel_file_batches,
-        "MAX_FILE_EXECUTION_COUNT": settings.max_file_execution_count,
-        "API_CONCURRENT_REQUEST_LIMIT": settings.api_concurrent_limit_org,
-    }
     with database.reading() as connection:
         override = repository.settings(connection, organization_id).get(key)
     data = {
         "config_key": key,
-        "value": defaults[key] if override is None else override,
+        "value": repository.default_of(key, settings) if override is None else override,
         "organization_id": organization_id,
         "has_organization_override": override is not None,
     }

@@ -1,0 +1,1 @@
+"""Quotas: what an organization may use, and what it has used."""
