@@ -15,7 +15,7 @@ from docfleet.workers.callback.completion import complete
 
 @shared_task(name=TaskName.PROCESS_BATCH_CALLBACK.value, ignore_result=True)
 def process_batch_callback(
-    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
+    results: Any, *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
 ) -> dict[str, Any]:
     """All batches of an ETL or TASK execution have ended."""
     return complete(results, execution_id, organization_id)
@@ -23,7 +23,7 @@ def process_batch_callback(
 
 @shared_task(name=TaskName.PROCESS_BATCH_CALLBACK_API.value, ignore_result=True)
 def process_batch_callback_api(
-    results: list[Any], *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
+    results: Any, *, execution_id: str, organization_id: str, pipeline_id: str | None = None, **_: Any
 ) -> dict[str, Any]:
     """All batches of an API execution have ended."""
     return complete(results, execution_id, organization_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import structlog
@@ -40,43 +40,6 @@ REGISTER_PAGE = 500
 MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
 
 _ENDED = ("already_final", "nothing_open")
-
-
-class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """The message of ``async_execute_bin``. ``files`` are those of an API's call, in the form that
-    ``FileProcessingUtils.convert_file_hash_data`` takes."""
-
-    organization_id: str
-    workflow_id: str
-    execution_id: str
-    files: dict[str, Any] = {}
-    scheduled: bool = False
-    pipeline_id: str | None = None
-
-    @classmethod
-    def of(
-        cls,
-        schema_name: str,
-        workflow_id: str,
-        execution_id: str,
-        hash_values_of_files: dict[str, Any] | None = None,
-        scheduled: bool = False,
-        pipeline_id: str | None = None,
-        **options: Any,
-    ) -> Self:
-        """From the arguments of the task, which are the original's.
-
-        Its sender may pass ids as UUID objects. Further ``options`` are accepted and ignored: the execution's row
-        has them.
-        """
-        return cls(
-            organization_id=str(schema_name),
-            workflow_id=str(workflow_id),
-            execution_id=str(execution_id),
-            files=hash_values_of_files or {},
-            scheduled=scheduled,
-            pipeline_id=pipeline_id,
-        )
 
 
 class OrchestrationResult(msgspec.Struct, kw_only=True):
@@ -123,7 +86,16 @@ class WorkflowOrchestrationUtils:
 class Orchestrator:
     """Carries one execution from its source to its batches."""
 
-    def __init__(self, app: Celery, api: InternalApi, context: ExecutionContext, queues: ExecutionQueues) -> None:
+    def __init__(
+        self,
+        app: Celery,
+        api: InternalApi,
+        context: ExecutionContext,
+        queues: ExecutionQueues,
+        *,
+        use_file_history: bool | None = None,
+    ) -> None:
+        """``use_file_history`` is the message's; None leaves the execution's setting."""
         self._app = app
         self._api = api
         self._context = context
@@ -131,6 +103,7 @@ class Orchestrator:
         self._organization = context.organization_context.organization_id
         self._execution_id = context.execution.id
         self._executions = api.executions(self._organization)
+        self._use_file_history = use_file_history
         self._skipped: dict[str, int] = {}
 
     def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> OrchestrationResult:
@@ -144,6 +117,7 @@ class Orchestrator:
                 return self._send(file_data, self._context.execution.total_files, None)
             total, listed, stop, started = self._register(source, max_files)
             if stop:
+                log.info("orchestration.skipped", reason="already_final")
                 return self._result("skipped", total=total, final=True)
             if total == 0:
                 return self._nothing_to_do(listed, file_data)
@@ -174,7 +148,14 @@ class Orchestrator:
             # A first page that is not full is the complete listing: it starts the execution in the same call.
             start = self._plan(len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
             answer = self._executions.register(
-                self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files, start=start)
+                self._execution_id,
+                RegisterRequest(
+                    page=number,
+                    files=list(page),
+                    limit=max_files,
+                    start=start,
+                    use_file_history=self._use_file_history,
+                ),
             )
             point("orchestrate.registered")
             total = answer.total_files
@@ -218,6 +199,8 @@ class Orchestrator:
             log.info("orchestration.skipped", reason=answer.reason)
             return self._result("skipped", total=total, final=answer.reason in _ENDED)
         file_data.q_file_no_list = plan.q_file_no_list
+        if self._use_file_history is not None:
+            file_data.use_file_history = self._use_file_history
         point("orchestrate.started")
         self._dispatch(create_batches(file_data, plan.batch_count), file_data)
         point("orchestrate.sent")

@@ -8,8 +8,7 @@ import msgspec
 import structlog
 
 from docfleet.core.errors import DependencyError, DocfleetError
-from docfleet.core.ids import parse_id
-from docfleet.core.storage import safe_segment
+from docfleet.core.ids import check_organization, parse_id
 from docfleet.workers.shared.clients.api import internal_api
 from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZATION_ID, StateStore
 
@@ -26,8 +25,8 @@ def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str,
     What the backend refuses (a paused or unknown pipeline) is logged and not tried again. Raises ``InvalidInput`` for
     malformed ids, and Celery's ``Retry`` while the backend is unavailable.
     """
-    pipeline_id = parse_id(str(pipeline_id), "the pipeline")  # some of the original's messages carry a UUID
-    safe_segment(organization_id)
+    pipeline_id = parse_id(pipeline_id, "the pipeline")
+    check_organization(organization_id)
     StateStore.set(ORGANIZATION_ID, organization_id)
     structlog.contextvars.bind_contextvars(organization_id=organization_id, pipeline_id=pipeline_id)
     try:
