@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import shared_task
+from celery import shared_task, signals
 
 from docfleet.core.names import TaskName
+from docfleet.workers.callback.chords import watch_chords
 from docfleet.workers.callback.completion import complete
 
 
@@ -36,3 +37,9 @@ def process_batch_errback(
     """A batch was lost to the infrastructure. ``failure`` is ``(task id,)`` or ``(request, error, traceback)``, which
     depends on whether Celery has the task registered. It is ignored: the rows have the facts."""
     return complete([], execution_id, organization_id)
+
+
+@signals.celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def _watch_chords(instance: Any, **_: Any) -> None:
+    """The worker starts: its pool is not forked yet."""
+    watch_chords(instance.app)

@@ -73,7 +73,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
     if not batch.without_rows:
         return _work(app, api, batch, owner=owner, in_chord=in_chord)
     added = add_files(api.files(data.organization_id), batch)
-    queues = api.executions(data.organization_id).context(data.execution_id).queues
+    queues = api.workflows(data.organization_id).context(data.execution_id).queues
     for more in added.batches[1:]:
         app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[more.to_dict()], queue=queues.batches.value)
     result = BatchExecutionResult(organization_id=data.organization_id)
@@ -95,7 +95,7 @@ def _work(app: Celery, api: InternalApi, batch: FileBatchData, *, owner: str, in
         sent_at = time.monotonic()
         claimed = files.claim(data.execution_id, claim_request(batch, leases, limit, with_context=True))
         # A backend of the previous version returns no context with a claim.
-        context = claimed.context or api.executions(data.organization_id).context(data.execution_id)
+        context = claimed.context or api.workflows(data.organization_id).context(data.execution_id)
         WorkerExecutionContext.remember(context)
         file_run = FileRun(context, api.settings, api.tools, leases)
         deadline = _deadline(app, context, api)

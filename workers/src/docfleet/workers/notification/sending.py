@@ -36,7 +36,7 @@ def send_batch(organization_id: Any, batch_id: Any) -> dict[str, Any]:
     """Send the batch if its claim is granted. Returns batch and outcome. Raises ``DependencyError``, and
     ``InvalidInput`` for malformed ids: they become parts of a URL."""
     organization_id, batch_id = check_organization(organization_id), parse_id(batch_id, "the batch")
-    client = internal_api().notifications(organization_id)
+    client = internal_api().webhooks(organization_id)
     claim = client.claim(batch_id, settings().notification_lease_seconds)
     if not claim.granted:
         log.info("notification.not_ours", batch_id=batch_id)

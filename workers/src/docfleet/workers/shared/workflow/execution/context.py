@@ -44,7 +44,7 @@ class WorkerExecutionContext:
         it belongs to another organization, ``InvalidInput`` when it is of another workflow, and
         ``BackendUnavailable`` when the backend does not answer."""
         api = WorkerExecutionContext.bind(organization_id, execution_id)
-        context = api.executions(organization_id).context(execution_id)
+        context = api.workflows(organization_id).context(execution_id)
         WorkerExecutionContext.remember(context)
         if workflow_id != context.execution.workflow_id:
             raise InvalidInput(f"workflow {workflow_id!r:.80} is not the one of execution {execution_id}")

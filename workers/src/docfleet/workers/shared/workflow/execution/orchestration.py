@@ -25,12 +25,12 @@ from docfleet.core.files import FileBatchData, FileHashData, WorkerFileData
 from docfleet.core.log_events import LogStage
 from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import CallbackTaskData
-from docfleet.core.review import plan_review
 from docfleet.core.status import EmptyReason
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 from docfleet.workers.shared.workflow.connectors.source import Source
 from docfleet.workers.shared.workflow.execution.batching import batch_count, create_batches
+from docfleet.workers.shared.workflow.execution.review import create_workflow_file_data_with_manual_review
 
 log = structlog.get_logger()
 
@@ -115,7 +115,7 @@ class Orchestrator:
             if self._context.execution.retry_of is not None:
                 # The files of a retry are registered already: nothing is listed.
                 return self._send(file_data, self._context.execution.total_files, None)
-            total, listed, stop, started = self._register(source, max_files)
+            total, listed, stop, started = self._register(source, file_data, max_files)
             if stop:
                 log.info("orchestration.skipped", reason="already_final")
                 return self._result("skipped", total=total, final=True)
@@ -136,7 +136,7 @@ class Orchestrator:
         return self._result("error", error=error.message, final=after.status.is_final)
 
     def _register(
-        self, source: Source, max_files: int | None
+        self, source: Source, file_data: WorkerFileData, max_files: int | None
     ) -> tuple[int, int, bool, tuple[StartRequest, StartResponse] | None]:
         """Write the stream as rows, page by page. Returns files registered, files listed, whether to stop, and the
         start, if a page included it."""
@@ -146,7 +146,7 @@ class Orchestrator:
             listed += len(page)
             point("orchestrate.listed")
             # A first page that is not full is the complete listing: it starts the execution in the same call.
-            start = self._plan(len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
+            start = self._plan(file_data, len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
             answer = self._executions.register(
                 self._execution_id,
                 RegisterRequest(
@@ -180,29 +180,29 @@ class Orchestrator:
         log.info("execution.empty", reason=reason.value)
         return self._result("completed", final=after.status.is_final)
 
-    def _plan(self, total: int) -> StartRequest:
+    def _plan(self, file_data: WorkerFileData, total: int) -> StartRequest:
         """How ``total`` files are processed. Planned once per run, before there are batches; a batch only looks up its
         files."""
         return StartRequest(
             batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
-            q_file_no_list=plan_review(self._execution_id, total, self._context.manual_review.review_percentage),
+            q_file_no_list=create_workflow_file_data_with_manual_review(file_data, total).q_file_no_list,
         )
 
     def _send(
         self, file_data: WorkerFileData, total: int, started: tuple[StartRequest, StartResponse] | None
     ) -> OrchestrationResult:
         if started is None:
-            plan = self._plan(total)
+            plan = self._plan(file_data, total)
             started = plan, self._executions.start(self._execution_id, plan)
         plan, answer = started
         if answer.status == "skipped":
             log.info("orchestration.skipped", reason=answer.reason)
             return self._result("skipped", total=total, final=answer.reason in _ENDED)
-        file_data.q_file_no_list = plan.q_file_no_list
+        file_data = create_workflow_file_data_with_manual_review(file_data, total)
         if self._use_file_history is not None:
             file_data.use_file_history = self._use_file_history
         point("orchestrate.started")
-        self._dispatch(create_batches(file_data, plan.batch_count), file_data)
+        self._dispatch(create_batches(file_data, plan.batch_count, total), file_data)
         point("orchestrate.sent")
         log.info("execution.dispatched", files=total, batches=plan.batch_count)
         batches = f"in {plan.batch_count} batches" if plan.batch_count > 1 else "in one batch"
