@@ -39,7 +39,7 @@ def process_batch_errback(
     return complete([], execution_id, organization_id)
 
 
-@signals.celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]
+@signals.celeryd_init.connect(weak=False)
 def _watch_chords(instance: Any, **_: Any) -> None:
     """The worker starts: its pool is not forked yet."""
     watch_chords(instance.app)

@@ -41,7 +41,8 @@ def _backend() -> HttpTransport:
 
 
 def consume(payloads: Any, channel: str) -> None:
-    """Write the events of the message: a list, or a single one. Raises ``Reject``, which requeues it, when the backend stays away."""
+    """Write the events of the message: a list, or a single one. Raises ``Reject``, which requeues it, when the backend
+    stays away."""
     by_organization: dict[str, list[LogEvent]] = {}
     unreadable = 0
     if payloads == []:

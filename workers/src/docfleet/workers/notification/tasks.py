@@ -18,15 +18,19 @@ from docfleet.workers.notification.sending import send_batch
 @shared_task(name=TaskName.PROCESS_NOTIFICATION.value, ignore_result=True)
 def process_notification(notification_type: Any = None, priority: bool = False, **kwargs: Any) -> dict[str, Any]:
     """Send one batch, or one message of the original."""
-    if "batch_id" in kwargs:
-        return send_batch(kwargs.get("organization_id"), kwargs["batch_id"])
-    return original_messages.process(notification_type, kwargs)
+    return _process(notification_type, kwargs)
 
 
 @shared_task(name=TaskName.PRIORITY_NOTIFICATION.value, ignore_result=True)
 def priority_notification(notification_type: Any = None, **kwargs: Any) -> dict[str, Any]:
     """``process_notification`` from a queue of its own."""
-    return process_notification(notification_type, **{**kwargs, "priority": True})  # type: ignore[no-any-return]
+    return _process(notification_type, kwargs)
+
+
+def _process(notification_type: Any, message: dict[str, Any]) -> dict[str, Any]:
+    if "batch_id" in message:
+        return send_batch(message.get("organization_id"), message["batch_id"])
+    return original_messages.process(notification_type, message)
 
 
 @shared_task(name=TaskName.SEND_WEBHOOK_NOTIFICATION.value, bind=True, ignore_result=True, max_retries=None)

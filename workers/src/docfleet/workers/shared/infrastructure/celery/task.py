@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from typing import Any
 from uuid import UUID
@@ -11,8 +10,9 @@ import structlog
 from celery import Task
 from celery.exceptions import TaskPredicate
 
-from docfleet.core.errors import DocfleetError, InvalidInput
+from docfleet.core.errors import DocfleetError
 from docfleet.core.log_events import LogStage
+from docfleet.workers.shared.infrastructure.celery.arguments import arguments
 from docfleet.workers.shared.infrastructure.context.state_store import StateStore
 from docfleet.workers.shared.infrastructure.logging import workflow_log
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
@@ -53,11 +53,8 @@ class ContextTask(Task):  # type: ignore[misc]
         try:
             return self.run(*args, **kwargs)
         except TypeError:
-            # Looked at only now: of a message that fits, the look would cost as much as a small task.
-            try:
-                inspect.signature(self.run).bind(*args, **kwargs)
-            except TypeError as misfit:
-                raise InvalidInput(f"the message does not fit the task {self.name}: {misfit}") from None
+            # Only now, because for a message that fits the check would cost as much as a small task.
+            arguments(self.run, args, kwargs)
             raise
 
 

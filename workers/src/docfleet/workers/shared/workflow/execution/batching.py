@@ -24,10 +24,8 @@ def create_batches(file_data: WorkerFileData, batches: int, total_files: int) ->
     Where files are to be reviewed, ``file_decisions`` of a batch are looked up in ``q_file_no_list``, in the order of
     the slice.
     """
-    return [
-        FileBatchData(file_data=_decided(file_data, index, batches, total_files), batch_index=index, batch_count=batches)
-        for index in range(batches)
-    ]
+    decided = [_decided(file_data, index, batches, total_files) for index in range(batches)]
+    return [FileBatchData(file_data=data, batch_index=index, batch_count=batches) for index, data in enumerate(decided)]
 
 
 def _decided(file_data: WorkerFileData, index: int, batches: int, total_files: int) -> WorkerFileData:

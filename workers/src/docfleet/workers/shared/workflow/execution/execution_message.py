@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Self
 
 import msgspec
 
 from docfleet.core.errors import InvalidInput
+from docfleet.workers.shared.infrastructure.celery.arguments import arguments
 
 
 class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +28,7 @@ class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
 
         Further options are accepted and ignored: the execution's row has them.
         """
-        try:
-            given = inspect.signature(_arguments).bind(*args, **kwargs).arguments
-        except TypeError as misfit:
-            raise InvalidInput(f"the message does not fit: {misfit}") from None
+        given = arguments(_signature, args, kwargs)
         named = {_RENAMED.get(name, name): value for name, value in given.items() if value is not None}
         fields = {name: value for name, value in named.items() if name in cls.__struct_fields__}
         if fields.get("pipeline_id") in ("", "None"):  # as the original's API worker writes it
@@ -39,13 +36,13 @@ class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.convert(fields, cls)
         except msgspec.ValidationError as error:
-            raise InvalidInput(f"the message does not fit: {error}") from None
+            raise InvalidInput(f"the message does not fit its task: {error}") from None
 
 
 _RENAMED = {"schema_name": "organization_id", "hash_values_of_files": "files"}
 
 
-def _arguments(
+def _signature(
     schema_name: Any,
     workflow_id: Any,
     execution_id: Any,
