@@ -67,6 +67,7 @@ class Worker:
     def __init__(self, kind: WorkerType, broker: Server, url: str, results: str, folder: Path, life: Lifeline) -> None:
         self.backend = Backend()
         self.url = url
+        self.results = results
         self.folder = folder
         self._connection = kombu.Connection(url)
         self._ready = folder / "ready"

@@ -40,12 +40,14 @@ class RegisterRequest(Wire):
 
     ``limit`` is ``maxFiles``: how many files the execution may have in all. ``start`` comes with a page that is the
     complete listing, and counts only when every file of it was registered: it was planned for that number.
+    ``use_file_history`` replaces the execution's setting; None leaves it.
     """
 
     page: int
     files: list[FileHashData]
     limit: int | None = None
     start: StartRequest | None = None
+    use_file_history: bool | None = None
 
 
 class RegisterResponse(Wire):
@@ -58,6 +60,26 @@ class RegisterResponse(Wire):
     full: bool = False
     stop: bool = False
     started: StartResponse | None = None
+
+
+class AddRequest(Wire):
+    """Files of a batch of another orchestrator, which registered nothing. Repeating it is harmless.
+
+    ``workflow_id`` is the batch's: one that is not the execution's is refused.
+    """
+
+    workflow_id: str
+    files: list[FileHashData]
+
+
+class AddResponse(Wire):
+    """The ids of the files' rows in the order of the request; "" for a file that was ``skipped`` (by ``SkipReason``).
+    ``stop``: the execution has the final ``status`` or is being stopped, and nothing was added."""
+
+    status: ExecutionStatus
+    file_execution_ids: list[str] = []
+    skipped: dict[str, int] = {}
+    stop: bool = False
 
 
 class ClaimRequest(Wire):
@@ -88,13 +110,14 @@ class FileClaim(Wire):
 
 
 class ClaimResponse(Wire):
-    """``claims`` to work on now. ``already_done`` and ``active_elsewhere`` count the explicitly named files
-    that are not: finished, or under another worker's lease. ``stop``: the execution is final. ``context``: when it
-    was requested; it holds credentials."""
+    """``claims`` to work on now. ``already_done``, ``active_elsewhere`` and ``unknown`` count the explicitly named
+    files that are not: finished, under another worker's lease, or no files of the execution. ``stop``: the execution is
+    final. ``context``: when it was requested; it holds credentials."""
 
     claims: list[FileClaim] = []
     already_done: int = 0
     active_elsewhere: int = 0
+    unknown: int = 0
     stop: bool = False
     context: ExecutionContext | None = None
 
@@ -199,11 +222,12 @@ class PutOffResponse(Wire):
 class FinalizeRequest(Wire):
     """Request the final status. ``error`` is the reason why the source could not be listed: it ends the execution,
     with the files that are registered, unless its batches are sent. ``empty_reason`` is the reason why there is
-    nothing to do."""
+    nothing to do. ``batches_ended``: all batches of the execution have returned, so none will add files."""
 
     error: str | None = None
     error_code: str | None = None
     empty_reason: EmptyReason | None = None
+    batches_ended: bool = False
 
 
 class FinalizeResponse(Wire):

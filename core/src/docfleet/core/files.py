@@ -15,7 +15,7 @@ from typing import Any, Self
 import msgspec
 
 from docfleet.core.errors import InvalidInput
-from docfleet.core.ids import stable_file_key
+from docfleet.core.ids import is_id, stable_file_key
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.wire import Wire
 
@@ -190,7 +190,8 @@ class FileBatchData(Wire):
     Slice: the files whose ``(file_number - 1) % batch_count == batch_index``, i.e. round robin over
     ``batch_count`` batches. The message stays a few hundred bytes for any number of files; the worker claims
     the rows page by page. ``files`` names files explicitly (``[file_execution_id, FileHashData]``): a batch
-    that the sweep hands out again.
+    that the sweep hands out again. In a batch of another orchestrator the key is the file's path or display name
+    (the original's form): the file has no row yet.
     """
 
     file_data: WorkerFileData
@@ -215,3 +216,8 @@ class FileBatchData(Wire):
             batch_index=index,
             batch_count=count,
         )
+
+    @property
+    def without_rows(self) -> list[FileHashData]:
+        """The files that are named by anything but the id of their row."""
+        return [file for key, file in self.files if not is_id(key)]

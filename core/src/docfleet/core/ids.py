@@ -28,6 +28,21 @@ def parse_id(value: str, what: str = "id") -> str:
         raise InvalidInput(f"{what} is not a UUID: {value!r:.80}") from error
 
 
+def is_id(value: str) -> bool:
+    """Whether ``value`` is a UUID in canonical form."""
+    try:
+        return parse_id(value) == value
+    except InvalidInput:
+        return False
+
+
+def check_organization(organization_id: str) -> str:
+    """``organization_id`` itself. Raises ``InvalidInput`` when it cannot be one."""
+    if not isinstance(organization_id, str) or not ORGANIZATION_ID.match(organization_id):
+        raise InvalidInput(f"not the id of an organization: {organization_id!r:.80}")
+    return organization_id
+
+
 def stable_file_key(
     *, provider_file_uuid: str | None, file_hash: str, file_path: str, file_size: int, modified_at: float | None
 ) -> str:

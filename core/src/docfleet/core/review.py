@@ -22,6 +22,13 @@ class ManualReviewConfig(msgspec.Struct, kw_only=True, omit_defaults=True):
     file_decisions: list[bool] = []
     q_file_no_list: list[int] = []
 
+    def __getitem__(self, name: str) -> Any:
+        """A setting in the specification's notation."""
+        return getattr(self, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
+
 
 def plan_review(execution_id: str, total_files: int, percentage: int) -> list[int]:
     """The global file numbers (1…total, ascending) that go to review: ``q_file_no_list``.

@@ -90,6 +90,6 @@ def remove_work(folder: Path) -> bool:
 
 def safe_segment(part: str) -> str:
     """``part`` itself when it is one folder name, or an organization's id. Raises ``UnsafePath``."""
-    if not _SEGMENT.match(part):
+    if not isinstance(part, str) or not _SEGMENT.match(part):
         raise UnsafePath(f"not a folder name: {part!r:.120}")
     return part

@@ -37,7 +37,7 @@ _TOOL_ERRORS = (FileError, ToolError, ConfigurationError, InvalidInput)
 _OUTSIDE_SIGNALS = (signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGHUP)
 """What the kernel (out of memory) or an administrator sends. No document makes a tool end so."""
 
-_CRASHES = {
+_CRASHES: dict[int, str] = {
     signals.SIGSEGV: "it used memory it does not have",
     signals.SIGBUS: "it used memory it does not have",
     signals.SIGABRT: "it found itself broken and gave up",

@@ -141,6 +141,7 @@ def _bodies(ids: dict[str, str]) -> dict[str, Any]:
         "update_status": {"status": "ERROR", "error_message": "x"},
         "register_files": {"page": 1, "files": [{"file_name": "n", "file_path": "n"}]},
         "start_execution": {"batch_count": 1},
+        "add_files": {"workflow_id": ids["workflow_id"], "files": [{"file_name": "a", "file_path": "a"}]},
         "claim_files": _CLAIM,
         "renew_files": {
             "owner": "worker",

@@ -206,7 +206,11 @@ def _named(connection: Connection, execution_id: str, request: ClaimRequest) -> 
         ).all()
     done = [row for row in rows if ExecutionStatus(row.status).is_final]
     free = [row for row in rows if not ExecutionStatus(row.status).is_final and row.free]
-    answer = ClaimResponse(already_done=len(done), active_elsewhere=len(rows) - len(done) - len(free))
+    answer = ClaimResponse(
+        already_done=len(done),
+        active_elsewhere=len(rows) - len(done) - len(free),
+        unknown=len(set(request.file_execution_ids)) - len(rows),
+    )
     return free[: request.limit], answer
 
 

@@ -41,7 +41,7 @@ def finalize(
     if request.error is not None and execution.dispatched_at is None:
         fail(connection, execution, request.error, request.error_code)
     else:
-        end_if_done(connection, execution, request.empty_reason)
+        end_if_done(connection, execution, request.empty_reason, batches_ended=request.batches_ended)
     after = repository.find(connection, organization_id, execution_id)
     counts = count_files(connection, execution_id)
     return FinalizeResponse(
@@ -64,16 +64,23 @@ def end_if_done(
     empty_reason: EmptyReason | None = None,
     *,
     require_dispatched: bool = True,
+    batches_ended: bool = False,
 ) -> bool:
     """End the locked ``execution`` if none of its files is open. True for the call that ended it.
 
     Without files it ends only on ``empty_reason``; with files only once they are all registered and dispatched.
-    ``require_dispatched`` False ends it with the rows it has. A stop ends an execution once none of its leases runs.
+    ``require_dispatched`` False ends it with the rows it has. ``batches_ended`` closes a listing that is open because
+    the batches bring the files. A stop ends an execution once none of its leases runs.
     """
     if repository.is_final(execution):
         return False
     if execution.stop_requested_at is not None:
         return _stop(connection, execution)
+    if require_dispatched and repository.is_open_listing(execution):
+        if not batches_ended:
+            return False
+        connection.execute(update(executions).where(executions.c.id == execution.id).values(batch_count=1))
+        empty_reason = EmptyReason.ALL_FILTERED
     if require_dispatched and execution.total_files == 0:
         return empty_reason is not None and _end(
             connection, execution, ExecutionStatus.COMPLETED, Counts(), empty_reason=empty_reason.value

@@ -43,7 +43,7 @@ def state(connection: Connection, organization_id: str, execution_id: str) -> Ex
             total=total,
             done=done,
             open=counts.open,
-            listing_complete=row.dispatched_at is not None or final,
+            listing_complete=repository.is_listed(row) or final,
             percent=round(100 * done / total, 1) if total else (100.0 if final else 0.0),
         ),
         missing_workers=[] if final else _missing_workers(connection, row, workflow.deployment_type),

@@ -91,9 +91,10 @@ def register(
         answer = RegisterResponse.from_dict(known.answer)
         answer.stop = final
         return answer
-    if final or execution.dispatched_at is not None or execution.retry_of is not None:
+    if final or repository.is_listed(execution) or execution.retry_of is not None:
         # Batches are on their way, or the files are those of another execution: the listing is closed.
         return RegisterResponse(registered=0, total_files=execution.total_files, full=not final, stop=final)
+    execution = _with_history(connection, execution, request.use_file_history)
     state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     before = None if known is None else RegisterResponse.from_dict(known.answer)
     answer, processed = _write(connection, execution, workflow, request, settings, before)
@@ -102,6 +103,15 @@ def register(
     connection.execute(statement.on_conflict_do_update(index_elements=["execution_id", "page"], set_=values))
     usage.count(connection, organization_id, files=processed)
     return answer
+
+
+def _with_history(connection: Connection, execution: Record, requested: bool | None) -> Record:
+    """The execution with the setting of the message that runs it, if that has one."""
+    if requested is None or requested == execution.use_file_history:
+        return execution
+    own = executions.c.id == execution.id
+    connection.execute(update(executions).where(own).values(use_file_history=requested))
+    return connection.execute(select(executions).where(own)).one()
 
 
 def register_one(
@@ -150,12 +160,12 @@ def _write(
     """The answer, and how many of the registered files are to be processed."""
     page = request.files
     # Read before the history: a file that another execution finishes in between is then in one of the two.
-    elsewhere = _elsewhere(connection, execution, page)
+    active = elsewhere(connection, execution, page)
     past: dict[int, Record] = {}
     if execution.use_file_history:
         history.delete_expired(connection, execution.workflow_id)
         past = history.lookup(connection, execution.workflow_id, [(file.file_key, file.file_path) for file in page])
-    skips = _skips(connection, execution, workflow, page, past, elsewhere, settings.max_file_execution_count)
+    skips = _skips(connection, execution, workflow, page, past, active, settings.max_file_execution_count)
     room = request.limit - execution.total_files if request.limit is not None else len(request.files)
     is_admitted = execution.api_deployment_id is not None or None not in skips
     quota = math.inf if is_admitted else admission.room(connection, settings, execution.organization_id)
@@ -250,7 +260,7 @@ def _skips(
     workflow: Record,
     page: list[FileHashData],
     past: dict[int, Record],
-    elsewhere: set[str],
+    active: set[str],
     default_limit: int,
 ) -> list[SkipReason | None]:
     """The reason why each file of the page is left out, or None."""
@@ -273,7 +283,7 @@ def _skips(
             reason = SkipReason.ALREADY_PROCESSED
         elif position in past and past[position].execution_count >= limit:
             reason = SkipReason.ATTEMPTS_EXHAUSTED
-        elif key in elsewhere:
+        elif key in active:
             reason = SkipReason.ACTIVE_ELSEWHERE
         if reason is None:
             present.add(key)
@@ -281,7 +291,7 @@ def _skips(
     return reasons
 
 
-def _elsewhere(connection: Connection, execution: Record, page: list[FileHashData]) -> set[str]:
+def elsewhere(connection: Connection, execution: Record, page: list[FileHashData]) -> set[str]:
     """Identities of the page that other executions work on. Files of a call belong to one execution."""
     if execution.api_deployment_id is not None:
         return set()
@@ -303,16 +313,16 @@ def active_elsewhere(connection: Connection, execution: Record, identities: list
         .where(files.c.workflow_id == execution.workflow_id, text(OPEN_FILE))
         .where(files.c.execution_id != execution.id)
     )
-    elsewhere: set[str] = set()
+    taken: set[str] = set()
     for part in chunks(identities):
         active = candidates.where(files.c.identity.in_(part)).subquery()
         running = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
-        elsewhere.update(
+        taken.update(
             connection.scalars(
                 select(active.c.identity).join(executions, executions.c.id == active.c.execution_id).where(running)
             )
         )
-    return elsewhere
+    return taken
 
 
 def start(connection: Connection, organization_id: str, execution_id: str, request: StartRequest) -> StartResponse:
@@ -323,7 +333,7 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     reason = None
     if repository.is_ending(execution):
         reason = "already_final"
-    elif execution.dispatched_at is not None:
+    elif repository.is_listed(execution):
         reason = "already_started"
     elif execution.total_files == 0:
         reason = "no_files"

@@ -67,6 +67,16 @@ def is_ending(row: Record) -> bool:
     return is_final(row) or row.stop_requested_at is not None
 
 
+def is_listed(row: Record) -> bool:
+    """Whether its files are all registered and its batches sent."""
+    return row.dispatched_at is not None and not is_open_listing(row)
+
+
+def is_open_listing(row: Record) -> bool:
+    """Whether its files come with its batches (``additions``), and more may come."""
+    return row.dispatched_at is not None and row.batch_count == 0
+
+
 def touch(connection: Connection, execution_id: str) -> None:
     """Record progress, which keeps the sweep from sending work again."""
     connection.execute(_TOUCH, {"execution_id": execution_id})

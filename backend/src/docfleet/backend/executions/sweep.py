@@ -42,6 +42,7 @@ MAX_FILES = 1000
 _NOT_FINAL = executions.c.status.in_((ExecutionStatus.PENDING.value, ExecutionStatus.EXECUTING.value))
 _ACTIVE = and_(_NOT_FINAL, executions.c.stop_requested_at.is_(None))
 _RUNNING = and_(_ACTIVE, executions.c.status == ExecutionStatus.EXECUTING.value)
+_LISTED = executions.c.batch_count > 0
 _OWN_FILES = files.c.execution_id == executions.c.id
 _HELD = and_(files.c.status == ExecutionStatus.EXECUTING.value, files.c.lease_until >= db_now())
 # Without executions whose workers still report: there may be more of them than one sweep handles.
@@ -135,7 +136,13 @@ class Sweep:
             self._redispatch_files,
         )
         unfinished = exists().where(_OWN_FILES, files.c.status.in_(("PENDING", "EXECUTING")))
-        yield and_(dispatched, ~unfinished), self._finalize
+        yield and_(dispatched, _LISTED, ~unfinished), self._finalize
+        # The batches brought the files, and nobody told that they ended.
+        yield from self._repeat(
+            lambda overdue: and_(dispatched, ~_LISTED, ~unfinished, overdue.batches()),
+            lambda queues: queues.batches,
+            self._close_listing,
+        )
         pending = and_(dispatched, exists().where(_OWN_FILES, files.c.status == ExecutionStatus.PENDING.value))
         yield from self._repeat(
             lambda overdue: and_(pending, overdue.batches()),
@@ -251,7 +258,14 @@ class Sweep:
         yield from ([row] for row in last)
 
     def _finalize(self, connection: Connection, execution: Record, workflow_type: str) -> None:
-        if finalize.end_if_done(connection, execution):
+        self._note_end(execution, workflow_type, ended=finalize.end_if_done(connection, execution))
+
+    def _close_listing(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        ended = finalize.end_if_done(connection, execution, batches_ended=True)
+        self._note_end(execution, workflow_type, ended=ended)
+
+    def _note_end(self, execution: Record, workflow_type: str, *, ended: bool) -> None:
+        if ended:
             self._result.finalized += 1
             self._messages.append(messages.callback(execution, workflow_type))
 

@@ -43,7 +43,7 @@ executions = Table(
     Column("stopped_files", Integer, nullable=False),
     Column("skipped", Json, nullable=False, comment="number of skipped files by reason"),
     Column("attempts", Integer, nullable=False),
-    Column("batch_count", Integer, nullable=False),
+    Column("batch_count", Integer, nullable=False, comment="0 once it is dispatched: its batches bring the files"),
     Column("q_file_no_list", Json, nullable=False),
     Column("error_message", Text, nullable=False),
     Column("error_code", String(50), nullable=True),

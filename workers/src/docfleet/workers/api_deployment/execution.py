@@ -13,14 +13,24 @@ from docfleet.core.files import FileProcessingUtils
 from docfleet.core.names import execution_queues
 from docfleet.workers.shared.workflow.connectors.source import UploadSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
-from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage, Orchestrator
+from docfleet.workers.shared.workflow.execution.execution_message import ExecutionMessage
+from docfleet.workers.shared.workflow.execution.orchestration import Orchestrator
 
 
 def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
     """Register the files of the message and send the batches. Returns the ``OrchestrationResult`` as a dict."""
-    context, api = WorkerExecutionContext.setup_execution_context(message.organization_id, message.execution_id)
+    context, api = WorkerExecutionContext.setup_execution_context(
+        message.organization_id, message.execution_id, message.workflow_id
+    )
+    if not context.source_config.is_api:
+        raise InvalidInput(
+            f"the workflow of execution {message.execution_id} lists a source: "
+            f"send it to the queue {execution_queues(is_api=False).orchestration.value}"
+        )
     files = list(FileProcessingUtils.convert_file_hash_data(message.files).values())
-    orchestrator = Orchestrator(current_app, api, context, execution_queues(is_api=True))
+    orchestrator = Orchestrator(
+        current_app, api, context, execution_queues(is_api=True), use_file_history=message.use_file_history
+    )
     if not files:
         done = orchestrator.fail(InvalidInput("the call brought no files: send them to the address of the API"))
     else:

@@ -11,7 +11,7 @@ from celery import shared_task
 
 from docfleet.core.names import TaskName
 from docfleet.workers.api_deployment.execution import orchestrate
-from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage
+from docfleet.workers.shared.workflow.execution.execution_message import ExecutionMessage
 
 
 def execute(*args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import Any
@@ -10,13 +11,19 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery
 
-from docfleet.core.errors import DocfleetError
+from docfleet.core.batch_calls import ClaimResponse
+from docfleet.core.errors import DocfleetError, InvalidInput
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
+from docfleet.core.log_events import LogStage
 from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
+from docfleet.core.status import SkipReason
+from docfleet.workers.file_processing.additions import add_files
 from docfleet.workers.shared.clients.api import InternalApi
+from docfleet.workers.shared.infrastructure.celery.lost_children import execution_of
+from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 from docfleet.workers.shared.infrastructure.process.shutdown import shutting_down
 from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_request
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
@@ -28,12 +35,12 @@ log = structlog.get_logger()
 MARGIN_SECONDS = 60.0
 
 
-def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bool) -> BatchExecutionResult:
+def process(app: Celery, message: Any, *, hostname: str, in_chord: bool) -> BatchExecutionResult:
     """Process the batch. A failure of the batch itself is in the result's ``errors``; its files are sent again
     when their leases expire. A batch outside a chord replaces the callback: it cleans up when its report ended the
     execution, and calls the callback otherwise."""
     try:
-        result = _process(app, FileBatchData.from_dict(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
+        result = _process(app, _read(message), owner=f"{hostname}/{os.getpid()}", in_chord=in_chord)
         point("batch.returned")
         return result
     except SoftTimeLimitExceeded:
@@ -41,22 +48,54 @@ def process(app: Celery, message: dict[str, Any], *, hostname: str, in_chord: bo
         return BatchExecutionResult(errors=["the batch ran into its time limit; its files are handed out again"])
     except DocfleetError as error:
         log.error("batch.failed", code=error.code, error=error.message)
+        WorkflowLogger.error(LogStage.PROCESSING, f"a batch was not processed: {error.message}")
         return BatchExecutionResult(errors=[error.message])
     except Exception as error:  # the task boundary: a header task never raises
         log.exception("batch.crashed")
         return BatchExecutionResult(errors=[f"{type(error).__name__}: {error}"])
 
 
+def _read(message: Any) -> FileBatchData:
+    """The batch. Of one that cannot be read, the execution is bound if it is named, so that its log has the reason."""
+    try:
+        return FileBatchData.from_dict(message)
+    except InvalidInput:
+        named = execution_of(TaskName.PROCESS_FILE_BATCH, [message], {})
+        if named is not None:
+            with contextlib.suppress(InvalidInput):
+                WorkerExecutionContext.bind(*named)
+        raise
+
+
 def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -> BatchExecutionResult:
     data = batch.file_data
     api = WorkerExecutionContext.bind(data.organization_id, data.execution_id)
+    if not batch.without_rows:
+        return _work(app, api, batch, owner=owner, in_chord=in_chord)
+    added = add_files(api.files(data.organization_id), batch)
+    queues = api.workflows(data.organization_id).context(data.execution_id).queues
+    for more in added.batches[1:]:
+        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[more.to_dict()], queue=queues.batches.value)
+    result = BatchExecutionResult(organization_id=data.organization_id)
+    if added.batches:
+        result = _work(app, api, added.batches[0], owner=owner, in_chord=True)
+    result.skipped_active_duplicate += added.skipped.get(SkipReason.ACTIVE_ELSEWHERE, 0)
+    if not in_chord:
+        # A batch of a chord has a callback, which reports that no more files come; this one reports it itself.
+        _send_callback(app, batch, queues, [result.to_dict()])
+    return result
+
+
+def _work(app: Celery, api: InternalApi, batch: FileBatchData, *, owner: str, in_chord: bool) -> BatchExecutionResult:
+    """Process the files of the batch that nobody else holds."""
+    data = batch.file_data
     files, limit = api.files(data.organization_id), api.settings.claim_limit
     with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
         point("batch.claim.before")
         sent_at = time.monotonic()
         claimed = files.claim(data.execution_id, claim_request(batch, leases, limit, with_context=True))
         # A backend of the previous version returns no context with a claim.
-        context = claimed.context or api.executions(data.organization_id).context(data.execution_id)
+        context = claimed.context or api.workflows(data.organization_id).context(data.execution_id)
         WorkerExecutionContext.remember(context)
         file_run = FileRun(context, api.settings, api.tools, leases)
         deadline = _deadline(app, context, api)
@@ -72,6 +111,7 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
             result = run.run(claimed, sent_at)
         finally:
             file_run.close()
+    _note_idle(claimed, result, context)
     if run.unfinished and not leases.stopped:
         app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=context.queues.batches.value)
     if in_chord:
@@ -80,18 +120,35 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
         # The report itself ended the execution: only this part of the callback's work is left.
         WorkerExecutionContext.delete_files(api, data.organization_id, context.execution.workflow_id, data.execution_id)
     else:
-        _send_callback(app, batch, context.queues)
+        _send_callback(app, batch, context.queues, [])
     return result
 
 
-def _send_callback(app: Celery, batch: FileBatchData, queues: ExecutionQueues) -> None:
+def _note_idle(claimed: ClaimResponse, result: BatchExecutionResult, context: ExecutionContext) -> None:
+    """Log why a batch had nothing to process. Usually its files are done: a repeated message, or the other batches were
+    faster."""
+    if claimed.unknown:
+        result.errors.append(f"{claimed.unknown} files of the batch are no files of its execution")
+        log.error("batch.files_unknown", files=claimed.unknown)
+    if claimed.claims:
+        return
+    reason = "no file is left"
+    if claimed.stop:
+        reason = f"the execution is {context.execution.status.value} or being stopped"
+    elif not context.execution.total_files:
+        reason = "no file of the execution is registered"
+        result.errors.append(reason)
+    log.info("batch.nothing_to_do", reason=reason)
+
+
+def _send_callback(app: Celery, batch: FileBatchData, queues: ExecutionQueues, results: list[dict[str, Any]]) -> None:
     """Call the callback again: the chord's callback may have run before these files were sent again, and the working
-    files of a dead worker are still there."""
+    files of a dead worker are still there. ``results`` are those of all batches, if all of them have ended."""
     data = batch.file_data
     callback = CallbackTaskData(
         execution_id=data.execution_id, organization_id=data.organization_id, pipeline_id=data.pipeline_id
     )
-    app.send_task(queues.callback_task.value, args=[[]], kwargs=callback.to_dict(), queue=queues.callback.value)
+    app.send_task(queues.callback_task.value, args=[results], kwargs=callback.to_dict(), queue=queues.callback.value)
 
 
 def _deadline(app: Celery, context: ExecutionContext, api: InternalApi) -> float:

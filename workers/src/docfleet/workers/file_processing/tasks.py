@@ -11,8 +11,8 @@ from docfleet.workers.file_processing.batches import process
 
 
 @shared_task(name=TaskName.PROCESS_FILE_BATCH.value, bind=True, max_retries=0)
-def process_file_batch(task: Task, file_batch_data: dict[str, Any]) -> dict[str, Any]:
-    """Process one batch (``FileBatchData``) and return its ``BatchExecutionResult``. Never raises: a failed header
-    would keep the chord from calling its callback."""
+def process_file_batch(task: Task, file_batch_data: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+    """Process one batch (``FileBatchData``) and return its ``BatchExecutionResult``. Never raises, whatever the message
+    holds: a failed header would keep the chord from calling its callback."""
     hostname = task.request.hostname or "worker"
     return process(task.app, file_batch_data, hostname=hostname, in_chord=bool(task.request.chord)).to_dict()

@@ -8,7 +8,7 @@ from celery import shared_task
 
 from docfleet.core.names import TaskName
 from docfleet.workers.general.execution import orchestrate
-from docfleet.workers.shared.workflow.execution.orchestration import ExecutionMessage
+from docfleet.workers.shared.workflow.execution.execution_message import ExecutionMessage
 from docfleet.workers.shared.workflow.execution.pipeline_run import run_scheduled_pipeline
 
 

@@ -41,9 +41,12 @@ def _backend() -> HttpTransport:
 
 
 def consume(payloads: Any, channel: str) -> None:
-    """Write the events of the message. Raises ``Reject``, which requeues it, when the backend stays away."""
+    """Write the events of the message: a list, or a single one. Raises ``Reject``, which requeues it, when the backend
+    stays away."""
     by_organization: dict[str, list[LogEvent]] = {}
     unreadable = 0
+    if payloads == []:
+        log.warning("logs.unreadable", events=0, reason="the message holds no event")
     for payload in payloads if isinstance(payloads, list) else [payloads]:
         event = read_event(payload, channel)
         if event is None:
@@ -51,13 +54,19 @@ def consume(payloads: Any, channel: str) -> None:
         else:
             by_organization.setdefault(event.organization_id, []).append(event)
     point("logs.taken")
-    total = LogsWritten(dropped=unreadable)
+    total = LogsWritten()
     for organization_id, events in by_organization.items():
         for start in range(0, len(events), MAX_EVENTS):
             _add(total, _write(organization_id, events[start : start + MAX_EVENTS]))
         point("logs.written")
+    if unreadable:
+        log.warning(
+            "logs.unreadable",
+            events=unreadable,
+            reason="an event is an object with execution_id and organization_id (texts) and timestamp (seconds)",
+        )
     if total.dropped:
-        log.warning("logs.dropped", events=total.dropped)
+        log.warning("logs.dropped", events=total.dropped, reason="unknown executions, or archived logs")
     log.debug("logs.consumed", written=total.written, repeated=total.repeated)
 
 
@@ -71,7 +80,7 @@ def _write(organization_id: str, events: list[LogEvent]) -> LogsWritten:
     except DocfleetError as error:
         # A repeat would get the same answer: an unknown organization, or events that the backend cannot read.
         log.error("logs.refused", events=len(events), code=error.code, error=error.message)
-        return LogsWritten(dropped=len(events))
+        return LogsWritten()
 
 
 def _add(total: LogsWritten, part: LogsWritten) -> None:

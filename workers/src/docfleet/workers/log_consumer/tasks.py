@@ -17,7 +17,7 @@ from docfleet.workers.log_consumer.delivery import consume
     reject_on_worker_lost=True,
 )
 def logs_consumer(
-    events: list[Any] | None = None, event: str = "", message: Any = None, user_session_id: str = "", **_: Any
+    events: Any = None, event: Any = "", message: Any = None, user_session_id: Any = "", **_: Any
 ) -> None:
     """Write lines of executions' logs: either ``events``, or the single ``message`` of the original."""
-    consume(events if events is not None else [message], user_session_id or event.removeprefix("logs:"))
+    consume(events if events is not None else [message], str(user_session_id or event or "").removeprefix("logs:"))

@@ -13,6 +13,7 @@ import structlog
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.faults import point
+from docfleet.core.ids import check_organization, parse_id
 from docfleet.core.notify import NotificationBatchClaim, NotificationBatchReport
 from docfleet.providers.base import NotificationBatch, TargetRejected, TargetUnavailable
 from docfleet.providers.registry import open_provider
@@ -31,9 +32,11 @@ def breaker() -> HostBreaker:
     return HostBreaker(server, settings().notification_breaker_seconds, settings().notification_lease_seconds)
 
 
-def send_batch(organization_id: str, batch_id: str) -> dict[str, Any]:
-    """Send the batch if its claim is granted. Returns batch and outcome. Raises ``DependencyError``."""
-    client = internal_api().notifications(organization_id)
+def send_batch(organization_id: Any, batch_id: Any) -> dict[str, Any]:
+    """Send the batch if its claim is granted. Returns batch and outcome. Raises ``DependencyError``, and
+    ``InvalidInput`` for malformed ids: they become parts of a URL."""
+    organization_id, batch_id = check_organization(organization_id), parse_id(batch_id, "the batch")
+    client = internal_api().webhooks(organization_id)
     claim = client.claim(batch_id, settings().notification_lease_seconds)
     if not claim.granted:
         log.info("notification.not_ours", batch_id=batch_id)

@@ -16,42 +16,31 @@ from docfleet.workers.notification.sending import send_batch
 
 
 @shared_task(name=TaskName.PROCESS_NOTIFICATION.value, ignore_result=True)
-def process_notification(notification_type: str, priority: bool = False, **kwargs: Any) -> dict[str, Any]:
+def process_notification(notification_type: Any = None, priority: bool = False, **kwargs: Any) -> dict[str, Any]:
     """Send one batch, or one message of the original."""
-    if "batch_id" in kwargs:
-        return send_batch(kwargs["organization_id"], kwargs["batch_id"])
-    return original_messages.process(notification_type, kwargs)
+    return _process(notification_type, kwargs)
 
 
 @shared_task(name=TaskName.PRIORITY_NOTIFICATION.value, ignore_result=True)
-def priority_notification(notification_type: str, **kwargs: Any) -> dict[str, Any]:
+def priority_notification(notification_type: Any = None, **kwargs: Any) -> dict[str, Any]:
     """``process_notification`` from a queue of its own."""
-    return process_notification(notification_type, **{**kwargs, "priority": True})  # type: ignore[no-any-return]
+    return _process(notification_type, kwargs)
+
+
+def _process(notification_type: Any, message: dict[str, Any]) -> dict[str, Any]:
+    if "batch_id" in message:
+        return send_batch(message.get("organization_id"), message["batch_id"])
+    return original_messages.process(notification_type, message)
 
 
 @shared_task(name=TaskName.SEND_WEBHOOK_NOTIFICATION.value, bind=True, ignore_result=True, max_retries=None)
-def send_webhook_notification(
-    self: Any,
-    url: str,
-    payload: dict[str, Any],
-    headers: dict[str, str] | None = None,
-    timeout: float = 10,
-    max_retries: int | None = None,
-    retry_delay: float = 10,
-    platform: str | None = None,
-    raise_on_final_failure: bool = False,
-    buffer_row_ids: list[str] | None = None,
-    organization_id: Any = None,
-) -> None:
-    """Send a webhook of the original, whose message holds everything."""
-    original_messages.send(
-        self, url, payload, headers, timeout, max_retries, retry_delay, platform, raise_on_final_failure
-    )
+def send_webhook_notification(self: Any, *args: Any, **kwargs: Any) -> None:
+    """Send a webhook of the original, whose message holds everything: the fields of ``WebhookMessage``."""
+    positional = dict(zip(original_messages.WebhookMessage.__struct_fields__, args, strict=False))
+    original_messages.send(self, positional | kwargs)
 
 
 @shared_task(name=TaskName.SEND_BATCH_NOTIFICATIONS.value, ignore_result=True)
-def send_batch_notifications(
-    notifications: list[dict[str, Any]], batch_id: str | None = None, delay_between: float = 0
-) -> dict[str, Any]:
+def send_batch_notifications(notifications: Any, batch_id: Any = None, delay_between: Any = 0) -> dict[str, Any]:
     """Several of the original's messages, one after the other."""
     return original_messages.process_all(notifications, batch_id, delay_between)

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from docfleet.backend.executions import (
+    additions,
     claims,
     context,
     finalize,
@@ -26,6 +27,8 @@ from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.batch_calls import (
+    AddRequest,
+    AddResponse,
     ClaimRequest,
     ClaimResponse,
     FinalizeRequest,
@@ -100,6 +103,18 @@ def start_execution(
     """Close the listing; the caller that gets "started" sends the batches."""
     with database.writing() as connection:
         return register.start(connection, organization_id, str(execution_id), data)
+
+
+@post(f"{PREFIX}/files/add", status_code=200, sync_to_thread=True)
+def add_files(
+    execution_id: FromPath[UUID],
+    data: JSONBody[AddRequest],
+    database: NamedDependency[Database],
+    organization_id: NamedDependency[str],
+) -> AddResponse:
+    """Write the rows of files that a batch of another orchestrator names, and answer their ids."""
+    with database.writing() as connection:
+        return additions.add(connection, organization_id, str(execution_id), data)
 
 
 @post(f"{PREFIX}/files/claim", status_code=200, sync_to_thread=True)
@@ -191,6 +206,7 @@ def lost_process(
 handlers = [
     get_context,
     register_files,
+    add_files,
     start_execution,
     claim_files,
     renew_files,

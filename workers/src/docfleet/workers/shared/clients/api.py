@@ -6,11 +6,12 @@ from docfleet.core.errors import RunnerUnavailable
 from docfleet.workers.shared.cache.redis_cache import RedisCache
 from docfleet.workers.shared.clients.execution_client import ExecutionClient
 from docfleet.workers.shared.clients.file_client import FileClient
-from docfleet.workers.shared.clients.notification_client import NotificationClient
 from docfleet.workers.shared.clients.organization_client import OrganizationClient
 from docfleet.workers.shared.clients.pipeline_client import PipelineClient
 from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.clients.transport import HttpTransport
+from docfleet.workers.shared.clients.webhook_client import WebhookClient
+from docfleet.workers.shared.clients.workflow_client import WorkflowClient
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.infrastructure.process.fork import per_process
 from docfleet.workers.shared.infrastructure.process.process_settings import settings
@@ -56,9 +57,13 @@ class InternalApi:
         """Pipelines of one organization."""
         return PipelineClient(self._backend, organization_id)
 
-    def notifications(self, organization_id: str) -> NotificationClient:
-        """Notifications of one organization."""
-        return NotificationClient(self._backend, organization_id)
+    def webhooks(self, organization_id: str) -> WebhookClient:
+        """Webhooks and other notifications of one organization."""
+        return WebhookClient(self._backend, organization_id)
+
+    def workflows(self, organization_id: str) -> WorkflowClient:
+        """Workflows of one organization."""
+        return WorkflowClient(self._backend, organization_id)
 
     def organization(self, organization_id: str) -> OrganizationClient:
         """Settings of one organization."""

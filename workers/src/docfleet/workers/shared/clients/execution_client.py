@@ -1,4 +1,4 @@
-"""Executions: context, registration, start, final status."""
+"""Executions: registration, start, final status."""
 
 from __future__ import annotations
 
@@ -12,17 +12,12 @@ from docfleet.core.batch_calls import (
     StartRequest,
     StartResponse,
 )
-from docfleet.core.execution import ExecutionContext
 from docfleet.core.waiting import Wait
 from docfleet.workers.shared.clients.base import BackendClient
 
 
 class ExecutionClient(BackendClient):
     """One organization's executions."""
-
-    def context(self, execution_id: str) -> ExecutionContext:
-        """Everything about the execution in one call. Holds credentials: keep it in memory."""
-        return self._call(ExecutionContext, "GET", f"v1/workflow-execution/{execution_id}/")
 
     def register(self, execution_id: str, page: RegisterRequest) -> RegisterResponse:
         """Write one page of files as rows, before anything about them is sent."""

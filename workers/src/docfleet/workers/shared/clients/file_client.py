@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from docfleet.core.batch_calls import (
+    AddRequest,
+    AddResponse,
     ClaimRequest,
     ClaimResponse,
     RenewRequest,
@@ -18,6 +20,10 @@ RENEWALS = 3
 
 class FileClient(BackendClient):
     """One organization's file executions."""
+
+    def add(self, execution_id: str, request: AddRequest) -> AddResponse:
+        """Write the rows of files that no listing registered."""
+        return self._call(AddResponse, "POST", f"v1/workflow-execution/{execution_id}/files/add/", request)
 
     def claim(self, execution_id: str, request: ClaimRequest) -> ClaimResponse:
         """Take files under a lease."""

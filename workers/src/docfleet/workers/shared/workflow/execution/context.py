@@ -8,8 +8,8 @@ import structlog
 
 from docfleet.core.errors import InvalidInput
 from docfleet.core.execution import ExecutionContext
-from docfleet.core.ids import parse_id
-from docfleet.core.storage import execution_folder, remove_work, resolve_folder, safe_segment
+from docfleet.core.ids import check_organization, parse_id
+from docfleet.core.storage import execution_folder, remove_work, resolve_folder
 from docfleet.workers.shared.clients.api import InternalApi, internal_api
 from docfleet.workers.shared.infrastructure.context.state_store import (
     EXECUTION_ID,
@@ -30,19 +30,24 @@ class WorkerExecutionContext:
         """
         if parse_id(execution_id, "the execution") != execution_id:
             raise InvalidInput(f"the execution id is not a UUID in canonical form: {execution_id!r:.80}")
-        safe_segment(organization_id)
+        check_organization(organization_id)
         StateStore.set(ORGANIZATION_ID, organization_id)
         StateStore.set(EXECUTION_ID, execution_id)
         structlog.contextvars.bind_contextvars(organization_id=organization_id, execution_id=execution_id)
         return internal_api()
 
     @staticmethod
-    def setup_execution_context(organization_id: str, execution_id: str) -> tuple[ExecutionContext, InternalApi]:
-        """``bind``, then fetch the execution's context: one call. Raises ``NotFound`` when it belongs to
-        another organization, ``BackendUnavailable`` when the backend does not answer."""
+    def setup_execution_context(
+        organization_id: str, execution_id: str, workflow_id: str
+    ) -> tuple[ExecutionContext, InternalApi]:
+        """``(config, api_client)``: ``bind``, then fetch the execution's context, in one call. Raises ``NotFound`` when
+        it belongs to another organization, ``InvalidInput`` when it is of another workflow, and
+        ``BackendUnavailable`` when the backend does not answer."""
         api = WorkerExecutionContext.bind(organization_id, execution_id)
-        context = api.executions(organization_id).context(execution_id)
+        context = api.workflows(organization_id).context(execution_id)
         WorkerExecutionContext.remember(context)
+        if workflow_id != context.execution.workflow_id:
+            raise InvalidInput(f"workflow {workflow_id!r:.80} is not the one of execution {execution_id}")
         return context, api
 
     @staticmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import structlog
@@ -26,13 +26,13 @@ from docfleet.core.log_events import LogStage
 from docfleet.core.machine import machine_trouble
 from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import CallbackTaskData
-from docfleet.core.review import plan_review
 from docfleet.core.status import EmptyReason
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 from docfleet.workers.shared.workflow.connectors.source import Source
 from docfleet.workers.shared.workflow.execution.batching import batch_count, create_batches
 from docfleet.workers.shared.workflow.execution.file_waits import wait_after
+from docfleet.workers.shared.workflow.execution.review import create_workflow_file_data_with_manual_review
 
 log = structlog.get_logger()
 
@@ -42,43 +42,6 @@ REGISTER_PAGE = 500
 MAX_PARALLEL_FILE_BATCHES = "MAX_PARALLEL_FILE_BATCHES"
 
 _ENDED = ("already_final", "nothing_open")
-
-
-class ExecutionMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """The message of ``async_execute_bin``. ``files`` are those of an API's call, in the form that
-    ``FileProcessingUtils.convert_file_hash_data`` takes."""
-
-    organization_id: str
-    workflow_id: str
-    execution_id: str
-    files: dict[str, Any] = {}
-    scheduled: bool = False
-    pipeline_id: str | None = None
-
-    @classmethod
-    def of(
-        cls,
-        schema_name: str,
-        workflow_id: str,
-        execution_id: str,
-        hash_values_of_files: dict[str, Any] | None = None,
-        scheduled: bool = False,
-        pipeline_id: str | None = None,
-        **options: Any,
-    ) -> Self:
-        """From the arguments of the task, which are the original's.
-
-        Its sender may pass ids as UUID objects. Further ``options`` are accepted and ignored: the execution's row
-        has them.
-        """
-        return cls(
-            organization_id=str(schema_name),
-            workflow_id=str(workflow_id),
-            execution_id=str(execution_id),
-            files=hash_values_of_files or {},
-            scheduled=scheduled,
-            pipeline_id=pipeline_id,
-        )
 
 
 class OrchestrationResult(msgspec.Struct, kw_only=True):
@@ -125,7 +88,16 @@ class WorkflowOrchestrationUtils:
 class Orchestrator:
     """Carries one execution from its source to its batches."""
 
-    def __init__(self, app: Celery, api: InternalApi, context: ExecutionContext, queues: ExecutionQueues) -> None:
+    def __init__(
+        self,
+        app: Celery,
+        api: InternalApi,
+        context: ExecutionContext,
+        queues: ExecutionQueues,
+        *,
+        use_file_history: bool | None = None,
+    ) -> None:
+        """``use_file_history`` is the message's; None leaves the execution's setting."""
         self._app = app
         self._api = api
         self._context = context
@@ -133,6 +105,7 @@ class Orchestrator:
         self._organization = context.organization_context.organization_id
         self._execution_id = context.execution.id
         self._executions = api.executions(self._organization)
+        self._use_file_history = use_file_history
         self._skipped: dict[str, int] = {}
 
     def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> OrchestrationResult:
@@ -145,8 +118,9 @@ class Orchestrator:
             if self._context.execution.retry_of is not None:
                 # The files of a retry are registered already: nothing is listed.
                 return self._send(file_data, self._context.execution.total_files, None)
-            total, listed, stop, started = self._register(source, max_files)
+            total, listed, stop, started = self._register(source, file_data, max_files)
             if stop:
+                log.info("orchestration.skipped", reason="already_final")
                 return self._result("skipped", total=total, final=True)
             if total == 0:
                 return self._nothing_to_do(listed, file_data)
@@ -171,7 +145,7 @@ class Orchestrator:
         return self._result("error", error=error.message, final=after.status.is_final)
 
     def _register(
-        self, source: Source, max_files: int | None
+        self, source: Source, file_data: WorkerFileData, max_files: int | None
     ) -> tuple[int, int, bool, tuple[StartRequest, StartResponse] | None]:
         """Write the stream as rows, page by page. Returns files registered, files listed, whether to stop, and the
         start, if a page included it."""
@@ -181,9 +155,16 @@ class Orchestrator:
             listed += len(page)
             point("orchestrate.listed")
             # A first page that is not full is the complete listing: it starts the execution in the same call.
-            start = self._plan(len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
+            start = self._plan(file_data, len(page)) if number == 1 and len(page) < REGISTER_PAGE else None
             answer = self._executions.register(
-                self._execution_id, RegisterRequest(page=number, files=list(page), limit=max_files, start=start)
+                self._execution_id,
+                RegisterRequest(
+                    page=number,
+                    files=list(page),
+                    limit=max_files,
+                    start=start,
+                    use_file_history=self._use_file_history,
+                ),
             )
             point("orchestrate.registered")
             total = answer.total_files
@@ -208,27 +189,29 @@ class Orchestrator:
         log.info("execution.empty", reason=reason.value)
         return self._result("completed", final=after.status.is_final)
 
-    def _plan(self, total: int) -> StartRequest:
+    def _plan(self, file_data: WorkerFileData, total: int) -> StartRequest:
         """How ``total`` files are processed. Planned once per run, before there are batches; a batch only looks up its
         files."""
         return StartRequest(
             batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
-            q_file_no_list=plan_review(self._execution_id, total, self._context.manual_review.review_percentage),
+            q_file_no_list=create_workflow_file_data_with_manual_review(file_data, total).q_file_no_list,
         )
 
     def _send(
         self, file_data: WorkerFileData, total: int, started: tuple[StartRequest, StartResponse] | None
     ) -> OrchestrationResult:
         if started is None:
-            plan = self._plan(total)
+            plan = self._plan(file_data, total)
             started = plan, self._executions.start(self._execution_id, plan)
         plan, answer = started
         if answer.status == "skipped":
             log.info("orchestration.skipped", reason=answer.reason)
             return self._result("skipped", total=total, final=answer.reason in _ENDED)
-        file_data.q_file_no_list = plan.q_file_no_list
+        file_data = create_workflow_file_data_with_manual_review(file_data, total)
+        if self._use_file_history is not None:
+            file_data.use_file_history = self._use_file_history
         point("orchestrate.started")
-        self._dispatch(create_batches(file_data, plan.batch_count), file_data)
+        self._dispatch(create_batches(file_data, plan.batch_count, total), file_data)
         point("orchestrate.sent")
         log.info("execution.dispatched", files=total, batches=plan.batch_count)
         batches = f"in {plan.batch_count} batches" if plan.batch_count > 1 else "in one batch"

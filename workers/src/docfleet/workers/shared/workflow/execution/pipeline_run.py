@@ -8,9 +8,9 @@ import msgspec
 import structlog
 
 from docfleet.core.errors import DependencyError, DocfleetError
-from docfleet.core.ids import parse_id
-from docfleet.core.storage import safe_segment
+from docfleet.core.ids import check_organization, parse_id
 from docfleet.workers.shared.clients.api import internal_api
+from docfleet.workers.shared.infrastructure.celery.arguments import arguments
 from docfleet.workers.shared.infrastructure.context.state_store import ORGANIZATION_ID, StateStore
 
 log = structlog.get_logger()
@@ -20,14 +20,14 @@ MAX_RETRIES = 120
 """Retries for about an hour; a backend that is unavailable for longer loses the run."""
 
 
-def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str, Any]:
+def run_pipeline(task: Any, organization_id: Any, pipeline_id: Any) -> dict[str, Any]:
     """Have the backend run it, once per Celery ``task``, however often its message comes.
 
     What the backend refuses (a paused or unknown pipeline) is logged and not tried again. Raises ``InvalidInput`` for
     malformed ids, and Celery's ``Retry`` while the backend is unavailable.
     """
-    pipeline_id = parse_id(str(pipeline_id), "the pipeline")  # some of the original's messages carry a UUID
-    safe_segment(organization_id)
+    pipeline_id = parse_id(pipeline_id, "the pipeline")
+    check_organization(organization_id)
     StateStore.set(ORGANIZATION_ID, organization_id)
     structlog.contextvars.bind_contextvars(organization_id=organization_id, pipeline_id=pipeline_id)
     try:
@@ -42,16 +42,20 @@ def run_pipeline(task: Any, organization_id: str, pipeline_id: str) -> dict[str,
     return started
 
 
-def run_scheduled_pipeline(
-    task: Any,
-    workflow_id: str,
-    org_schema: str,
-    execution_action: str | None = None,
-    execution_id: str | None = None,
-    pipepline_id: str = "",
-    with_logs: bool = False,
-    name: str = "",
-) -> dict[str, Any]:
-    """``run_pipeline`` with the arguments of the original's ``execute_pipeline_task``, the misspelt one included.
-    Only organization and pipeline are used."""
-    return run_pipeline(task, org_schema, pipepline_id)
+def run_scheduled_pipeline(task: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """``run_pipeline`` with the arguments of the original's ``execute_pipeline_task``, of which only organization and
+    pipeline are used."""
+    given = arguments(_signature, args, kwargs)
+    return run_pipeline(task, given["org_schema"], given.get("pipepline_id"))
+
+
+def _signature(
+    workflow_id: Any,
+    org_schema: Any,
+    execution_action: Any = None,
+    execution_id: Any = None,
+    pipepline_id: Any = None,
+    with_logs: Any = False,
+    name: Any = "",
+) -> None:
+    """The original's signature, the misspelt name included."""

@@ -1,4 +1,4 @@
-"""Notifications: claims of batches and reports about them."""
+"""Webhooks and other notifications: claims of batches to deliver, and reports about the deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docfleet.core.notify import (
 from docfleet.workers.shared.clients.base import BackendClient
 
 
-class NotificationClient(BackendClient):
+class WebhookClient(BackendClient):
     """One organization's notifications."""
 
     def claim(self, batch_id: str, lease_seconds: float) -> NotificationBatchClaim:
