@@ -123,7 +123,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     services = Services.create(settings, dispatcher or CeleryDispatcher(settings.broker_url))
     return Litestar(
         route_handlers=routes.handlers,
-        guards=[Guard(settings.keys, services.database, openapi.PATH)],
+        guards=[Guard(settings.keys, settings.metrics_keys, services.database, openapi.PATH)],
         dependencies={
             **{field.name: _value(getattr(services, field.name)) for field in fields(services)},
             "organization_id": Provide(_organization_id, sync_to_thread=False),

@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 
 _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.NotAllowed, 401),
+    (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (errors.Conflict, 409),
     (errors.ReviewUnavailable, 422),
