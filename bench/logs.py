@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 from bench.figures import Figure, Report
 from bench.fleet import NO_OP, Fleet, small_files
+from docfleet.cli.management import ORGANIZATION_ID
 from docfleet.core.log_events import LogEvent, LogLevel, new_event_id
 from docfleet.core.names import QueueName, WorkerType
 from docfleet.workers.shared.infrastructure.logging.publisher import BrokerSender, LogPublisher
@@ -121,7 +122,7 @@ def _line(fleet: Fleet, execution_id: str) -> LogEvent:
         event_id=new_event_id(),
         timestamp=time.time(),
         execution_id=execution_id,
-        organization_id=fleet.client.organization_id,
+        organization_id=ORGANIZATION_ID,
         stage="TOOL",
         log=_TEXT,
         step=1,

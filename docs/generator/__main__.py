@@ -1,4 +1,4 @@
-"""``python -m docs.generator``: write the pages of `docs/reference/`."""
+"""``python -m docs.generator``: write the pages of `docs/reference/`, and the table of settings of the core."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docfleet.core.logs import configure_logging
-from docs.generator import commands, errors, http_api, log_events, metrics, queues, settings
+from docs.generator import commands, errors, http_api, log_events, metrics, queues, setting_names, settings
 
 FOLDER = Path(__file__).resolve().parents[1] / "reference"
 PAGES: dict[str, Callable[[], str]] = {
@@ -23,11 +23,12 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write the pages that have changed, and print their names."""
+    """Write the files that have changed, and print their names."""
     configure_logging("ERROR", "console")
     FOLDER.mkdir(exist_ok=True)
-    for name, render in PAGES.items():
-        path, text = FOLDER / name, render()
+    written = {FOLDER / name: render for name, render in PAGES.items()} | {setting_names.PATH: setting_names.render}
+    for path, render in written.items():
+        text = render()
         if not path.is_file() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
             sys.stdout.write(f"wrote {path}\n")

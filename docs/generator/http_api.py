@@ -11,23 +11,27 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from litestar.testing import TestClient
 
+from docfleet.backend.http.roles import least_role
 from docs.generator.applications import KEY, backend, runner
 from docs.generator.markdown import code, first_sentence, page, prose, table
 
+MANAGEMENT = "Management"
 SECTIONS = (
     ("Calls of deployments and pipelines", ("/deployment/",), "The key is the caller's own."),
     (
         "Platform keys",
         ("/api/v1/unstract/",),
-        "The key is a platform key: `docfleet keys create` without `--api` makes one.",
+        "The key is one of the organization, with a role or without: `docfleet keys create` makes it.",
     ),
     (
-        "Management",
+        MANAGEMENT,
         ("/api/v1/",),
-        "The key is the internal key; the header `X-Organization-ID` names the organization. The commands call these.",
+        "The key is one of the organization with at least [the role](../howto/give-keys.md) that is named, or the "
+        "internal key. With the internal key the header `X-Organization-ID` names the organization. The commands call "
+        "these.",
     ),
     ("Workers", ("/internal/",), "The key is the internal key. Only workers call these; they may change with them."),
-    ("Health", ("/",), "`/livez` and `/readyz` need no key."),
+    ("Health", ("/",), "`/livez` and `/readyz` need no key, `/metrics` METRICS_API_KEY or the internal key."),
 )
 CALLERS = ("/deployment/", "/api/v1/unstract/")
 HEAD = ("method", "path", "what it does", "parameters", "answers")
@@ -66,6 +70,11 @@ def operations(paths: dict[str, Any]) -> Iterator[tuple[str, tuple[str, str, str
             yield path, (method.upper(), code(path), text, ", ".join(parameters), ", ".join(statuses))
 
 
+def _with_role(row: tuple[str, str, str, str, str]) -> tuple[str, ...]:
+    """The row of a route of the management API, with the role that it requires."""
+    return (*row, least_role(row[0], row[1].strip("`")) or "internal key")
+
+
 def of_runner() -> list[tuple[str, str, str]]:
     """Method, path and meaning of each route of the runner."""
     routes = [
@@ -85,13 +94,16 @@ def render() -> str:
     for title, prefixes, note in SECTIONS:
         rows = [row for path, row in routes if path.startswith(prefixes) and path not in placed]
         placed |= {path for path, _ in routes if path.startswith(prefixes)}
-        parts += [f"## {title}", prose(note), table(HEAD, rows)]
+        if title == MANAGEMENT:
+            parts += [f"## {title}", prose(note), table((*HEAD, "least role"), map(_with_role, rows))]
+        else:
+            parts += [f"## {title}", prose(note), table(HEAD, rows)]
     return page(
         "HTTP API",
         prose(
             "The backend describes itself at `/schema` (a page) and `/schema/openapi.json` (OpenAPI). "
             "Every call carries `Authorization: Bearer KEY`. An error is `application/problem+json`; "
-            "[errors](errors.md) lists the codes. Any route may answer 400, 401, 404, 409, 413, 422 or 503. "
+            "[errors](errors.md) lists the codes. Any route may answer 400, 401, 403, 404, 409, 413, 422 or 503. "
             "[Call the API](../howto/call-the-api.md) shows calls."
         ),
         *parts,

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from docfleet.core.exit_codes import ExitCode
+from docs.generator import setting_names
 from docs.generator.__main__ import FOLDER, PAGES
 from docs.generator.log_events import events
 from docs.generator.meanings import EXIT_CODES, LOG_EVENTS
@@ -16,6 +17,14 @@ from docs.generator.sources import defined, field_docstrings
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_what_the_generator_writes(name: str) -> None:
     assert (FOLDER / name).read_text("utf-8") == PAGES[name](), "run `make docs`"
+
+
+def test_the_table_of_settings_is_what_the_generator_writes() -> None:
+    assert setting_names.PATH.read_text("utf-8") == setting_names.render(), "run `make docs`"
+
+
+def test_every_type_of_settings_belongs_to_a_process() -> None:
+    assert {kind.__name__ for kind in settings_types()} == {*setting_names.PROCESSES, "FaultSettings"}
 
 
 def test_every_page_of_the_reference_is_known() -> None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 import urllib.error
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
 
+from docfleet.core.management.keys import Role, Scope
 from docfleet.core.names import QueueName, WorkerType
-from tests.acceptance.fleet import Stage
-from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
+from tests.acceptance.fleet import Stage, fill
+from tests.acceptance.published import Published, request
+from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS, FaultRun
 from tests.faults.world import BATCHES, World
 from tests.waiting import until
 
@@ -156,6 +159,24 @@ def test_the_broker_is_away_when_an_execution_is_accepted(world: World) -> None:
     assert count_executions(world)["ERROR"] == after["ERROR"]
 
 
+@pytest.mark.short
+@pytest.mark.parametrize("way", ["trigger", "upload", "management"])
+def test_the_broker_is_away_while_a_call_with_a_key_is_repeated(world: World, way: str) -> None:
+    """Every repeat has the same execution, and it runs once when the broker is back."""
+    before = count_executions(world)
+    call = Repeated(world, way)
+    with broker_away(world, "kill"):
+        begun = time.monotonic()
+        answers = [call() for _ in range(3)]
+        assert time.monotonic() - begun < 3 * ANSWER_SECONDS
+        assert {status for status, _ in answers} == {200 if way == "upload" else 202}
+        assert len({execution_id for _, execution_id in answers}) == 1
+        assert sum(count_executions(world).values()) == sum(before.values()) + 1
+    call.run(answers[0][1]).check(COMPLETED)
+    assert call() == (200, answers[0][1])
+    assert count_executions(world) == {**before, "COMPLETED": before.get("COMPLETED", 0) + 1}
+
+
 @pytest.mark.parametrize("point", ["orchestrate.listed", "orchestrate.started"])
 def test_the_broker_is_away_when_the_batches_are_sent(world: World, point: str) -> None:
     world.arm(f"{point}=hold@1")
@@ -290,6 +311,52 @@ def refused(world: World) -> None:
     with caught.value as answer:
         assert answer.code in (502, 503), answer.code
         assert "broker" in answer.read().decode()
+
+
+class Repeated:
+    """A call that is repeated with the same idempotency key: of a pipeline, of an API, of the management API."""
+
+    def __init__(self, world: World, way: str) -> None:
+        self._world = world
+        self._way = way
+        self._name = f"w{uuid.uuid4().hex[:12]}"
+        self._source = fill(world.folder / "sources" / self._name, dict(FILES.items()))
+        self._headers = {"Idempotency-Key": uuid.uuid4().hex}
+        if way == "upload":
+            self._api = Published.publish(world, {"tool": "actor"})  # type: ignore[arg-type]
+            return
+        client = world.client
+        client.put_workflow(
+            {
+                "name": self._name,
+                "source": {"connector": "local", "settings": {"path": str(self._source)}},
+                "tools": [{"tool": "actor"}],
+                "destination": world.destination("sqlite", self._source),
+            }
+        )
+        applied = client.put_pipeline({"name": self._name, "workflow": self._name})
+        if way == "trigger":
+            self._url = client.absolute(applied.url)
+            self._headers["Authorization"] = f"Bearer {client.create_key(Scope.PIPELINE, self._name, 'faults').key}"
+        else:
+            self._url = f"{world.addresses.backend_url}/api/v1/pipelines/{applied.pipeline_id}/run"
+            key = client.create_key(Scope.PLATFORM, None, "faults", role=Role.OPERATOR).key
+            self._headers["Authorization"] = f"Bearer {key}"
+
+    def __call__(self) -> tuple[int, str]:
+        """The status of the answer, and the execution."""
+        if self._way == "upload":
+            answer = self._api.post(*FILES.items(), timeout="0", headers=self._headers)
+            return answer.status, str(answer.body["message"]["execution_id"])
+        answer = request(self._url, "POST", b"", self._headers)
+        return answer.status, str(answer.body["execution_id"])
+
+    def run(self, execution_id: str) -> FaultRun:
+        """The execution, to be looked at."""
+        if self._way == "upload":
+            return self._world.remember(FaultRun(self._world, execution_id, "api", api=self._api))
+        more = {"source": self._source, "pipeline": self._name}
+        return self._world.remember(FaultRun(self._world, execution_id, "sqlite", **more))
 
 
 def count_executions(world: World) -> dict[str, int]:

@@ -15,6 +15,7 @@ from docfleet.cli.embedded.data_folder import DEFAULT, announced
 from docfleet.cli.embedded.system import Addresses
 from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.management.keys import KEY_PREFIX
 from docfleet.core.settings import read_settings
 
 
@@ -24,9 +25,9 @@ class ConnectionSettings(msgspec.Struct, frozen=True, rename="upper"):
     docfleet_url: str | None = None
     """The backend that commands call. Unset, the running `docfleet dev` of the data folder."""
     docfleet_key: str | None = None
-    """The backend's internal key."""
+    """A key of the organization (`docfleet keys create --role ROLE` makes one), or the backend's internal key."""
     docfleet_organization: str | None = None
-    """The organization that commands work in. Unset, `default`."""
+    """The organization that commands work in. Unset, the one of the key; for the internal key, `default`."""
 
 
 def connected(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,8 +39,8 @@ def connected(function: Callable[..., Any]) -> Callable[..., Any]:
 
     for option in (
         click.option("--data", type=click.Path(path_type=Path), default=DEFAULT, help="Data folder of `docfleet dev`."),
-        click.option("--organization", help="Organization id, else DOCFLEET_ORGANIZATION."),
-        click.option("--key", help="The backend's key, else DOCFLEET_KEY."),
+        click.option("--organization", help="Organization id, else DOCFLEET_ORGANIZATION, else the key's."),
+        click.option("--key", help="A key of the organization, or the internal key; else DOCFLEET_KEY."),
         click.option("--url", help="The backend, else DOCFLEET_URL, else the running `docfleet dev`."),
     ):
         call = option(call)
@@ -62,8 +63,10 @@ def connect(url: str | None, key: str | None, organization: str | None, data: Pa
         raise ConfigurationError(
             f"no Docfleet runs in {data}: start `docfleet dev`, or give --url and --key (DOCFLEET_URL, DOCFLEET_KEY)"
         )
-    organization_id = organization or settings.docfleet_organization or running.get("organization") or ORGANIZATION_ID
-    for name, value in (("the key", key), ("the organization", organization_id)):
+    organization_id = organization or settings.docfleet_organization
+    if not organization_id and not key.startswith(KEY_PREFIX):  # a key of an organization says which one
+        organization_id = running.get("organization") or ORGANIZATION_ID
+    for name, value in (("the key", key), ("the organization", organization_id or "")):
         if not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"{name} has characters that no {name.removeprefix('the ')} has: copy it again")
     return ManagementClient(Addresses(url.rstrip("/"), "", key), organization_id)

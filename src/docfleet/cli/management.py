@@ -35,7 +35,7 @@ from docfleet.core.management.executions import (
     StopResult,
     WaitReasons,
 )
-from docfleet.core.management.keys import CreatedKey, Key, KeyList, KeyRequest, RevokedKey, Scope
+from docfleet.core.management.keys import CreatedKey, Key, KeyList, KeyRequest, RevokedKey, Role, Scope
 from docfleet.core.management.logs import LogLine, LogPage
 from docfleet.core.management.notifications import (
     DeletedNotification,
@@ -81,9 +81,10 @@ _VERIFY_SECONDS = 3600.0
 
 
 class ManagementClient:
-    """Calls one backend for one organization. Errors are those of ``docfleet.core.errors``, by code."""
+    """Calls one backend for one organization, None for that of the key. Errors are those of ``docfleet.core.errors``,
+    by code."""
 
-    def __init__(self, addresses: Addresses, organization_id: str = ORGANIZATION_ID) -> None:
+    def __init__(self, addresses: Addresses, organization_id: str | None = ORGANIZATION_ID) -> None:
         self.organization_id = organization_id
         self._addresses = addresses
         self._transport = ManagementTransport(addresses.backend_url, addresses.key, organization_id)
@@ -101,9 +102,10 @@ class ManagementClient:
     # Organizations
 
     def put_organization(self) -> None:
-        """Make the organization, where it is not there."""
-        name = ORGANIZATION_NAME if self.organization_id == ORGANIZATION_ID else self.organization_id
-        self.create_organization(self.organization_id, name)
+        """Make the organization, where it is not there. Needs the internal key."""
+        organization_id = self.organization_id or ORGANIZATION_ID
+        name = ORGANIZATION_NAME if organization_id == ORGANIZATION_ID else organization_id
+        self.create_organization(organization_id, name)
 
     def create_organization(self, organization_id: str, name: str) -> bool:
         """Make an organization or rename it; True when it is new. Raises ``InvalidInput``."""
@@ -255,9 +257,16 @@ class ManagementClient:
         """All keys, oldest first."""
         return self.call(KeyList, "GET", "keys").keys
 
-    def create_key(self, scope: Scope, target: str | None, name: str, expires_at: datetime | None = None) -> CreatedKey:
-        """A new key; only this answer holds it (``key``)."""
-        return self.call(CreatedKey, "POST", "keys", KeyRequest(scope, name, target, expires_at))
+    def create_key(
+        self,
+        scope: Scope,
+        target: str | None,
+        name: str,
+        expires_at: datetime | None = None,
+        role: Role | None = None,
+    ) -> CreatedKey:
+        """A new key; only this answer holds it (``key``). ``role`` is for scope platform."""
+        return self.call(CreatedKey, "POST", "keys", KeyRequest(scope, name, target, expires_at, role))
 
     def revoke_key(self, key_id: str) -> bool:
         """Revoke a key for good; False when it was revoked before."""

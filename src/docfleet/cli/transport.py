@@ -19,11 +19,13 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ManagementTransport:
-    """Sends requests to one backend for one organization."""
+    """Sends requests to one backend for one organization: the one of the key, where none is named."""
 
-    def __init__(self, backend_url: str, key: str, organization_id: str) -> None:
+    def __init__(self, backend_url: str, key: str, organization_id: str | None) -> None:
         self.base = f"{backend_url}/api/v1"
-        self.headers = {"Authorization": f"Bearer {key}", "X-Organization-ID": organization_id}
+        self.headers = {"Authorization": f"Bearer {key}"}
+        if organization_id:
+            self.headers["X-Organization-ID"] = organization_id
 
     def call[Answer](
         self,

@@ -192,7 +192,7 @@ MUTANTS = (
         "tests/faults/test_brokers.py::test_the_broker_is_away_when_an_execution_is_accepted[redis]",
         (
             "backend/src/docfleet/backend/executions/service.py",
-            "            finalize.fail(connection, row, cause, error.code)\n",
+            "        finalize.fail(connection, row, cause, error.code)\n",
             "",
         ),
     ),

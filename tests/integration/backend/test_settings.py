@@ -33,6 +33,8 @@ def test_the_defaults() -> None:
         ("INTERNAL_SERVICE_API_KEY", "dev-internal-key-123"),
         ("INTERNAL_SERVICE_API_KEY", "short"),
         ("INTERNAL_SERVICE_API_KEY_PREVIOUS", "short"),
+        ("METRICS_API_KEY", "short"),
+        ("METRICS_API_KEY", GOOD["INTERNAL_SERVICE_API_KEY"]),
         ("BACKEND_PORT", "http"),
         ("BACKEND_PORT", "70000"),
         ("MAX_FILE_ATTEMPTS", "0"),

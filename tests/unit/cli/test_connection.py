@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import pytest
 from docfleet.cli.connection import connect
 from docfleet.cli.main import main
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.log_events import LogLevel
+from docfleet.core.management.keys import KEY_PREFIX
+
+INFO = LogLevel.INFO
 
 
 def test_options_go_before_the_environment_and_it_before_a_running_system(
@@ -22,6 +27,19 @@ def test_options_go_before_the_environment_and_it_before_a_running_system(
     assert connect(None, None, None, tmp_path).absolute("/x") == "http://environment:1/x"
     client = connect("http://option:2/", "other", "ours", tmp_path)
     assert (client.absolute("/x"), client.organization_id) == ("http://option:2/x", "ours")
+
+
+def test_a_key_of_an_organization_says_which_one_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCFLEET_ORGANIZATION", raising=False)
+    key = f"{KEY_PREFIX}of-an-organization"
+    assert connect("http://x", key, None, tmp_path).organization_id is None
+    assert connect("http://x", key, "ours", tmp_path).organization_id == "ours"
+    assert connect("http://x", "internal", None, tmp_path).organization_id == "default"
+    for organization_id, sent in ((None, None), ("ours", "ours")):
+        headers = connect("http://x", key, organization_id, tmp_path).events_address(str(uuid.uuid4()), 0, INFO)[1]
+        assert headers.get("X-Organization-ID") == sent
 
 
 def test_without_an_address_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,9 @@ def test_a_struct_goes_out_and_a_struct_comes_back(backend: Any) -> None:
     handler.content = b'{"key_id": "k", "revoked": true, "of a later version": 1}'
     found = transport.call(RevokedKey, "POST", "keys", KeyRequest(Scope.PLATFORM, "n"))
     assert found == RevokedKey("k", revoked=True)
-    assert handler.bodies == [({"scope": "platform", "name": "n", "target": None, "expires_at": None}, "org")]
+    assert handler.bodies == [
+        ({"scope": "platform", "name": "n", "target": None, "expires_at": None, "role": None}, "org")
+    ]
 
 
 def test_a_name_that_is_not_utf_8_goes_out(backend: Any) -> None:

@@ -132,7 +132,7 @@ def create_app(settings: BackendSettings, dispatcher: Dispatcher | None = None) 
     return Litestar(
         route_handlers=routes.handlers,
         guards=[
-            Guard(settings.keys, services.database, openapi.PATH),
+            Guard(settings.keys, settings.metrics_keys, services.database, openapi.PATH),
             OwnPort(settings.backend_internal_port if settings.backend_internal_only else None, routes.INTERNAL_PREFIX),
         ],
         dependencies={

@@ -13,6 +13,7 @@ from docfleet.core.settings import check_key, read_settings
 
 PREFIXES = (
     "BACKEND_",
+    "METRICS_API_",
     "INTERNAL_SERVICE_",
     "DISPATCH_DEADLINE_",
     "EXECUTION_DEADLINE_",
@@ -52,6 +53,8 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     """The Celery broker: `redis://`, `rediss://` or `amqp://`."""
     internal_service_api_key_previous: str | None = None
     """The internal key before the current one. It is accepted as well while keys are rotated."""
+    metrics_api_key: str | None = None
+    """A key that opens `/metrics` and nothing else, at least 32 characters. Unset, only the internal key opens it."""
     backend_host: str = "127.0.0.1"
     """The address the backend listens on."""
     backend_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
@@ -165,6 +168,13 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
         check_key("INTERNAL_SERVICE_API_KEY", self.internal_service_api_key)
         if self.internal_service_api_key_previous is not None:
             check_key("INTERNAL_SERVICE_API_KEY_PREVIOUS", self.internal_service_api_key_previous)
+        if self.metrics_api_key is not None:
+            check_key("METRICS_API_KEY", self.metrics_api_key)
+            if self.metrics_api_key in self.keys:
+                raise ConfigurationError(
+                    "setting METRICS_API_KEY is the internal key: give those who scrape a key of their own, "
+                    "for example from `openssl rand -hex 32`"
+                )
 
     @classmethod
     def read(cls) -> Self:
@@ -178,6 +188,11 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     def presigned_networks(self) -> tuple[Network, ...]:
         """API_PRESIGNED_ALLOWED_NETWORKS. Raises ``ConfigurationError``."""
         return parse_networks("API_PRESIGNED_ALLOWED_NETWORKS", self.api_presigned_allowed_networks)
+
+    @property
+    def metrics_keys(self) -> tuple[str, ...]:
+        """The key that opens the metrics only, where there is one."""
+        return () if self.metrics_api_key is None else (self.metrics_api_key,)
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ A class without a code of its own has its parent's.
     │   └── UnsafePath          a name that would leave its folder
     ├── ConfigurationError      a setting is missing, unknown or malformed
     ├── NotAllowed              no key, a wrong key
+    ├── Forbidden               the key is right, but its role does not allow this
     ├── NotFound                no such row (or another organization's)
     ├── Conflict                the row is not in a state that allows this
     │   ├── AlreadyFinal        a terminal status absorbs the write
@@ -87,6 +88,12 @@ class NotAllowed(DocfleetError):
     """The key is missing or wrong."""
 
     code = "not_allowed"
+
+
+class Forbidden(DocfleetError):
+    """The role of the key does not allow this."""
+
+    code = "forbidden"
 
 
 class NotFound(DocfleetError):

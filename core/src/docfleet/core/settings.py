@@ -16,7 +16,11 @@ import msgspec
 
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.masking import remember_settings
+from docfleet.core.names import WorkerType
+from docfleet.core.setting_names import SETTINGS
 
+EVERY_SETTING = frozenset[str]().union(*SETTINGS.values())
+"""The settings of all processes."""
 MIN_KEY_LENGTH = 32
 SAMPLE_KEYS = frozenset({"dev-internal-key-123", "your-internal-api-key", "change-me", "changeme", "secret"})
 """Keys that are printed in samples and manuals, and so are public."""
@@ -37,20 +41,20 @@ def read_settings[S: msgspec.Struct](
     source: Mapping[str, str] | None = None,
     *,
     prefixes: tuple[str, ...] = (),
-    known: tuple[str, ...] = (),
 ) -> S:
     """Read ``settings`` from ``source`` (default: the environment). A blank variable counts as absent.
 
-    ``prefixes`` are ours: a variable that begins with one of them and is neither read here nor named in
-    ``known`` is refused, because a misspelt setting must not be silently ignored.
+    ``prefixes`` are ours: a variable that begins with one of them and is no setting of any process is refused, because
+    a misspelt setting must not be silently ignored. Settings of other processes may be there: processes share
+    environments.
 
     Raises ``ConfigurationError`` naming the variable, its value's fault and the remedy.
     """
     source = environment() if source is None else source
     names = variables(settings)
     for name in source:
-        if name.startswith(prefixes) and prefixes and name not in names and name not in known:
-            close = difflib.get_close_matches(name, [*names, *known], n=1)
+        if name.startswith(prefixes) and prefixes and name not in names and name not in EVERY_SETTING:
+            close = difflib.get_close_matches(name, sorted(EVERY_SETTING.union(names)), n=1)
             hint = f"did you mean {close[0]}?" if close else "remove it, or see `docfleet config`"
             raise ConfigurationError(f"unknown setting {name}: {hint}")
     values: dict[str, Any] = {name: source[name] for name in names if source.get(name, "").strip()}
@@ -65,6 +69,17 @@ def read_settings[S: msgspec.Struct](
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"setting {field.encode_name} is malformed: {str(error).lower()}") from error
     return msgspec.convert(values, settings)
+
+
+def environment_of(process: str, source: Mapping[str, str]) -> dict[str, str]:
+    """``source`` without the settings that a process does not read. What is no setting of ours stays.
+
+    ``process`` is ``backend``, ``runner`` or a worker type; anything else reads no setting.
+    """
+    read = SETTINGS.get(process, frozenset())
+    if process in set(WorkerType):
+        read |= SETTINGS["worker"]
+    return {name: value for name, value in source.items() if name in read or name not in EVERY_SETTING}
 
 
 def check_key(name: str, value: str) -> None:

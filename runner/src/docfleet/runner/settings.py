@@ -12,6 +12,8 @@ import msgspec
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.settings import read_settings
 
+PREFIXES = ("RUNNER_", "RUN_RETENTION_")
+"""An unknown variable with one of these prefixes is a misspelt setting."""
 _MIN_KEY_LENGTH = 32
 
 
@@ -73,4 +75,4 @@ class RunnerSettings(msgspec.Struct, frozen=True, rename="upper", kw_only=True):
 
 def runner_settings() -> RunnerSettings:
     """The settings of this process. Raises ``ConfigurationError`` naming the variable."""
-    return read_settings(RunnerSettings, prefixes=("RUNNER_", "RUN_RETENTION_"))
+    return read_settings(RunnerSettings, prefixes=PREFIXES)

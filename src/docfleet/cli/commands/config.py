@@ -106,14 +106,8 @@ def _settings_of(process: str) -> tuple[type[msgspec.Struct], Callable[[], objec
 
         return RunnerSettings, runner_settings, lambda name: name
 
-    from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings, worker_settings
+    from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings, own_variables, worker_settings
 
     worker = WorkerType(process)
-    return WorkerSettings, lambda: worker_settings(worker), lambda name: _worker_name(worker, name)
-
-
-def _worker_name(worker: WorkerType, name: str) -> str:
-    """The variable of one worker type: GENERAL_CONCURRENCY for CELERY_CONCURRENCY, and likewise its health port."""
-    if name == "WORKER_HEALTH_PORT":
-        return f"{worker.upper()}_HEALTH_PORT"
-    return f"{worker.upper()}_{name.removeprefix('CELERY_')}" if name.startswith("CELERY_") else name
+    own = {common: variable for variable, common in own_variables(worker).items()}
+    return WorkerSettings, lambda: worker_settings(worker), lambda name: own.get(name, name)

@@ -34,7 +34,9 @@ from docfleet.core.errors import ConfigurationError, Conflict
 
 DEFAULT = Path(".docfleet")
 SYSTEM_FILE = "system.json"
-KEYS = ("INTERNAL_SERVICE_API_KEY", "RUNNER_API_KEY", "ENCRYPTION_KEY")
+KEYS = ("INTERNAL_SERVICE_API_KEY", "RUNNER_API_KEY", "METRICS_API_KEY", "ENCRYPTION_KEY")
+_NEWER_KEYS = frozenset({"METRICS_API_KEY"})
+"""A folder that an earlier version made has none of these."""
 SOCKET_LIMIT_BYTES = 100
 """sun_path holds 108 bytes on Linux and 104 on macOS, the terminating zero included."""
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+\Z")
@@ -149,12 +151,13 @@ def _is_alive(holder: str) -> bool:
 
 def _keys(path: Path) -> dict[str, str]:
     try:
-        return _read_keys(path)
+        keys = _read_keys(path)
     except FileNotFoundError:
-        pass
-    keys = {name: secrets.token_urlsafe(32) for name in KEYS}
-    keys["ENCRYPTION_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    _write_private(path, keys)
+        keys = {"ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}
+    missing = [name for name in KEYS if name not in keys]
+    if missing:
+        keys |= {name: secrets.token_urlsafe(32) for name in missing}
+        _write_private(path, keys)
     return keys
 
 
@@ -180,7 +183,7 @@ def _write_private(path: Path, content: dict[str, str]) -> None:
 def _read_keys(path: Path) -> dict[str, str]:
     try:
         keys = json.loads(path.read_text(encoding="utf-8"))
-        return {name: str(keys[name]) for name in KEYS}
+        return {name: str(keys[name]) for name in KEYS if name in keys or name not in _NEWER_KEYS}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f"{path} is damaged ({type(error).__name__}: {error}): restore it; without its ENCRYPTION_KEY the stored "

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from docfleet.core.errors import ConfigurationError, DependencyError
 from docfleet.core.exit_codes import ExitCode
+from docfleet.core.settings import environment, environment_of
 
 CRASH_LIMIT = 5
 START_LIMIT = 2
@@ -75,6 +76,7 @@ class Lifeline:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("lifeline.py"))],
             stdin=subprocess.PIPE,
+            env=environment_of("lifeline", environment()),
             bufsize=0,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ from docfleet.cli.embedded.data_folder import DataFolder
 from docfleet.cli.embedded.supervisor import ChildSpec, Supervisor
 from docfleet.cli.embedded.valkey import answers, valkey_command
 from docfleet.core.names import WorkerType
-from docfleet.core.settings import environment, read_settings
+from docfleet.core.settings import environment, environment_of, read_settings
 
 LOOPBACK = "127.0.0.1"
 VALKEY_SECONDS = 30.0
@@ -48,6 +48,8 @@ class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The internal key. Unset, one is generated and kept in the data folder."""
     runner_api_key: str | None = None
     """The runner's key. Unset, one is generated and kept in the data folder."""
+    metrics_api_key: str | None = None
+    """The key of metrics. Unset, one is generated and kept in the data folder."""
     encryption_key: str | None = None
     """The Fernet key. Unset, one is generated and kept in the data folder."""
     backend_port: int | None = None
@@ -64,13 +66,14 @@ class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses of the system, and its key."""
+    """The addresses of the system, and its key; ``metrics_key`` opens its metrics only."""
 
     backend_url: str
     runner_url: str
     key: str
     internal_url: str = ""
     """Where the workers call the backend: the connections there are theirs alone."""
+    metrics_key: str = ""
 
 
 class EmbeddedSystem:
@@ -103,11 +106,13 @@ class EmbeddedSystem:
         self._internal_port = self._settings.backend_internal_port or _free_port()
         self._runner_port = self._settings.runner_port or _free_port()
         key = self._settings.internal_service_api_key or self.data.keys["INTERNAL_SERVICE_API_KEY"]
+        metrics_key = self._settings.metrics_api_key or self.data.keys["METRICS_API_KEY"]
         self.addresses = Addresses(
             f"http://{LOOPBACK}:{self._backend_port}",
             f"http://{LOOPBACK}:{self._runner_port}",
             key,
             f"http://{LOOPBACK}:{self._internal_port}",
+            metrics_key,
         )
 
     def __enter__(self) -> Self:
@@ -170,7 +175,7 @@ class EmbeddedSystem:
             ChildSpec(
                 name="valkey",
                 command=valkey_command(path, self.data.path / "valkey"),
-                environment=environment(),
+                environment=environment_of("valkey", environment()),
                 ready=lambda: answers(path),
                 stop_order=_VALKEY_STOP,
                 dies_with_supervisor=False,
@@ -180,6 +185,7 @@ class EmbeddedSystem:
         return str(path)
 
     def _environment(self, valkey_socket: str | None) -> dict[str, str]:
+        """The settings of all processes; each gets those that it reads."""
         given, keys, folder = self._settings, self.data.keys, self.data.path
         redis = given.redis_url
         broker = given.celery_broker_base_url or redis or f"redis+socket://{valkey_socket}?virtual_host=0"
@@ -187,6 +193,7 @@ class EmbeddedSystem:
         variables = {
             "DATABASE_URL": given.database_url or f"sqlite:///{folder / 'docfleet.db'}",
             "INTERNAL_SERVICE_API_KEY": self.addresses.key,
+            "METRICS_API_KEY": self.addresses.metrics_key,
             "RUNNER_API_KEY": given.runner_api_key or keys["RUNNER_API_KEY"],
             "ENCRYPTION_KEY": given.encryption_key or keys["ENCRYPTION_KEY"],
             "CELERY_BROKER_BASE_URL": broker,
@@ -209,7 +216,14 @@ class EmbeddedSystem:
     def _backend(self, shared: dict[str, str]) -> ChildSpec:
         url = f"{self.addresses.backend_url}/readyz"
         return self._start(
-            ChildSpec("backend", _docfleet("backend"), shared, lambda: _is_ready(url), _SERVERS_STOP, 5.0)
+            ChildSpec(
+                "backend",
+                _docfleet("backend"),
+                environment_of("backend", shared),
+                lambda: _is_ready(url),
+                _SERVERS_STOP,
+                grace=5.0,
+            )
         )
 
     def _runner(self, shared: dict[str, str]) -> ChildSpec:
@@ -218,7 +232,7 @@ class EmbeddedSystem:
             ChildSpec(
                 "runner",
                 _docfleet("runner"),
-                shared,
+                environment_of("runner", shared),
                 lambda: _is_ready(url),
                 _SERVERS_STOP,
                 grace=RUNNER_GRACE_SECONDS + 3.0,
@@ -232,8 +246,16 @@ class EmbeddedSystem:
         # This process watches it, and two systems on one machine would use the same port.
         own = {"WORKER_HEALTH_PORT": "0", "WORKER_GRACE_SECONDS": f"{self._grace:g}", **shared}
         own["WORKER_READY_FILE"] = str(ready)
-        command = _docfleet("worker", worker)
-        return self._start(ChildSpec(worker.value, command, own, ready.exists, _WORKERS_STOP, self._grace))
+        return self._start(
+            ChildSpec(
+                worker.value,
+                _docfleet("worker", worker),
+                environment_of(worker, own),
+                ready.exists,
+                _WORKERS_STOP,
+                self._grace,
+            )
+        )
 
     def _start(self, spec: ChildSpec) -> ChildSpec:
         self._supervisor.start(spec)

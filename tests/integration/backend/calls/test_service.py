@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,116 @@ def test_a_status_is_the_deployments_own(api: Any) -> None:
     run_etl = api.run(api.workflow())
     invoices.get(run_etl, status=404)
     api.get(f"/api/v1/executions/{run_etl.id}/results", status=404)
+
+
+def _repeat(invoices: Any, *files: tuple[str, bytes], key: str = "k1", status: int = 200, **fields: Any) -> Any:
+    """A call with an idempotency key."""
+    parts = [("files", (name, content)) for name, content in files]
+    headers = {"Authorization": f"Bearer {invoices.key}", "Idempotency-Key": key}
+    answer = invoices.api.client.post(invoices.path, files=parts, data=fields, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def _executions(api: Any) -> list[Any]:
+    return list(api.get("/api/v1/executions")["executions"])
+
+
+def test_a_repeated_upload_is_the_execution_of_the_first_one(api: Any) -> None:
+    invoices, files = api.publish(), (("a.txt", b"one"), ("b.txt", b"two"))
+    first = _repeat(invoices, *files)["message"]
+    assert _repeat(invoices, *files)["message"] == first and len(_executions(api)) == 1
+    assert len(api.recorder.sent) == 1 and len(_staged(api)) == 2
+    for other in ((("a.txt", b"one"),), (("a.txt", b"one"), ("b.txt", b"TWO")), (("a.txt", b"one"), ("c.txt", b"two"))):
+        refused = _repeat(invoices, *other, status=409)
+        assert "Idempotency-Key was used for another" in str(refused)
+    _repeat(invoices, *files, status=409, tags="monthly")
+    assert len(_staged(api)) == 2, "the files of a refused call were left"
+    run = api.execution(first["execution_id"])
+    invoices.work(run)
+    # A caller that lost the answer gets it as often as it asks.
+    for _ in range(2):
+        answer = _repeat(invoices, *files, timeout="60")["message"]
+        assert answer["execution_id"] == run.id and [item["file"] for item in answer["result"]] == ["a.txt", "b.txt"]
+    assert _repeat(invoices, *files)["message"]["execution_status"] == "COMPLETED"
+    assert len(_executions(api)) == 1
+
+
+def test_calls_with_one_key_at_the_same_time_are_one_execution(api: Any) -> None:
+    invoices = api.publish()
+    path = f"/api/v1/workflows/{api.workflow()}/executions"
+    for name, call in (
+        ("upload", lambda: _repeat(invoices, ("a.txt", b"one"))["message"]["execution_id"]),
+        ("run", lambda: api.post(path, status=None, Idempotency_Key="k")["execution_id"]),
+    ):
+        before = len(_executions(api))
+        with ThreadPoolExecutor(8) as pool:
+            answers = [future.result() for future in [pool.submit(call) for _ in range(8)]]
+        assert len(set(answers)) == 1 and len(_executions(api)) == before + 1, name
+    assert len(_staged(api)) == 1
+
+
+def test_a_key_of_one_caller_is_none_of_another(api: Any) -> None:
+    invoices, letters = api.publish(), api.publish("letters")
+    first = _repeat(invoices, ("a.txt", b"one"))["message"]["execution_id"]
+    assert _repeat(letters, ("a.txt", b"one"))["message"]["execution_id"] != first
+    path = f"/api/v1/workflows/{api.workflow()}/executions"
+    assert api.post(path, {}, status=201, Idempotency_Key="k1")["execution_id"] != first
+    for key in ("", "k" * 256):
+        assert _repeat(invoices, ("a.txt", b"one"), key=key, status=400)
+
+
+def test_a_repeated_upload_waits_for_the_broker_as_one_execution(fresh_api: Any) -> None:
+    api = fresh_api
+    invoices = api.publish()
+    api.recorder.down = True
+    answers = [_repeat(invoices, ("a.txt", b"one"))["message"] for _ in range(3)]
+    assert [row["status"] for row in _executions(api)] == ["PENDING"]
+    assert {(answer["execution_id"], answer["execution_status"]) for answer in answers} == {
+        (answers[0]["execution_id"], "PENDING")
+    }
+    api.recorder.down = False
+    assert api.post("/internal/v1/sweep/")["redispatched_executions"] == 1
+    run = api.execution(answers[0]["execution_id"])
+    invoices.work(run)
+    assert _repeat(invoices, ("a.txt", b"one"), timeout="60")["message"]["result"][0]["status"] == "Success"
+    assert len(_executions(api)) == 1 and len(api.recorder.sent) == 1
+
+
+def test_without_a_key_a_call_that_cannot_be_sent_ends(api: Any) -> None:
+    invoices = api.publish()
+    api.recorder.down = True
+    for number in (1, 2):
+        message = invoices.post(("a.txt", b"one"), status=422)["message"]
+        assert message["execution_status"] == "ERROR" and "broker" in message["error"]
+        assert len(_executions(api)) == number
+
+
+def test_a_repeat_needs_no_slot(limited_api: Any, redis_at_socket: str) -> None:
+    api = limited_api(redis_url=redis_at_socket, api_concurrent_limit_org=1)
+    invoices = api.publish()
+    first = _repeat(invoices, ("a.txt", b"one"))["message"]
+    _repeat(invoices, ("a.txt", b"one"), key="k2", status=429)
+    assert _repeat(invoices, ("a.txt", b"one"))["message"] == first
+    invoices.work(api.execution(first["execution_id"]))
+    assert _repeat(invoices, ("a.txt", b"one"), key="k2")["message"]["execution_id"] != first["execution_id"]
+
+
+def test_a_repeated_trigger_is_the_run_of_the_first_one(fresh_api: Any) -> None:
+    api = fresh_api
+    api.workflow()
+    pipeline = api.put("/api/v1/pipelines", {"name": "nightly", "workflow": "invoices"})["pipeline_id"]
+    key = api.key("pipeline", "nightly")
+    path = f"/deployment/pipeline/api/{api.organization}/{pipeline}/"
+
+    def trigger(status: int) -> Any:
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k1"}
+        answer = api.client.post(path, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()["execution_id"]
+
+    api.recorder.down = True
+    begun = {trigger(202) for _ in range(3)}
+    api.recorder.down = False
+    assert begun == {trigger(200)} == {trigger(200)}
+    assert len(api.recorder.sent) == 1 and len(_executions(api)) == 1

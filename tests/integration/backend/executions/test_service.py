@@ -49,6 +49,68 @@ def test_review_is_refused_where_there_is_no_queue(api: Any, review: dict[str, A
     assert api.get("/api/v1/executions")["executions"] == [] and not api.recorder.sent
 
 
+WAYS = ["workflow", "pipeline", "retry"]
+
+
+def _call(api: Any, way: str) -> str:
+    """The path of a call that starts an execution."""
+    workflow = api.workflow()
+    if way == "workflow":
+        return f"/api/v1/workflows/{workflow}/executions"
+    if way == "pipeline":
+        made = api.put("/api/v1/pipelines", {"name": "nightly", "workflow": "invoices"})
+        return f"/api/v1/pipelines/{made['pipeline_id']}/run"
+    run = api.run(workflow).ready(1)
+    run.report(run.take(), "ERROR")
+    return f"/api/v1/executions/{run.id}/retry"
+
+
+def _sweep(api: Any) -> Any:
+    return api.post("/internal/v1/sweep/")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_with_an_idempotency_key_an_execution_waits_for_the_broker(fresh_api: Any, way: str) -> None:
+    api, path = fresh_api, _call(fresh_api, way)
+    before = len(api.get("/api/v1/executions")["executions"])
+    api.recorder.sent.clear()
+    api.recorder.down = True
+    answers = [api.post(path, status=202, Idempotency_Key="k1") for _ in range(3)]
+    assert len({answer["execution_id"] for answer in answers}) == 1 and answers[0]["status"] == "PENDING"
+    assert len(api.get("/api/v1/executions")["executions"]) == before + 1
+    _sweep(api)
+    api.recorder.down = False
+    assert _sweep(api)["redispatched_executions"] == 1 and len(api.recorder.sent) == 1
+    assert api.recorder.sent[0][1][2] == answers[0]["execution_id"]
+    # Sent once: neither a sweep nor a repeat sends it again.
+    assert _sweep(api)["redispatched_executions"] == 0
+    assert api.post(path, status=200, Idempotency_Key="k1")["execution_id"] == answers[0]["execution_id"]
+    assert len(api.recorder.sent) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_repeat_sends_what_the_first_call_could_not(fresh_api: Any, way: str) -> None:
+    api, path = fresh_api, _call(fresh_api, way)
+    api.recorder.sent.clear()
+    api.recorder.down = True
+    first = api.post(path, status=202, Idempotency_Key="k1")
+    api.recorder.down = False
+    assert api.post(path, status=200, Idempotency_Key="k1")["execution_id"] == first["execution_id"]
+    assert [sent[1][2] for sent in api.recorder.sent] == [first["execution_id"]]
+    assert api.post(path, status=200, Idempotency_Key="k1") and _sweep(api)["redispatched_executions"] == 0
+    assert len(api.recorder.sent) == 1
+
+
+def test_an_execution_that_waits_for_the_broker_can_be_stopped(api: Any) -> None:
+    path = _call(api, "workflow")
+    api.recorder.down = True
+    waiting = api.post(path, status=202, Idempotency_Key="k1")["execution_id"]
+    assert api.post(f"/api/v1/executions/{waiting}/stop")["outcome"] == "stopped"
+    api.recorder.down = False
+    assert api.post(path, status=200, Idempotency_Key="k1") == {"execution_id": waiting, "status": "STOPPED"}
+    assert not [sent for sent in api.recorder.sent if sent[0] == "async_execute_bin"]
+
+
 def test_a_broker_that_is_away_ends_the_execution(api: Any) -> None:
     api.recorder.down = True
     problem = api.post(f"/api/v1/workflows/{api.workflow()}/executions", {}, status=503)

@@ -39,6 +39,12 @@ def test_a_difference_shows_what_changes() -> None:
         (["executions", "show", ""], 1, "is not a UUID: ''"),
         (["executions", "results", "../x"], 1, "is not a UUID"),
         (["keys", "revoke", "nope"], 1, "the key id (see `docfleet keys list`) is not a UUID"),
+        (
+            ["keys", "create", "--role", "admin", "--api", "invoices"],
+            2,
+            "for the organization (--role), not for several",
+        ),
+        (["keys", "create", "--role", "root"], 2, "'viewer', 'operator', 'admin'"),
         (["keys", "list", "--organization", "a\nb"], 2, "the organization has characters"),
         (["keys", "list", "--key", "\u0142"], 2, "the key has characters"),
         (["keys", "list", "--url", "http://127.0.0.1:99999"], 2, "not an http address"),

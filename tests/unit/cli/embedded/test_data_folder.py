@@ -54,6 +54,20 @@ def test_keys_are_private_random_and_kept(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o700
 
 
+def test_a_folder_of_an_earlier_version_gets_the_keys_it_lacks(tmp_path: Path) -> None:
+    first = DataFolder.open(tmp_path, "a")
+    first.close()
+    older = {name: key for name, key in first.keys.items() if name != "METRICS_API_KEY"}
+    (tmp_path / "config.json").write_text(json.dumps(older))
+    for _ in range(2):
+        again = DataFolder.open(tmp_path, "b")
+        again.close()
+        assert {name: again.keys[name] for name in older} == older
+        assert len(again.keys["METRICS_API_KEY"]) >= 32
+        assert json.loads((tmp_path / "config.json").read_text()) == again.keys
+    assert stat.S_IMODE((tmp_path / "config.json").stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps({"RUNNER_API_KEY": "x"})])
 def test_damaged_keys_are_refused_and_not_replaced(tmp_path: Path, content: str) -> None:
     DataFolder.open(tmp_path, "a").close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from docfleet.backend.quotas.repository import Limits
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.core.batch_calls import RegisterRequest, StartRequest
-from docfleet.core.errors import CallRefused, DispatchFailed, NotFound
+from docfleet.core.errors import CallRefused, DispatchFailed, NotFound, invalid_field
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
 from docfleet.tools.registry import ToolRegistry
@@ -45,6 +46,31 @@ _FIRST_TOOL = (
 def call_path(organization_id: str, api_name: str) -> str:
     """The URL path at which an API is called."""
     return f"/deployment/api/{organization_id}/{api_name}/"
+
+
+def key_within(target_id: str, key: str | None) -> str | None:
+    """The idempotency key of a caller of one deployment or pipeline: callers know nothing of each other's keys.
+
+    Raises ``CallRefused`` (400).
+    """
+    if key is None:
+        return None
+    if not 1 <= len(key) <= service.MAX_KEY_LENGTH:
+        message = f"Idempotency-Key has to have 1 to {service.MAX_KEY_LENGTH} characters"
+        raise invalid_field("Idempotency-Key", message)
+    return f"{target_id}:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+class Launched(msgspec.Struct, frozen=True):
+    """The execution of a call: of this one, or with its idempotency key of an earlier one (``repeated``).
+
+    ``error`` is why it could not be sent; it is ERROR then.
+    """
+
+    execution_id: str
+    status: ExecutionStatus
+    repeated: bool = False
+    error: str | None = None
 
 
 class Answer(msgspec.Struct):
@@ -81,13 +107,16 @@ class Calls:
         self.cache = cache
         self._tools = tools
 
-    def admit(self, organization_id: str, api_name: str, authorization: str) -> Caller:
-        """Admit a caller with a valid key, unless its organization was refused a slot a moment ago.
+    def admit(self, organization_id: str, api_name: str, authorization: str, idempotency_key: str | None) -> Caller:
+        """Admit a caller with a valid key, unless its organization was refused a slot a moment ago. A repeat needs no
+        slot.
 
         Raises ``CallRefused``, and ``QuotaExceeded`` when its organization has no room for one more file, before the
         body is read, so that a call that cannot run costs next to nothing.
         """
         caller = callers.deployment(self.database, organization_id, api_name, authorization)
+        if self._is_known(caller, key_within(caller.target.id, idempotency_key)):
+            return caller
         self.slots.check(caller.organization_id, caller.concurrent_limit)
         limits = Limits.of(self.settings, caller.overrides)
         if limits.are_set:
@@ -96,11 +125,19 @@ class Calls:
             admission.check(limits, used, caller.organization_id, None)
         return caller
 
-    def launch(self, caller: Caller, execution_id: str, area: Area, options: CallOptions) -> str | None:
-        """Write the execution and send it. Returns the error when it could not be sent (it is ERROR then).
+    def _is_known(self, caller: Caller, key: str | None) -> bool:
+        if key is None:
+            return False
+        with self.database.reading() as connection:
+            return service.of_key(connection, caller.organization_id, key) is not None
 
-        Raises ``CallRefused`` when there is no slot for it, ``QuotaExceeded`` when there is no room for its files; the
-        caller discards ``area`` when this raises.
+    def launch(
+        self, caller: Caller, execution_id: str, area: Area, options: CallOptions, idempotency_key: str | None
+    ) -> Launched:
+        """Write the execution and send it; a repeat has the one of the first call, and its files are discarded.
+
+        Raises ``CallRefused`` when there is no slot for it, ``QuotaExceeded`` when there is no room for its files, and
+        ``Conflict`` for the key of another call; the caller discards ``area`` when this raises.
         """
         deployment = caller.target
         with self.database.reading() as connection:
@@ -112,25 +149,43 @@ class Calls:
             tags=options.tags,
             log_events_id=deployment.id,
             execution_id=execution_id,
+            idempotency_key=key_within(deployment.id, idempotency_key),
             api_deployment_id=deployment.id,
             upload_manifest=files,
             options=options.run,
         )
-        self.slots.acquire(caller.organization_id, execution_id, caller.concurrent_limit)
-        try:
-            created = service.create(self.database, self.cipher, self.settings, caller.organization_id, new)
-        except BaseException:
-            self.slots.release([(caller.organization_id, execution_id)], announce=False)
-            raise
-        area.keep()
-        if all(item["rejection"] for item in files):
+        created = self._create(caller, new)
+        launched = Launched(created.row.id, ExecutionStatus(created.row.status), repeated=not created.new)
+        if created.new:
+            area.keep()
+        else:
+            area.discard()
+        if created.new and all(item["rejection"] for item in files):
             self._refuse(created.row, messages.uploaded(files))
-            return None
+            return launched
         try:
             service.dispatch(self.database, self.dispatcher, created)
         except DispatchFailed as error:
-            return error.message
-        return None
+            return msgspec.structs.replace(launched, status=ExecutionStatus.ERROR, error=error.message)
+        return launched
+
+    def _create(self, caller: Caller, new: NewExecution) -> service.Created:
+        """The execution, which has a slot: a new one, or the one of the idempotency key."""
+        if new.idempotency_key is not None:
+            with self.database.reading() as connection:
+                known = service.repeated(connection, self.cipher, caller.organization_id, new)
+            if known is not None:
+                return known
+        slot = (caller.organization_id, str(new.execution_id))
+        self.slots.acquire(*slot, caller.concurrent_limit)
+        try:
+            created = service.create(self.database, self.cipher, self.settings, caller.organization_id, new)
+        except BaseException:
+            self.slots.release([slot], announce=False)
+            raise
+        if not created.new:  # the other call of this key was faster
+            self.slots.release([slot], announce=False)
+        return created
 
     def _refuse(self, execution: Record, files: dict[str, dict[str, Any]]) -> None:
         """End an execution all of whose files were refused: its rows have the reasons, and no worker is needed."""

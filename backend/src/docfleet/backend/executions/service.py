@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from docfleet.backend.executions import finalize, messages, repository
+from docfleet.backend.executions.lost_processes import DUE
 from docfleet.backend.notifications import outbox
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record, clean, db_now
@@ -79,6 +81,13 @@ def create(
     another request. For a pipeline's, ``NotFound`` and ``Conflict`` too, as ``pipelines.repository.begin``.
     ``QuotaExceeded`` when the organization's quotas have no room for it.
     """
+    try:
+        with database.writing() as connection:
+            return write(connection, cipher, settings, organization_id, request, fill)
+    except IntegrityError:
+        if request.idempotency_key is None:
+            raise
+    # Another call with this key was faster by a moment: this one is its repeat.
     with database.writing() as connection:
         return write(connection, cipher, settings, organization_id, request, fill)
 
@@ -97,21 +106,13 @@ def write(
         raise InvalidInput(f"Idempotency-Key has to have 1 to {MAX_KEY_LENGTH} characters")
     if len(request.tags) > MAX_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
         raise InvalidInput(f"at most {MAX_TAGS} tags, each of 1 to 50 characters")
-    digest = cipher.digest(msgspec.to_builtins(request)) if key is not None else ""
     workflow = workflows.find(connection, organization_id, request.workflow_id)
-    if key is not None:
-        known = connection.execute(
-            select(executions).where(
-                executions.c.organization_id == organization_id, executions.c.idempotency_key == key
-            )
-        ).one_or_none()
-        if known is not None:
-            if known.idempotency_digest != digest:
-                raise Conflict("this Idempotency-Key was used for another request; send a new key")
-            return Created(row=known, workflow_type=workflow.deployment_type, new=False)
+    if (known := repeated(connection, cipher, organization_id, request)) is not None:
+        return known
     _refuse_review(msgspec.convert(workflow.manual_review, ManualReviewConfig))
     _refuse_without_files(workflow, request)
     execution_id = request.execution_id or new_id()
+    digest = None if key is None else _digest(cipher, request)
     row = connection.execute(_INSERT, _row(organization_id, workflow, execution_id, request, digest)).one()
     if fill is not None:
         row = fill(connection, row)
@@ -124,8 +125,38 @@ def write(
     return Created(row=row, workflow_type=workflow.deployment_type, new=True)
 
 
+def repeated(connection: Connection, cipher: Cipher, organization_id: str, request: NewExecution) -> Created | None:
+    """The execution that a request with this idempotency key has begun; None when there is none.
+
+    Raises ``Conflict`` when that request was another one.
+    """
+    row = of_key(connection, organization_id, request.idempotency_key)
+    if row is None:
+        return None
+    if row.idempotency_digest != _digest(cipher, request):
+        raise Conflict("this Idempotency-Key was used for another request; send a new key")
+    workflow = workflows.find(connection, organization_id, row.workflow_id)
+    return Created(row=row, workflow_type=workflow.deployment_type, new=False)
+
+
+def of_key(connection: Connection, organization_id: str, key: str | None) -> Record | None:
+    """The execution of an idempotency key."""
+    if key is None:
+        return None
+    mine = (executions.c.organization_id == organization_id, executions.c.idempotency_key == key)
+    return connection.execute(select(executions).where(*mine)).one_or_none()
+
+
+def _digest(cipher: Cipher, request: NewExecution) -> str:
+    """What a repeat has in common with the first call: not the ids and paths that each call gets anew, and of its files
+    the names and the content."""
+    files = request.upload_manifest
+    same = None if files is None else [{name: file[name] for name in ("name", "file_hash")} for file in files]
+    return cipher.digest({**msgspec.to_builtins(request), "execution_id": None, "upload_manifest": same})
+
+
 def _row(
-    organization_id: str, workflow: Record, execution_id: str, request: NewExecution, digest: str
+    organization_id: str, workflow: Record, execution_id: str, request: NewExecution, digest: str | None
 ) -> dict[str, Any]:
     history = workflow.use_file_history if request.use_file_history is None else request.use_file_history
     return {
@@ -152,7 +183,7 @@ def _row(
         "error_message": "",
         "execution_time": 0.0,
         "idempotency_key": clean(request.idempotency_key),
-        "idempotency_digest": digest if request.idempotency_key else None,
+        "idempotency_digest": digest,
         "api_deployment_id": request.api_deployment_id,
         "upload_manifest": request.upload_manifest,
         "reserved_files": sum(
@@ -176,23 +207,47 @@ def _refuse_review(review: ManualReviewConfig) -> None:
         )
 
 
-def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> None:
-    """Send a new execution to its orchestrator; one that cannot be sent ends in ERROR.
+def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> bool:
+    """Send an execution to its orchestrator, unless it was sent before.
 
-    Raises ``DispatchFailed``. A process that dies before this leaves the row PENDING, and the sweep sends it.
+    False when the broker does not take it. With an idempotency key it stays PENDING then, because the caller means this
+    execution however often it calls: the sweep sends it when the broker is back, or a repeat does. Without a key it
+    ends in ERROR, because a repeat would be another execution: raises ``DispatchFailed``.
+
+    A process that dies before this leaves the row PENDING, and the sweep sends it.
     """
+    row = created.row
+    if not created.new and not _is_unsent(row):
+        return True
     try:
-        messages.orchestrate(created.row, created.workflow_type).send(dispatcher)
+        messages.orchestrate(row, created.workflow_type).send(dispatcher)
     except BrokerUnavailable as error:
-        cause = f"could not be dispatched: {error.message}"
+        return _not_sent(database, row, error)
+    if not created.new:
         with database.writing() as connection:
-            row = repository.lock_execution(connection, created.row.organization_id, created.row.id)
-            if row.status != ExecutionStatus.PENDING.value:
-                # The message arrived and only its confirmation was lost: a worker has taken it.
-                log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
-                return
-            finalize.fail(connection, row, cause, error.code)
-        raise DispatchFailed(cause, created.row.id) from error
+            due = (executions.c.id == row.id, executions.c.redispatched_at == DUE)
+            connection.execute(update(executions).where(*due).values(redispatched_at=db_now()))
+    return True
+
+
+def _is_unsent(row: Record) -> bool:
+    return row.redispatched_at == DUE and row.status == ExecutionStatus.PENDING.value and not repository.is_ending(row)
+
+
+def _not_sent(database: Database, execution: Record, error: BrokerUnavailable) -> bool:
+    cause = f"could not be dispatched: {error.message}"
+    with database.writing() as connection:
+        row = repository.lock_execution(connection, execution.organization_id, execution.id)
+        if row.status != ExecutionStatus.PENDING.value:
+            # The message arrived and only its confirmation was lost: a worker has taken it.
+            log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
+            return True
+        if row.idempotency_key is not None:
+            connection.execute(update(executions).where(executions.c.id == row.id).values(redispatched_at=DUE))
+            log.warning("execution.not_sent", execution_id=row.id, error=error.message)
+            return False
+        finalize.fail(connection, row, cause, error.code)
+    raise DispatchFailed(cause, execution.id) from error
 
 
 def send(dispatcher: Dispatcher, created: Created) -> bool:

@@ -33,14 +33,20 @@ def readyz(database: NamedDependency[Database]) -> Response[dict[str, str]]:
     return Response({"status": "ok"})
 
 
-@get("/metrics", sync_to_thread=True, opt={"organization": False}, media_type=MediaType.TEXT, tags=["health"])
+@get(
+    "/metrics",
+    sync_to_thread=True,
+    opt={"organization": False, "metrics": True},
+    media_type=MediaType.TEXT,
+    tags=["health"],
+)
 def metrics(
     slots: NamedDependency[Slots],
     database: NamedDependency[Database],
     sweep_metrics: NamedDependency[SweepMetrics],
     log_readers: NamedDependency[LogReaders],
 ) -> str:
-    """Metrics in the format of Prometheus."""
+    """Metrics in the format of Prometheus. The key is METRICS_API_KEY, or the internal key."""
     unchecked = "Calls of APIs let in unchecked because Redis did not answer."
     families = [
         CounterMetricFamily("docfleet_rate_limit_unavailable", unchecked, slots.unavailable),

@@ -30,6 +30,7 @@ OPEN = ("/livez", "/readyz")
 _ERRORS = {
     "400": "Something in the request is wrong",
     "401": "The key is missing or wrong",
+    "403": "The role of the key does not allow this",
     "404": "There is no such row in this organization",
     "409": "The present state does not allow this",
     "413": "The body is too large",

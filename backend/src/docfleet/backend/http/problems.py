@@ -23,6 +23,7 @@ _DISCONNECTED = "client disconnected prematurely"
 
 _STATUS: tuple[tuple[type[errors.DocfleetError], int], ...] = (
     (errors.NotAllowed, 401),
+    (errors.Forbidden, 403),
     (errors.NotFound, 404),
     (errors.Conflict, 409),
     (errors.QuotaExceeded, 429),

@@ -13,9 +13,8 @@ from docfleet.backend.platform.db import Database, Record, clean, db_now, iso
 from docfleet.backend.tables.keys import api_keys
 from docfleet.core.errors import NotFound
 from docfleet.core.ids import new_id
-from docfleet.core.management.keys import CreatedKey, Key, Scope
+from docfleet.core.management.keys import KEY_PREFIX, CreatedKey, Key, Role, Scope
 
-PREFIX = "dfk_"
 LAST_USE_INTERVAL_SECONDS = 60.0
 """The last use is noted at most this often, so that a call does not cost a write."""
 
@@ -25,6 +24,7 @@ class NewKey(msgspec.Struct, kw_only=True):
 
     scope: Scope
     name: str
+    role: Role | None = None
     target_id: str | None = None
     expires_at: float | None = None
 
@@ -36,16 +36,18 @@ def _hash(key: str) -> str:
 
 def create(connection: Connection, organization_id: str, new: NewKey) -> tuple[str, str]:
     """Make a key: its id, and the key itself."""
-    key, key_id = PREFIX + secrets.token_urlsafe(32), new_id()
+    key, key_id = KEY_PREFIX + secrets.token_urlsafe(32), new_id()
     connection.execute(
         insert(api_keys).values(
             id=key_id,
             organization_id=organization_id,
             scope=new.scope.value,
+            role=new.role.value if new.role else None,
             target_id=new.target_id,
             name=clean(new.name),
             key_hash=_hash(key),
             key_prefix=key[:8],
+            key_suffix=key[-4:],
             is_active=True,
             expires_at=new.expires_at,
             created_at=db_now(),
@@ -115,8 +117,10 @@ def _columns(row: Record) -> dict[str, Any]:
     return {
         "key_id": row.id,
         "scope": Scope(row.scope),
+        "role": Role(row.role) if row.role else None,
         "name": row.name,
         "key_prefix": row.key_prefix,
+        "key_suffix": row.key_suffix,
         "is_active": row.is_active,
         "expires_at": iso(row.expires_at) or None,
         "created_at": iso(row.created_at),

@@ -20,4 +20,6 @@ api_keys = Table(
     Column("expires_at", Float, nullable=True),
     Column("created_at", Float, nullable=False),
     Column("last_used_at", Float, nullable=True),
+    Column("role", String(20), nullable=True, comment="viewer, operator or admin; none: whoami and the list of APIs"),
+    Column("key_suffix", String(4), nullable=True),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import anyio.to_thread
@@ -13,12 +14,14 @@ from litestar.params import FromPath
 from docfleet.backend.calls import callers, options, presigned
 from docfleet.backend.calls.callers import Caller
 from docfleet.backend.calls.options import CallOptions
-from docfleet.backend.calls.service import ACKNOWLEDGED, Answer, Calls
+from docfleet.backend.calls.service import ACKNOWLEDGED, Answer, Calls, key_within
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.http.calls import documentation, form, formats
+from docfleet.backend.http.calls.documentation import TriggerAnswer
 from docfleet.backend.http.calls.form import SizeLimits
+from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.core.errors import InvalidInput, invalid_field
 from docfleet.core.ids import new_id, parse_id
 from docfleet.core.status import ExecutionStatus
@@ -62,33 +65,41 @@ class StatusAnswer(msgspec.Struct):
 async def execute(
     org_name: FromPath[str], api_name: FromPath[str], request: Request[Any, Any, Any], calls: NamedDependency[Calls]
 ) -> Response[ExecuteAnswer]:
-    """Run the workflow on the files; with ``timeout`` above 0 wait for the results."""
-    caller = await _run(calls.admit, org_name, api_name, request.headers.get("Authorization", ""))
+    """Run the workflow on the files; with ``timeout`` above 0 wait for the results. Repeated with the same
+    ``Idempotency-Key``, a call is answered with the execution of the first one."""
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    caller = await _run(calls.admit, org_name, api_name, request.headers.get("Authorization", ""), key)
     execution_id = new_id()
     area = calls.staging.area(caller.organization_id, caller.target.workflow_id, execution_id)
-    with calls.waiting.listen(execution_id) as ended:
+    with ExitStack() as listening:
+        ended = listening.enter_context(calls.waiting.listen(execution_id))
         try:
             call_options = await _receive(request, calls, area)
-            error = await _run(calls.launch, caller, execution_id, area, call_options)
+            launched = await _run(calls.launch, caller, execution_id, area, call_options, key)
         except BaseException:
             area.discard()
             raise
-        if error is not None:
-            failed = Answer(ExecutionStatus.ERROR, error=error)
-            return _answered(request, calls, caller, execution_id, failed, error)
+        execution_id = launched.execution_id
+        if launched.error is not None:
+            failed = Answer(launched.status, error=launched.error)
+            return _answered(request, calls, caller, execution_id, failed, launched.error)
         is_connected = True
         if call_options.timeout > 0:
-            is_connected = await calls.waiting.until_final(
-                ended,
-                call_options.timeout,
-                lambda: _run(calls.is_final, caller.organization_id, execution_id),
-                _disconnected(request),
-            )
+
+            async def is_final() -> bool:
+                return await _run(calls.is_final, caller.organization_id, execution_id)
+
+            if launched.repeated:
+                ended = listening.enter_context(calls.waiting.listen(execution_id))
+            if not (launched.repeated and await is_final()):
+                is_connected = await calls.waiting.until_final(
+                    ended, call_options.timeout, is_final, _disconnected(request)
+                )
     if call_options.timeout <= 0:
-        answer = Answer(ExecutionStatus.PENDING)
+        answer = Answer(launched.status)
     else:
-        # A caller that disconnected has not read the results.
-        once = is_connected and not formats.wants_native_format(request)
+        # A caller that disconnected has not read the results, and one with a key may ask for them again.
+        once = is_connected and key is None and not formats.wants_native_format(request)
         answer = await _run(lambda: calls.read(caller, execution_id, call_options.include, once=once))
     return _answered(request, calls, caller, execution_id, answer, None)
 
@@ -161,6 +172,7 @@ async def status(
     "/pipeline/api/{org_name:str}/{pipeline_name:str}",
     status_code=200,
     opt=PUBLIC,
+    operation_class=documentation.TriggerOperation,
     responses=documentation.TRIGGER,
     summary="Trigger a pipeline",
 )
@@ -169,18 +181,28 @@ async def trigger(
     pipeline_name: FromPath[str],
     request: Request[Any, Any, Any],
     calls: NamedDependency[Calls],
-) -> dict[str, str]:
-    """Run the workflow of a pipeline, given by its id."""
+) -> Response[TriggerAnswer]:
+    """Run the workflow of a pipeline, given by its id. Repeated with the same ``Idempotency-Key``, a call is answered
+    with the execution of the first one."""
     authorization = request.headers.get("Authorization", "")
-    return await _run(_trigger, calls, org_name, pipeline_name, authorization)
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    return await _run(_trigger, calls, org_name, pipeline_name, authorization, key)
 
 
-def _trigger(calls: Calls, organization_id: str, pipeline_id: str, authorization: str) -> dict[str, str]:
+def _trigger(
+    calls: Calls, organization_id: str, pipeline_id: str, authorization: str, key: str | None
+) -> Response[TriggerAnswer]:
     caller = callers.pipeline(calls.database, organization_id, pipeline_id, authorization)
-    new = NewExecution(workflow_id=caller.target.workflow_id, pipeline_id=caller.target.id)
+    new = NewExecution(
+        workflow_id=caller.target.workflow_id,
+        pipeline_id=caller.target.id,
+        idempotency_key=key_within(caller.target.id, key),
+    )
     created = service.create(calls.database, calls.cipher, calls.settings, organization_id, new)
-    service.dispatch(calls.database, calls.dispatcher, created)
-    return {"message": f"Triggered {caller.target.pipeline_name}", "execution_id": created.row.id}
+    is_sent = service.dispatch(calls.database, calls.dispatcher, created)
+    name = caller.target.pipeline_name
+    message = f"Triggered {name}" if is_sent else f"Accepted {name}: the broker does not answer, it runs afterwards"
+    return Response(TriggerAnswer(message, created.row.id), status_code=200 if is_sent else 202)
 
 
 router = Router(

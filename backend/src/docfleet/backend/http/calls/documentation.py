@@ -19,6 +19,7 @@ from litestar.openapi.spec import (
 
 from docfleet.backend.calls.options import MAX_FILES, MAX_WAIT_SECONDS
 from docfleet.backend.http.calls.form import JSON, MULTIPART
+from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 
 
 class ErrorDetail(msgspec.Struct):
@@ -49,6 +50,13 @@ class StateAnswer(msgspec.Struct):
     message: Any = None
 
 
+class TriggerAnswer(msgspec.Struct):
+    """The execution of a pipeline that was triggered."""
+
+    message: str
+    execution_id: str
+
+
 def _specs(model: type[msgspec.Struct], texts: dict[int, str]) -> dict[int, ResponseSpec]:
     return {code: ResponseSpec(model, description=text, generate_examples=False) for code, text in texts.items()}
 
@@ -67,6 +75,7 @@ EXECUTE = _specs(StateAnswer, {202: "It runs (with compat=false only; the body i
         403: "There is no key, or a presigned URL's host refuses (it expired)",
         404: "There is no such API, or nothing behind a presigned URL",
         408: "The client stopped in the middle of the body",
+        409: "The Idempotency-Key was used for another call",
         413: "A file or the request is too large",
         415: "The body is of another type",
         422: "The execution failed or could not be sent (the body is that of 200)",
@@ -81,8 +90,15 @@ STATUS = {
     422: ResponseSpec(StateAnswer, description="It runs, failed or was stopped", generate_examples=False),
 }
 TRIGGER = _specs(
+    TriggerAnswer, {202: "The broker does not answer: with Idempotency-Key, the execution waits until it is back"}
+) | _specs(
     ErrorAnswer,
-    _COMMON | {422: "The pipeline is not active", 429: "A quota is used up; try again after `Retry-After` seconds"},
+    _COMMON
+    | {
+        409: "The Idempotency-Key was used for another call",
+        422: "The pipeline is not active",
+        429: "A quota is used up; try again after `Retry-After` seconds",
+    },
 )
 PLATFORM = _specs(
     PlatformError,
@@ -134,12 +150,20 @@ _COMPAT = Parameter(
 )
 
 
+_IDEMPOTENCY_KEY = Parameter(
+    name=IDEMPOTENCY_HEADER,
+    param_in="header",
+    schema=_TEXT,
+    description="repeated with it, a call begins nothing new, and waits where the broker does not answer",
+)
+
+
 @dataclass
 class ExecuteOperation(Operation):
     """The operation of a call, with its body."""
 
     def __post_init__(self) -> None:
-        self.parameters = [*(self.parameters or []), _COMPAT]
+        self.parameters = [*(self.parameters or []), _COMPAT, _IDEMPOTENCY_KEY]
         self.request_body = RequestBody(
             required=True,
             content={
@@ -151,6 +175,14 @@ class ExecuteOperation(Operation):
                 ),
             },
         )
+
+
+@dataclass
+class TriggerOperation(Operation):
+    """The operation of the trigger of a pipeline."""
+
+    def __post_init__(self) -> None:
+        self.parameters = [*(self.parameters or []), _IDEMPOTENCY_KEY]
 
 
 @dataclass

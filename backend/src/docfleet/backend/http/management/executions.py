@@ -17,7 +17,7 @@ from docfleet.backend.calls import results, retry
 from docfleet.backend.calls.options import Include
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions import listing, repository, service, why
-from docfleet.backend.executions.service import NewExecution
+from docfleet.backend.executions.service import Created, NewExecution
 from docfleet.backend.files import listing as file_listing
 from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
@@ -50,14 +50,16 @@ _EXCEEDED = ResponseSpec(
     description="A quota of the organization is used up; try again after `Retry-After` seconds",
     generate_examples=False,
 )
-REPEATED = {
-    200: ResponseSpec(StartedExecution, description="The call was repeated: the same id", generate_examples=False),
-    429: _EXCEEDED,
+_ALSO = {
+    200: "The call was repeated: the same id",
+    202: "The broker does not answer: with Idempotency-Key, the execution waits and is sent when it is back",
 }
-RETRY_REPEATED = {
-    200: ResponseSpec(RetryResult, description="The call was repeated: the same id", generate_examples=False),
-    429: _EXCEEDED,
-}
+REPEATED: dict[int, ResponseSpec] = {
+    status: ResponseSpec(StartedExecution, description=text, generate_examples=False) for status, text in _ALSO.items()
+} | {429: _EXCEEDED}
+RETRY_REPEATED: dict[int, ResponseSpec] = {
+    status: ResponseSpec(RetryResult, description=text, generate_examples=False) for status, text in _ALSO.items()
+} | {429: _EXCEEDED}
 STOP_POLL_SECONDS = 0.5
 
 
@@ -72,7 +74,8 @@ def run_workflow(
     data: JSONBody[ExecutionRequest | None] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[StartedExecution]:
-    """Write an execution and send it. With ``Idempotency-Key`` a repeated call answers 200 and the same id."""
+    """Write an execution and send it. With ``Idempotency-Key`` a repeated call answers 200 and the same id, and a
+    broker that is away costs nothing: 202, and the execution is sent when it is back."""
     body = data or ExecutionRequest()
     wanted = NewExecution(
         workflow_id=str(workflow_id),
@@ -81,10 +84,19 @@ def run_workflow(
         idempotency_key=idempotency_key,
     )
     created = service.create(database, cipher, settings, organization_id, wanted)
-    if created.new:
-        service.dispatch(database, dispatcher, created)
+    return started(created, is_sent=service.dispatch(database, dispatcher, created))
+
+
+def started(created: Created, *, is_sent: bool) -> Response[StartedExecution]:
+    """The answer to a call that starts an execution."""
     answer = StartedExecution(created.row.id, ExecutionStatus(created.row.status))
-    return Response(answer, status_code=201 if created.new else 200)
+    return Response(answer, status_code=_status_of(created, is_sent=is_sent))
+
+
+def _status_of(created: Created, *, is_sent: bool) -> int:
+    if not is_sent:
+        return 202
+    return 201 if created.new else 200
 
 
 def _state(database: Database, organization_id: str, execution_id: str) -> ExecutionState:
@@ -191,8 +203,7 @@ def retry_execution(
     before its source was listed completely: files that were not listed are not in the new one either. With
     ``Idempotency-Key`` a repeated call answers 200 and the same id."""
     created = retry.retry(database, cipher, settings, staging, organization_id, str(execution_id), idempotency_key)
-    if created.new:
-        service.dispatch(database, dispatcher, created)
+    is_sent = service.dispatch(database, dispatcher, created)
     with database.reading() as connection:
         old = repository.find(connection, organization_id, str(execution_id))
     answer = RetryResult(
@@ -203,7 +214,7 @@ def retry_execution(
         skipped=created.row.skipped,
         listing_complete=old.dispatched_at is not None,
     )
-    return Response(answer, status_code=201 if created.new else 200)
+    return Response(answer, status_code=_status_of(created, is_sent=is_sent))
 
 
 @post("/executions/{execution_id:uuid}/stop", status_code=200, summary="Stop an execution")

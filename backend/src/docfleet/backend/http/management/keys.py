@@ -13,20 +13,24 @@ from docfleet.backend.keys import repository, targets
 from docfleet.backend.keys.repository import NewKey
 from docfleet.backend.platform.db import Database
 from docfleet.core.errors import InvalidInput
-from docfleet.core.management.keys import CreatedKey, KeyList, KeyRequest, RevokedKey
+from docfleet.core.management.keys import CreatedKey, KeyList, KeyRequest, RevokedKey, Scope
 
 
 @post("/", sync_to_thread=True, summary="Make a key")
 def create_key(
     data: JSONBody[KeyRequest], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> CreatedKey:
-    """The answer's ``key`` is shown this once; only a hash of it is kept."""
+    """The answer's ``key`` is shown this once; only a hash of it is kept. A key of scope platform with a ``role``
+    opens this API for its organization."""
     if data.expires_at is not None and data.expires_at <= datetime.now(UTC):
         raise InvalidInput("expires_at is in the past")
+    if data.role is not None and data.scope is not Scope.PLATFORM:
+        raise InvalidInput(f"a key of scope {data.scope} has no role: leave role out, or make a key of scope platform")
     with database.writing() as connection:
         new = NewKey(
             scope=data.scope,
             name=data.name,
+            role=data.role,
             target_id=targets.of_key(connection, organization_id, data.scope, data.target),
             expires_at=data.expires_at.timestamp() if data.expires_at else None,
         )

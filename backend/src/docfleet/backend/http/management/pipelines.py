@@ -14,7 +14,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from docfleet.backend.deployments.repository import workflow_named
 from docfleet.backend.executions import service
 from docfleet.backend.executions.service import NewExecution
-from docfleet.backend.http.management.executions import REPEATED, IdempotencyKey
+from docfleet.backend.http.management.executions import REPEATED, IdempotencyKey, started
 from docfleet.backend.pipelines import repository
 from docfleet.backend.platform.db import Database, iso
 from docfleet.backend.platform.dispatch import Dispatcher
@@ -37,7 +37,6 @@ from docfleet.core.management.pipelines import (
 )
 from docfleet.core.names import WorkflowType
 from docfleet.core.schedule import Schedule
-from docfleet.core.status import ExecutionStatus
 
 Count = Annotated[int, QueryParameter(ge=1, le=100)]
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -140,10 +139,7 @@ def run_pipeline(
         row = repository.find(connection, organization_id, str(pipeline_id))
     wanted = NewExecution(workflow_id=row.workflow_id, pipeline_id=row.id, idempotency_key=idempotency_key)
     created = service.create(database, cipher, settings, organization_id, wanted)
-    if created.new:
-        service.dispatch(database, dispatcher, created)
-    answer = StartedExecution(created.row.id, ExecutionStatus(created.row.status))
-    return Response(answer, status_code=201 if created.new else 200)
+    return started(created, is_sent=service.dispatch(database, dispatcher, created))
 
 
 def _next_runs(timetable: Timetable, count: int) -> list[PlannedRun]:

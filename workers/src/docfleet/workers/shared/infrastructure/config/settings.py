@@ -236,19 +236,25 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def own_variables(worker_type: WorkerType) -> dict[str, str]:
+    """The variables that only workers of this type read, each with the common one that it goes before."""
+    prefix = f"{worker_type.value.upper()}_"
+    common = [name for name in variables(WorkerSettings) if name.startswith("CELERY_")]
+    return {
+        **{prefix + name.removeprefix("CELERY_"): name for name in common},
+        prefix + HEALTH_PORT: f"WORKER_{HEALTH_PORT}",
+    }
+
+
 def worker_settings(worker_type: WorkerType, source: Mapping[str, str] | None = None) -> WorkerSettings:
     """Read the settings of a worker of ``worker_type``. Raises ``ConfigurationError`` naming the variable."""
     merged = dict(environment() if source is None else source)
     _refuse_other_serializers(merged)
-    tunable = {name.removeprefix("CELERY_"): name for name in variables(WorkerSettings) if name.startswith("CELERY_")}
-    tunable[HEALTH_PORT] = f"WORKER_{HEALTH_PORT}"
-    known = [f"{kind.value.upper()}_{name}" for kind in WORKERS for name in tunable]
-    for name, variable in tunable.items():
-        own = merged.get(f"{worker_type.value.upper()}_{name}", "")
-        if own.strip():
-            merged[variable] = own
+    for own, common in own_variables(worker_type).items():
+        if merged.get(own, "").strip():
+            merged[common] = merged[own]
     try:
-        settings = read_settings(WorkerSettings, merged, prefixes=PREFIXES, known=tuple(known))
+        settings = read_settings(WorkerSettings, merged, prefixes=PREFIXES)
     except msgspec.ValidationError as error:
         raise ConfigurationError(str(error)) from error
     settings.time_limits(WORKERS[worker_type])
