@@ -42,7 +42,7 @@ MUTANTS = (
         "a tool killed from outside is a strike",
         f"{_UNIT}/test_batch.py::"
         "test_a_tool_that_was_killed_from_outside_costs_its_file_a_strike_and_the_others_nothing",
-        (f"{_WORKER}/batch.py", "wait=wait_after(error), strike=True", "wait=wait_after(error)"),
+        (f"{_WORKER}/batch.py", "strike=isinstance(error, ToolKilled)", "strike=False"),
     ),
     mutant(
         "strikes of killed tools are counted up to the cap",

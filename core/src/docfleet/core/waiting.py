@@ -32,6 +32,8 @@ class WaitCause(StrEnum):
     """The machine of its worker has no space to work in."""
     MACHINE_TROUBLE = "machine_trouble"
     """The machine of its worker has run out of something else, such as file descriptors or memory."""
+    LONG_RUN = "long_run"
+    """It takes long, and its runner is at as many long documents as it may be."""
     BACKOFF = "backoff"
     """An attempt at it was lost, and the next one is due later."""
     SLOT = "slot"

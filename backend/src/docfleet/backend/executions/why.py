@@ -72,6 +72,7 @@ _TEXTS = {
     WaitCause.DEPENDENCY_AWAY: "something that it needs does not answer",
     WaitCause.STORAGE_FULL: "the machine of its worker has no space to work in",
     WaitCause.MACHINE_TROUBLE: "the machine of its worker is in trouble",
+    WaitCause.LONG_RUN: "it takes long, and its runner is at as many long documents as it may be",
     WaitCause.BACKOFF: "an attempt at it was lost, and the next one follows",
 }
 

@@ -13,6 +13,7 @@ from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Re
 from docfleet.core.errors import (
     BackendUnavailable,
     ResourceExhausted,
+    RunnerBusy,
     RunnerUnavailable,
     StorageFailed,
     StorageFull,
@@ -110,6 +111,16 @@ def test_trouble_of_the_machine_is_no_verdict_on_a_file(error: Exception, cause:
     assert files.started == ["f1"] and [lease.file_execution_id for lease in released] == ["f1", "f2"]
     assert {lease.wait and lease.wait.cause for lease in released} == {cause}
     assert not [outcome for report in backend.reports for outcome in report.outcomes] and leases.held() == []
+
+
+def test_a_file_that_needs_a_place_for_a_long_run_waits_alone() -> None:
+    backend, files = Claims(), Trouble(RunnerBusy("two long documents"))
+    run, _ = batch_run(backend, files, lambda: False)
+    run.run(ClaimResponse(claims=[claimed(1, "f1"), claimed(1, "f2")]), time.monotonic())
+    (released,) = [lease for report in backend.reports for lease in report.release]
+    assert released.file_execution_id == "f1" and not released.strike
+    assert released.wait is not None and released.wait.cause is WaitCause.LONG_RUN and released.wait.retry_seconds > 0
+    assert [outcome.file_execution_id for report in backend.reports for outcome in report.outcomes] == ["f2"]
 
 
 def test_a_tool_that_was_killed_from_outside_costs_its_file_a_strike_and_the_others_nothing() -> None:

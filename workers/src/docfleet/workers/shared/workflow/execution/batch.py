@@ -15,7 +15,7 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Release, ReportRequest
-from docfleet.core.errors import DependencyError, ToolKilled
+from docfleet.core.errors import DependencyError, RunnerBusy, ToolKilled
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
 from docfleet.core.ids import new_id
@@ -93,8 +93,8 @@ class BatchRun:
                     self._result.errors.append(f"the batch ran into its time limit at {claim.file.file_name}")
                     self._hand_back(claims[position + 1 :])
                     return self._finish()
-                except ToolKilled as error:
-                    self._strike(claim, error)
+                except (ToolKilled, RunnerBusy) as error:
+                    self._give_back(claim, error)
                 except DependencyError as error:
                     # The runner or this machine is at fault, not a file: the files wait without a loss until the
                     # sweep sends them again.
@@ -180,12 +180,16 @@ class BatchRun:
             point("batch.claimed")
         return answer.claims
 
-    def _strike(self, claim: FileClaim, error: ToolKilled) -> None:
-        """Release a file whose tool was killed from outside: it has another attempt, up to a cap."""
-        log.warning("batch.tool_killed", file_execution_id=claim.file_execution_id, error=error.message)
+    def _give_back(self, claim: FileClaim, error: ToolKilled | RunnerBusy) -> None:
+        """Release one file and go on. One whose tool was killed from outside has another attempt, up to a cap; one
+        that needs a place for a long run waits for it."""
+        log.warning("batch.gave_back", file_execution_id=claim.file_execution_id, code=error.code, error=error.message)
         self._leases.drop([claim.file_execution_id])
         release = Release(
-            file_execution_id=claim.file_execution_id, attempt=claim.attempt, wait=wait_after(error), strike=True
+            file_execution_id=claim.file_execution_id,
+            attempt=claim.attempt,
+            wait=wait_after(error),
+            strike=isinstance(error, ToolKilled),
         )
         self._report(claim_next=False, release=[release])
 

@@ -13,6 +13,7 @@ from docfleet.core.errors import (
     DependencyError,
     DestinationUnavailable,
     MachineTrouble,
+    RunnerBusy,
     RunnerUnavailable,
     StorageFull,
     ToolKilled,
@@ -25,8 +26,11 @@ from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 log = structlog.get_logger()
 
+LONG_RUN_SECONDS = 10.0
+"""How long a file that needs a place for a long run waits before it is handed out again."""
 _CAUSES: tuple[tuple[type[Exception], WaitCause], ...] = (
     (RunnerUnavailable, WaitCause.RUNNER_AWAY),
+    (RunnerBusy, WaitCause.LONG_RUN),
     (DestinationUnavailable, WaitCause.DESTINATION_AWAY),
     (StorageFull, WaitCause.STORAGE_FULL),
     (ToolKilled, WaitCause.BACKOFF),
@@ -44,7 +48,9 @@ def cause_of(error: BaseException) -> WaitCause:
 
 def wait_after(error: DependencyError) -> Wait:
     """Why a file is handed back whose call failed with ``error`` for good."""
-    return Wait(cause=cause_of(error), detail=error.message)
+    cause = cause_of(error)
+    seconds = LONG_RUN_SECONDS if cause is WaitCause.LONG_RUN else 0.0
+    return Wait(cause=cause, detail=error.message, retry_seconds=seconds)
 
 
 class FileWaits:
