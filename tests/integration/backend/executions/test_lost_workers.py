@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from docfleet.backend.executions import lost_workers
+from docfleet.backend.presence import repository as presence
 from tests.integration.backend.executions.test_lost_processes import counted, named_again
 from tests.integration.backend.presence.announced import announce, end, fall_silent, silence_all
 from tests.integration.backend.presence.test_repository import dead
@@ -106,6 +108,22 @@ def test_a_worker_whose_name_begins_alike_keeps_its_files(fresh_api: Any) -> Non
     end(fresh_api, "w@host")
     sweep(fresh_api)
     until(lambda: held(fresh_api, run) == {"w@host2/1"}, 20)
+
+
+def test_a_beat_that_comes_while_the_sweep_is_at_it_saves_the_files(
+    fresh_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(fresh_api, DEAD)
+    run = fresh_api.run().ready(1)
+    run.take(1, owner=MINE)
+    falls_silent(fresh_api)
+    with fresh_api.database.reading() as connection:
+        silent = presence.dead(connection)
+    assert [row.node for row in silent] == [DEAD]
+    monkeypatch.setattr(presence, "dead", lambda _: silent)
+    announce(fresh_api, DEAD)
+    assert lost_workers.free(fresh_api.database) == []
+    assert held(fresh_api, run) == {MINE}
 
 
 def test_a_claim_that_was_on_its_way_when_its_worker_died_is_freed(fresh_api: Any) -> None:

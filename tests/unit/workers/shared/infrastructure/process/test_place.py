@@ -31,7 +31,12 @@ def test_a_place_that_cannot_be_known_is_nobody_s(
     mounted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if mounted == "another namespace":
+        (tmp_path / "sys/kernel/random").mkdir(parents=True)
+        (tmp_path / "sys/kernel/random/boot_id").write_text("boot")
         (tmp_path / "self").symlink_to(str(os.getpid() + 1))
+        (tmp_path / str(os.getpid() + 1) / "ns").mkdir(parents=True)
+        for name in ("pid", "time"):
+            (tmp_path / "self/ns" / name).symlink_to(f"{name}:[1]")
     monkeypatch.setattr(place, "_PROC", tmp_path)
     assert place.this_place() == ""
 

@@ -100,14 +100,16 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     internal_api_retry_attempts: Positive = 12
     """Attempts of one call of the backend, with growing waits between them."""
     lease_seconds: Annotated[float, msgspec.Meta(ge=3, le=86_400)] = 120.0
-    """Seconds that a killed worker keeps its files from others. A live worker renews after a third of it."""
+    """Seconds after which files that nobody renews go to others. A live worker renews after a third of it. A worker that
+    is known to be dead loses its files at once."""
     sweep_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
     """Seconds between two sweeps: how soon freed and expired leases are noticed."""
     tick_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
     """Seconds between two ticks: how soon a scheduled run begins after its time, and how soon a notification is
     repeated."""
     claim_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
-    """Files that one batch holds under leases at most. A killed worker keeps all of them from others for one lease."""
+    """Files that one batch holds under leases at most. A killed worker keeps all of them from others until it is known
+    to be dead."""
     file_processing_concurrency: Positive | None = None
     """Slots of the `file_processing` worker. The orchestrating workers read it, too: it is the default number of
     batches per execution. Unset, one per processor."""

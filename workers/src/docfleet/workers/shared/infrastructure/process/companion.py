@@ -42,48 +42,53 @@ class Companion:
 
     def start(self) -> None:
         """Fork it."""
+        self._fork(self._health)
+
+    def _fork(self, health: HealthServer | None) -> None:
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             try:
-                self._run(parent)
+                self._run(parent, health)
             except Exception:  # the boundary of the process
                 log.exception("companion.failed")
             finally:
                 os._exit(0)
-        if self._health is not None:
-            self._health.close()
+        if health is not None:
+            health.close()
 
-    def _run(self, parent: int) -> None:
+    def _run(self, parent: int, health: HealthServer | None) -> None:
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN)
         with contextlib.suppress(OSError):
             Path("/proc/self/comm").write_text(COMPANION)
-        _close_all_but(None if self._health is None else self._health.descriptor)
-        if self._health is not None:
-            threading.Thread(target=self._health.serve, name="health", daemon=True).start()
-        self._presence.keep(lambda: self._lives(parent))
+        _close_all_but(None if health is None else health.descriptor)
+        if health is not None:
+            threading.Thread(target=health.serve, name="health", daemon=True).start()
 
-    def _lives(self, parent: int) -> bool:
-        if os.getppid() == parent:
-            return True
-        if self._health is not None:
-            self._health.close()  # the next worker needs the port
-        return False
+        def alive() -> bool:
+            if os.getppid() == parent:
+                return True
+            if health is not None:
+                health.close()  # the next worker needs the port
+            return False
+
+        self._presence.keep(alive)
 
     def check(self) -> None:
         """Start it again if it died. In the parent; a parent that forks has no other thread."""
         with contextlib.suppress(ChildProcessError):
             if self._pid and os.waitpid(self._pid, os.WNOHANG) == (0, 0):
                 return
-        self._pid = 0
-        if self._health is not None:
+        health = self._health
+        if health is not None:
             try:
-                self._health.listen(patience=0.0)
+                health.listen(patience=0.0)
             except ConfigurationError as error:
-                log.error("companion.not_restarted", error=error.message)
-                return
-        self.start()
+                # Without probes, but not without a companion: the worker would count as dead.
+                log.error("health.not_restarted", error=error.message)
+                health = None
+        self._fork(health)
         log.warning("companion.restarted", pid=self._pid)
 
     def stop(self) -> None:
