@@ -15,6 +15,7 @@ from tests.faults.mutations import (
     runner,
     schedules,
     sweep,
+    tools,
     workers,
 )
 
@@ -28,5 +29,6 @@ MUTANTS = (
     *runner.MUTANTS,
     *schedules.MUTANTS,
     *sweep.MUTANTS,
+    *tools.MUTANTS,
     *workers.MUTANTS,
 )
