@@ -19,6 +19,7 @@ from tests.faults.mutations import (
     serving,
     sweep,
     waiting,
+    tools,
     workers,
 )
 
@@ -36,5 +37,6 @@ MUTANTS = (
     *serving.MUTANTS,
     *sweep.MUTANTS,
     *waiting.MUTANTS,
+    *tools.MUTANTS,
     *workers.MUTANTS,
 )

@@ -28,3 +28,7 @@ def test_mail_with_alternatives_and_attachments(extract: Extract) -> None:
 def test_an_encrypted_message_is_reported_as_one(extract: Extract, content: bytes) -> None:
     error = extract(content, "m.eml", fails=True)
     assert error.error_code == "password_required" and "encrypted message" in error.log
+
+
+def test_a_header_that_is_nested_too_deeply_is_shown_as_it_is(extract: Extract) -> None:
+    assert "the body" in extract(b"From: a@b.c\nTo: " + b"(" * 3000 + b"\n\nthe body")

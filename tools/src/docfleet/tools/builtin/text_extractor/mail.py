@@ -41,7 +41,7 @@ def _message_lines(message: EmailMessage, attachments: list[str]) -> list[str]:
 def _header(message: Message, name: str) -> str:
     try:
         value = message.get(name)
-    except (ValueError, IndexError, LookupError, AttributeError, TypeError):
+    except (ValueError, IndexError, LookupError, AttributeError, TypeError, RecursionError):
         # The structured parser gives up on some malformed headers; the raw text is still useful to people.
         value = next((raw for key, raw in message.raw_items() if key.lower() == name.lower()), None)
     text = "" if value is None else " ".join(str(value).split())

@@ -6,17 +6,17 @@ import posixpath
 import re
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from docfleet.core.errors import CorruptFile, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive, reading_of
+from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
+from docfleet.tools.builtin.text_extractor.document import MIB, Document, Reading, check_archive, reading_of
 from docfleet.tools.sdk.text import decode_text
 
 _HIDDEN = ("script", "style", "noscript", "template", "head", "svg")
-_BLOCKS = [
+_BLOCKS = {
     "address",
     "article",
     "aside",
@@ -48,7 +48,7 @@ _BLOCKS = [
     "table",
     "tr",
     "ul",
-]
+}
 
 
 _MAX_DEPTH = 2000
@@ -71,21 +71,37 @@ def html_text(content: str | bytes) -> tuple[str, str]:
         soup = BeautifulSoup(content, "lxml")
     _check_depth(soup)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    for tag in soup.find_all(_HIDDEN):
-        tag.decompose()
-    for tag in soup.find_all("br"):
-        tag.replace_with("\n")
-    for tag in soup.find_all(_BLOCKS):
-        # A table laid out inside a cell still breaks lines; a block that is a cell's only content does not.
-        if tag.name in ("p", "div") and tag.parent is not None and tag.parent.name in ("td", "th"):
-            tag.append(" ")
-            continue
-        tag.insert_before("\n")
-        tag.append("\n")
-    for tag in soup.find_all(["td", "th"]):
-        tag.append("\t")
-    lines = (re.sub(r"[ \xa0\r\f\v]+", " ", line).strip() for line in soup.get_text().split("\n"))
+    lines = (re.sub(r"[ \xa0\r\f\v]+", " ", line).strip() for line in "".join(_pieces(soup)).split("\n"))
     return title, re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _pieces(soup: Any) -> Iterator[str]:
+    """The visible text in order, with the line ends and tabs that its tags stand for.
+
+    In one pass that changes nothing: each change of a tree of siblings takes as long as there are siblings.
+    """
+    from bs4.element import CData, NavigableString
+
+    pending: list[Any] = [soup]
+    while pending:
+        node = pending.pop()
+        if type(node) is str:  # what stands at the end of a tag
+            yield node
+        elif isinstance(node, NavigableString):
+            if type(node) in (NavigableString, CData):  # the others are comments, scripts and the like
+                yield node
+        elif node.name == "br":
+            yield "\n"
+        elif node.name not in _HIDDEN:
+            if node.name in ("td", "th"):
+                pending.append("\t")
+            elif node.name in _BLOCKS:
+                # A table laid out inside a cell still breaks lines; a block that is a cell's only content does not.
+                is_in_cell = node.name in ("p", "div") and node.parent is not None and node.parent.name in ("td", "th")
+                pending.append(" " if is_in_cell else "\n")
+                if not is_in_cell:
+                    yield "\n"
+            pending.extend(reversed(node.contents))
 
 
 def _check_depth(soup: Any) -> None:
@@ -124,11 +140,23 @@ def read_epub(path: Path, reading: Reading) -> Document:
         package = str(parse(archive, "META-INF/container.xml").xpath("string(//*[local-name()='rootfile']/@full-path)"))
         book = parse(archive, package)
         targets = {item.get("id"): item.get("href") for item in book.xpath("//*[local-name()='item']")}
-        pages = []
         chapters = book.xpath("//*[local-name()='itemref']/@idref")
+        if len(chapters) > reading.max_pages:
+            raise FileTooLarge(f"the book has {len(chapters)} chapters, the limit is {reading.max_pages} (max_pages)")
+        pages: list[str] = []
+        texts: dict[str, str] = {}  # a book of few bytes may name one chapter many times
+        size = 0
         for reference in chapters:
             name = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(targets[reference])))
-            pages.append(html_text(archive.read(name))[1])
+            if name not in texts:
+                texts[name] = html_text(archive.read(name))[1]
+            pages.append(texts[name])
+            size += len(texts[name])
+            if size > reading.max_expanded_bytes:
+                raise FileTooLarge(
+                    f"the book has more than {reading.max_expanded_bytes // MIB} MiB of text, which looks like a bomb;"
+                    " raise max_expanded_megabytes if it is intended"
+                )
             reading.progress(len(pages), len(chapters))
         title = str(book.xpath("string(//*[local-name()='title'])"))
     return Document(pages, {"title": title} if title else {})
