@@ -43,15 +43,23 @@ def _wrong_key() -> CallRefused:
     )
 
 
+def _refusal(key: Record | None, organization_id: str, detail: str) -> CallRefused:
+    """The refusal of a call of what is not there. Only who has a key of the organization learns that: to everybody else
+    it is a wrong key, as for what is there."""
+    if key is None or key.organization_id != organization_id:
+        return _wrong_key()
+    return CallRefused(404, "not_found", detail)
+
+
 def deployment(database: Database, organization_id: str, api_name: str, header: str) -> Caller:
-    """Admit a call of an API. Raises ``CallRefused``: 403 without key, 404 for an unknown API, 401 for a wrong key."""
+    """Admit a call of an API. Raises ``CallRefused``: 403 without key, 401 for a wrong key, 404 for an unknown API."""
     key = bearer(header)
     with database.reading() as connection:
         row = deployments.by_name(connection, organization_id, api_name)
         overrides = organizations.settings(connection, organization_id)
         key_row = keys.find_valid(connection, key, Scope.DEPLOYMENT)
     if row is None or not row.is_active:
-        raise CallRefused(404, "not_found", f"there is no API {api_name!r:.120} in this organization")
+        raise _refusal(key_row, organization_id, f"there is no API {api_name!r:.120} in this organization")
     if key_row is None or key_row.target_id != row.id:
         raise _wrong_key()
     keys.note_use(database, key_row)
@@ -59,14 +67,14 @@ def deployment(database: Database, organization_id: str, api_name: str, header: 
 
 
 def pipeline(database: Database, organization_id: str, pipeline_id: str, header: str) -> Caller:
-    """Admit the trigger of a pipeline. Raises ``CallRefused``: 403, 404, 401, and 422 for an inactive pipeline."""
+    """Admit the trigger of a pipeline. Raises ``CallRefused``: 403, 401, 404, and 422 for an inactive pipeline."""
     key = bearer(header)
-    try:
-        with database.reading() as connection:
+    with database.reading() as connection:
+        key_row = keys.find_valid(connection, key, Scope.PIPELINE)
+        try:
             row = pipelines.find(connection, organization_id, parse_id(pipeline_id))
-            key_row = keys.find_valid(connection, key, Scope.PIPELINE)
-    except (NotFound, InvalidInput) as error:
-        raise CallRefused(404, "not_found", "there is no such pipeline in this organization") from error
+        except (NotFound, InvalidInput) as error:
+            raise _refusal(key_row, organization_id, "there is no such pipeline in this organization") from error
     if key_row is None or key_row.target_id != row.id:
         raise _wrong_key()
     keys.note_use(database, key_row)
