@@ -82,7 +82,7 @@ MUTANTS = (
         "tests/integration/backend/executions/test_register.py::test_a_page_after_the_start_is_not_taken",
         (
             "backend/src/docfleet/backend/executions/register.py",
-            "if final or execution.dispatched_at is not None or execution",
+            "if final or repository.is_listed(execution) or execution",
             "if final or execution",
         ),
     ),
@@ -261,13 +261,13 @@ MUTANTS = (
         "tests/integration/backend/files/test_history.py::test_a_file_that_another_run_ends_while_it_is_registered_is_left_out[postgresql]",
         (
             "backend/src/docfleet/backend/executions/register.py",
-            "    elsewhere = _elsewhere(connection, execution, page)\n    past: dict[int, Record] = {}\n",
+            "    active = elsewhere(connection, execution, page)\n    past: dict[int, Record] = {}\n",
             "    past: dict[int, Record] = {}\n",
         ),
         (
             "backend/src/docfleet/backend/executions/register.py",
             "    skips = _skips(",
-            "    elsewhere = _elsewhere(connection, execution, page)\n    skips = _skips(",
+            "    active = elsewhere(connection, execution, page)\n    skips = _skips(",
         ),
     ),
     mutant(

@@ -142,8 +142,8 @@ MUTANTS = (
         ),
         (
             "backend/src/docfleet/backend/executions/sweep.py",
-            "        if finalize.end_if_done(connection, execution):\n            self._result",
-            "        if False:\n            self._result",
+            "ended=finalize.end_if_done(connection, execution))",
+            "ended=False)",
         ),
     ),
     mutant(
