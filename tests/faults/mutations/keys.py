@@ -157,7 +157,7 @@ MUTANTS = (
     mutant(
         "a repeat is admitted where there is no slot",
         f"{_TEST_CALLS}::test_a_repeat_needs_no_slot",
-        (_CALLS, "if not self._is_known(caller, key_within(caller.target.id, idempotency_key)):", "if True:"),
+        (_CALLS, "if self._is_known(caller, key_within(caller.target.id, idempotency_key)):", "if False:"),
     ),
     mutant(
         "a repeat gets the results again",

@@ -17,7 +17,11 @@ MUTANTS = (
     mutant(
         "a run whose zygote died has one of its own",
         "tests/integration/runner/engines/test_zygote.py::test_a_tool_that_kills_its_zygote_takes_nobody_along_and_fails_the_second_time",
-        ("runner/src/docfleet/runner/runs.py", "run, alone = None, True", "run, alone = None, False"),
+        (
+            "runner/src/docfleet/runner/runs.py",
+            "alone = run.state.error_code == RunnerUnavailable.code",
+            "alone = False",
+        ),
     ),
     mutant(
         "a run that runners die over ends",

@@ -110,8 +110,9 @@ MUTANTS = (
         "tests/faults/test_backend_faults.py::test_the_backend_is_in_trouble[redis-error-0.0]",
         (
             "workers/src/docfleet/workers/shared/infrastructure/patterns/retry.py",
-            "attempts=attempts, timeout=seconds, wait_initial=first_wait, wait_max=10.0, wait_jitter=1.0",
-            "attempts=None, timeout=seconds, wait_initial=0.01, wait_max=0.01, wait_jitter=0.0",
+            "            attempts=attempts,\n            timeout=seconds,\n            wait_initial=first_wait,\n"
+            "            wait_max=longest_wait,\n            wait_jitter=min(1.0, longest_wait),\n",
+            "            attempts=None, timeout=seconds, wait_initial=0.01, wait_max=0.01, wait_jitter=0.0,\n",
         ),
     ),
     mutant(
@@ -119,8 +120,8 @@ MUTANTS = (
         "tests/faults/test_backend_faults.py::test_the_answer_is_lost[redis-/claim/-lose-sqlite]",
         (
             "workers/src/docfleet/workers/shared/clients/transport.py",
-            "return retrying(once if final else guarded, attempts=self._attempts, seconds=4 * limit)",
-            "return once() if final else guarded()",
+            "        return retrying(\n            once if final else guarded,",
+            "        return (once() if final else guarded()) or retrying(\n            once if final else guarded,",
         ),
     ),
     mutant(
