@@ -75,8 +75,8 @@ def test_the_broker_is_away_for_longer_than_a_worker_may_be_silent(world: World)
     held = {row["file_name"] for row in run.files() if row["owner"]}
     world.broker.kill()
     time.sleep(SILENCE_SECONDS)
-    world.broker.start()
     stage.open()
+    world.broker.start()
     run.check({**COMPLETED, "slow.txt": "COMPLETED"})
     assert {row["attempt"] for row in run.files() if row["file_name"] in held} == {1}, "a living worker lost files"
 

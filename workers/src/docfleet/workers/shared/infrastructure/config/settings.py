@@ -100,8 +100,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     internal_api_retry_attempts: Positive = 12
     """Attempts of one call of the backend, with growing waits between them."""
     lease_seconds: Annotated[float, msgspec.Meta(ge=3, le=86_400)] = 120.0
-    """Seconds after which files that nobody renews go to others. A live worker renews after a third of it. A worker that
-    is known to be dead loses its files at once."""
+    """Seconds after which files that nobody renews go to others. A live worker renews after a third of it. A worker
+    that is known to be dead loses its files at once."""
     sweep_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
     """Seconds between two sweeps: how soon freed and expired leases are noticed."""
     tick_interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 5.0
