@@ -18,6 +18,7 @@ BEYOND_A_SCHEMA = {
     "/api/v1/keys": "expires_at lies in the future",
     "/api/v1/pipelines/preview": "the numbers of a cron expression, and that jitter is less than its interval",
     "/api/v1/notifications": "settings of a provider, which a dry run checks",
+    "/api/v1/organizations/{organization}/settings": "each setting has bounds of its own",
     "/api/v1/workflows": "settings of connectors and tools that are installed",
     "/internal/v1/workflow-execution/{execution_id}/update_status": "two counts are at most a third",
 }

@@ -54,7 +54,10 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     json_rules: ClassVar = (
         {
             "if": {"properties": {"scope": {"enum": [Scope.DEPLOYMENT.value, Scope.PIPELINE.value]}}},
-            "then": {"required": ["target"], "properties": {"target": {"type": "string", "minLength": 1}}},
+            "then": {
+                "required": ["target"],
+                "properties": {"target": {"type": "string", "minLength": 1}, "role": {"type": "null"}},
+            },
             "else": {"properties": {"target": {"type": "null"}}},
         },
     )

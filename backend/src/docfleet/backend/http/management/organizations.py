@@ -25,6 +25,7 @@ from docfleet.core.management.organizations import (
 from docfleet.core.management.quotas import QuotaList
 
 SettingName = Annotated[str, PathParameter(schema_extra={"enum": sorted(repository.SETTINGS)})]
+OwnSettingName = Annotated[str, PathParameter(schema_extra={"enum": repository.own_settings()})]
 OrganizationId = Annotated[str, PathParameter(schema_extra={"pattern": f"^{ORGANIZATION_ID.pattern[:-2]}$"})]
 
 
@@ -53,7 +54,7 @@ def put_organization(
     summary="Change settings of an organization, its quotas among them",
 )
 def put_organization_settings(
-    organization: FromPath[str],
+    organization: OrganizationId,
     data: JSONBody[SettingsRequest],
     database: NamedDependency[Database],
     settings: NamedDependency[BackendSettings],
@@ -106,7 +107,7 @@ def get_setting(
 
 @put("/settings/{key:str}", sync_to_thread=True, tags=["organizations"])
 def put_setting(
-    key: SettingName,
+    key: OwnSettingName,
     data: JSONBody[SettingRequest],
     database: NamedDependency[Database],
     organization_id: NamedDependency[str],
