@@ -55,11 +55,21 @@ class BackendProcess:
         except OSError:
             return False
 
+    def put(self, path: str, body: Any) -> tuple[int, Any]:
+        """As ``get``, with a JSON body."""
+        return self.call("PUT", path, json.dumps(body))
+
     def get(self, path: str, port: int | None = None, **headers: str) -> tuple[int, Any]:
         """Status and JSON body of a call with the key, on a connection of its own."""
+        return self.call("GET", path, port=port, **headers)
+
+    def call(
+        self, method: str, path: str, body: str | None = None, port: int | None = None, **headers: str
+    ) -> tuple[int, Any]:
+        """As ``get``, by any method."""
         connection = HTTPConnection("127.0.0.1", port or self.port, timeout=30)
         try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}", **headers})
+            connection.request(method, path, body, {"Authorization": f"Bearer {self.key}", **headers})
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:

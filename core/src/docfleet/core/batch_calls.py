@@ -6,7 +6,9 @@ original has no counterpart. All times are seconds. No answer grows with the num
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.files import FileHashData
@@ -15,11 +17,20 @@ from docfleet.core.status import EmptyReason, ExecutionStatus
 from docfleet.core.waiting import Wait
 from docfleet.core.wire import Wire
 
+MAX_PAGE_FILES = 5000
+MAX_CLAIM_FILES = 1000
+MAX_LEASE_SECONDS = 86_400.0
+
+# The backend checks these bounds, with words of its own.
+_Counted = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
+_Owner = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
+_LeaseSeconds = Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_LEASE_SECONDS})]
+
 
 class StartRequest(Wire):
     """The source is listed completely: ``batch_count`` batches are about to be sent."""
 
-    batch_count: int
+    batch_count: _Counted
     q_file_no_list: list[int] = []
 
 
@@ -43,9 +54,9 @@ class RegisterRequest(Wire):
     ``use_file_history`` replaces the execution's setting; None leaves it.
     """
 
-    page: int
-    files: list[FileHashData]
-    limit: int | None = None
+    page: _Counted
+    files: Annotated[list[FileHashData], msgspec.Meta(extra_json_schema={"maxItems": MAX_PAGE_FILES})]
+    limit: _Counted | None = None
     start: StartRequest | None = None
     use_file_history: bool | None = None
 
@@ -91,11 +102,11 @@ class ClaimRequest(Wire):
     the same attempts, as long as the owner holds them.
     """
 
-    owner: str
-    lease_seconds: float
-    limit: int
-    batch_index: int = 0
-    batch_count: int = 1
+    owner: _Owner
+    lease_seconds: _LeaseSeconds
+    limit: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_CLAIM_FILES})]
+    batch_index: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0})] = 0
+    batch_count: _Counted = 1
     file_execution_ids: list[str] = []
     with_context: bool = False
     request_id: str = ""
@@ -146,8 +157,8 @@ class Release(Lease):
 class RenewRequest(Wire):
     """Extend leases by ``lease_seconds`` from the database's now. ``waiting``: those of them whose files wait."""
 
-    owner: str
-    lease_seconds: float
+    owner: _Owner
+    lease_seconds: _LeaseSeconds
     leases: list[Lease]
     waiting: list[WaitingLease] = []
 
@@ -162,8 +173,8 @@ class RenewResponse(Wire):
 class ReportRequest(Wire):
     """Outcomes, leases to extend, leases to give back, and, when wanted, the next claim: one round trip."""
 
-    owner: str
-    lease_seconds: float
+    owner: _Owner
+    lease_seconds: _LeaseSeconds
     outcomes: list[FileOutcome] = []
     renew: list[Lease] = []
     release: list[Release] = []
@@ -192,7 +203,7 @@ class LostProcess(Wire):
     """A pool child died while its worker lived. ``owner`` held leases of the execution; ``file_execution_id`` is the
     file in work, None without one; ``orchestration`` when it was listing and registering."""
 
-    owner: str
+    owner: _Owner
     execution_id: str
     orchestration: bool = False
     file_execution_id: str | None = None

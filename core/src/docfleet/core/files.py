@@ -10,7 +10,7 @@ default, so messages of older and newer senders are readable.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 
@@ -18,6 +18,8 @@ from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import is_id, stable_file_key
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.wire import Wire
+
+_Named = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
 
 
 class FileHashData(Wire):
@@ -28,10 +30,10 @@ class FileHashData(Wire):
     a failed file with that reason. ``fs_metadata["modified_at"]`` is in epoch seconds.
     """
 
-    file_name: str
-    file_path: str
+    file_name: _Named
+    file_path: _Named
     file_hash: str = ""
-    file_size: int = 0
+    file_size: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0})] = 0
     mime_type: str = ""
     provider_file_uuid: str | None = None
     fs_metadata: dict[str, Any] = {}

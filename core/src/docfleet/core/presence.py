@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
 
 from docfleet.core.names import QueueName, WorkerType
 from docfleet.core.wire import Wire
 
 MISSED_BEATS = 6
 """A worker that misses so many beats counts as dead."""
+MAX_NODE_LENGTH = 300
+MAX_PLACE_LENGTH = 200
+MAX_BEAT_SECONDS = 600.0
+
+# The backend checks these bounds, with words of its own.
+_Node = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_NODE_LENGTH})]
+_Place = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_PLACE_LENGTH})]
+_BeatSeconds = Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_BEAT_SECONDS})]
 
 
 class WorkerState(StrEnum):
@@ -40,13 +51,13 @@ class WorkerBeat(Wire):
     each other: they run on one kernel, in one namespace of process ids.
     """
 
-    node: str
+    node: _Node
     type: WorkerType
     queues: list[QueueName]
     slots: int
     state: WorkerState
-    seconds: float
-    place: str = ""
+    seconds: _BeatSeconds
+    place: _Place = ""
     pid: int = 0
     started: int = 0
 

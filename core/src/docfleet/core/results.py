@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from docfleet.core.status import ExecutionStatus
+from docfleet.core.status import FINAL, ExecutionStatus
 from docfleet.core.wire import Wire
 
 MAX_RESULTS_IN_RECEIPT = 20
@@ -40,7 +40,7 @@ class FileOutcome(Wire):
 
     file_execution_id: str
     attempt: int
-    status: ExecutionStatus
+    status: Annotated[ExecutionStatus, msgspec.Meta(extra_json_schema={"enum": sorted(FINAL)})]
     error: str | None = None
     error_code: str | None = None
     file_hash: str | None = None

@@ -8,6 +8,13 @@ from typing import Annotated
 import msgspec
 
 MAX_CAUGHT_UP = 100
+_CRON = {
+    "pattern": "^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)"
+    "|[0-9*/,-]+ [0-9*/,-]+( [0-9A-Za-z*/,#-]+){3})$",
+    "format": "cron",
+}
+"""The shape of an expression; the backend checks its numbers."""
+_ZONE = {"format": "time-zone"}
 
 
 class OverlapPolicy(StrEnum):
@@ -47,8 +54,8 @@ class Schedule(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     ``jitter_seconds`` after its time. The delay differs from tick to tick and is the same in every process.
     """
 
-    cron: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "UTC"
+    cron: Annotated[str, msgspec.Meta(min_length=1, max_length=200, extra_json_schema=_CRON)]
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64, extra_json_schema=_ZONE)] = "UTC"
     overlap: OverlapPolicy = OverlapPolicy.SKIP
     catch_up: CatchUpPolicy = CatchUpPolicy.LATEST
     catch_up_limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_CAUGHT_UP)] = 10

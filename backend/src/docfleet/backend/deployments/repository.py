@@ -64,14 +64,14 @@ def count_runs(connection: Connection, deployment_id: str) -> int:
 
 
 def workflow_named(connection: Connection, organization_id: str, name: str) -> Record:
-    """The workflow of this name. Raises ``InvalidInput``."""
+    """The workflow of this name. Raises ``NotFound``."""
     row = connection.execute(
         select(workflows).where(
             workflows.c.organization_id == organization_id, workflows.c.workflow_name == clean(name)
         )
     ).one_or_none()
     if row is None:
-        raise InvalidInput(f"there is no workflow {name!r:.120}: apply it first")
+        raise NotFound(f"there is no workflow {name!r:.120} in this organization: apply it first")
     return row
 
 

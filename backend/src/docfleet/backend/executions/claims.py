@@ -20,13 +20,17 @@ from docfleet.backend.platform.db import Record, chunks, db_now
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.files import OPEN_FILE
 from docfleet.backend.tables.files import file_executions as files
-from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Lease
+from docfleet.core.batch_calls import (
+    MAX_CLAIM_FILES,
+    MAX_LEASE_SECONDS,
+    ClaimRequest,
+    ClaimResponse,
+    FileClaim,
+    Lease,
+)
 from docfleet.core.errors import InvalidInput, ToolCrashed
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
-
-MAX_CLAIM_FILES = 1000
-MAX_LEASE_SECONDS = 86_400.0
 
 
 class Caps(msgspec.Struct, frozen=True):

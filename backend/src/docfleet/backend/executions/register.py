@@ -22,7 +22,7 @@ from docfleet.backend.tables.files import OPEN_FILE, identity
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
 from docfleet.backend.usage import repository as usage
-from docfleet.core.batch_calls import RegisterRequest, RegisterResponse, StartRequest, StartResponse
+from docfleet.core.batch_calls import MAX_PAGE_FILES, RegisterRequest, RegisterResponse, StartRequest, StartResponse
 from docfleet.core.errors import AlreadyFinal, InvalidInput, UnsafePath
 from docfleet.core.files import FileHashData
 from docfleet.core.ids import new_id
@@ -31,7 +31,6 @@ from docfleet.core.status import ExecutionStatus, SkipReason
 
 MAX_PATH_LENGTH = 4096
 MAX_NAME_LENGTH = 1024
-MAX_PAGE_FILES = 5000
 
 _LOCK_WORKFLOW = select(workflows).where(workflows.c.id == bindparam("workflow_id")).with_for_update(key_share=True)
 _PAGE = select(registered_pages).where(

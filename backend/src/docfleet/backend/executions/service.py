@@ -24,6 +24,7 @@ from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import BrokerUnavailable, Conflict, DispatchFailed, InvalidInput, ReviewUnavailable
 from docfleet.core.files import Tag
 from docfleet.core.ids import new_id
+from docfleet.core.management.executions import MAX_TAG_LENGTH, MAX_TAGS
 from docfleet.core.names import STOP_EXECUTION, WorkflowType
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import ExecutionStatus
@@ -34,7 +35,6 @@ _INSERT = (
     insert(executions).values(created_at=db_now(), modified_at=db_now(), progress_at=db_now()).returning(executions)
 )
 MAX_KEY_LENGTH = 255
-MAX_TAGS = 50
 
 
 class NewExecution(msgspec.Struct, kw_only=True):
@@ -104,8 +104,8 @@ def write(
     key = request.idempotency_key
     if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise InvalidInput(f"Idempotency-Key has to have 1 to {MAX_KEY_LENGTH} characters")
-    if len(request.tags) > MAX_TAGS or any(not 1 <= len(tag) <= 50 for tag in request.tags):
-        raise InvalidInput(f"at most {MAX_TAGS} tags, each of 1 to 50 characters")
+    if len(request.tags) > MAX_TAGS or any(not 1 <= len(tag) <= MAX_TAG_LENGTH for tag in request.tags):
+        raise InvalidInput(f"at most {MAX_TAGS} tags, each of 1 to {MAX_TAG_LENGTH} characters")
     workflow = workflows.find(connection, organization_id, request.workflow_id)
     if (known := repeated(connection, cipher, organization_id, request)) is not None:
         return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from sqlalchemy import Connection, update
@@ -13,7 +13,7 @@ from docfleet.backend.platform.db import Record, clean
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
 from docfleet.core.errors import InvalidInput
-from docfleet.core.status import ExecutionStatus
+from docfleet.core.status import FINAL, ExecutionStatus
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -30,6 +30,21 @@ class StatusUpdate(msgspec.Struct, kw_only=True):
     attempts: Count | None = None
     execution_time: Annotated[float, msgspec.Meta(ge=0)] | None = None
     cascade_terminal_files: bool = False
+
+    json_rules: ClassVar = (
+        {
+            "if": {"anyOf": [{"required": ["successful_files"]}, {"required": ["failed_files"]}]},
+            "then": {
+                "required": ["total_files"],
+                "properties": {"total_files": {"type": "integer"}},
+                "description": "successful_files and failed_files together are at most total_files",
+            },
+        },
+        {
+            "if": {"required": ["cascade_terminal_files"], "properties": {"cascade_terminal_files": {"const": True}}},
+            "then": {"properties": {"status": {"enum": sorted(FINAL)}}},
+        },
+    )
 
     def __post_init__(self) -> None:
         done = [number for number in (self.successful_files, self.failed_files) if number is not None]

@@ -11,6 +11,8 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from docfleet.backend.http import bodies
+
 PATH = "/schema"
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Docfleet API</title><style>
@@ -27,6 +29,7 @@ PATHS_OF_CALLERS = ("/deployment/", "/api/v1/unstract/")
 """Routes of callers that have keys of their own; each states its own answers."""
 
 OPEN = ("/livez", "/readyz")
+"""What needs no key."""
 _ERRORS = {
     "400": "Something in the request is wrong",
     "401": "The key is missing or wrong",
@@ -80,11 +83,14 @@ class Description(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The description."""
         described = copy.deepcopy(openapi_schema)
+        bodies.describe(request.app, described)
         described["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
         for path, methods in described.get("paths", {}).items():
             for operation in methods.values():
                 if isinstance(operation, dict):
                     _add_errors(path, operation)
+                    if path in OPEN:
+                        operation["security"] = []
         return self.render_json(request, described)
 
 

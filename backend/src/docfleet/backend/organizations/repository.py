@@ -101,6 +101,11 @@ def default_of(key: str, backend_settings: BackendSettings) -> int | None:
     return value
 
 
+def own_settings() -> list[str]:
+    """The settings that an organization sets itself."""
+    return sorted(key for key, setting in SETTINGS.items() if not setting.is_operators)
+
+
 def check_setting(key: str, value: Any = None) -> None:
     """Raise ``InvalidInput`` for an unknown key or a value it does not take; None means no value."""
     if key not in SETTINGS:

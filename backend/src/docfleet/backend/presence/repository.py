@@ -16,7 +16,16 @@ from docfleet.backend.platform.db import Record, db_now, upsert
 from docfleet.backend.tables.workers import workers
 from docfleet.core.errors import InvalidInput
 from docfleet.core.names import WORKER_QUEUES, QueueName, WorkerType
-from docfleet.core.presence import MISSED_BEATS, WorkerBeat, WorkerBeatAnswer, WorkerProcess, WorkerState
+from docfleet.core.presence import (
+    MAX_BEAT_SECONDS,
+    MAX_NODE_LENGTH,
+    MAX_PLACE_LENGTH,
+    MISSED_BEATS,
+    WorkerBeat,
+    WorkerBeatAnswer,
+    WorkerProcess,
+    WorkerState,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +33,6 @@ GAP_SHARE = 1 / 3
 """While no worker was heard for this share of the time after which one counts as dead, nobody listened."""
 BURIED_SECONDS = 600.0
 """How long the row of a dead worker is kept at least."""
-MAX_NODE_LENGTH = 300
-MAX_PLACE_LENGTH = 200
-MAX_BEAT_SECONDS = 600.0
 
 _heard = workers.alias()
 _PRESENT = and_(~workers.c.ended, workers.c.freed_at.is_(None))

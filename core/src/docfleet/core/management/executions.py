@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 
@@ -13,12 +13,20 @@ from docfleet.core.names import WorkerType
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.waiting import WaitCause
 
+MAX_TAGS = 50
+MAX_TAG_LENGTH = 50
+TagNames = Annotated[
+    list[Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TAG_LENGTH})]],
+    msgspec.Meta(extra_json_schema={"maxItems": MAX_TAGS}),
+]
+"""Names of tags. The backend checks the bounds."""
+
 
 class ExecutionRequest(msgspec.Struct, forbid_unknown_fields=True):
     """How to run; ``use_file_history`` null means the workflow's setting."""
 
     use_file_history: bool | None = None
-    tags: list[str] = []
+    tags: TagNames = []
 
 
 class StartedExecution(msgspec.Struct):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -50,6 +50,17 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     target: str | None = None
     expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     role: Role | None = None
+
+    json_rules: ClassVar = (
+        {
+            "if": {"properties": {"scope": {"enum": [Scope.DEPLOYMENT.value, Scope.PIPELINE.value]}}},
+            "then": {
+                "required": ["target"],
+                "properties": {"target": {"type": "string", "minLength": 1}, "role": {"type": "null"}},
+            },
+            "else": {"properties": {"target": {"type": "null"}}},
+        },
+    )
 
 
 class Key(msgspec.Struct, kw_only=True):

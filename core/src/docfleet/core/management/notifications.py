@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -27,6 +27,25 @@ class NotificationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tr
     club_seconds: Annotated[float, msgspec.Meta(ge=0, le=7200)] = 0.0
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
     is_active: bool = True
+
+    json_rules: ClassVar = (
+        {
+            "oneOf": [
+                {"required": ["pipeline"], "properties": {"pipeline": {"type": "string"}, "api": {"type": "null"}}},
+                {
+                    "required": ["api"],
+                    "properties": {
+                        "api": {"type": "string"},
+                        "pipeline": {"type": "null"},
+                        "events": {"not": {"contains": {"const": NotificationEvent.STARTED.value}}},
+                    },
+                },
+            ],
+            "properties": {
+                "events": {"minItems": 1, "not": {"contains": {"const": NotificationEvent.TEST.value}}},
+            },
+        },
+    )
 
     def __post_init__(self) -> None:
         if (self.pipeline is None) is (self.api is None):

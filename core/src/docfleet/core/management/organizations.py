@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 
@@ -35,7 +37,8 @@ class OrganizationList(msgspec.Struct):
 class SettingRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The value of a setting; null removes the override."""
 
-    value: int | None
+    value: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": 100})] | None
+    """Some settings take more than the schema says: it has one bound for all."""
 
 
 class OrganizationSetting(msgspec.Struct):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -26,6 +26,16 @@ class SourceSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, renam
     file_reprocessing_handling: Literal["skip_duplicates", "reprocess_after_interval"] = "skip_duplicates"
     reprocess_interval: AtLeastOne | None = None
     interval_unit: Literal["days", "months"] = "days"
+
+    json_rules: ClassVar = (
+        {
+            "if": {
+                "required": ["fileReprocessingHandling"],
+                "properties": {"fileReprocessingHandling": {"const": "reprocess_after_interval"}},
+            },
+            "then": {"required": ["reprocessInterval"], "properties": {"reprocessInterval": {"type": "integer"}}},
+        },
+    )
 
     def __post_init__(self) -> None:
         if self.file_reprocessing_handling == "reprocess_after_interval" and self.reprocess_interval is None:
@@ -70,6 +80,8 @@ class WorkflowSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     use_file_history: bool = True
     max_file_execution_count: AtLeastOne | None = None
     manual_review: ManualReviewConfig = msgspec.field(default_factory=ManualReviewConfig)
+
+    json_rules: ClassVar = ({"properties": {"tools": {"minItems": 1}}},)
 
     def __post_init__(self) -> None:
         if not self.tools:

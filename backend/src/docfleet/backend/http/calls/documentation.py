@@ -115,7 +115,11 @@ _TEXT = Schema(type=OpenAPIType.STRING)
 _FLAG = Schema(type=OpenAPIType.BOOLEAN, default=False)
 _FIELDS: dict[str, Schema] = {
     "presigned_urls": Schema(
-        type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI), max_items=MAX_FILES
+        type=OpenAPIType.ARRAY,
+        items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.URI, pattern="^https://"),
+        min_items=1,
+        max_items=MAX_FILES,
+        description="on hosts that the server allows, Amazon S3 by default; with the files, at most 32",
     ),
     "timeout": Schema(
         type=OpenAPIType.INTEGER,
@@ -168,7 +172,11 @@ class ExecuteOperation(Operation):
             required=True,
             content={
                 MULTIPART: OpenAPIMediaType(
-                    schema=Schema(type=OpenAPIType.OBJECT, properties={"files": _FILES, **_FIELDS})
+                    schema=Schema(
+                        type=OpenAPIType.OBJECT,
+                        properties={"files": _FILES, **_FIELDS},
+                        any_of=[Schema(required=["files"]), Schema(required=["presigned_urls"])],
+                    )
                 ),
                 JSON: OpenAPIMediaType(
                     schema=Schema(type=OpenAPIType.OBJECT, properties=dict(_FIELDS), required=["presigned_urls"])

@@ -43,7 +43,12 @@ from docfleet.core.status import ExecutionStatus
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 Wait = Annotated[float, QueryParameter(ge=0, le=60, description="Seconds to wait for the end of what is worked on")]
 IdempotencyKey = Annotated[
-    str | None, HeaderParameter(name=IDEMPOTENCY_HEADER, description="Repeated with it, a call begins nothing new")
+    str | None,
+    HeaderParameter(
+        name=IDEMPOTENCY_HEADER,
+        description="Repeated with it, a call begins nothing new",
+        schema_extra={"minLength": 1, "maxLength": service.MAX_KEY_LENGTH},
+    ),
 ]
 _EXCEEDED = ResponseSpec(
     dict[str, Any],

@@ -44,15 +44,15 @@ def put_notification(
 ) -> AppliedNotification | PlannedChange:
     """Idempotent by name within its pipeline or API. ``dry_run`` writes nothing and answers which fields would
     change; its pipeline or API need not exist yet."""
-    values = _values(cipher, data)
     scope, target = _scope(data)
     with database.writing() as connection:
         target_id = targets.find(connection, organization_id, scope, target)
-        if target_id is None and dry_run:
-            return PlannedChange(created=True)
-        if target_id is None:
+        if target_id is None and not dry_run:
             kind = "pipeline" if scope is Scope.PIPELINE else "API"
             raise NotFound(f"there is no {kind} {target!r:.120} in this organization")
+        values = _values(cipher, data)
+        if target_id is None:
+            return PlannedChange(created=True)
         change = repository.apply(connection, organization_id, scope, target_id, data.name, values, write=not dry_run)
     if dry_run:
         return change.plan

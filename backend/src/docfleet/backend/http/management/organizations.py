@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import get, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody, PathParameter
 
 from docfleet.backend.organizations import repository
 from docfleet.backend.platform.db import Database
 from docfleet.backend.quotas import repository as quotas
 from docfleet.backend.settings import BackendSettings
+from docfleet.core.ids import ORGANIZATION_ID
 from docfleet.core.management.organizations import (
     AppliedOrganization,
     OrganizationList,
@@ -21,6 +24,10 @@ from docfleet.core.management.organizations import (
 )
 from docfleet.core.management.quotas import QuotaList
 
+SettingName = Annotated[str, PathParameter(schema_extra={"enum": sorted(repository.SETTINGS)})]
+OwnSettingName = Annotated[str, PathParameter(schema_extra={"enum": repository.own_settings()})]
+OrganizationId = Annotated[str, PathParameter(schema_extra={"pattern": f"^{ORGANIZATION_ID.pattern[:-2]}$"})]
+
 
 @get("/organizations", sync_to_thread=True, opt={"organization": False}, tags=["organizations"])
 def list_organizations(database: NamedDependency[Database]) -> OrganizationList:
@@ -31,7 +38,7 @@ def list_organizations(database: NamedDependency[Database]) -> OrganizationList:
 
 @put("/organizations/{organization:str}", sync_to_thread=True, opt={"organization": False}, tags=["organizations"])
 def put_organization(
-    organization: FromPath[str], data: JSONBody[OrganizationRequest], database: NamedDependency[Database]
+    organization: OrganizationId, data: JSONBody[OrganizationRequest], database: NamedDependency[Database]
 ) -> AppliedOrganization:
     """Create an organization or rename it; needs no X-Organization-ID."""
     with database.writing() as connection:
@@ -47,7 +54,7 @@ def put_organization(
     summary="Change settings of an organization, its quotas among them",
 )
 def put_organization_settings(
-    organization: FromPath[str],
+    organization: OrganizationId,
     data: JSONBody[SettingsRequest],
     database: NamedDependency[Database],
     settings: NamedDependency[BackendSettings],
@@ -91,7 +98,7 @@ def _setting(database: Database, organization_id: str, key: str) -> Organization
 
 @get("/settings/{key:str}", sync_to_thread=True, tags=["organizations"])
 def get_setting(
-    key: FromPath[str], database: NamedDependency[Database], organization_id: NamedDependency[str]
+    key: SettingName, database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> OrganizationSetting:
     """The organization's override; null when it has none."""
     repository.check_setting(key)
@@ -100,7 +107,7 @@ def get_setting(
 
 @put("/settings/{key:str}", sync_to_thread=True, tags=["organizations"])
 def put_setting(
-    key: FromPath[str],
+    key: OwnSettingName,
     data: JSONBody[SettingRequest],
     database: NamedDependency[Database],
     organization_id: NamedDependency[str],

@@ -51,10 +51,10 @@ def put_pipeline(
     dry_run: FromQuery[bool] = False,
 ) -> AppliedPipeline | PlannedChange:
     """Idempotent by name. ``dry_run`` writes nothing and answers which fields would change."""
-    if isinstance(data.schedule, Schedule):
-        schedules.check(data.schedule, settings.min_schedule_interval_seconds)
     with database.writing() as connection:
         workflow = workflow_named(connection, organization_id, data.workflow)
+        if isinstance(data.schedule, Schedule):
+            schedules.check(data.schedule, settings.min_schedule_interval_seconds)
         if workflow.deployment_type == WorkflowType.API:
             raise InvalidInput(
                 f"workflow {data.workflow!r:.120} takes its files from calls: publish it as a deployment"

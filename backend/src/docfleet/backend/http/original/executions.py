@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -16,12 +17,32 @@ from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.settings import BackendSettings
-from docfleet.core.errors import InvalidInput
+from docfleet.core.management.executions import MAX_TAG_LENGTH, MAX_TAGS
+
+_NAME = {"minLength": 1, "maxLength": MAX_TAG_LENGTH}
+_Tag = (
+    Annotated[
+        dict[str, Any],
+        msgspec.Meta(extra_json_schema={"required": ["name"], "properties": {"name": {"type": "string", **_NAME}}}),
+    ]
+    | Annotated[str, msgspec.Meta(extra_json_schema=_NAME)]
+)
+
+
+class CreateBody(msgspec.Struct):
+    """An execution to write. Other keys are ignored."""
+
+    workflow_id: Annotated[str, msgspec.Meta(min_length=1)]
+    pipeline_id: str | None = None
+    tags: Annotated[list[_Tag], msgspec.Meta(extra_json_schema={"maxItems": MAX_TAGS})] | None = None
+    scheduled: Any = True
+    mode: str | None = None
+    log_events_id: str | None = None
 
 
 @post("/workflow-manager/execution/create", sync_to_thread=True)
 def create_execution(
-    data: JSONBody[dict[str, Any]],
+    data: JSONBody[CreateBody],
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     cipher: NamedDependency[Cipher],
@@ -29,17 +50,14 @@ def create_execution(
     organization_id: NamedDependency[str],
 ) -> Response[dict[str, Any]]:
     """Write an execution; the caller sends it. Idempotent by ``Idempotency-Key``."""
-    workflow_id = data.get("workflow_id")
-    if not isinstance(workflow_id, str) or not workflow_id:
-        raise InvalidInput("workflow_id is missing")
-    tags = [tag.get("name", "") if isinstance(tag, dict) else str(tag) for tag in data.get("tags") or []]
+    tags = [str(tag.get("name", "")) if isinstance(tag, dict) else tag for tag in data.tags or []]
     wanted = NewExecution(
-        workflow_id=workflow_id,
-        pipeline_id=data.get("pipeline_id") or None,
+        workflow_id=data.workflow_id,
+        pipeline_id=data.pipeline_id or None,
         tags=tags,
-        scheduled=data.get("scheduled", True) is True,
-        mode=str(data.get("mode") or "QUEUE"),
-        log_events_id=data.get("log_events_id") or None,
+        scheduled=data.scheduled is True,
+        mode=data.mode or "QUEUE",
+        log_events_id=data.log_events_id or None,
         idempotency_key=request.headers.get(IDEMPOTENCY_HEADER),
     )
     created = service.create(database, cipher, settings, organization_id, wanted)

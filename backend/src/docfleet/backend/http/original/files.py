@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -17,24 +18,45 @@ from docfleet.backend.settings import BackendSettings
 from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import InvalidInput
 from docfleet.core.files import FileHashData
-from docfleet.core.ids import parse_id
 
 MAX_FILES = 1000
+_FILE = {
+    "required": ["file_name", "file_path"],
+    "properties": {name: {"type": "string", "minLength": 1} for name in ("file_name", "file_path")},
+    "additionalProperties": False,
+}
+"""The least that says which file it is. Other keys of ``FileHashData`` are taken, null for those without a value."""
+
+
+class FileBody(msgspec.Struct):
+    """A file of an execution. Other keys are ignored."""
+
+    execution_id: UUID
+    file_hash: Annotated[dict[str, Any], msgspec.Meta(extra_json_schema=_FILE)]
+    workflow_id: str | None = None
+
+
+class ActiveFilesBody(msgspec.Struct):
+    """Files by ``uuid``, and ``path`` where it matters; or their uuids alone."""
+
+    workflow_id: UUID
+    files: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_FILES)] | None = None
+    provider_file_uuids: Annotated[list[Any], msgspec.Meta(max_length=MAX_FILES)] | None = None
+    current_execution_id: str | None = None
 
 
 @post("/file-execution", sync_to_thread=True)
 def create_file(
-    data: JSONBody[dict[str, Any]],
+    data: JSONBody[FileBody],
     database: NamedDependency[Database],
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """The row of this file in this execution, written when there is none."""
-    execution_id = parse_id(str(data.get("execution_id")), "execution_id")
-    file = FileHashData.from_dict(data.get("file_hash") or {})
+    execution_id, file = str(data.execution_id), FileHashData.from_dict(data.file_hash)
     with database.writing() as connection:
         execution = repository.lock_execution(connection, organization_id, execution_id)
-        if data.get("workflow_id") not in (None, execution.workflow_id):
+        if data.workflow_id not in (None, execution.workflow_id):
             raise InvalidInput("workflow_id is not the execution's")
         row = register.register_one(connection, organization_id, execution_id, file, settings)
     return listing.described(row)
@@ -79,17 +101,15 @@ def update_file_status(
 
 @post("/workflow-manager/file-execution/check-active", status_code=200, sync_to_thread=True)
 def check_active(
-    data: JSONBody[dict[str, Any]], database: NamedDependency[Database], organization_id: NamedDependency[str]
+    data: JSONBody[ActiveFilesBody], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> dict[str, Any]:
     """Which of these files are open in another open execution of the workflow?"""
-    workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
-    entries = data.get("files") or [{"uuid": uuid} for uuid in data.get("provider_file_uuids") or []]
-    if not isinstance(entries, list) or len(entries) > MAX_FILES or not all(isinstance(item, dict) for item in entries):
-        raise InvalidInput(f"files has to be a list of at most {MAX_FILES} objects")
+    workflow_id = str(data.workflow_id)
+    entries = data.files or [{"uuid": uuid} for uuid in data.provider_file_uuids or []]
     keys = {str(item.get("uuid")): item.get("path") for item in entries}
     with database.reading() as connection:
         workflows.find(connection, organization_id, workflow_id)
-        rows = listing.active(connection, workflow_id, list(keys), data.get("current_execution_id"))
+        rows = listing.active(connection, workflow_id, list(keys), data.current_execution_id)
     active: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if keys[row.file_key] in (None, row.file_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,11 +15,40 @@ from docfleet.backend.platform.db import Database, Record, iso
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.workflows import repository as workflows
 from docfleet.core.errors import InvalidInput
-from docfleet.core.ids import parse_id
 from docfleet.core.names import WorkflowType
 from docfleet.core.status import ExecutionStatus
 
 MAX_FILES = 1000
+
+
+class LookupBody(msgspec.Struct):
+    """Files by ``provider_file_uuid`` or ``cache_key``, with ``file_path`` and ``identifier``."""
+
+    workflow_id: UUID
+    files: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_FILES)] | None = None
+
+
+class HistoryBody(msgspec.Struct):
+    """One run of a file. Other keys are ignored."""
+
+    workflow_id: UUID
+    file_hash: str | None = None
+    provider_file_uuid: str | None = None
+    file_path: str | None = None
+    status: Literal["COMPLETED", "ERROR"] | None = None
+    is_api: bool | None = None
+    error: Any = None
+    result: Any = None
+    metadata: Any = None
+
+    json_rules: ClassVar = (
+        {
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}}
+                for name in ("file_hash", "provider_file_uuid")
+            ]
+        },
+    )
 
 
 def _described(row: Record, limit: int, *, api: bool) -> dict[str, Any]:
@@ -49,16 +78,13 @@ def _text(value: Any) -> str | None:
 
 @post("/file-history/batch-lookup", status_code=200, sync_to_thread=True)
 def batch_lookup(
-    data: JSONBody[dict[str, Any]],
+    data: JSONBody[LookupBody],
     database: NamedDependency[Database],
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """History of many files by ``identifier``; rows older than the re-processing interval do not count."""
-    workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
-    entries = data.get("files") or []
-    if not isinstance(entries, list) or len(entries) > MAX_FILES or not all(isinstance(item, dict) for item in entries):
-        raise InvalidInput(f"files has to be a list of at most {MAX_FILES} objects")
+    workflow_id, entries = str(data.workflow_id), data.files or []
     keys = [str(item.get("provider_file_uuid") or item.get("cache_key") or "") for item in entries]
     paths = [item.get("file_path") if isinstance(item.get("file_path"), str) else None for item in entries]
     answer: dict[str, Any] = {}
@@ -100,30 +126,26 @@ def by_cache_key(
 
 @post("/file-history/create", sync_to_thread=True)
 def create_history(
-    data: JSONBody[dict[str, Any]],
+    data: JSONBody[HistoryBody],
     database: NamedDependency[Database],
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """Count one run of a file. An unknown status is refused."""
-    workflow_id = parse_id(str(data.get("workflow_id")), "workflow_id")
-    file_hash, provider = data.get("file_hash") or "", data.get("provider_file_uuid") or None
-    if not isinstance(file_hash, str) or not (file_hash or provider):
+    workflow_id, file_hash, provider = str(data.workflow_id), data.file_hash or "", data.provider_file_uuid or None
+    if not (file_hash or provider):
         raise InvalidInput("file_hash is missing")
-    status = str(data.get("status") or ExecutionStatus.COMPLETED.value)
-    if status not in (ExecutionStatus.COMPLETED.value, ExecutionStatus.ERROR.value):
-        raise InvalidInput(f"status has to be COMPLETED or ERROR, not {status!r:.40}")
     entry = history.HistoryEntry(
         organization_id=organization_id,
         workflow_id=workflow_id,
-        file_key=str(provider or file_hash),
-        file_path=None if data.get("is_api") else data.get("file_path"),
-        status=status,
+        file_key=provider or file_hash,
+        file_path=None if data.is_api else data.file_path,
+        status=data.status or ExecutionStatus.COMPLETED.value,
         content_hash=file_hash,
         provider_file_uuid=provider,
-        error=_text(data.get("error")),
-        result=_text(data.get("result")),
-        metadata=_text(data.get("metadata")),
+        error=_text(data.error),
+        result=_text(data.result),
+        metadata=_text(data.metadata),
     )
     with database.writing() as connection:
         workflow = workflows.find(connection, organization_id, workflow_id)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from docfleet.backend.platform.db import Database
 from docfleet.backend.usage import repository
-from docfleet.core.errors import InvalidInput
 
 MAX_RECORDS = 1000
+
+
+class UsageBody(msgspec.Struct):
+    """Records, each with its ``run_id``."""
+
+    records: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MAX_RECORDS)]
 
 
 @get("/usage/aggregated-token-count/{run_id:str}", sync_to_thread=True)
@@ -37,17 +43,14 @@ def get_pages(
 
 @post("/usage/batch", sync_to_thread=True)
 def post_usage(
-    data: JSONBody[dict[str, Any]], database: NamedDependency[Database], organization_id: NamedDependency[str]
+    data: JSONBody[UsageBody], database: NamedDependency[Database], organization_id: NamedDependency[str]
 ) -> Response[dict[str, int]]:
     """Write usage records; 200 when there are none."""
-    records = data.get("records")
-    if not isinstance(records, list) or len(records) > MAX_RECORDS or not all(isinstance(r, dict) for r in records):
-        raise InvalidInput(f"records has to be a list of at most {MAX_RECORDS} objects")
-    if not records:
+    if not data.records:
         return Response({"created": 0}, status_code=200)
     with database.writing() as connection:
-        repository.add(connection, organization_id, records)
-    return Response({"created": len(records)}, status_code=201)
+        repository.add(connection, organization_id, data.records)
+    return Response({"created": len(data.records)}, status_code=201)
 
 
 handlers = [get_tokens, get_pages, post_usage]

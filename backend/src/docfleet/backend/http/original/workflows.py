@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -12,7 +13,7 @@ from litestar.params import FromPath, JSONBody
 from docfleet.backend.platform.db import Database, Record, iso
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.workflows import repository
-from docfleet.core.errors import DocfleetError, InvalidInput, ToolUnknown
+from docfleet.core.errors import DocfleetError, ToolUnknown
 from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.tools.registry import ToolRegistry
 
@@ -110,23 +111,28 @@ def get_tool_instances(
     }
 
 
+class ValidateBody(msgspec.Struct):
+    """The tool instances of a workflow that are to be checked."""
+
+    workflow_id: str
+    tool_instances: list[Any] | None = None
+
+
 @post("/tool-execution/validate", status_code=200, sync_to_thread=True)
 def validate_tools(
-    data: JSONBody[dict[str, Any]],
+    data: JSONBody[ValidateBody],
     database: NamedDependency[Database],
     tool_registry: NamedDependency[ToolRegistry],
     organization_id: NamedDependency[str],
 ) -> dict[str, Any]:
     """Are the steps' settings valid? 200 with ``success: false`` and the reasons when they are not."""
-    workflow_id, instance_ids = data.get("workflow_id"), data.get("tool_instances") or []
-    if not isinstance(workflow_id, str) or not isinstance(instance_ids, list):
-        raise InvalidInput("workflow_id has to be an id, tool_instances a list of ids")
+    workflow_id = data.workflow_id
     with database.reading() as connection:
         repository.find(connection, organization_id, workflow_id)
         steps = {step.id: step for step in repository.steps(connection, workflow_id)}
     valid: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
-    for instance_id in instance_ids:
+    for instance_id in data.tool_instances or []:
         step = steps.get(str(instance_id))
         if step is None:
             errors.append({"id": instance_id, "error": "there is no such tool instance in this workflow"})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import PathParameter
 
 from docfleet.backend.organizations import repository
 from docfleet.backend.platform.db import Database
@@ -15,7 +15,7 @@ from docfleet.backend.settings import BackendSettings
 
 @get("/configuration/{key:str}", sync_to_thread=True)
 def get_configuration(
-    key: FromPath[str],
+    key: Annotated[str, PathParameter(schema_extra={"enum": sorted(repository.SETTINGS)})],
     database: NamedDependency[Database],
     settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
