@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from docfleet.backend.quotas import repository
+from docfleet.backend.executions import ticker as ticker_module
+from docfleet.backend.quotas import admission, repository
 from tests.integration.backend.quotas.organization import begin, executions, files_used, limit, next_day, used
-from tests.integration.backend.schedules.scheduled import Scheduled, tick
+from tests.integration.backend.schedules.scheduled import TICK, Scheduled, tick
 
 
 @pytest.fixture
@@ -205,6 +208,31 @@ def test_a_pipeline_without_room_takes_no_other_with_it(fresh_api: Any) -> None:
     full.due(), other.due()
     assert tick(fresh_api) == {"refused": 1, "fired": 1}
     assert (len(full.runs), len(other.runs)) == (0, 1)
+
+
+def test_schedulers_at_once_do_not_wait_for_each_other(fresh_api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of two schedulers has pipelines of the same two organizations, due in opposite order."""
+    monkeypatch.setattr(ticker_module, "PIPELINES_PER_TRANSACTION", 2)
+    one, other = sorted((fresh_api, fresh_api.other()), key=lambda api: str(api.organization))
+    for api in (one, other):
+        limit(api, concurrent_executions=10)
+    order = [Scheduled(one, "a"), Scheduled(other, "b"), Scheduled(other, "c"), Scheduled(one, "d")]
+    for position, pipeline in enumerate(order):
+        pipeline.due(600 - 60 * position)
+    both = threading.Barrier(2)
+    admit = admission.admit
+
+    def slowly(*args: Any) -> None:
+        admit(*args)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(1.0)  # both have locked their first organization
+
+    monkeypatch.setattr(admission, "admit", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: fresh_api.post(TICK), range(2)))
+    assert sum(answer["fired"] for answer in answers) == 4 and not any(answer["refused"] for answer in answers)
+    assert [pipeline.outcomes for pipeline in order] == [["fired"]] * 4
+    assert not any(answer["failed"] for answer in answers)
 
 
 @pytest.mark.usefixtures("slow")
