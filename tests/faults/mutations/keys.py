@@ -84,7 +84,7 @@ MUTANTS = (
     ),
     mutant(
         "the embedded Valkey gets no setting",
-        _TEST_ENVIRONMENTS,
+        "tests/unit/cli/embedded/test_system.py::test_each_process_is_started_with_the_settings_that_it_reads",
         (_SYSTEM, 'environment_of("valkey", environment())', "environment()"),
     ),
     mutant(
