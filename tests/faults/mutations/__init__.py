@@ -20,8 +20,8 @@ from tests.faults.mutations import (
     schedules,
     serving,
     sweep,
-    waiting,
     tools,
+    waiting,
     workers,
 )
 
