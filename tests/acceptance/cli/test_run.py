@@ -180,6 +180,23 @@ def sleepers(place: Place) -> list[int]:
     return found
 
 
+def test_what_is_over_the_quota_of_the_day_is_named_and_a_run_without_room_is_refused(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.environment["MAX_FILES_PER_DAY"] = "2"
+    for number in range(3):
+        (place.source / f"{number}.txt").write_text(f"number {number}")
+    done = place.run("--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["successful_files"], found["skipped_files"], found["skipped"]) == (2, 1, {"over_quota": 1})
+    done = place.run()
+    assert done.returncode == 1
+    assert "quota exceeded" in done.stderr and "MAX_FILES_PER_DAY" in done.stderr
+    del place.environment["MAX_FILES_PER_DAY"]
+    done = place.run()
+    assert done.returncode == 0 and len(place.rows()) == 3, "a later run takes what was left out"
+
+
 def test_kill_9_leaves_nothing_and_the_next_run_works_until_ctrl_c(slow: Place) -> None:
     process = running(slow)
     process.kill()

@@ -70,9 +70,10 @@ class RunResult:
 
 def as_json(result: RunResult) -> str:
     """One JSON object; its keys are a contract with scripts. ``error`` is there when the execution failed,
-    ``empty_reason`` when it had nothing to do."""
+    ``empty_reason`` when it had nothing to do, ``skipped`` (number by reason) when files were left out."""
     execution = result.state.execution
-    extra = {"error": execution.error_message, "empty_reason": execution.empty_reason}
+    skipped = {reason: number for reason, number in result.state.skipped.items() if number}
+    extra = {"error": execution.error_message, "empty_reason": execution.empty_reason, "skipped": skipped}
     return (
         json.dumps(
             {

@@ -87,6 +87,8 @@ def test_files_of_a_call_are_reserved_until_they_are_counted(api: Any) -> None:
     invoices = api.publish()
     run = invoices.call(("a.txt", b"1"), ("b.txt", b"2"), ("same.txt", b"1"))
     assert files_used(api) == 2
+    run.register(list(api.recorder.sent[-1][1][3].values()))
+    assert files_used(api) == 2, "what is counted is no longer reserved"
     invoices.work(run)
     assert files_used(api) == 2
     known = invoices.call(("a.txt", b"1"), ("c.txt", b"3"), use_file_history="true")
