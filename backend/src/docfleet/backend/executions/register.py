@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from docfleet.backend.executions import finalize, repository, state
+from docfleet.backend.executions import finalize, left_out, repository, state
 from docfleet.backend.files import history, results
 from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.organizations import repository as organizations
@@ -41,6 +41,7 @@ _REGISTERED = (
     .values(
         total_files=bindparam("total"),
         skipped=bindparam("counts", type_=executions.c.skipped.type),
+        skipped_examples=bindparam("examples", type_=executions.c.skipped_examples.type),
         progress_at=db_now(),
         modified_at=db_now(),
     )
@@ -149,6 +150,7 @@ def _write(
     skips = _skips(connection, execution, workflow, page, past, active, default_limit)
     room = request.limit - execution.total_files if request.limit is not None else len(request.files)
     skipped: dict[str, int] = {}
+    examples: dict[str, list[str]] = {}
     accepted: list[tuple[FileHashData, Record | None]] = []
     for position, (file, reason) in enumerate(zip(page, skips, strict=True)):
         if reason is None and len(accepted) >= room:
@@ -158,6 +160,7 @@ def _write(
             accepted.append((file, known if known is not None and _answers(workflow, file, known) else None))
         elif before is None or reason is not SkipReason.DUPLICATE:
             skipped[reason.value] = skipped.get(reason.value, 0) + 1
+            examples.setdefault(reason.value, []).append(file.file_path)
     total = execution.total_files + len(accepted)
     if accepted:
         now = connection.scalar(_NOW)
@@ -170,7 +173,10 @@ def _write(
         results.copy(connection, execution, answered)
     merged = Counter(execution.skipped) + Counter(skipped)
     merged.subtract({} if before is None else before.skipped)
-    connection.execute(_REGISTERED, {"execution_id": execution.id, "total": total, "counts": dict(+merged)})
+    examples = left_out.with_examples(execution.skipped_examples, examples)
+    connection.execute(
+        _REGISTERED, {"execution_id": execution.id, "total": total, "counts": dict(+merged), "examples": examples}
+    )
     full = request.limit is not None and total >= request.limit
     return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full)
 
@@ -309,6 +315,7 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     if execution.status == ExecutionStatus.PENDING.value:  # a retry: its rows came with it
         state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
+    left_out.note(connection, execution, request.left_out)
     if execution.api_deployment_id is not None and not count_open_files(connection, execution_id):
         # Every file was final when it was registered, refused or answered from the history: the caller need
         # not wait for a batch that has nothing to do.

@@ -68,14 +68,18 @@ class ExecutionProgress(msgspec.Struct, kw_only=True):
 
 
 class ExecutionState(msgspec.Struct, kw_only=True):
-    """An execution, its files by status, and its skipped files by reason. ``stopping``: it starts nothing more and ends
-    when no worker processes a file of it. ``retries`` are executions of its failed files."""
+    """An execution, its files by status, and its skipped files by reason, with the first paths of each.
+
+    ``stopping``: it starts nothing more and ends when no worker processes a file of it. ``retries`` are executions of
+    its failed files.
+    """
 
     execution: ExecutionSummary
     retries: list[str] = []
     stopping: bool = False
     counts: dict[str, int] = {}
     skipped: dict[str, int] = {}
+    skipped_examples: dict[str, list[str]] = {}
     progress: ExecutionProgress
 
 

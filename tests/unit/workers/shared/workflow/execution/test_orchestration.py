@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse, StartRequest, StartResponse
+from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse, LeftOut, StartRequest, StartResponse
 from docfleet.core.files import FileHashData, WorkerFileData
 from docfleet.core.names import TaskName, execution_queues
 from docfleet.core.runs import RunLine
@@ -40,6 +40,7 @@ class Source:
 
     def __init__(self, fault: Exception) -> None:
         self.fault = fault
+        self.left_out = LeftOut()
 
     def files(self) -> Iterator[FileHashData]:
         yield FileHashData(file_name="a", file_path="a")
@@ -48,6 +49,8 @@ class Source:
 
 class Empty:
     """Lists nothing: its files were taken away since."""
+
+    left_out = LeftOut()
 
     def files(self) -> Iterator[FileHashData]:
         yield from ()
