@@ -139,3 +139,28 @@ def test_a_file_listed_twice_is_processed_once(fleet: Fleet, tmp_path: Path) -> 
     run = fleet.run(source, folders=["/", "/sub", "/sub/"])
     assert run.statuses == {"sub/a.txt": "COMPLETED"}
     run.assert_cleaned()
+
+
+def test_no_entry_of_a_source_is_left_out_in_silence(fleet: Fleet, tmp_path: Path) -> None:
+    deep = "/".join(["d"] * 15)
+    source = fill(tmp_path / "in", {"a.txt": "one", f"{deep}/b.txt": "two"})
+    (source / "gone.txt").symlink_to("nowhere")
+    (source / "out.txt").symlink_to(tmp_path / "elsewhere.txt")
+    (tmp_path / "elsewhere.txt").write_text("three")
+    (source / "d" / "loop").symlink_to(source)
+    os.mkfifo(source / "pipe")
+    run = fleet.run(source)
+    assert run.statuses == {"a.txt": "COMPLETED", f"{deep}/b.txt": "COMPLETED"}
+    expected = {"broken_link": 1, "link_outside": 1, "listed_already": 1, "not_a_file": 1}
+    assert (run.state.skipped, run.state.execution.skipped_files) == (expected, 4)
+    assert run.result.exit_code == 3
+    page, log = run.page(), "\n".join(line.log for line in fleet.client.logs(run.id))
+    for line in (
+        "1 not read: link to nothing (mend or remove it): gone.txt",
+        "1 not read: link out of the source folder (put the file itself there): out.txt",
+        "1 not read: device, pipe or socket: pipe",
+    ):
+        assert line in page and line in log
+    shallow = fleet.run(source, maxDepth=3, name=run.workflow.name, history=False)
+    assert shallow.statuses == {"a.txt": "COMPLETED"}
+    assert shallow.state.skipped_examples["too_deep"] == ["d/d/d"]

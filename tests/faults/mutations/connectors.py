@@ -176,4 +176,36 @@ MUTANTS = (
         "tests/unit/providers/test_chats.py::test_slack_gets_the_original_s_text_and_nothing_it_would_obey",
         ("providers/src/docfleet/providers/envelope.py", '.replace("<", "&lt;")', ""),
     ),
+    mutant(
+        "what a listing leaves out changes the exit code",
+        "tests/unit/cli/show/test_summary.py::test_entries_that_cannot_be_read_are_named_and_change_the_exit_code",
+        ("src/docfleet/cli/show/summary.py", "if self.has_failures or self.unread else", "if self.has_failures else"),
+    ),
+    mutant(
+        "what a listing leaves out reaches the backend",
+        "tests/acceptance/executions/test_sources.py::test_no_entry_of_a_source_is_left_out_in_silence",
+        (
+            "workers/src/docfleet/workers/shared/workflow/execution/orchestration.py",
+            "            self._left_out = source.left_out\n",
+            "",
+        ),
+    ),
+    mutant(
+        "a start keeps what was skipped before",
+        "tests/integration/backend/executions/test_register.py::test_what_the_listing_left_out_is_kept_beside_what_was_skipped[sqlite]",
+        (
+            "backend/src/docfleet/backend/executions/left_out.py",
+            "skipped={**execution.skipped, **left_out.counts},",
+            "skipped=left_out.counts,",
+        ),
+    ),
+    mutant(
+        "a path that the system cannot read does not end the listing",
+        "tests/unit/connectors/filesystems/test_local.py::test_a_path_that_the_system_cannot_read_is_left_out_alone",
+        (
+            "connectors/src/docfleet/connectors/filesystems/walk.py",
+            "                if error.errno == errno.ENAMETOOLONG:\n                    self._skip(f",
+            "                if False:\n                    self._skip(f",
+        ),
+    ),
 )

@@ -16,13 +16,14 @@ import msgspec
 
 from docfleet.core import json_schema
 from docfleet.core.errors import ConfigurationError, ForkUnsafe
+from docfleet.core.status import SkipReason
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 """The pattern of names of tables and columns. 63 bytes is PostgreSQL's limit; the rule is the same for all
 databases."""
 
-OnSkip = Callable[[str, str], None]
-"""Called with (path, reason) for each entry that a listing skips on purpose."""
+OnSkip = Callable[[str, SkipReason], None]
+"""Called with (path, reason) for each entry that a listing leaves out."""
 
 
 class ConnectorMode(StrEnum):
@@ -158,9 +159,10 @@ class FileSystemConnector(Protocol):
         be written."""
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
+        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
     ) -> Iterator[SourceEntry]:
-        """Stream the files below ``folder``; ``max_depth`` counts folder levels, ``folder`` itself is 1.
+        """Stream the files below ``folder``; ``max_depth`` counts folder levels, ``folder`` itself is 1. None means
+        any depth; a loop of links ends nevertheless. ``on_skip`` gets every entry that is left out.
 
         A folder that cannot be read completely raises ``SourceNotFound``, ``SourceUnreadable`` or
         ``SourceVanished``: never a short list with success.

@@ -39,11 +39,20 @@ from docfleet.connectors.paths import (
     shorten_name,
 )
 from docfleet.core.errors import FileMissing, SourceNotFound, ToolResultInvalid
+from docfleet.core.status import SkipReason
 
 _TAGGED = re.compile(r".*-[a-z2-7]{12}", re.DOTALL)
 # An extension holds no "-": the text after the last "-" is the tag, so tags are unambiguous.
 _EXTENSION = re.compile(r"[A-Za-z0-9_]{1,16}")
 _MAX_DEPTH = 64
+_UNDELIVERABLE = {
+    SkipReason.TOO_DEEP: f"more than {_MAX_DEPTH} folder levels deep",
+    SkipReason.LISTED_ALREADY: "a link to a folder that is delivered already",
+    SkipReason.BROKEN_LINK: "a link to nothing",
+    SkipReason.LINK_OUTSIDE: "a link out of the folder of output files",
+    SkipReason.NOT_A_FILE: "a device, a pipe or a socket",
+    SkipReason.PATH_TOO_LONG: "a path longer than the system allows",
+}
 _CHUNK_BYTES = 1 << 20
 
 
@@ -173,5 +182,5 @@ def _fit(stem: str, room: int) -> str:
     return f"{shorten_name(stem, room - 9)}-{_digest(stem, 8)}"
 
 
-def _refuse(path: str, reason: str) -> None:
-    raise ToolResultInvalid(f"the tool's output {path} cannot be delivered: {reason}")
+def _refuse(path: str, reason: SkipReason) -> None:
+    raise ToolResultInvalid(f"the tool's output {path} cannot be delivered: it is {_UNDELIVERABLE[reason]}")

@@ -46,6 +46,7 @@ from docfleet.core.errors import (
     SourceUnreadable,
     UnsafePath,
 )
+from docfleet.core.status import SkipReason
 
 _NO_SETTINGS: dict[str, Any] = {"type": "object", "required": [], "properties": {}}
 
@@ -76,7 +77,7 @@ class MemoryFileSystem(ForkGuard):
         self._guard()
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
+        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
     ) -> Iterator[SourceEntry]:
         """See ``FileSystemConnector``. The files are those at the time of the call."""
         self._guard()
@@ -93,17 +94,17 @@ class MemoryFileSystem(ForkGuard):
         self,
         files: dict[tuple[str, ...], tuple[bytes, float]],
         folder: tuple[str, ...],
-        levels: int,
+        levels: int | None,
         on_skip: OnSkip | None,
     ) -> Iterator[SourceEntry]:
         skipped: set[tuple[str, ...]] = set()
         for path in sorted(files, key=lambda path: (len(path), path)):
             if path[: len(folder)] != folder:
                 continue
-            if len(path) - len(folder) > levels:
+            if levels is not None and len(path) - len(folder) > levels:
                 deep = path[: len(folder) + levels]
                 if on_skip is not None and deep not in skipped:
-                    on_skip(_shown(deep), f"it is more than {levels} folder levels deep")
+                    on_skip(_shown(deep), SkipReason.TOO_DEEP)
                 skipped.add(deep)
                 continue
             content, modified_at = files[path]

@@ -25,13 +25,32 @@ MAX_LEASE_SECONDS = 86_400.0
 _Counted = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
 _Owner = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1})]
 _LeaseSeconds = Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_LEASE_SECONDS})]
+MAX_EXAMPLES = 5
+"""The most paths that are kept for one reason."""
+
+
+class LeftOut(Wire):
+    """Entries of a source that its listing left out: their number by ``SkipReason``, and the paths of the first."""
+
+    counts: dict[str, int] = {}
+    examples: dict[str, list[str]] = {}
+
+    def note(self, path: str, reason: str) -> bool:
+        """Count one entry; True while it is kept as an example."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) >= MAX_EXAMPLES:
+            return False
+        examples.append(path)
+        return True
 
 
 class StartRequest(Wire):
-    """The source is listed completely: ``batch_count`` batches are about to be sent."""
+    """The source is listed completely, without what is ``left_out``: ``batch_count`` batches are about to be sent."""
 
     batch_count: _Counted
     q_file_no_list: list[int] = []
+    left_out: LeftOut = msgspec.field(default_factory=LeftOut)
 
 
 class StartResponse(Wire):
@@ -233,12 +252,14 @@ class PutOffResponse(Wire):
 class FinalizeRequest(Wire):
     """Request the final status. ``error`` is the reason why the source could not be listed: it ends the execution,
     with the files that are registered, unless its batches are sent. ``empty_reason`` is the reason why there is
-    nothing to do. ``batches_ended``: all batches of the execution have returned, so none will add files."""
+    nothing to do, and ``left_out`` is what its listing left out. ``batches_ended``: all batches of the execution have
+    returned, so none will add files."""
 
     error: str | None = None
     error_code: str | None = None
     empty_reason: EmptyReason | None = None
     batches_ended: bool = False
+    left_out: LeftOut = msgspec.field(default_factory=LeftOut)
 
 
 class FinalizeResponse(Wire):

@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     WRONG_CONFIGURATION = 2
     """A setting, an option or an argument is refused: starting it again does not help."""
     PARTIAL = 3
-    """The run ended, and some of its files failed."""
+    """The run ended, and some of its files failed or cannot be read."""
     BEAT_DIED = 70
     """The beat process of a scheduler died: a supervisor starts the worker again."""
     INTERRUPTED = 130

@@ -64,7 +64,7 @@ class EmptyReason(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a listed file did not become part of the execution."""
+    """Why an entry of a source did not become a file of the execution."""
 
     DUPLICATE = "duplicate"
     ALREADY_PROCESSED = "already_processed"
@@ -72,6 +72,43 @@ class SkipReason(StrEnum):
     ACTIVE_ELSEWHERE = "active_elsewhere"
     OVER_LIMIT = "over_limit"
     OVER_QUOTA = "over_quota"
+    # The rest is left out by the listing itself.
+    TOO_DEEP = "too_deep"
+    LISTED_ALREADY = "listed_already"
+    BROKEN_LINK = "broken_link"
+    LINK_OUTSIDE = "link_outside"
+    NOT_A_FILE = "not_a_file"
+    PATH_TOO_LONG = "path_too_long"
+
+
+_FAULTS: frozenset[str] = frozenset(
+    {SkipReason.BROKEN_LINK, SkipReason.LINK_OUTSIDE, SkipReason.NOT_A_FILE, SkipReason.PATH_TOO_LONG}
+)
+_SKIP_WORDS: dict[str, str] = {
+    SkipReason.DUPLICATE: "listed twice",
+    SkipReason.ALREADY_PROCESSED: "already processed in an earlier run (--no-history takes them again)",
+    SkipReason.ATTEMPTS_EXHAUSTED: "given up: failed too often in earlier runs",
+    SkipReason.ACTIVE_ELSEWHERE: "being processed by another execution",
+    SkipReason.OVER_LIMIT: "over the limit of maxFiles",
+    SkipReason.OVER_QUOTA: "over the organization's quota; a later run takes them (`docfleet organizations show`)",
+    SkipReason.TOO_DEEP: "not listed: folder below the limit of maxDepth",
+    SkipReason.LISTED_ALREADY: "not listed again: link to a folder that is listed already",
+    SkipReason.BROKEN_LINK: "not read: link to nothing (mend or remove it)",
+    SkipReason.LINK_OUTSIDE: "not read: link out of the source folder (put the file itself there)",
+    SkipReason.NOT_A_FILE: "not read: device, pipe or socket",
+    SkipReason.PATH_TOO_LONG: "not read: the path is longer than the system allows (shorten its names)",
+}
+
+
+def skip_words(reason: str) -> str:
+    """The words that follow a number of entries; a reason of a newer sender or of a plug-in stands for itself."""
+    return _SKIP_WORDS.get(reason, reason)
+
+
+def is_fault(reason: str) -> bool:
+    """Whether entries that are skipped for this reason cannot be read, though no option of the workflow leaves them
+    out."""
+    return reason in _FAULTS
 
 
 def derive_execution_status(*, total: int, successful: int, failed: int, stopped: int = 0) -> ExecutionStatus:

@@ -87,6 +87,8 @@ def show_command(execution_id: str, json_output: bool, client: ManagementClient)
     for name, value in lines:
         if value:
             click.echo(f"{name:<11}{plain(value)}")
+    for reason, paths in state.skipped_examples.items():
+        click.echo(f"  {reason}: {', '.join(map(plain, paths))}")
     for file in client.files(execution_id, limit=_FILES):
         cause = f"  {file.error}" if file.error else f"  waits: {file.waiting.text}" if file.waiting else ""
         click.echo(f"  {file.file_number:>5}  {file.status:<9}  {plain(file.name)}{plain(cause)}")
@@ -201,6 +203,7 @@ def _state(state: ExecutionState) -> dict[str, Any]:
         "execution": _info(state.execution),
         "counts": state.counts,
         "skipped": state.skipped,
+        "skipped_examples": state.skipped_examples,
         "retries": state.retries,
         "stopping": state.stopping,
         "missing_workers": msgspec.to_builtins(state.missing_workers),

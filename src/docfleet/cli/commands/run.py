@@ -71,7 +71,7 @@ def command(
 ) -> int:
     """Run the workflow of a YAML file once, on this machine.
 
-    Exit code: 0 every file succeeded, 3 some failed, 1 failure, 2 wrong settings, 130 interrupted.
+    Exit code: 0 every file succeeded, 3 some failed or cannot be read, 1 failure, 2 wrong settings, 130 interrupted.
     """
     return run(RunOptions(workflow, source, output, data, json_output, False if no_history else None, timeout))
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from docfleet.cli.workflow_file import PATH_SETTING
 from docfleet.core.exit_codes import ExitCode
 from docfleet.core.management.executions import ExecutionState, FileOfExecution
-from docfleet.core.status import EmptyReason, ExecutionStatus, SkipReason
+from docfleet.core.status import EmptyReason, ExecutionStatus, SkipReason, is_fault, skip_words
 
 SHOWN_FAILURES = 20
 SHOWN_ROWS = 3
@@ -32,14 +32,6 @@ _BOOKKEEPING = {
 _EMPTY = {
     EmptyReason.NO_MATCH: "no file in the source matched",
     EmptyReason.ALL_FILTERED: "every file of the source was skipped",
-}
-_SKIPPED: dict[str, str] = {
-    SkipReason.DUPLICATE: "listed twice",
-    SkipReason.ALREADY_PROCESSED: "already processed in an earlier run (--no-history takes them again)",
-    SkipReason.ATTEMPTS_EXHAUSTED: "given up: failed too often in earlier runs",
-    SkipReason.ACTIVE_ELSEWHERE: "being processed by another execution",
-    SkipReason.OVER_LIMIT: "over the limit of maxFiles",
-    SkipReason.OVER_QUOTA: "over the organization's quota; a later run takes them (`docfleet organizations show`)",
 }
 
 
@@ -60,20 +52,35 @@ class RunResult:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 only when every file succeeded; 3 when some failed; 1 otherwise."""
+        """0 only when every file succeeded; 3 when some failed, or entries of the source cannot be read; 1
+        otherwise."""
         if self.state.execution.status != ExecutionStatus.COMPLETED:
             return ExitCode.FAILURE
+        return ExitCode.PARTIAL if self.has_failures or self.unread else ExitCode.SUCCESS
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether files failed or were stopped."""
         counts = self.state.counts
-        failed = counts.get(ExecutionStatus.ERROR, 0) + counts.get(ExecutionStatus.STOPPED, 0)
-        return ExitCode.PARTIAL if failed else ExitCode.SUCCESS
+        return bool(counts.get(ExecutionStatus.ERROR, 0) + counts.get(ExecutionStatus.STOPPED, 0))
+
+    @property
+    def unread(self) -> int:
+        """The number of entries of the source that cannot be read."""
+        return sum(number for reason, number in self.state.skipped.items() if is_fault(reason))
 
 
 def as_json(result: RunResult) -> str:
     """One JSON object; its keys are a contract with scripts. ``error`` is there when the execution failed,
-    ``empty_reason`` when it had nothing to do, ``skipped`` (number by reason) when files were left out."""
+    ``empty_reason`` when it had nothing to do, ``skipped`` and ``skipped_examples`` when entries of the source were
+    left out."""
     execution = result.state.execution
-    skipped = {reason: number for reason, number in result.state.skipped.items() if number}
-    extra = {"error": execution.error_message, "empty_reason": execution.empty_reason, "skipped": skipped}
+    extra = {
+        "skipped": {reason: number for reason, number in result.state.skipped.items() if number},
+        "skipped_examples": result.state.skipped_examples,
+        "error": execution.error_message,
+        "empty_reason": execution.empty_reason,
+    }
     return (
         json.dumps(
             {
@@ -117,7 +124,8 @@ def show(console: Console, result: RunResult) -> None:
     console.print(Text(f"  {_counts(result.state)}"))
     for reason, number in sorted(result.state.skipped.items()):
         if number:
-            console.print(Text(f"  {number} {_SKIPPED.get(reason, reason)}", style="dim"))
+            style = "yellow" if is_fault(reason) else "dim"
+            console.print(Text(f"  {number} {skip_words(reason)}{_examples(result.state, reason)}", style=style))
     if execution.empty_reason:
         console.print(Text(f"  nothing to do: {_EMPTY[execution.empty_reason]}"))
     _show_failures(console, result)
@@ -128,10 +136,21 @@ def show(console: Console, result: RunResult) -> None:
 def _headline(result: RunResult) -> Text:
     status = result.state.execution.status
     style = {ExitCode.SUCCESS: "bold green", ExitCode.PARTIAL: "bold yellow"}.get(result.exit_code, "bold red")
-    word = "COMPLETED, some files failed" if result.exit_code == ExitCode.PARTIAL else str(status)
+    word = str(status)
+    if result.exit_code == ExitCode.PARTIAL:
+        word += ", some files failed" if result.has_failures else ", some entries of the source were not read"
     return Text.assemble(
         (plain(result.workflow_name), "bold"), ": ", (word, style), f" in {_duration(result.duration)}"
     )
+
+
+def _examples(state: ExecutionState, reason: str) -> str:
+    """The first paths, where somebody may have to look at them."""
+    paths = state.skipped_examples.get(reason, [])
+    if not paths or reason == SkipReason.ALREADY_PROCESSED:
+        return ""
+    more = ", …" if state.skipped[reason] > len(paths) else ""
+    return f": {', '.join(map(plain, paths))}{more}"
 
 
 def _counts(state: ExecutionState) -> str:

@@ -124,3 +124,35 @@ def test_explicit_files_are_distinguished(api: Any) -> None:
     assert (answer["already_done"], answer["active_elsewhere"]) == (1, 1)
     assert [claim["file"]["file_number"] for claim in answer["claims"]] == [3]
     assert second["file_execution_id"] not in {claim["file_execution_id"] for claim in answer["claims"]}
+
+
+LEFT_OUT = {"counts": {"broken_link": 7, "too_deep": 1}, "examples": {"broken_link": ["a", "b"], "too_deep": ["d"]}}
+
+
+def test_what_the_listing_left_out_is_kept_beside_what_was_skipped(api: Any) -> None:
+    run = api.run()
+    files = [*api.documents(2), *api.documents(1)]
+    run.register(files)
+    answer = run.api.post(f"{run.path}/start/", {"batch_count": 1, "left_out": LEFT_OUT})
+    assert answer["status"] == "started"
+    state = run.state()
+    assert state["skipped"] == {"duplicate": 1, "broken_link": 7, "too_deep": 1}
+    assert state["skipped_examples"] == {"duplicate": ["f1.pdf"], "broken_link": ["a", "b"], "too_deep": ["d"]}
+    assert state["execution"]["skipped_files"] == 9
+
+
+def test_a_source_with_nothing_but_what_is_left_out_says_so(api: Any) -> None:
+    run = api.run()
+    for _ in range(2):  # a repeated call counts nothing twice
+        run.finalize(empty_reason="no_match", left_out=LEFT_OUT)
+    assert run.status == "COMPLETED"
+    assert run.state()["skipped"] == LEFT_OUT["counts"]
+
+
+def test_only_the_first_paths_are_kept(api: Any) -> None:
+    run = api.run()
+    run.register([*api.documents(20), *api.documents(20)])
+    run.register(api.documents(20), page=2)
+    state = run.state()
+    assert state["skipped"] == {"duplicate": 40}
+    assert state["skipped_examples"] == {"duplicate": [f"f{number}.pdf" for number in range(1, 6)]}

@@ -103,3 +103,25 @@ def test_rows_are_shown_without_bookkeeping() -> None:
     assert "3.5" in text
     assert "user_field_1" not in text
     assert "execution_id" not in text
+
+
+def test_entries_that_cannot_be_read_are_named_and_change_the_exit_code() -> None:
+    found = result(counts={"COMPLETED": 2})
+    found.state.skipped = {"broken_link": 7, "already_processed": 3, "too_deep": 1}
+    found.state.skipped_examples = {"broken_link": ["a\n.pdf", "b.pdf"], "already_processed": ["c"], "too_deep": ["d"]}
+    shown = page(found, width=300)
+    assert "7 not read: link to nothing (mend or remove it): a\\n.pdf, b.pdf, …" in shown
+    assert "3 already processed in an earlier run (--no-history takes them again)\n" in shown
+    assert "1 not listed: folder below the limit of maxDepth: d\n" in shown
+    assert "COMPLETED, some entries of the source were not read" in shown
+    assert found.exit_code == 3
+    printed = json.loads(as_json(found))
+    assert (printed["skipped"], printed["skipped_files"]) == (found.state.skipped, 11)
+    assert printed["skipped_examples"] == found.state.skipped_examples
+
+
+@pytest.mark.parametrize("reason", ["already_processed", "over_limit", "too_deep", "listed_already", "of a plug-in"])
+def test_what_an_option_leaves_out_is_no_fault(reason: str) -> None:
+    found = result(counts={"COMPLETED": 2})
+    found.state.skipped = {reason: 7}
+    assert found.exit_code == 0 and "7 " in page(found)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from docfleet.core.errors import (
     SourceVanished,
     UnsafePath,
 )
+from docfleet.core.status import SkipReason
 
 ODD_NAMES = [
     b"with space.txt",
@@ -77,11 +79,32 @@ def test_recursion_and_depth(root: Path, local: LocalFileSystem) -> None:
         deep.mkdir()
     skipped: list[tuple[str, str]] = []
     assert paths(local.list_files(recursive=False)) == ["1.txt"]
-    found = paths(local.list_files(recursive=True, on_skip=lambda path, why: skipped.append((path, why))))
+    assert len(paths(local.list_files(recursive=True))) == 12
+    found = paths(local.list_files(recursive=True, max_depth=10, on_skip=lambda *entry: skipped.append(entry)))
     assert len(found) == 10
     assert found[-1] == "d/" * 9 + "10.txt"
-    assert skipped == [("d/" * 9 + "d", "it is more than 10 folder levels deep")]
+    assert skipped == [("d/" * 9 + "d", SkipReason.TOO_DEEP)]
     assert paths(local.list_files("/d/d", recursive=True, max_depth=1)) == ["d/d/3.txt"]
+
+
+def test_a_path_that_the_system_cannot_read_is_left_out_alone(root: Path, local: LocalFileSystem) -> None:
+    """Made from inside, as a program that changes its folder does."""
+    name = "d" * 200
+    (root / "a.txt").write_text("a")
+    before = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(root)
+        for _ in range(30):
+            os.mkdir(name)
+            os.chdir(name)
+        Path("deep.txt").write_text("deep")
+        skipped: list[tuple[str, str]] = []
+        assert paths(local.list_files(recursive=True, on_skip=lambda *entry: skipped.append(entry))) == ["a.txt"]
+        assert [reason for _, reason in skipped] == [SkipReason.PATH_TOO_LONG]
+    finally:
+        os.chdir(before)
+        os.close(before)
+        subprocess.run(["rm", "-r", str(root)], check=True)
 
 
 def test_metadata_is_exact(root: Path, local: LocalFileSystem) -> None:
@@ -109,15 +132,15 @@ def test_links_stay_inside_and_loops_end(tmp_path: Path, root: Path, local: Loca
     skipped: dict[str, str] = {}
     found = paths(local.list_files(recursive=True, on_skip=skipped.__setitem__))
     assert found == ["file-link", "sub/a.txt"]
-    out = "it is a link out of the source folder"
+    out = SkipReason.LINK_OUTSIDE
     assert skipped == {
         "escape": out,
         "escape-file": out,
         "relative-escape": out,
-        "self": "it is a link to nothing",
-        "pipe": "it is a device, a pipe or a socket",
-        "again": "it leads to a folder that is listed already",
-        "sub/loop": "it leads to a folder that is listed already",
+        "self": SkipReason.BROKEN_LINK,
+        "pipe": SkipReason.NOT_A_FILE,
+        "again": SkipReason.LISTED_ALREADY,
+        "sub/loop": SkipReason.LISTED_ALREADY,
     }
     for path in ("escape/secret.txt", "escape-file", "sub/loop/escape-file"):
         with pytest.raises(UnsafePath):

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, and_, func, update
 
-from docfleet.backend.executions import repository, state
+from docfleet.backend.executions import left_out, repository, state
 from docfleet.backend.files.counts import Counts, count_files
 from docfleet.backend.logs import last_line
 from docfleet.backend.notifications import outbox
@@ -38,6 +38,8 @@ def finalize(
     An error is one of the listing. It ends nothing once another orchestrator has dispatched the batches.
     """
     execution = repository.lock_execution(connection, organization_id, execution_id)
+    if not repository.is_listed(execution) and not repository.is_final(execution):
+        left_out.note(connection, execution, request.left_out)
     if request.error is not None and execution.dispatched_at is None:
         fail(connection, execution, request.error, request.error_code)
     else:

@@ -39,6 +39,7 @@ def state(connection: Connection, organization_id: str, execution_id: str) -> Ex
         stopping=row.stop_requested_at is not None and not final,
         counts=counts.by_status(),
         skipped=row.skipped,
+        skipped_examples=row.skipped_examples or {},
         progress=ExecutionProgress(
             total=total,
             done=done,

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from docfleet.backend.executions import finalize, repository, state
+from docfleet.backend.executions import finalize, left_out, repository, state
 from docfleet.backend.files import history, results
 from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.organizations import repository as organizations
@@ -45,6 +45,7 @@ _REGISTERED = (
         total_files=bindparam("total"),
         skipped=bindparam("counts", type_=executions.c.skipped.type),
         reserved_files=bindparam("reserved"),
+        skipped_examples=bindparam("examples", type_=executions.c.skipped_examples.type),
         progress_at=db_now(),
         modified_at=db_now(),
     )
@@ -170,6 +171,7 @@ def _write(
     quota = math.inf if is_admitted else admission.room(connection, settings, execution.organization_id)
     processed = 0
     skipped: dict[str, int] = {}
+    examples: dict[str, list[str]] = {}
     accepted: list[tuple[FileHashData, Record | None]] = []
     for position, (file, reason) in enumerate(zip(page, skips, strict=True)):
         known = past.get(position)
@@ -184,6 +186,7 @@ def _write(
             processed += is_processed
         elif before is None or reason is not SkipReason.DUPLICATE:
             skipped[reason.value] = skipped.get(reason.value, 0) + 1
+            examples.setdefault(reason.value, []).append(file.file_path)
     total = execution.total_files + len(accepted)
     if accepted:
         now = connection.scalar(_NOW)
@@ -197,7 +200,13 @@ def _write(
     merged = Counter(execution.skipped) + Counter(skipped)
     merged.subtract({} if before is None else before.skipped)
     reserved = max(0, execution.reserved_files - sum(_rejection(file) is None for file, _ in accepted))
-    values = {"execution_id": execution.id, "total": total, "counts": dict(+merged), "reserved": reserved}
+    values = {
+        "execution_id": execution.id,
+        "total": total,
+        "counts": dict(+merged),
+        "reserved": reserved,
+        "examples": left_out.with_examples(execution.skipped_examples, examples),
+    }
     connection.execute(_REGISTERED, values)
     full = request.limit is not None and total >= request.limit
     return RegisterResponse(registered=len(accepted), total_files=total, skipped=skipped, full=full), processed
@@ -342,6 +351,7 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
     if execution.status == ExecutionStatus.PENDING.value:  # a retry: its rows came with it
         state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
     connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
+    left_out.note(connection, execution, request.left_out)
     if execution.retry_of is not None:
         # Its files were registered by its creation, which reserved them.
         usage.count(connection, organization_id, files=execution.reserved_files)

@@ -42,8 +42,10 @@ executions = Table(
     Column("failed_files", Integer, nullable=False),
     Column("stopped_files", Integer, nullable=False),
     Column("skipped", Json, nullable=False, comment="number of skipped files by reason"),
+    Column("skipped_examples", Json, nullable=True, comment="their first paths"),
     Column("attempts", Integer, nullable=False),
-    Column("batch_count", Integer, nullable=False, comment="0 once it is dispatched: its batches bring the files"),
+    # 0 although it is dispatched: its batches bring the files (``executions.additions``).
+    Column("batch_count", Integer, nullable=False),
     Column("q_file_no_list", Json, nullable=False),
     Column("error_message", Text, nullable=False),
     Column("error_code", String(50), nullable=True),

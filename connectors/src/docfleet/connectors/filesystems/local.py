@@ -102,7 +102,7 @@ class LocalFileSystem(ForkGuard):
             )
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
+        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
     ) -> Iterator[SourceEntry]:
         """See ``FileSystemConnector``. Files of one folder come sorted by name, before those of its subfolders."""
         self._guard()

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from docfleet.connectors.base import OnSkip, SourceEntry
 from docfleet.connectors.paths import encode_name
 from docfleet.core.errors import SourceUnreadable, SourceVanished
+from docfleet.core.status import SkipReason
 
 
 class _Folder(NamedTuple):
@@ -29,12 +30,12 @@ class _Folder(NamedTuple):
 
 
 class Walk:
-    """One listing below ``root`` (a resolved path), ``max_depth`` folder levels deep."""
+    """One listing below ``root`` (a resolved path), ``max_depth`` folder levels deep; None means all of them."""
 
     def __init__(
         self,
         root: str,
-        max_depth: int,
+        max_depth: int | None,
         recursive: bool,
         on_skip: OnSkip | None,
         ignore: Callable[[str], bool],
@@ -60,11 +61,14 @@ class Walk:
             status = os.stat(folder.real)
             identity = (status.st_dev, status.st_ino)
             if identity in self._seen:
-                self._skip(folder.relative, "it leads to a folder that is listed already")
+                self._skip(folder.relative, SkipReason.LISTED_ALREADY)
                 return
             self._seen.add(identity)
             names, folders = _names(folder.real)
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                self._skip(folder.relative, SkipReason.PATH_TOO_LONG)
+                return
             raise self._failure(folder, error) from error
         below: list[_Folder] = []
         for name in names:
@@ -74,6 +78,9 @@ class Walk:
             try:
                 status = os.lstat(path)
             except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    self._skip(f"{folder.relative}/{name}", SkipReason.PATH_TOO_LONG)
+                    continue
                 self._absent(folder, identity, error)
                 if name in folders:
                     raise self._failure(_Folder(path, name, folder.level + 1), error) from error
@@ -86,7 +93,7 @@ class Walk:
             elif stat.S_ISLNK(status.st_mode):
                 yield from self._link(path, shown, name, folder.level)
             else:
-                self._skip(shown, "it is a device, a pipe or a socket")
+                self._skip(shown, SkipReason.NOT_A_FILE)
         self._pending.extend(reversed(below))
 
     def _link(self, path: str, shown: str, name: str, level: int) -> Iterator[SourceEntry]:
@@ -94,22 +101,22 @@ class Walk:
             real = os.path.realpath(path, strict=True)
             status = os.stat(real)
         except OSError:
-            self._skip(shown, "it is a link to nothing")
+            self._skip(shown, SkipReason.BROKEN_LINK)
             return
         if real != self._root and not real.startswith(self._root.rstrip("/") + "/"):
-            self._skip(shown, "it is a link out of the source folder")
+            self._skip(shown, SkipReason.LINK_OUTSIDE)
         elif stat.S_ISREG(status.st_mode):
             yield _entry(shown, name, status)
         elif stat.S_ISDIR(status.st_mode):
             self._enqueue(self._linked, _Folder(real, shown, level + 1))
         else:
-            self._skip(shown, "it is a link to a device, a pipe or a socket")
+            self._skip(shown, SkipReason.NOT_A_FILE)
 
     def _enqueue(self, queue: list[_Folder] | deque[_Folder], folder: _Folder) -> None:
         if not self._recursive:
             return
-        if folder.level > self._max_depth:
-            self._skip(folder.relative, f"it is more than {self._max_depth} folder levels deep")
+        if self._max_depth is not None and folder.level > self._max_depth:
+            self._skip(folder.relative, SkipReason.TOO_DEEP)
         else:
             queue.append(folder)
 
@@ -132,7 +139,7 @@ class Walk:
             )
         return SourceUnreadable(f"source folder {shown} cannot be read: {error.strerror}; correct it and run again")
 
-    def _skip(self, shown: str, reason: str) -> None:
+    def _skip(self, shown: str, reason: SkipReason) -> None:
         if self._on_skip is not None:
             self._on_skip(encode_name(shown), reason)
 

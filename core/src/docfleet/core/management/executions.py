@@ -98,9 +98,12 @@ class PresentWait(msgspec.Struct, kw_only=True):
 
 
 class ExecutionState(msgspec.Struct, kw_only=True):
-    """An execution, its files by status, and its skipped files by reason. ``stopping``: it starts nothing more and ends
-    when no worker processes a file of it. ``waiting``: why nothing of it is being worked on. ``retries`` are executions
-    of its failed files. ``missing_workers`` are types of worker that it needs or will need."""
+    """An execution, its files by status, and its skipped files by reason, with the first paths of each.
+
+    ``stopping``: it starts nothing more and ends when no worker processes a file of it. ``waiting``: why nothing of it
+    is being worked on. ``retries`` are executions of its failed files. ``missing_workers`` are types of worker that it
+    needs or will need.
+    """
 
     execution: ExecutionSummary
     waiting: PresentWait | None = None
@@ -108,6 +111,7 @@ class ExecutionState(msgspec.Struct, kw_only=True):
     stopping: bool = False
     counts: dict[str, int] = {}
     skipped: dict[str, int] = {}
+    skipped_examples: dict[str, list[str]] = {}
     progress: ExecutionProgress
     missing_workers: list[MissingWorkers] = []
 

@@ -14,13 +14,15 @@ AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class SourceSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Where files come from. ``max_files`` None means all of them; ``reprocess_interval`` counts ``interval_unit``."""
+    """Where files come from. ``max_files`` None means all of them, and ``max_depth`` None any depth: 1 is a listed
+    folder itself. ``reprocess_interval`` counts ``interval_unit``."""
 
     connector: str
     settings: dict[str, Any] = {}
     folders: list[str] = msgspec.field(default_factory=lambda: ["/"])
     file_extensions: list[str] = msgspec.field(default_factory=lambda: ["*"])
     process_sub_directories: bool = True
+    max_depth: AtLeastOne | None = None
     max_files: AtLeastOne | None = None
     file_processing_order: Literal["unordered", "oldest_first", "newest_first"] = "unordered"
     file_reprocessing_handling: Literal["skip_duplicates", "reprocess_after_interval"] = "skip_duplicates"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from docfleet.connectors.filesystems.local import LocalFileSystem
+from docfleet.core.batch_calls import MAX_EXAMPLES, LeftOut
 from docfleet.core.errors import ConfigurationError, SourceNotFound
 from docfleet.workers.shared.workflow.connectors.discovery import SourceOptions, discover
 
@@ -26,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 def listed(folder: Path, **settings: Any) -> list[str]:
     options = SourceOptions.from_settings(settings)
     connector = LocalFileSystem({"path": str(folder)})
-    return [file.file_path for file in discover(connector, options, "local")]
+    return [file.file_path for file in discover(connector, options, "local", LeftOut())]
 
 
 def test_discovery_options(folder: Path) -> None:
@@ -51,3 +52,20 @@ def test_a_missing_folder_is_an_error_never_an_empty_listing(tmp_path: Path) -> 
         listed(tmp_path / "gone")
     with pytest.raises(SourceNotFound, match="nowhere"):
         listed(tmp_path, folders=["nowhere"])
+
+
+def test_what_is_left_out_is_counted_and_the_first_are_named(tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"{number}.pdf").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    left_out = LeftOut()
+    options = SourceOptions.from_settings({"processSubDirectories": True, "maxDepth": 2})
+    connector = LocalFileSystem({"path": str(tmp_path)})
+    assert list(discover(connector, options, "local", left_out)) == []
+    assert left_out.counts == {"broken_link": 8, "not_a_file": 1, "too_deep": 1}
+    assert left_out.examples == {
+        "broken_link": [f"{number}.pdf" for number in range(MAX_EXAMPLES)],
+        "not_a_file": ["pipe"],
+        "too_deep": ["sub/deep"],
+    }

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from docfleet.core.batch_calls import FinalizeRequest, FinalizeResponse, PutOffResponse, StartRequest, StartResponse
+from docfleet.core.batch_calls import (
+    FinalizeRequest,
+    FinalizeResponse,
+    LeftOut,
+    PutOffResponse,
+    StartRequest,
+    StartResponse,
+)
 from docfleet.core.errors import ResourceExhausted
 from docfleet.core.files import FileHashData, WorkerFileData
 from docfleet.core.names import TaskName, execution_queues
@@ -43,6 +50,7 @@ class Source:
 
     def __init__(self, fault: Exception) -> None:
         self.fault = fault
+        self.left_out = LeftOut()
 
     def files(self) -> Iterator[FileHashData]:
         yield FileHashData(file_name="a", file_path="a")
@@ -51,6 +59,8 @@ class Source:
 
 class Empty:
     """Lists nothing: its files were taken away since."""
+
+    left_out = LeftOut()
 
     def files(self) -> Iterator[FileHashData]:
         yield from ()

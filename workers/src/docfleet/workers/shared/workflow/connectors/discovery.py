@@ -10,23 +10,22 @@ import msgspec
 import structlog
 
 from docfleet.connectors.base import FileSystemConnector, SourceEntry
+from docfleet.core.batch_calls import LeftOut
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.files import FileHashData
 from docfleet.workers.shared.workflow.connectors.filters import name_filter
 
 log = structlog.get_logger()
 
-MAX_DEPTH = 10
-"""Levels of folders below each listed one (the original's bound)."""
-
 
 class SourceOptions(msgspec.Struct, frozen=True, rename="camel"):
-    """Options of a source endpoint. ``max_files`` ``None`` means no limit."""
+    """Options of a source endpoint. ``None`` means no limit; ``max_depth`` 1 is a listed folder itself."""
 
     folders: list[str] = []
     file_extensions: list[str] = []
     process_sub_directories: bool = False
     max_files: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    max_depth: Annotated[int, msgspec.Meta(ge=1)] | None = None
     file_processing_order: Literal["unordered", "oldest_first", "newest_first"] = "unordered"
 
     @classmethod
@@ -44,11 +43,11 @@ class SourceOptions(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def discover(
-    connector: FileSystemConnector, options: SourceOptions, connector_id: str | None
+    connector: FileSystemConnector, options: SourceOptions, connector_id: str | None, left_out: LeftOut
 ) -> Iterator[FileHashData]:
-    """The files of all folders that match, in the requested order. Raises ``SourceError``: a listing that fails is
-    never a short list."""
-    entries = _entries(connector, options)
+    """The files of all folders that match, in the requested order. ``left_out`` gets every other entry, but for files
+    whose names do not match. Raises ``SourceError``: a listing that fails is never a short list."""
+    entries = _entries(connector, options, left_out)
     if options.file_processing_order != "unordered":
         # An order by time needs the complete listing; only the entries are held, never the files.
         newest = options.file_processing_order == "newest_first"
@@ -65,18 +64,19 @@ def discover(
         )
 
 
-def _entries(connector: FileSystemConnector, options: SourceOptions) -> Iterator[SourceEntry]:
+def _entries(connector: FileSystemConnector, options: SourceOptions, left_out: LeftOut) -> Iterator[SourceEntry]:
+    def note(path: str, reason: str) -> None:
+        if left_out.note(path, reason):  # a million pipes are not a million lines
+            log.warning("source.entry_skipped", path=path, reason=reason)
+
+    recursive = options.process_sub_directories
     wanted = name_filter(options.file_extensions)
-    for folder in _outermost(options.folders or ["/"], recursive=options.process_sub_directories):
+    for folder in _outermost(options.folders or ["/"], recursive=recursive):
         for entry in connector.list_files(
-            folder.strip("/"), recursive=options.process_sub_directories, max_depth=MAX_DEPTH, on_skip=_log_skip
+            folder.strip("/"), recursive=recursive, max_depth=options.max_depth, on_skip=note
         ):
             if wanted(entry.name):
                 yield entry
-
-
-def _log_skip(path: str, reason: str) -> None:
-    log.warning("source.entry_skipped", path=path, reason=reason)
 
 
 def _outermost(folders: list[str], *, recursive: bool) -> list[str]:

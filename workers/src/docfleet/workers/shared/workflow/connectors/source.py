@@ -11,6 +11,7 @@ from typing import Protocol
 
 from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.registry import open_file_system
+from docfleet.core.batch_calls import LeftOut
 from docfleet.core.errors import ConfigurationError, EmptyFile, FileMissing, SourceError, StorageFull, UnsafePath
 from docfleet.core.execution import ExecutionContext, SourceConfig
 from docfleet.core.files import FileHashData
@@ -22,6 +23,9 @@ CHUNK_BYTES = 1024 * 1024
 
 class Source(Protocol):
     """Where an execution's files come from. Made and used inside one task."""
+
+    left_out: LeftOut
+    """What ``files`` has left out so far."""
 
     def files(self) -> Iterator[FileHashData]:
         """The files in the order they are to be numbered, as a stream. Raises ``SourceError``."""
@@ -43,12 +47,13 @@ class ConnectorSource:
         if not config.connector_id:
             raise ConfigurationError("the workflow's source has no connector: set `source.connector`")
         self.options = SourceOptions.from_settings(config.source_settings)
+        self.left_out = LeftOut()
         self._connector_id = config.connector_id
         self._connector: FileSystemConnector = open_file_system(config.connector_id, config.connector_settings)
 
     def files(self) -> Iterator[FileHashData]:
         """As ``Source.files``: the listing."""
-        return discover(self._connector, self.options, self._connector_id)
+        return discover(self._connector, self.options, self._connector_id, self.left_out)
 
     def fetch(self, file: FileHashData, target: Path) -> str:
         """As ``Source.fetch``: a copy, under a temporary name until it is complete."""
@@ -82,6 +87,7 @@ class UploadSource:
 
     def __init__(self, root: Path, context: ExecutionContext, files: Iterable[FileHashData] = ()) -> None:
         """``files`` are those of the message, in the order of the request; a source that only fetches has none."""
+        self.left_out = LeftOut()
         self._root = root
         self._files = files
         organization = context.organization_context.organization_id

@@ -17,7 +17,7 @@ from celery import Celery, chord
 from celery.canvas import Signature
 from celery.result import AsyncResult
 
-from docfleet.core.batch_calls import FinalizeRequest, RegisterRequest, StartRequest, StartResponse
+from docfleet.core.batch_calls import FinalizeRequest, LeftOut, RegisterRequest, StartRequest, StartResponse
 from docfleet.core.errors import DependencyError, DocfleetError, MachineTrouble, SourceError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
@@ -26,7 +26,7 @@ from docfleet.core.log_events import LogStage
 from docfleet.core.machine import machine_trouble
 from docfleet.core.names import ExecutionQueues, TaskName
 from docfleet.core.results import CallbackTaskData
-from docfleet.core.status import EmptyReason
+from docfleet.core.status import EmptyReason, skip_words
 from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 from docfleet.workers.shared.workflow.connectors.source import Source
@@ -107,6 +107,7 @@ class Orchestrator:
         self._executions = api.executions(self._organization)
         self._use_file_history = use_file_history
         self._skipped: dict[str, int] = {}
+        self._left_out = LeftOut()
 
     def run(self, source: Source, file_data: WorkerFileData, max_files: int | None) -> OrchestrationResult:
         """List, register, start, send. A source that cannot be listed ends the execution in ERROR with its reason.
@@ -118,6 +119,7 @@ class Orchestrator:
             if self._context.execution.retry_of is not None:
                 # The files of a retry are registered already: nothing is listed.
                 return self._send(file_data, self._context.execution.total_files, None)
+            self._left_out = source.left_out
             total, listed, stop, started = self._register(source, file_data, max_files)
             if stop:
                 log.info("orchestration.skipped", reason="already_final")
@@ -176,13 +178,16 @@ class Orchestrator:
                 return total, listed, True, None
             if answer.full:
                 break
-        log.info("source.listed", listed=listed, registered=total, skipped=self._skipped)
+        log.info("source.listed", listed=listed, registered=total, skipped=self._skipped | self._left_out.counts)
         WorkflowLogger.info(LogStage.SOURCE, _listed(listed, total, self._skipped))
+        for line in _left_out(self._left_out):
+            WorkflowLogger.warn(LogStage.SOURCE, line)
         return total, listed, False, started
 
     def _nothing_to_do(self, listed: int, file_data: WorkerFileData) -> OrchestrationResult:
         reason = EmptyReason.ALL_FILTERED if listed else EmptyReason.NO_MATCH
-        after = self._executions.finalize(self._execution_id, FinalizeRequest(empty_reason=reason))
+        request = FinalizeRequest(empty_reason=reason, left_out=self._left_out)
+        after = self._executions.finalize(self._execution_id, request)
         if after.total_files and not after.status.is_final:
             # Another orchestrator registered files and died: their batches still have to be sent.
             return self._send(file_data, after.total_files, None)
@@ -195,10 +200,14 @@ class Orchestrator:
         return StartRequest(
             batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
             q_file_no_list=create_workflow_file_data_with_manual_review(file_data, total).q_file_no_list,
+            left_out=self._left_out,
         )
 
     def _send(
-        self, file_data: WorkerFileData, total: int, started: tuple[StartRequest, StartResponse] | None
+        self,
+        file_data: WorkerFileData,
+        total: int,
+        started: tuple[StartRequest, StartResponse] | None,
     ) -> OrchestrationResult:
         if started is None:
             plan = self._plan(file_data, total)
@@ -263,6 +272,14 @@ class Orchestrator:
 def _listed(listed: int, registered: int, skipped: dict[str, int]) -> str:
     left_out = ", ".join(f"{number} {reason}" for reason, number in skipped.items() if number)
     return f"{listed} files found, {registered} to process" + (f"; left out: {left_out}" if left_out else "")
+
+
+def _left_out(left_out: LeftOut) -> Iterator[str]:
+    """A line for each reason of the listing, with the first paths."""
+    for reason, number in left_out.counts.items():
+        paths = left_out.examples.get(reason, [])
+        more = ", …" if number > len(paths) else ""
+        yield f"{number} {skip_words(reason)}: {', '.join(paths)}{more}"
 
 
 def _listing(source: Source) -> Iterator[FileHashData]:
