@@ -6,7 +6,7 @@ import importlib.util
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from tests.unit.tools.builtin.text_extractor.documents import Extract, picture
 
@@ -39,3 +39,15 @@ def test_an_ocr_language_that_is_missing_names_its_package(extract: Extract) -> 
 def test_an_ocr_engine_that_is_missing_names_its_extra(extract: Extract) -> None:
     error = extract(picture("x"), fails=True, ocr_engine="rapidocr")
     assert error.error_code == "tool_settings_invalid" and "docfleet-tools[rapidocr]" in error.log
+
+
+def test_a_picture_with_a_side_too_long_for_tesseract_is_read(extract: Extract) -> None:
+    image = Image.new("L", (40_000, 120), 255)
+    ImageDraw.Draw(image).text((500, 30), "Harbour", fill=0, font=ImageFont.load_default(56))
+    assert "Harbour" in extract(saved_as_png(image))
+
+
+def saved_as_png(image: Image.Image) -> bytes:
+    target = io.BytesIO()
+    image.save(target, "PNG")
+    return target.getvalue()
