@@ -57,7 +57,7 @@ VALUES = {
     "DOCFLEET_FAULTS": "",
     "DOCFLEET_FAULTS_FOLDER": "",
 }
-"""What has no default that could be written down."""
+"""What has no default that could be written down, and no number would do."""
 
 
 def every_setting() -> dict[str, str]:
@@ -67,7 +67,8 @@ def every_setting() -> dict[str, str]:
         for field in msgspec.structs.fields(kind):
             name = field.encode_name
             default = field.default_factory() if callable(field.default_factory) else field.default
-            assert name in VALUES or default not in (None, msgspec.NODEFAULT), f"{name} needs a value in VALUES"
-            common[name] = VALUES.get(name, str(default).lower() if isinstance(default, bool) else str(default))
+            assert name in VALUES or default is not msgspec.NODEFAULT, f"{name} needs a value in VALUES"
+            written = "1" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+            common[name] = VALUES.get(name, written)
     own = {name: common[shared] for worker in WorkerType for name, shared in own_variables(worker).items()}
     return {**own, **common}

@@ -30,7 +30,7 @@ api: {{name: {name}-api}}
 workflow: {{name: {name}-api}}
 tools: [{{tool: passthrough}}]
 """
-WITH_THE_INTERNAL_KEY = {"organizations create", "organizations list"}
+WITH_THE_INTERNAL_KEY = {"organizations create", "organizations list", "organizations set"}
 
 
 class Terminal:
@@ -114,7 +114,9 @@ def test_an_admins_key_runs_every_command_of_its_organization(fleet: Fleet, tmp_
     logs = docfleet("executions", "logs", run["id"], "--follow")
     assert "Execution ended" in logs
     assert run["id"] in docfleet("executions", "show", run["id"])
+    docfleet("executions", "why", run["id"])
     docfleet("verify", run["id"])
+    assert docfleet("organizations", "show") == docfleet("organizations", "show", organization)
     assert "had ended before" in docfleet("executions", "stop", run["id"])
     assert "nothing to retry" in docfleet("executions", "retry", run["id"], fails=1)
     assert "no results here" in docfleet("executions", "results", run["id"], fails=1)
@@ -134,6 +136,7 @@ def test_an_admins_key_runs_every_command_of_its_organization(fleet: Fleet, tmp_
 
     refused = Terminal(fleet, tmp_path, first_key(fleet, organization, Role.ADMIN))("organizations", "list", fails=1)
     assert "INTERNAL_SERVICE_API_KEY" in refused
+    assert "INTERNAL_SERVICE_API_KEY" in docfleet("organizations", "set", organization, "FILES_PER_DAY=0", fails=1)
 
     everything = set(commands_of_a_backend(cli))
     assert everything - WITH_THE_INTERNAL_KEY <= docfleet.called and len(COMMANDS) > 10

@@ -85,8 +85,8 @@ class Guard:
         keys.note_use(self._database, key)
         if needed is None:
             raise Forbidden(
-                "a key of an organization does not open this: it is about all organizations, "
-                "and needs the backend's internal key (INTERNAL_SERVICE_API_KEY)"
+                "a key of an organization does not open this: it is for who runs the backend, "
+                "with its internal key (INTERNAL_SERVICE_API_KEY)"
             )
         if key.role is None or not Role(key.role).includes(needed):
             has = f"has the role {key.role}" if key.role else "has no role"

@@ -9,14 +9,18 @@ from __future__ import annotations
 from docfleet.core.management.keys import Role
 
 INTERNAL_KEY = None
-"""No role is enough: the route is about all organizations."""
+"""No role is enough: it is for who runs the backend."""
 _VIEWER, _OPERATOR, _ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 
 LEAST_ROLE: dict[str, Role | None] = {
     "GET /api/v1/organizations": INTERNAL_KEY,
     "PUT /api/v1/organizations/{organization}": INTERNAL_KEY,
+    # What an organization may use of what all share is not its own to decide.
+    "PUT /api/v1/organizations/{organization}/settings": INTERNAL_KEY,
+    "PUT /api/v1/settings/{key}": INTERNAL_KEY,
+    "GET /api/v1/settings": _VIEWER,
     "GET /api/v1/settings/{key}": _VIEWER,
-    "PUT /api/v1/settings/{key}": _ADMIN,
+    "GET /api/v1/quotas": _VIEWER,
     "GET /api/v1/keys": _VIEWER,
     "POST /api/v1/keys": _ADMIN,
     "POST /api/v1/keys/{key_id}/revoke": _ADMIN,
@@ -34,6 +38,7 @@ LEAST_ROLE: dict[str, Role | None] = {
     "POST /api/v1/executions/{execution_id}/retry": _OPERATOR,
     "POST /api/v1/executions/{execution_id}/stop": _OPERATOR,
     "GET /api/v1/executions/{execution_id}/verify": _VIEWER,
+    "GET /api/v1/executions/{execution_id}/why": _VIEWER,
     "GET /api/v1/deployments": _VIEWER,
     "PUT /api/v1/deployments": _ADMIN,
     "GET /api/v1/deployments/{deployment_id}": _VIEWER,

@@ -30,7 +30,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     """Runs, stops, retries, pauses and resumes, sends notifications again."""
     ADMIN = "admin"
-    """Everything else: workflows, deployments, pipelines, notifications, settings, keys."""
+    """Everything else of the organization: workflows, deployments, pipelines, notifications, keys."""
 
     def includes(self, other: Role) -> bool:
         """Whether this role may do what ``other`` may."""
