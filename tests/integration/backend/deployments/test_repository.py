@@ -23,5 +23,5 @@ def test_a_deployment_needs_a_workflow_of_its_kind(api: Any) -> None:
     assert api.get(f"/api/v1/workflows/{workflow}")["source"] == {"connector": "api", "settings": {}}
     run = invoices.call(("a.txt", b"one"))
     assert api.call("DELETE", f"/api/v1/deployments/{invoices.id}")["deleted"] is True
-    invoices.get(run, status=404)
-    assert api.get("/api/v1/keys")["keys"] == []
+    invoices.get(run, status=401)
+    assert api.get("/api/v1/keys")["keys"] == [], "its key went with it"

@@ -21,7 +21,7 @@ def test_every_refusal_has_its_status_and_the_standard_body(api: Any) -> None:
         (invoices.path, letters.key, 401, "authentication_failed"),
         (invoices.path, platform, 401, "authentication_failed"),
         (unknown, invoices.key, 404, "not_found"),
-        (f"/deployment/api/other/{invoices.name}", invoices.key, 404, "not_found"),
+        (f"/deployment/api/other/{invoices.name}", invoices.key, 401, "authentication_failed"),
     ]
     for path, key, status, code in cases:
         for method in ("GET", "POST"):

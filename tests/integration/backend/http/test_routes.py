@@ -150,6 +150,7 @@ def _bodies(ids: dict[str, str]) -> dict[str, Any]:
         },
         "report_files": {"owner": "worker", "lease_seconds": 1, "outcomes": []},
         "finalize_execution": {"error": "x"},
+        "put_off_execution": {"wait": {"cause": "slot"}},
         "create_execution": {"workflow_id": ids["workflow_id"]},
         "validate_tools": {"workflow_id": ids["workflow_id"], "tool_instances": []},
         "create_file": {"execution_id": ids["execution_id"], "file_hash": {"file_name": "n", "file_path": "n"}},

@@ -19,7 +19,7 @@ def test_a_pipeline_is_deleted_with_its_keys(api: Any) -> None:
     path = f"/api/v1/pipelines/{first['pipeline_id']}"
     api.other().call("DELETE", path, status=404)
     assert api.call("DELETE", path) == {"pipeline_id": first["pipeline_id"], "deleted": True}
-    assert trigger() == 404
+    assert trigger() == 401, "its key went with it"
     assert api.get("/api/v1/keys")["keys"] == []
     api.call("DELETE", path, status=404)
     assert len(api.get("/api/v1/executions")["executions"]) == 1, "its executions stay"
