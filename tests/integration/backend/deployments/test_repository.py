@@ -9,7 +9,7 @@ def test_a_deployment_needs_a_workflow_of_its_kind(api: Any) -> None:
     api.workflow()
     problem = api.put("/api/v1/deployments", {"api_name": "x", "workflow": "invoices"}, status=400)
     assert "connector `api`" in problem["detail"]
-    api.put("/api/v1/deployments", {"api_name": "x", "workflow": "nothing"}, status=400)
+    api.put("/api/v1/deployments", {"api_name": "x", "workflow": "nothing"}, status=404)
     api.put("/api/v1/deployments", {"api_name": "a/b", "workflow": "invoices"}, status=400)
     invoices = api.publish()
     api.put("/api/v1/deployments", {"api_name": "second", "workflow": "w-invoices"}, status=409)

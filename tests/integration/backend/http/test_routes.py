@@ -237,8 +237,8 @@ def test_nothing_of_others_is_in_lists(api: Any) -> None:
         assert stranger.get(f"/api/v1/{what}")[what] == [] != api.get(f"/api/v1/{what}")[what]
     stranger.post("/api/v1/keys", {"scope": "deployment", "target": "invoices", "name": "k"}, status=404)
     stranger.post("/api/v1/keys", {"scope": "pipeline", "target": "nightly", "name": "k"}, status=404)
-    stranger.put("/api/v1/deployments", {"api_name": "x", "workflow": "w-invoices"}, status=400)
-    stranger.put("/api/v1/pipelines", {"name": "x", "workflow": "invoices"}, status=400)
+    stranger.put("/api/v1/deployments", {"api_name": "x", "workflow": "w-invoices"}, status=404)
+    stranger.put("/api/v1/pipelines", {"name": "x", "workflow": "invoices"}, status=404)
     assert stranger.get("/api/v1/executions")["executions"] == []
     stranger.get(f"/api/v1/executions?after={run.id}", status=404)
     assert stranger.get(f"/api/v1/executions?workflow_id={run.state()['execution']['workflow_id']}")["executions"] == []
