@@ -159,4 +159,67 @@ MUTANTS = (
         "tests/integration/backend/test_connections.py::test_too_few_descriptors_are_reported_and_kept_to",
         ("serving/src/docfleet/serving/server.py", "min(connections, possible)", "connections"),
     ),
+    mutant(
+        "a body of the management API is bounded",
+        "tests/integration/backend/http/test_body_sizes.py::test_every_body_is_bounded[sqlite]",
+        ("backend/src/docfleet/backend/app.py", "        request_max_body_size=MAX_REQUEST_BYTES,\n", ""),
+    ),
+    mutant(
+        "a body that is too large hears the bound",
+        "tests/integration/backend/http/test_body_sizes.py::test_a_body_beyond_it_is_refused_with_the_bound[sqlite]",
+        ("backend/src/docfleet/backend/http/problems.py", "elif status == 413:", "elif False:"),
+    ),
+    mutant(
+        "a workflow file that is too large is not parsed",
+        "tests/unit/cli/test_workflow_file.py::test_a_file_that_is_too_large_is_not_parsed",
+        ("src/docfleet/cli/workflow_file.py", "if len(content) > MAX_REQUEST_BYTES:", "if False:"),
+    ),
+    mutant(
+        "a body that is too large is not sent",
+        "tests/unit/cli/test_transport.py::test_a_body_that_is_too_large_is_not_sent",
+        ("src/docfleet/cli/transport.py", "if data is not None and len(data) > MAX_REQUEST_BYTES:", "if False:"),
+    ),
+    mutant(
+        "a body of the runner is bounded",
+        "tests/integration/runner/test_app.py::test_a_body_is_bounded",
+        ("runner/src/docfleet/runner/app.py", "        request_max_body_size=MAX_REQUEST_BYTES,\n", ""),
+    ),
+    mutant(
+        "a body that ends early is no fault of ours",
+        "tests/integration/backend/test_connections.py::test_a_body_that_ends_early_is_no_fault_of_ours",
+        ("backend/src/docfleet/backend/http/problems.py", "error.detail == _DISCONNECTED", "False"),
+    ),
+    mutant(
+        "OPTIONS names every method",
+        "tests/integration/backend/http/test_methods.py::test_allow_names_every_method_that_is_served[sqlite-OPTIONS]",
+        ("backend/src/docfleet/backend/app.py", "        before_send=[allow.complete],\n", ""),
+    ),
+    mutant(
+        "what needs no key is marked",
+        "tests/integration/backend/http/test_openapi.py::test_what_needs_no_key_is_marked_and_nothing_else[sqlite]",
+        ("backend/src/docfleet/backend/http/openapi.py", "if path in OPEN:\n", "if False:\n"),
+    ),
+    mutant(
+        "bodies are described by their structs",
+        "tests/integration/backend/http/test_openapi.py::test_each_body_is_the_schema_of_the_struct_that_decodes_it[sqlite]",
+        ("backend/src/docfleet/backend/http/openapi.py", "        bodies.describe(request.app, described)\n", ""),
+    ),
+    mutant(
+        "a stranger cannot tell an API from none",
+        "tests/integration/backend/calls/test_callers.py::test_a_stranger_cannot_tell_an_api_from_none[sqlite-POST]",
+        (
+            "backend/src/docfleet/backend/calls/callers.py",
+            "if key is None or key.organization_id != organization_id:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a key of another organization cannot tell a pipeline from none",
+        "tests/integration/backend/calls/test_callers.py::test_a_stranger_cannot_tell_a_pipeline_from_none[sqlite]",
+        (
+            "backend/src/docfleet/backend/calls/callers.py",
+            "if key is None or key.organization_id != organization_id:",
+            "if key is None:",
+        ),
+    ),
 )

@@ -18,6 +18,8 @@ MAX_BEAT_SECONDS = 600.0
 
 # The backend checks these bounds, with words of its own.
 _Node = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_NODE_LENGTH})]
+_Slots = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0, "maximum": 2**31 - 1})]
+_Number = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0, "maximum": 2**63 - 1})]
 _Place = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_PLACE_LENGTH})]
 _BeatSeconds = Annotated[float, msgspec.Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_BEAT_SECONDS})]
 
@@ -54,12 +56,12 @@ class WorkerBeat(Wire):
     node: _Node
     type: WorkerType
     queues: list[QueueName]
-    slots: int
+    slots: _Slots
     state: WorkerState
     seconds: _BeatSeconds
     place: _Place = ""
-    pid: int = 0
-    started: int = 0
+    pid: _Number = 0
+    started: _Number = 0
 
 
 class WorkerBeatAnswer(Wire):

@@ -17,10 +17,14 @@ def answer(api: Any, path: str, key: str, method: str = "POST") -> tuple[int, st
     return given.status_code, given.text, described
 
 
-def strangers(api: Any) -> dict[str, str]:
+def strangers(api: Any, scope: str) -> dict[str, str]:
     """Keys that open nothing here."""
     elsewhere = api.other()
-    return {"wrong": WRONG, "of another organization": elsewhere.publish("elsewhere").key}
+    if scope == "deployment":
+        return {"wrong": WRONG, "of another organization": elsewhere.publish("elsewhere").key}
+    elsewhere.workflow()
+    elsewhere.put("/api/v1/pipelines", {"name": "elsewhere", "workflow": "invoices"})
+    return {"wrong": WRONG, "of another organization": elsewhere.key("pipeline", "elsewhere")}
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -29,7 +33,7 @@ def test_a_stranger_cannot_tell_an_api_from_none(api: Any, method: str) -> None:
     idle = api.publish("idle")
     api.put("/api/v1/deployments", {"api_name": "idle", "workflow": "w-idle", "is_active": False})
     paths = [invoices.path, idle.path, invoices.path.replace("/invoices/", "/none/"), "/deployment/api/no-such/none/"]
-    for kind, key in strangers(api).items():
+    for kind, key in strangers(api, "deployment").items():
         answers = [answer(api, path, key, method) for path in paths]
         assert answers == [answers[0]] * len(paths) and answers[0][0] == 401, kind
     assert answer(api, paths[2], invoices.key, method)[0] == 404
@@ -47,7 +51,7 @@ def test_a_stranger_cannot_tell_a_pipeline_from_none(api: Any) -> None:
         none.replace(api.organization, "no-such"),
         f"/deployment/pipeline/api/{api.organization}/x/",
     ]
-    for kind, stranger in strangers(api).items():
+    for kind, stranger in strangers(api, "pipeline").items():
         answers = [answer(api, path, stranger) for path in paths]
         assert answers == [answers[0]] * len(paths) and answers[0][0] == 401, kind
     assert answer(api, none, key)[0] == 404 and answer(api, made["url"], key)[0] == 200

@@ -73,6 +73,7 @@ def test_what_the_description_allows_is_accepted(tmp_path: Path) -> None:
                 *("--checks", "positive_data_acceptance,not_a_server_error", "--mode", "positive"),
                 *("--include-path-regex", "^/(api/v1/(?!unstract)|internal/)", *excluded),
                 *("--phases", "coverage,fuzzing", "--max-examples", "10", "--max-time", str(SECONDS), "--no-shrink"),
+                *("--seed", "11"),
                 *("--generation-database", "none", "--no-color", "--continue-on-failure"),
                 *("-H", f"Authorization: Bearer {backend.key}", "-H", "X-Organization-ID: o"),
             ],
