@@ -15,6 +15,9 @@ _VIEWER, _OPERATOR, _ADMIN = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 LEAST_ROLE: dict[str, Role | None] = {
     "GET /api/v1/organizations": INTERNAL_KEY,
     "PUT /api/v1/organizations/{organization}": INTERNAL_KEY,
+    "PUT /api/v1/organizations/{organization}/settings": INTERNAL_KEY,
+    "GET /api/v1/quotas": _VIEWER,
+    "GET /api/v1/settings": _VIEWER,
     "GET /api/v1/settings/{key}": _VIEWER,
     "PUT /api/v1/settings/{key}": _ADMIN,
     "GET /api/v1/keys": _VIEWER,
