@@ -314,3 +314,17 @@ def test_quotas_are_the_operators_to_set(api: Any) -> None:
         api.put(f"/api/v1/organizations/{api.organization}/settings", {"settings": wrong}, status=400)
     assert api.get("/api/v1/settings/MAX_FILES_PER_DAY")["value"] == 9, "all of them or none"
     api.put("/api/v1/organizations/nobody/settings", {"settings": {"MAX_FILES_PER_DAY": 1}}, status=404)
+
+
+def test_a_key_of_the_organization_sees_its_quotas_and_does_not_raise_them(api: Any) -> None:
+    limit(api, files_per_day=9)
+    for role in ("viewer", "admin"):
+        headers = {"Authorization": f"Bearer {api.key('platform', None, role=role)}"}
+        assert api.client.get("/api/v1/quotas", headers=headers).json()["quotas"][0]["limit"] == 9
+        assert api.client.get("/api/v1/settings", headers=headers).status_code == 200
+        path = f"/api/v1/organizations/{api.organization}/settings"
+        refused = api.client.put(path, json={"settings": {"MAX_FILES_PER_DAY": 0}}, headers=headers)
+        assert refused.status_code == 403, refused.text
+        own = api.client.put("/api/v1/settings/MAX_FILES_PER_DAY", json={"value": 0}, headers=headers)
+        assert own.status_code in (400, 403)
+    assert api.get("/api/v1/settings/MAX_FILES_PER_DAY")["value"] == 9
