@@ -56,8 +56,8 @@ MUTANTS = (
         f"{_COUNTING}::test_files_of_a_call_are_reserved_until_they_are_counted",
         (
             _REGISTER,
-            "    reserved = max(0, execution.reserved_files - sum(_rejection(file) is None for file, _ in accepted))\n",
-            "    reserved = execution.reserved_files\n",
+            "execution.reserved_files - sum(rejection_of(file) is None for file, _ in accepted))",
+            "execution.reserved_files)",
         ),
         (_REGISTER, "        reserved_files=0,\n", ""),
     ),
@@ -65,6 +65,15 @@ MUTANTS = (
         "a listing is cut at what is left of the day",
         f"{_ADMITTING}::test_a_listing_longer_than_what_is_left_is_cut_and_the_next_run_takes_the_rest",
         (_REGISTER, "is_processed and processed >= quota:", "is_processed and False:"),
+    ),
+    mutant(
+        "files that a batch adds are cut at what is left of the day",
+        f"{_ADMITTING}::test_files_that_a_batch_of_another_orchestrator_adds_are_counted_and_left_out",
+        (
+            "backend/src/docfleet/backend/executions/additions.py",
+            "        if not is_processed or room > 0:\n",
+            "        if True:\n",
+        ),
     ),
     mutant(
         "what a call was admitted for is registered",

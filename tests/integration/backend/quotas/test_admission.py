@@ -172,6 +172,36 @@ def test_a_file_registered_alone_is_refused(api: Any) -> None:
     assert len(run.files()) == 1 and files_used(api) == 1
 
 
+def test_files_that_a_batch_of_another_orchestrator_adds_are_counted_and_left_out(api: Any) -> None:
+    limit(api, files_per_day=2)
+    workflow = api.workflow()
+    run = api.run(workflow)
+    rejected = {"file_name": "bad", "file_path": "bad", "rejection": "size is missing"}
+    body = {"workflow_id": workflow, "files": [*api.documents(3), rejected]}
+    answer = api.post(f"{run.path}/files/add/", body)
+    assert answer["skipped"] == {"over_quota": 1} == run.state()["skipped"]
+    assert [bool(file_id) for file_id in answer["file_execution_ids"]] == [True, True, False, True]
+    assert files_used(api) == 2
+
+
+def test_a_repeated_call_is_answered_also_when_nothing_is_left(api: Any) -> None:
+    limit(api, files_per_day=1)
+    invoices = api.publish()
+
+    def call(name: str, status: int) -> Any:
+        headers = {"Authorization": f"Bearer {invoices.key}", "Idempotency-Key": name}
+        answer = api.client.post(invoices.path, files=[("files", (f"{name}.txt", name.encode()))], headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    first = call("a", 200)["message"]["execution_id"]
+    call("b", 429)
+    assert call("a", 200)["message"]["execution_id"] == first
+    next_day(api)
+    api.post(f"/api/v1/executions/{first}/stop")
+    call("b", 200)
+
+
 def test_the_key_of_a_pipeline_is_refused_too(api: Any) -> None:
     limit(api, concurrent_executions=1)
     workflow = api.workflow()
@@ -284,3 +314,17 @@ def test_quotas_are_the_operators_to_set(api: Any) -> None:
         api.put(f"/api/v1/organizations/{api.organization}/settings", {"settings": wrong}, status=400)
     assert api.get("/api/v1/settings/MAX_FILES_PER_DAY")["value"] == 9, "all of them or none"
     api.put("/api/v1/organizations/nobody/settings", {"settings": {"MAX_FILES_PER_DAY": 1}}, status=404)
+
+
+def test_a_key_of_the_organization_sees_its_quotas_and_does_not_raise_them(api: Any) -> None:
+    limit(api, files_per_day=9)
+    for role in ("viewer", "admin"):
+        headers = {"Authorization": f"Bearer {api.key('platform', None, role=role)}"}
+        assert api.client.get("/api/v1/quotas", headers=headers).json()["quotas"][0]["limit"] == 9
+        assert api.client.get("/api/v1/settings", headers=headers).status_code == 200
+        path = f"/api/v1/organizations/{api.organization}/settings"
+        refused = api.client.put(path, json={"settings": {"MAX_FILES_PER_DAY": 0}}, headers=headers)
+        assert refused.status_code == 403, refused.text
+        own = api.client.put("/api/v1/settings/MAX_FILES_PER_DAY", json={"value": 0}, headers=headers)
+        assert own.status_code in (400, 403)
+    assert api.get("/api/v1/settings/MAX_FILES_PER_DAY")["value"] == 9

@@ -126,7 +126,7 @@ def register_one(
         return row
     if repository.is_ending(execution):
         raise AlreadyFinal("the execution is final or being stopped: it accepts no more files")
-    number, processed = execution.total_files + 1, _rejection(file) is None
+    number, processed = execution.total_files + 1, rejection_of(file) is None
     if processed and not execution.reserved_files:
         admission.admit_file(connection, settings, organization_id)
     connection.execute(insert(files).values(row_of(execution, file, number, connection.scalar(_NOW))))
@@ -176,7 +176,7 @@ def _write(
     for position, (file, reason) in enumerate(zip(page, skips, strict=True)):
         known = past.get(position)
         answer = known if known is not None and _answers(workflow, file, known) else None
-        is_processed = answer is None and _rejection(file) is None
+        is_processed = answer is None and rejection_of(file) is None
         if reason is None and len(accepted) >= room:
             reason = SkipReason.OVER_LIMIT
         elif reason is None and is_processed and processed >= quota:
@@ -199,7 +199,7 @@ def _write(
         results.copy(connection, execution, answered)
     merged = Counter(execution.skipped) + Counter(skipped)
     merged.subtract({} if before is None else before.skipped)
-    reserved = max(0, execution.reserved_files - sum(_rejection(file) is None for file, _ in accepted))
+    reserved = max(0, execution.reserved_files - sum(rejection_of(file) is None for file, _ in accepted))
     values = {
         "execution_id": execution.id,
         "total": total,
@@ -221,7 +221,7 @@ def _answers(workflow: Record, file: FileHashData, known: Record) -> bool:
 def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict[str, Any]:
     """The new row of one file; the row of a rejected file is final at once."""
     file = msgspec.structs.replace(file, file_number=number)
-    rejection = _rejection(file)
+    rejection = rejection_of(file)
     return {
         "id": new_id(),
         "organization_id": execution.organization_id,
@@ -249,7 +249,7 @@ def row_of(execution: Record, file: FileHashData, number: int, now: Any) -> dict
     }
 
 
-def _rejection(file: FileHashData) -> str | None:
+def rejection_of(file: FileHashData) -> str | None:
     """Why the file is not processed."""
     return file.rejection or _unfit(file)
 

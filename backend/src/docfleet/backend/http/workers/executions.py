@@ -110,11 +110,12 @@ def add_files(
     execution_id: FromPath[UUID],
     data: JSONBody[AddRequest],
     database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> AddResponse:
     """Write the rows of files that a batch of another orchestrator names, and answer their ids."""
     with database.writing() as connection:
-        return additions.add(connection, organization_id, str(execution_id), data)
+        return additions.add(connection, organization_id, str(execution_id), data, settings)
 
 
 @post(f"{PREFIX}/files/claim", status_code=200, sync_to_thread=True)
