@@ -39,6 +39,11 @@ MUTANTS = (
         ("runner/src/docfleet/runner/long_runs.py", "if len(self._held) >= self._places:", "if False:"),
     ),
     mutant(
+        "documents that take long do not hold a fleet of two slots",
+        "tests/acceptance/executions/test_long_documents.py::test_as_many_of_them_as_there_are_slots_stop_nobody",
+        ("runner/src/docfleet/runner/long_runs.py", "if len(self._held) >= self._places:", "if False:"),
+    ),
+    mutant(
         "a run that was too long waits without a process",
         "tests/integration/runner/test_long_runs.py::test_documents_that_take_long_do_not_hold_every_slot",
         (

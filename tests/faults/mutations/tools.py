@@ -20,7 +20,7 @@ MUTANTS = (
     mutant(
         "the words of a reader stay out of a cause",
         "tests/security/test_causes.py::test_every_cause_can_be_acted_on[damaged]",
-        (f"{TEXT_EXTRACTOR}/document.py", "or cut off, so it cannot be read: {SEND_AGAIN}", "({error!r}) {SEND_AGAIN}"),
+        (f"{TEXT_EXTRACTOR}/document.py", "{cause}; {SEND_AGAIN}", "{error!r}; {SEND_AGAIN}"),
     ),
     mutant(
         "a picture is made small enough for Tesseract",

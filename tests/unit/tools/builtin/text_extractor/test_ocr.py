@@ -42,8 +42,8 @@ def test_an_ocr_engine_that_is_missing_names_its_extra(extract: Extract) -> None
 
 
 def test_a_picture_with_a_side_too_long_for_tesseract_is_read(extract: Extract) -> None:
-    image = Image.new("L", (40_000, 120), 255)
-    ImageDraw.Draw(image).text((500, 30), "Harbour", fill=0, font=ImageFont.load_default(56))
+    image = Image.new("L", (500, 40_000), 255)  # as a receipt on a roll
+    ImageDraw.Draw(image).text((60, 60), "Harbour 4711", fill=0, font=ImageFont.load_default(48))
     assert "Harbour" in extract(saved_as_png(image))
 
 

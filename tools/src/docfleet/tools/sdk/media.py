@@ -11,7 +11,7 @@ from pathlib import Path
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+XLSB = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"

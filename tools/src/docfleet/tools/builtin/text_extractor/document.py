@@ -107,7 +107,9 @@ def reading_of(what: str, *usual: type[Exception]) -> Iterator[None]:
             raise
         if not isinstance(error, (*_USUAL, *usual)):
             traceback.print_exception(error, file=sys.stderr)
-        raise CorruptFile(f"{what} is damaged or cut off, so it cannot be read: {SEND_AGAIN}") from error
+        # Some readers know less than the program that wrote it: the remedy is the same.
+        cause = "it is damaged, cut off, or written in an unusual way"
+        raise CorruptFile(f"{what} cannot be read: {cause}; {SEND_AGAIN}") from error
 
 
 def check_archive(path: Path, what: str, reading: Reading) -> None:
