@@ -2,8 +2,9 @@
 
     python -m bench [--only NAME]... [--short]
 
-NAME is a family: startup, throughput, calls, api, stop, logs, documents, memory, recovery. ``--short`` takes fewer and
-smaller runs and records it in the results. The exit code is 0 when everything was measured, whatever the figures are.
+NAME is a family: startup, throughput, calls, api, stop, logs, documents, memory, recovery, fairness. ``--short`` takes
+fewer and smaller runs and records it in the results. The exit code is 0 when everything was measured, whatever the
+figures are.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, calls, documents, logs, memory, recovery, startup, stop, throughput
+from bench import api, calls, documents, fairness, logs, memory, recovery, startup, stop, throughput
 from bench.figures import Figure, Report
 
 FAMILIES: dict[str, Callable[..., Report]] = {
@@ -32,6 +33,7 @@ FAMILIES: dict[str, Callable[..., Report]] = {
     "documents": documents.measure,
     "memory": memory.measure,
     "recovery": recovery.measure,
+    "fairness": fairness.measure,
 }
 BUSY = 0.5
 """The load per processor above which wall times are not reliable."""

@@ -41,8 +41,8 @@ class System(EmbeddedSystem):
         return self.shared
 
     @override
-    def _worker(self, worker: WorkerType, shared: dict[str, str]) -> Any:
-        return super()._worker(worker, {**shared, **self.for_workers})
+    def _worker(self, worker: WorkerType, shared: dict[str, str], *lane: str) -> Any:
+        return super()._worker(worker, {**shared, **self.for_workers}, *lane)
 
 
 @dataclass(frozen=True)
@@ -110,27 +110,29 @@ class Fleet:
         return self.client.create_execution(self._workflow(source, tools), use_file_history=False)
 
     def _workflow(self, source: Path, tools: list[dict[str, Any]]) -> str:
+        return self.client.put_workflow(self.document(source, tools))
+
+    def document(self, source: Path, tools: list[dict[str, Any]]) -> dict[str, Any]:
+        """A workflow with a name and a destination of its own."""
         self._count += 1
-        return self.client.put_workflow(
-            {
-                "name": f"bench-{self._count}",
-                "use_file_history": False,
-                "source": {
-                    "connector": "local",
-                    "settings": {"path": str(source)},
-                    "folders": ["/"],
-                    "fileExtensions": ["*"],
-                    "processSubDirectories": True,
-                    "maxFiles": 1_000_000,
-                },
-                "tools": tools,
-                "destination": {
-                    "connector": "sqlite",
-                    "settings": {"path": str(self.folder / f"out-{self._count}.db")},
-                    "table": "results",
-                },
-            }
-        )
+        return {
+            "name": f"bench-{self._count}",
+            "use_file_history": False,
+            "source": {
+                "connector": "local",
+                "settings": {"path": str(source)},
+                "folders": ["/"],
+                "fileExtensions": ["*"],
+                "processSubDirectories": True,
+                "maxFiles": 1_000_000,
+            },
+            "tools": tools,
+            "destination": {
+                "connector": "sqlite",
+                "settings": {"path": str(self.folder / f"out-{self._count}.db")},
+                "table": "results",
+            },
+        }
 
     def run(self, source: Path, tools: list[dict[str, Any]]) -> Done:
         """One execution to its end. Raises ``RuntimeError`` when it takes too long."""

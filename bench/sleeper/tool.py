@@ -1,4 +1,4 @@
-"""A tool that marks its start and sleeps: to be killed by a stop, or to take a known time."""
+"""A tool that sleeps or computes for a time: to be killed by a stop, or to keep a slot busy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from docfleet.tools.sdk import RunContext, Tool, ToolResult
 
 
 class Sleeper(Tool):
-    """Makes a file in the folder ``stage``, where one is given, and sleeps for ``seconds``: by default longer than any
-    measurement takes."""
+    """Makes a file in the folder ``stage``, if there is one, and sleeps ``seconds``; ``computing``, it takes them of a
+    processor."""
 
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         if settings["stage"]:
             (Path(settings["stage"]) / uuid.uuid4().hex).touch()
-        time.sleep(settings["seconds"])
+        if settings["computing"]:
+            end = time.process_time() + settings["seconds"]
+            while time.process_time() < end:
+                pass
+        else:
+            time.sleep(settings["seconds"])
         return ToolResult({}, OutputType.JSON)
 
 

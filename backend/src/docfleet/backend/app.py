@@ -19,6 +19,9 @@ from docfleet.backend.calls.cache import ResultCache
 from docfleet.backend.calls.service import Calls
 from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
+from docfleet.backend.executions import open_batches
+from docfleet.backend.executions.fair_share import Policy
+from docfleet.backend.executions.slot_hints import SlotHints
 from docfleet.backend.executions.sweep_metrics import SweepMetrics
 from docfleet.backend.executions.sweeper import Sweeper
 from docfleet.backend.http import allow, openapi, routes
@@ -61,6 +64,7 @@ class Services:
     slots: Slots
     sweep_metrics: SweepMetrics
     sweeper: Sweeper
+    slot_hints: SlotHints
     staging: Staging
     waiting: Waiting
     log_readers: LogReaders
@@ -78,7 +82,18 @@ class Services:
         log_readers = LogReaders(settings.redis_url)
         cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
         notification_dispatcher = NotificationDispatcher(database, dispatcher, settings.dispatch_deadline_seconds)
-        database.after_commit = AfterCommit(database, waiting, slots, staging, notification_dispatcher, log_readers)
+        slot_hints = SlotHints(dispatcher, lambda: open_batches.call_waits(database))
+        database.after_commit = AfterCommit(
+            database,
+            waiting,
+            slots,
+            staging,
+            notification_dispatcher,
+            log_readers,
+            dispatcher,
+            slot_hints,
+            Policy.of(settings),
+        )
         sweep_metrics = SweepMetrics()
         return cls(
             database=database,
@@ -89,6 +104,7 @@ class Services:
             slots=slots,
             sweep_metrics=sweep_metrics,
             sweeper=Sweeper(database, dispatcher, settings, sweep_metrics),
+            slot_hints=slot_hints,
             staging=staging,
             waiting=waiting,
             log_readers=log_readers,
@@ -118,6 +134,7 @@ class Services:
             await asyncio.gather(*followers, return_exceptions=True)
             for background in (self.sweeper, self.notification_dispatcher):
                 await anyio.to_thread.run_sync(background.stop)
+            self.slot_hints.stop()
             await anyio.to_thread.run_sync(self.dispatcher.close)
             for service in (self.slots, self.log_readers, self.result_cache, self.database):
                 service.close()

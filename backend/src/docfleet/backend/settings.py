@@ -26,6 +26,9 @@ PREFIXES = (
     "MAX_FILES_PER_",
     "MAX_PAGES_PER_",
     "MAX_CONCURRENT_EXEC",
+    "MAX_OPEN_",
+    "QUANTUM_",
+    "FAIR_SHARE_",
     "STEP_RESULTS_",
     "OUTBOX_",
     "LOG_RETENTION_",
@@ -75,6 +78,17 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     """`json` writes one object per line, `console` is for people."""
     max_parallel_file_batches: Positive | None = None
     """Batches per execution at most. Unset, the file-processing slots decide. An organization may override it."""
+    quantum_seconds: Annotated[float, msgspec.Meta(gt=0)] = 2.0
+    """Seconds that a batch keeps its slot while others with a smaller share wait. Less answers sooner and costs more
+    changes of slots; a file in work is always finished first."""
+    quantum_pages: Positive = 500
+    """Pages after which a quantum is used up as well; a file without pages counts as one."""
+    fair_share_weight: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    """The weight of an organization: with twice the weight of another it gets twice the slots while both wait. An
+    organization may have another one (`docfleet organizations set`)."""
+    max_open_batches: Positive = 8
+    """Batches of runs that may be open at once; organizations share them by weight while they compete. It counts as at
+    least two per file-processing slot. Beyond, executions wait without a message in the queue."""
     max_file_execution_count: Positive = 3
     """Executions in which one file may fail. Later executions skip it as `attempts_exhausted`; a retry does not."""
     max_files_per_day: Limit = 0

@@ -46,23 +46,27 @@ class LeftOut(Wire):
 
 
 class StartRequest(Wire):
-    """The source is listed completely, without what is ``left_out``: ``batch_count`` batches are about to be sent."""
+    """The source is listed completely, without what is ``left_out``: ``batch_count`` batches are planned. ``slots`` of
+    the fleet, as far as the orchestrator knows; 0 when it does not."""
 
     batch_count: _Counted
     q_file_no_list: list[int] = []
     left_out: LeftOut = msgspec.field(default_factory=LeftOut)
+    slots: int = 0
 
 
 class StartResponse(Wire):
     """``status`` is "started", or "skipped" with a ``reason``: then no batch is to be sent.
 
     Reasons: ``already_started``, ``no_files``, ``already_final``, and ``nothing_open`` when every row was final from
-    the start, so that this call ended the execution.
+    the start, so that this call ended the execution. ``batches`` is how many to send now; the backend sends the rest
+    when batches of the organization have ended. 0: the execution is parked. None (an older backend): as planned.
     """
 
     status: Literal["started", "skipped"]
     total_files: int
     reason: str | None = None
+    batches: int | None = None
 
 
 class RegisterRequest(Wire):
@@ -112,13 +116,48 @@ class AddResponse(Wire):
     stop: bool = False
 
 
+class SlotUse(Wire):
+    """What a batch has used of its slot since it took it.
+
+    ``pages`` are at least one per file. ``contended_seconds`` are those since its last report, if others waited then.
+    ``yielded_at`` is the ``SlotAnswer.now`` of its last yield, 0 without one. ``takes_api``: its worker also takes
+    batches of API calls, so that giving up the slot helps them. ``hinted``: a hint said that somebody waits.
+    """
+
+    seconds: float = 0.0
+    pages: int = 0
+    contended_seconds: float = 0.0
+    yielded_at: float = 0.0
+    takes_api: bool = True
+    hinted: bool = False
+
+
+class SlotAnswer(Wire):
+    """Whether a batch keeps its slot.
+
+    ``yield_slot``: its unstarted files are released; it is to return the slot, and, with ``send_again``, to send itself
+    again. Without, its organization has too many batches open, and the backend sends one later. ``others_wait`` for a
+    slot. A quantum is used up after ``quantum_seconds`` or ``quantum_pages``, whichever comes first. ``now`` is the
+    database's clock. ``is_api`` tells the batch's queue.
+    """
+
+    yield_slot: bool = False
+    send_again: bool = True
+    others_wait: bool = False
+    quantum_seconds: float = 0.0
+    quantum_pages: int = 0
+    now: float = 0.0
+    is_api: bool = False
+
+
 class ClaimRequest(Wire):
     """Claim up to ``limit`` files, each under a lease of ``lease_seconds``.
 
     A slice (``batch_index`` of ``batch_count``) takes its own files first, then files of its siblings
     without a lease. With ``file_execution_ids`` only those are considered. ``with_context`` requests the execution's
     context in the same answer. A request that is repeated with its ``request_id`` gets the same files again under
-    the same attempts, as long as the owner holds them.
+    the same attempts, as long as the owner holds them. ``slot`` comes with the first claim of a batch: it may be
+    answered with a yield.
     """
 
     owner: _Owner
@@ -129,6 +168,7 @@ class ClaimRequest(Wire):
     file_execution_ids: list[str] = []
     with_context: bool = False
     request_id: str = ""
+    slot: SlotUse | None = None
 
 
 class FileClaim(Wire):
@@ -142,7 +182,8 @@ class FileClaim(Wire):
 class ClaimResponse(Wire):
     """``claims`` to work on now. ``already_done``, ``active_elsewhere`` and ``unknown`` count the explicitly named
     files that are not: finished, under another worker's lease, or no files of the execution. ``stop``: the execution is
-    final. ``context``: when it was requested; it holds credentials."""
+    final. ``context``: when it was requested; it holds credentials. A ``slot`` that says to yield comes without claims
+    and context."""
 
     claims: list[FileClaim] = []
     already_done: int = 0
@@ -150,6 +191,7 @@ class ClaimResponse(Wire):
     unknown: int = 0
     stop: bool = False
     context: ExecutionContext | None = None
+    slot: SlotAnswer | None = None
 
 
 class Lease(Wire):
@@ -190,7 +232,10 @@ class RenewResponse(Wire):
 
 
 class ReportRequest(Wire):
-    """Outcomes, leases to extend, leases to give back, and, when wanted, the next claim: one round trip."""
+    """Outcomes, leases to extend, leases to give back, and, when wanted, the next claim: one round trip.
+
+    With ``slot`` the answer may be a yield: then the leases of ``renew`` are released, and nothing is claimed. All of
+    them have to be of files that are not started."""
 
     owner: _Owner
     lease_seconds: _LeaseSeconds
@@ -198,6 +243,7 @@ class ReportRequest(Wire):
     renew: list[Lease] = []
     release: list[Release] = []
     claim: ClaimRequest | None = None
+    slot: SlotUse | None = None
 
 
 class RefusedOutcome(Wire):
@@ -216,6 +262,7 @@ class ReportResponse(Wire):
     claim: ClaimResponse | None = None
     open_files: int = 0
     stop: bool = False
+    slot: SlotAnswer | None = None
 
 
 class LostProcess(Wire):

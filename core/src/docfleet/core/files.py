@@ -193,13 +193,15 @@ class FileBatchData(Wire):
     ``batch_count`` batches. The message stays a few hundred bytes for any number of files; the worker claims
     the rows page by page. ``files`` names files explicitly (``[file_execution_id, FileHashData]``): a batch
     that the sweep hands out again. In a batch of another orchestrator the key is the file's path or display name
-    (the original's form): the file has no row yet.
+    (the original's form): the file has no row yet. ``yielded_at``: when it last gave up a slot, by the database's
+    clock.
     """
 
     file_data: WorkerFileData
     files: list[tuple[str, FileHashData]] = []
     batch_index: int = 0
     batch_count: int = 1
+    yielded_at: float = 0.0
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -212,11 +214,15 @@ class FileBatchData(Wire):
         index, count = data.get("batch_index") or 0, data.get("batch_count") or 1
         if not (isinstance(index, int) and isinstance(count, int) and 0 <= index < count):
             raise InvalidInput(f"FileBatchData: no batch {index!r} of {count!r}")
+        yielded_at = data.get("yielded_at") or 0.0
+        if not isinstance(yielded_at, int | float):
+            raise InvalidInput(f"FileBatchData: `yielded_at` must be a number, got {type(yielded_at).__name__}")
         return cls(
             file_data=WorkerFileData.from_dict(data["file_data"]),
             files=list(FileProcessingUtils.convert_file_hash_data(files).items()),
             batch_index=index,
             batch_count=count,
+            yielded_at=float(yielded_at),
         )
 
     @property

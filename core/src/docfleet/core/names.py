@@ -101,6 +101,8 @@ class TaskName(StrEnum):
 
 STOP_EXECUTION = "stop_execution"
 """The remote-control command that announces to all workers an execution that is to stop."""
+SLOT_WANTED = "slot_wanted"
+"""The remote-control command that announces to all workers that an execution waits for a slot."""
 
 
 class ExecutionQueues(NamedTuple):
@@ -124,6 +126,10 @@ _PIPELINE_QUEUES = ExecutionQueues(
     QueueName.FILE_PROCESSING_CALLBACK,
     TaskName.PROCESS_BATCH_CALLBACK,
 )
+
+
+API_QUEUES = frozenset(queue for queue in _API_QUEUES if isinstance(queue, QueueName))
+"""The queues of API calls."""
 
 
 def execution_queues(*, is_api: bool) -> ExecutionQueues:

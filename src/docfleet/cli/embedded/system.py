@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import socket
 import sys
 import threading
@@ -13,14 +14,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
 
 from docfleet.cli.embedded.data_folder import DataFolder
 from docfleet.cli.embedded.supervisor import ChildSpec, Supervisor
 from docfleet.cli.embedded.valkey import answers, valkey_command
-from docfleet.core.names import WorkerType
+from docfleet.core.names import QueueName, WorkerType
 from docfleet.core.settings import environment, environment_of, read_settings
 
 LOOPBACK = "127.0.0.1"
@@ -28,6 +29,8 @@ VALKEY_SECONDS = 30.0
 READY_SECONDS = 90.0
 RUNNER_GRACE_SECONDS = 1.0
 """The runner's grace period is short: the workers that wait for its tools have ended before it."""
+API_LANE = "file_processing_api"
+"""The name of the file worker for API calls only."""
 _WORKERS_STOP, _SERVERS_STOP, _VALKEY_STOP = range(3)
 
 
@@ -56,12 +59,18 @@ class SystemSettings(msgspec.Struct, frozen=True, rename="upper"):
     """The backend's port. Unset, the one of the last start, else a free one."""
     backend_internal_port: int | None = None
     """The backend's port for workers. Unset, a free one."""
+    runner_concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Tools that run at once. Unset, one per file-processing slot, those for API calls included."""
     runner_port: int | None = None
     """The runner's port. Unset, a free one."""
     log_format: str = "console"
     """`json` writes one object per line, `console` is for people."""
     sweep_interval_seconds: float = 30.0
     """Seconds between two sweeps."""
+    file_processing_concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Slots of the `file_processing` worker. Unset, one per processor."""
+    api_reserved_slots: Annotated[int, msgspec.Meta(ge=0)] = 1
+    """Further slots that `docfleet dev` keeps for batches of API calls, in a worker of their own; 0 keeps none."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,7 @@ class EmbeddedSystem:
         self._workers = tuple(workers)
         self._grace = grace
         self._settings = read_settings(SystemSettings)
+        self._reserved = self._settings.api_reserved_slots if WorkerType.API_DEPLOYMENT in self._workers else 0
         self.data = DataFolder.open(folder, command)
         self._supervisor = Supervisor(self.data.logs, report, held_fd=self.data.lock_fd)
         self._sweep_stop = threading.Event()
@@ -132,6 +142,8 @@ class EmbeddedSystem:
         shared = self._environment(embedded_url)
         names = [spec.name for spec in (self._backend(shared), self._runner(shared))]
         names += [self._worker(worker, shared).name for worker in self._workers]
+        if self._reserved:
+            names.append(self._api_lane(shared).name)
         self._supervisor.wait_ready(names, READY_SECONDS, interrupted)
         if WorkerType.SCHEDULER not in self._workers:
             self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
@@ -207,11 +219,16 @@ class EmbeddedSystem:
             "BACKEND_PORT": str(self._backend_port),
             "BACKEND_INTERNAL_PORT": str(self._internal_port),
             "RUNNER_PORT": str(self._runner_port),
+            "RUNNER_CONCURRENCY": str(given.runner_concurrency or self._slots()),
         }
         if WorkerType.LOG_CONSUMER not in self._workers:
             # Without a log consumer, nothing would take the lines from the broker.
             variables["ENABLE_LOG_HISTORY"] = "false"
         return {**environment(), **variables}
+
+    def _slots(self) -> int:
+        """Slots of all file workers."""
+        return (self._settings.file_processing_concurrency or os.cpu_count() or 1) + self._reserved
 
     def _backend(self, shared: dict[str, str]) -> ChildSpec:
         url = f"{self.addresses.backend_url}/readyz"
@@ -240,21 +257,21 @@ class EmbeddedSystem:
             )
         )
 
-    def _worker(self, worker: WorkerType, shared: dict[str, str]) -> ChildSpec:
-        ready = self.data.ready_file(worker)
+    def _api_lane(self, shared: dict[str, str]) -> ChildSpec:
+        """A worker that only takes batches of API calls: they find a free slot beside any run."""
+        lane = ("--queues", QueueName.API_FILE_PROCESSING, "--concurrency", str(self._reserved))
+        return self._worker(WorkerType.FILE_PROCESSING, shared, API_LANE, *lane)
+
+    def _worker(self, worker: WorkerType, shared: dict[str, str], name: str = "", *options: str) -> ChildSpec:
+        name = name or worker.value
+        ready = self.data.ready_file(name)
         ready.unlink(missing_ok=True)
         # This process watches it, and two systems on one machine would use the same port.
         own = {"WORKER_HEALTH_PORT": "0", "WORKER_GRACE_SECONDS": f"{self._grace:g}", **shared}
         own["WORKER_READY_FILE"] = str(ready)
+        command = _docfleet("worker", worker, *options)
         return self._start(
-            ChildSpec(
-                worker.value,
-                _docfleet("worker", worker),
-                environment_of(worker, own),
-                ready.exists,
-                _WORKERS_STOP,
-                self._grace,
-            )
+            ChildSpec(name, command, environment_of(worker, own), ready.exists, _WORKERS_STOP, self._grace)
         )
 
     def _start(self, spec: ChildSpec) -> ChildSpec:

@@ -14,7 +14,7 @@ def register(run: Any, files: list[Any], **more: Any) -> Any:
 def test_a_page_that_is_the_complete_listing_starts_the_execution(api: Any) -> None:
     run = api.run()
     files = api.documents(2)
-    assert register(run, files)["started"] == {"status": "started", "total_files": 2}
+    assert register(run, files)["started"] == {"status": "started", "total_files": 2, "batches": 1}
     assert len(run.take()) == 2
     # An answer that was lost is asked for again: nobody sends the batches twice.
     assert register(run, files)["started"] == {"status": "skipped", "total_files": 2, "reason": "already_started"}
@@ -24,7 +24,7 @@ def test_a_page_whose_files_were_not_all_registered_starts_nothing(api: Any) -> 
     run = api.run()
     answer = register(run, api.documents(3), limit=2)
     assert answer["total_files"] == 2 and "started" not in answer
-    assert run.start() == {"status": "started", "total_files": 2}
+    assert run.start() == {"status": "started", "total_files": 2, "batches": 1}
 
 
 def test_an_execution_that_is_final_is_not_started(api: Any) -> None:

@@ -15,7 +15,7 @@ def test_start_happens_once(api: Any) -> None:
     run = api.run()
     assert run.start() == {"status": "skipped", "total_files": 0, "reason": "no_files"}
     run.register(api.documents(1))
-    assert run.start(3) == {"status": "started", "total_files": 1}
+    assert run.start(3) == {"status": "started", "total_files": 1, "batches": 3}
     assert run.start(3) == {"status": "skipped", "total_files": 1, "reason": "already_started"}
     api.post(f"/api/v1/executions/{run.id}/stop")
     assert run.start(3)["reason"] == "already_final"

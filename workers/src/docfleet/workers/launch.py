@@ -11,6 +11,7 @@ set_default("GRPC_POLL_STRATEGY", "poll")
 
 import socket
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from docfleet.connectors.registry import connector_class
 from docfleet.core import descriptors
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.logs import configure_logging
-from docfleet.core.names import WorkerType
+from docfleet.core.names import QueueName, WorkerType
 from docfleet.workers.shared.infrastructure.celery.builder import WorkerBuilder
 from docfleet.workers.shared.infrastructure.celery.lost_children import WatchingPool
 from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
@@ -38,6 +39,7 @@ from docfleet.workers.shared.infrastructure.process.heartbeat import HeartbeatKe
 from docfleet.workers.shared.infrastructure.process.presence import Presence
 from docfleet.workers.shared.infrastructure.process.process_settings import load_settings
 from docfleet.workers.shared.infrastructure.process.shutdown import GracefulShutdown, watch_shutdown
+from docfleet.workers.shared.infrastructure.process.slot_hints import watch_slots
 from docfleet.workers.shared.infrastructure.process.stop_hints import watch_stops
 from docfleet.workers.shared.infrastructure.process.vitals import Vitals, write_vitals
 
@@ -49,14 +51,16 @@ DESCRIPTORS_PER_SLOT = 32
 """Pipes and connections of a pool child that stay open in its parent, and what it opens itself."""
 
 
-def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
-    """Run a worker until it gets a signal to stop; the exit code. ``concurrency`` overrides the setting.
+def run(worker_type: WorkerType, concurrency: int | None = None, queues: Sequence[str] | None = None) -> int:
+    """Run a worker until it gets a signal to stop; the exit code. ``concurrency`` overrides the setting. ``queues`` are
+    some of the type's; None is all of them.
 
     The node has a new name at each start: two workers with one name exclude each other.
 
     Raises ``ConfigurationError`` for a wrong setting.
     """
     spec = WORKERS[worker_type]
+    consumed = spec.consumed(queues)
     settings = load_settings(worker_type)
     configure_logging(settings.log_level, settings.log_format)
     if not check_servers(settings):
@@ -73,6 +77,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     workflow_log.install()
     watch_shutdown()
     watch_files()
+    watch_slots(takes_api=QueueName.API_FILE_PROCESSING in consumed)
     watch_stops()
     signals.setup_logging.connect(_keep_our_logging, weak=False)
     signals.worker_ready.connect(_ReadyFile(settings), weak=False)
@@ -80,7 +85,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None) -> int:
     # Not ``app.worker_main``: the ``celery`` command imports an interactive shell, 0.3 s and 15 MB for nothing.
     worker = app.Worker(
         hostname=node,
-        queues=[queue.value for queue in spec.queues],
+        queues=[queue.value for queue in consumed],
         pool=WatchingPool if pool == "prefork" else pool,
         concurrency=slots,
         beat=spec.beat,

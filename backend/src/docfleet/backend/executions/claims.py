@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Float, Select, and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Float, Select, bindparam, case, func, or_, select, text, update
 
-from docfleet.backend.executions import repository, state
+from docfleet.backend.executions import contention, open_batches, repository, state
+from docfleet.backend.executions.fair_share import Policy
+from docfleet.backend.executions.free_files import is_free
 from docfleet.backend.files import history
 from docfleet.backend.platform.db import Record, chunks, db_now
 from docfleet.backend.settings import BackendSettings
@@ -31,6 +33,9 @@ from docfleet.core.batch_calls import (
 from docfleet.core.errors import InvalidInput, ToolCrashed
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
+
+CONTENDED_CLAIM_FILES = 8
+"""The first claim of a batch while others wait: what it does not process in its turn is claimed in vain."""
 
 
 class Caps(msgspec.Struct, frozen=True):
@@ -74,10 +79,17 @@ def check_lease(owner: str, lease_seconds: float) -> None:
         raise InvalidInput(f"lease_seconds has to be above 0 and at most {MAX_LEASE_SECONDS:.0f}")
 
 
-def claim(connection: Connection, execution: Record, request: ClaimRequest, caps: Caps) -> ClaimResponse:
+def claim(
+    connection: Connection,
+    execution: Record,
+    request: ClaimRequest,
+    caps: Caps,
+    policy: Policy = Policy(),
+) -> ClaimResponse:
     """Put files under a lease for the caller. ``execution`` is locked by the caller.
 
-    A repeated request, whose first answer was lost, gets the same answer: same files, same attempts.
+    A repeated request, whose first answer was lost, gets the same answer: same files, same attempts. A batch that has
+    just taken its slot may get none, because others go before it.
     """
     check_lease(request.owner, request.lease_seconds)
     if not 1 <= request.limit <= MAX_CLAIM_FILES or not 0 <= request.batch_index < request.batch_count:
@@ -86,6 +98,13 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, caps
         return ClaimResponse(stop=True)
     if request.request_id and (again := _claimed_before(connection, execution.id, request)):
         return ClaimResponse(claims=again)
+    slot = contention.starting(connection, execution, request.slot, policy)
+    if slot is not None and slot.yield_slot:
+        if not slot.send_again:
+            open_batches.take_back(connection, execution)
+        return ClaimResponse(slot=slot)
+    if slot is not None and slot.others_wait and not request.file_execution_ids:
+        request = msgspec.structs.replace(request, limit=min(request.limit, CONTENDED_CLAIM_FILES))
     rows, answer = _candidates(connection, execution.id, request)
     while rows and all(caps.is_exhausted(row) for row in rows):
         give_up(connection, execution, rows)
@@ -96,6 +115,7 @@ def claim(connection: Connection, execution: Record, request: ClaimRequest, caps
         state.lease_files(connection, [row.id for row in taken], holder(request), request.lease_seconds)
     if rows:
         repository.touch(connection, execution.id)
+    answer.slot = slot
     answer.claims = [
         FileClaim(file_execution_id=row.id, attempt=row.attempt + 1, file=msgspec.convert(row.data, FileHashData))
         for row in taken
@@ -143,11 +163,6 @@ def _isolated(rows: list[Record], caps: Caps) -> list[Record]:
     # only the file that kills its workers is given up, and not the others of its claim.
     safe = [row for row in rows if not caps.is_last_attempt(row)]
     return safe or rows[:1]
-
-
-def is_free() -> ColumnElement[bool]:
-    """The open file may be claimed now: no lease on it runs, and it does not wait for a time."""
-    return and_(files.c.lease_until < db_now(), files.c.not_before < db_now())
 
 
 LOSSES = files.c.losses + case((state.EXPIRED, 1), else_=0)
@@ -277,4 +292,16 @@ def extend(
     values = {"lease_until": db_now() + lease_seconds, "waiting_cause": None, "waiting": None}
     for part in chunks(sorted(own)):
         connection.execute(update(files).where(files.c.id.in_(part)).values(**values))
+    return [lease.file_execution_id for lease in leases if lease.file_execution_id not in own]
+
+
+def hand_over(connection: Connection, execution_id: str, owner: str, leases: list[Lease]) -> list[str]:
+    """End leases of files that are not started, for which a batch is sent again. Returns the ids of those that were not
+    the owner's. The sweep sends nothing for them meanwhile."""
+    if not leases:
+        return []
+    own = held(connection, execution_id, owner, leases)
+    free = {"lease_until": 0.0, "owner": None, "redispatched_at": db_now(), "waiting_cause": None, "waiting": None}
+    for part in chunks(sorted(own)):
+        connection.execute(update(files).where(files.c.id.in_(part)).values(**free))
     return [lease.file_execution_id for lease in leases if lease.file_execution_id not in own]

@@ -65,8 +65,15 @@ def uploaded(manifest: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]
     }
 
 
-def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHashData]]) -> TaskMessage:
-    """``process_file_batch`` for these files, or for all free ones when none are named."""
+def batch(
+    execution: Record,
+    workflow_type: str,
+    files: list[tuple[str, FileHashData]],
+    *,
+    index: int = 0,
+    count: int = 1,
+) -> TaskMessage:
+    """``process_file_batch`` for these files. When none are named: for slice ``index`` of ``count``, then all free."""
     data = FileBatchData(
         file_data=WorkerFileData.of(
             execution,
@@ -77,6 +84,8 @@ def batch(execution: Record, workflow_type: str, files: list[tuple[str, FileHash
             q_file_no_list=execution.q_file_no_list,
         ),
         files=files,
+        batch_index=index,
+        batch_count=count,
     )
     return TaskMessage(
         task=TaskName.PROCESS_FILE_BATCH,

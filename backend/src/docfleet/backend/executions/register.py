@@ -8,9 +8,10 @@ from collections import Counter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Float, bindparam, case, insert, select, text, update
 
-from docfleet.backend.executions import finalize, left_out, repository, state
+from docfleet.backend.executions import finalize, left_out, open_batches, repository, state
+from docfleet.backend.executions.fair_share import Policy
 from docfleet.backend.files import history, results
 from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.organizations import repository as organizations
@@ -31,6 +32,7 @@ from docfleet.core.status import ExecutionStatus, SkipReason
 
 MAX_PATH_LENGTH = 4096
 MAX_NAME_LENGTH = 1024
+MAX_SLOTS = 1_000_000
 
 _LOCK_WORKFLOW = select(workflows).where(workflows.c.id == bindparam("workflow_id")).with_for_update(key_share=True)
 _PAGE = select(registered_pages).where(
@@ -58,6 +60,9 @@ _STARTED = (
     .where(executions.c.id == bindparam("execution_id"))
     .values(
         batch_count=bindparam("batches"),
+        open_batches=bindparam("open"),
+        fleet_slots=bindparam("slots"),
+        parked_at=case((bindparam("open") == 0, db_now()), else_=bindparam("unparked", None, type_=Float)),
         q_file_no_list=bindparam("reviewed", type_=executions.c.q_file_no_list.type),
         reserved_files=0,
         dispatched_at=db_now(),
@@ -333,7 +338,13 @@ def active_elsewhere(connection: Connection, execution: Record, identities: list
     return taken
 
 
-def start(connection: Connection, organization_id: str, execution_id: str, request: StartRequest) -> StartResponse:
+def start(
+    connection: Connection,
+    organization_id: str,
+    execution_id: str,
+    request: StartRequest,
+    policy: Policy = Policy(),
+) -> StartResponse:
     """Close the listing: from now on batches work on the files. Happens once. Raises ``NotFound``, ``InvalidInput``."""
     if request.batch_count < 1:
         raise InvalidInput("batch_count has to be at least 1")
@@ -347,10 +358,19 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
         reason = "no_files"
     if reason is not None:
         return StartResponse(status="skipped", total_files=execution.total_files, reason=reason)
-    reviewed = request.q_file_no_list
     if execution.status == ExecutionStatus.PENDING.value:  # a retry: its rows came with it
         state.move_execution(connection, execution_id, ExecutionStatus.EXECUTING)
-    connection.execute(_STARTED, {"execution_id": execution_id, "batches": request.batch_count, "reviewed": reviewed})
+    batches = open_batches.at_start(connection, execution, request, policy)
+    connection.execute(
+        _STARTED,
+        {
+            "execution_id": execution_id,
+            "batches": request.batch_count,
+            "open": batches,
+            "slots": min(max(request.slots, 0), MAX_SLOTS),
+            "reviewed": request.q_file_no_list,
+        },
+    )
     left_out.note(connection, execution, request.left_out)
     if execution.retry_of is not None:
         # Its files were registered by its creation, which reserved them.
@@ -360,4 +380,6 @@ def start(connection: Connection, organization_id: str, execution_id: str, reque
         # not wait for a batch that has nothing to do.
         finalize.end_if_done(connection, repository.find(connection, organization_id, execution_id))
         return StartResponse(status="skipped", total_files=execution.total_files, reason="nothing_open")
-    return StartResponse(status="started", total_files=execution.total_files)
+    if batches:
+        open_batches.announce(connection, execution)
+    return StartResponse(status="started", total_files=execution.total_files, batches=batches)

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from docfleet.backend.executions import claims, finalize, hand_backs, repository, state
+from docfleet.backend.executions import claims, contention, finalize, hand_backs, open_batches, repository, state
+from docfleet.backend.executions.fair_share import Policy
 from docfleet.backend.files import deliveries, history, results
 from docfleet.backend.files.counts import count_open_files
 from docfleet.backend.platform.db import Record, chunks, clean
@@ -26,7 +27,12 @@ _REPORTED = (
 
 
 def report(
-    connection: Connection, organization_id: str, execution_id: str, request: ReportRequest, caps: claims.Caps
+    connection: Connection,
+    organization_id: str,
+    execution_id: str,
+    request: ReportRequest,
+    caps: claims.Caps,
+    policy: Policy = Policy(),
 ) -> ReportResponse:
     """Write a report. A repeated one gets the same answer. Raises ``NotFound``, ``InvalidInput``."""
     claims.check_lease(request.owner, request.lease_seconds)
@@ -39,8 +45,8 @@ def report(
     answer = ReportResponse(stop=repository.is_ending(execution))
     pages = _outcomes(connection, execution, request.outcomes, answer)
     answer.lost = hand_backs.release(connection, execution, request.owner, request.release, caps)
-    answer.lost += claims.extend(connection, execution_id, request.owner, request.lease_seconds, request.renew)
-    if request.claim is not None:
+    _keep_or_yield(connection, execution, request, answer, policy)
+    if request.claim is not None and not (answer.slot is not None and answer.slot.yield_slot):
         answer.claim = claims.claim(connection, execution, request.claim, caps)
     answer.open_files = count_open_files(connection, execution_id)
     if not final and (answer.stop or not answer.open_files) and finalize.end_if_done(connection, execution):
@@ -49,8 +55,25 @@ def report(
             answer.claim.stop = True
     elif not final and (request.outcomes or request.release):
         repository.touch(connection, execution_id)
+    if answer.claim is not None and not answer.claim.claims and not answer.stop:
+        open_batches.note_end(connection, execution)
     usage.count(connection, organization_id, pages=pages)
+    contention.charge(connection, execution, request.slot)
     return answer
+
+
+def _keep_or_yield(
+    connection: Connection, execution: Record, request: ReportRequest, answer: ReportResponse, policy: Policy
+) -> None:
+    """Extend the leases of the batch; or, when it has to give up its slot, release them."""
+    if not answer.stop:
+        answer.slot = contention.working(connection, execution, request, policy)
+    if answer.slot is None or not answer.slot.yield_slot:
+        answer.lost += claims.extend(connection, execution.id, request.owner, request.lease_seconds, request.renew)
+    else:
+        answer.lost += claims.hand_over(connection, execution.id, request.owner, request.renew)
+        if not answer.slot.send_again:
+            open_batches.take_back(connection, execution)
 
 
 def _outcomes(connection: Connection, execution: Record, outcomes: list[FileOutcome], answer: ReportResponse) -> int:

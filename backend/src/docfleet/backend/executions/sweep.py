@@ -14,7 +14,9 @@ import msgspec
 import structlog
 from sqlalchemy import ColumnElement, Connection, and_, exists, select, text, update
 
-from docfleet.backend.executions import claims, finalize, lost_workers, messages, repository
+from docfleet.backend.executions import claims, finalize, lost_workers, messages, open_batches, repository
+from docfleet.backend.executions.fair_share import Policy
+from docfleet.backend.executions.free_files import is_free
 from docfleet.backend.executions.overdue import Overdue
 from docfleet.backend.platform.db import Database, Record, chunks, db_now, upsert
 from docfleet.backend.platform.dispatch import Dispatcher
@@ -56,7 +58,7 @@ _API = workflows.c.deployment_type == WorkflowType.API.value
 _CANDIDATES = select(executions.c.id, executions.c.organization_id, workflows.c.deployment_type).join(
     workflows, workflows.c.id == executions.c.workflow_id
 )
-_LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, claims.is_free())
+_LOST = and_(files.c.status == ExecutionStatus.EXECUTING.value, is_free())
 
 
 class SweepResult(msgspec.Struct):
@@ -79,6 +81,7 @@ class Sweep:
         self._dispatcher = dispatcher
         self._settings = settings
         self._caps = claims.Caps.of(settings)
+        self._policy = Policy.of(settings)
         self._deadline = settings.dispatch_deadline_seconds
         self._busy: dict[QueueName, bool | None] = {}
         self._owner = new_id()
@@ -143,7 +146,10 @@ class Sweep:
             lambda queues: queues.batches,
             self._close_listing,
         )
-        pending = and_(dispatched, exists().where(_OWN_FILES, files.c.status == ExecutionStatus.PENDING.value))
+        short = executions.c.open_batches < executions.c.batch_count
+        yield and_(dispatched, short, open_batches.HAS_FREE_FILES), self._send_more
+        sent = and_(dispatched, executions.c.parked_at.is_(None))
+        pending = and_(sent, exists().where(_OWN_FILES, files.c.status == ExecutionStatus.PENDING.value))
         yield from self._repeat(
             lambda overdue: and_(pending, overdue.batches()),
             lambda queues: queues.batches,
@@ -280,6 +286,10 @@ class Sweep:
         if waiting is not None:
             self._messages.append(messages.batch(execution, workflow_type, []))
             self._note_redispatch(connection, execution)
+
+    def _send_more(self, connection: Connection, execution: Record, workflow_type: str) -> None:
+        """Batches that the execution lacks: its organization may have room since another one's end."""
+        self._messages += open_batches.more(connection, execution, workflow_type, self._policy)
 
     def _send_execution(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         self._messages.append(messages.orchestrate(execution, workflow_type))

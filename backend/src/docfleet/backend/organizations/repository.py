@@ -15,6 +15,7 @@ from docfleet.core.management.organizations import Organization, SettingInForce
 from docfleet.core.management.quotas import Quota
 
 MAX_QUOTA = 1_000_000_000
+FAIR_SHARE_WEIGHT = "FAIR_SHARE_WEIGHT"
 
 
 class Setting(NamedTuple):
@@ -31,6 +32,7 @@ SETTINGS: dict[str, Setting] = {
     "MAX_PARALLEL_FILE_BATCHES": Setting(1, 100, "max_parallel_file_batches"),
     "MAX_FILE_EXECUTION_COUNT": Setting(1, 1000, "max_file_execution_count"),
     "API_CONCURRENT_REQUEST_LIMIT": Setting(1, 10_000, "api_concurrent_limit_org"),
+    FAIR_SHARE_WEIGHT: Setting(1, 100, "fair_share_weight", is_operators=True),
     **{quota.setting: Setting(0, MAX_QUOTA, quota.setting.lower(), is_operators=True) for quota in Quota},
 }
 """The settings of an organization. All are integers."""
@@ -121,9 +123,7 @@ def check_own_setting(key: str) -> None:
     """Raise ``InvalidInput`` for a key that is unknown, or not the organization's to change."""
     check_setting(key)
     if SETTINGS[key].is_operators:
-        raise InvalidInput(
-            f"{key} is a quota, which the operator sets: `docfleet organizations set ORGANIZATION {key}=N`"
-        )
+        raise InvalidInput(f"{key} is set by the operator: `docfleet organizations set ORGANIZATION {key}=N`")
 
 
 def put_setting(connection: Connection, organization_id: str, key: str, value: int | None) -> None:

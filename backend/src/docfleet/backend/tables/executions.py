@@ -20,6 +20,10 @@ from docfleet.backend.platform.db import Json, metadata
 
 OPEN_EXECUTION = "status IN ('PENDING', 'EXECUTING')"
 """Spelled as in the partial index: SQLite uses such an index only for exactly the same text."""
+OPEN_BATCHES = "status = 'EXECUTING' AND parked_at IS NULL"
+"""Batches may be open. Spelled as in the partial index, too."""
+SHORT_OF_BATCHES = "status = 'EXECUTING' AND open_batches < batch_count"
+"""It has fewer batches than planned, because its organization has no room for more."""
 
 executions = Table(
     "executions",
@@ -46,6 +50,9 @@ executions = Table(
     Column("attempts", Integer, nullable=False),
     # 0 although it is dispatched: its batches bring the files (``executions.additions``).
     Column("batch_count", Integer, nullable=False),
+    Column("open_batches", Integer, nullable=True, comment="in the queue or in slots; null before schema 0012"),
+    Column("fleet_slots", Integer, nullable=False, server_default="0", comment="as its orchestrator knew; 0 unknown"),
+    Column("parked_at", Float, nullable=True, comment="started, and no batch sent: its organization has no room"),
     Column("q_file_no_list", Json, nullable=False),
     Column("error_message", Text, nullable=False),
     Column("error_code", String(50), nullable=True),
@@ -81,6 +88,19 @@ executions = Table(
         "organization_id",
         sqlite_where=text(OPEN_EXECUTION),
         postgresql_where=text(OPEN_EXECUTION),
+    ),
+    Index(
+        "ix_executions_open_batches",
+        "organization_id",
+        sqlite_where=text(OPEN_BATCHES),
+        postgresql_where=text(OPEN_BATCHES),
+    ),
+    Index(
+        "ix_executions_short_of_batches",
+        "organization_id",
+        "created_at",
+        sqlite_where=text(SHORT_OF_BATCHES),
+        postgresql_where=text(SHORT_OF_BATCHES),
     ),
 )
 

@@ -32,6 +32,9 @@ def identity(file_key: str, file_path: str | None) -> str:
 OPEN_FILE = "status IN ('PENDING', 'EXECUTING')"
 """Spelled as in the partial indexes: SQLite uses such an index only for exactly the same text."""
 
+HELD_FILE = "owner IS NOT NULL"
+"""A worker has it, or had it when its lease ran out. Spelled as in the partial index."""
+
 file_executions = Table(
     "file_executions",
     metadata,
@@ -75,6 +78,13 @@ file_executions = Table(
         "file_number",
         sqlite_where=text(OPEN_FILE),
         postgresql_where=text(OPEN_FILE),
+    ),
+    Index(
+        "ix_file_executions_held",
+        "execution_id",
+        "owner",
+        sqlite_where=text(HELD_FILE),
+        postgresql_where=text(HELD_FILE),
     ),
     Index(
         "ix_file_executions_active",

@@ -23,3 +23,11 @@ configuration = Table(
     Column("value", Text, nullable=False),
     Column("modified_at", Float, nullable=False),
 )
+
+slot_shares = Table(
+    "slot_shares",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.organization_id", ondelete="CASCADE"), primary_key=True),
+    Column("used", Float, nullable=False, comment="slot seconds used lately while others waited, as of the next"),
+    Column("used_at", Float, nullable=False, comment="epoch seconds; from then on it decays"),
+)

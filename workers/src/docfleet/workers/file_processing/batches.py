@@ -7,6 +7,7 @@ import os
 import time
 from typing import Any
 
+import msgspec
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Celery
@@ -17,7 +18,7 @@ from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
 from docfleet.core.log_events import LogStage
-from docfleet.core.names import ExecutionQueues, TaskName
+from docfleet.core.names import ExecutionQueues, TaskName, execution_queues
 from docfleet.core.results import BatchExecutionResult, CallbackTaskData
 from docfleet.core.status import SkipReason
 from docfleet.workers.file_processing.additions import add_files
@@ -25,10 +26,12 @@ from docfleet.workers.shared.clients.api import InternalApi
 from docfleet.workers.shared.infrastructure.celery.lost_children import execution_of
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
 from docfleet.workers.shared.infrastructure.process.shutdown import shutting_down
-from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_request
+from docfleet.workers.shared.infrastructure.process.slot_hints import hint_count
+from docfleet.workers.shared.workflow.execution.batch import BatchRun, first_claim_request
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from docfleet.workers.shared.workflow.execution.slot import Slot
 
 log = structlog.get_logger()
 
@@ -89,11 +92,17 @@ def _process(app: Celery, batch: FileBatchData, *, owner: str, in_chord: bool) -
 def _work(app: Celery, api: InternalApi, batch: FileBatchData, *, owner: str, in_chord: bool) -> BatchExecutionResult:
     """Process the files of the batch that nobody else holds."""
     data = batch.file_data
+    slot = Slot(batch.yielded_at)
     files, limit = api.files(data.organization_id), api.settings.claim_limit
     with LeaseKeeper(files, data.execution_id, owner, api.settings.lease_seconds) as leases:
         point("batch.claim.before")
-        sent_at = time.monotonic()
-        claimed = files.claim(data.execution_id, claim_request(batch, leases, limit, with_context=True))
+        sent_at, hints = time.monotonic(), hint_count()
+        claimed = files.claim(data.execution_id, first_claim_request(batch, leases, limit, slot))
+        slot.answered(claimed.slot, hints)
+        if slot.has_to_yield:
+            log.info("batch.stepped_back")
+            _send_again(app, batch, slot, execution_queues(is_api=slot.answer.is_api))
+            return BatchExecutionResult(organization_id=data.organization_id)
         # A backend of the previous version returns no context with a claim.
         context = claimed.context or api.workflows(data.organization_id).context(data.execution_id)
         WorkerExecutionContext.remember(context)
@@ -104,6 +113,7 @@ def _work(app: Celery, api: InternalApi, batch: FileBatchData, *, owner: str, in
             files,
             leases,
             file_run,
+            slot,
             claim_limit=limit,
             should_stop=lambda: shutting_down() or time.monotonic() >= deadline,
         )
@@ -113,7 +123,8 @@ def _work(app: Celery, api: InternalApi, batch: FileBatchData, *, owner: str, in
             file_run.close()
     _note_idle(claimed, result, context)
     if run.unfinished and not leases.stopped:
-        app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=context.queues.batches.value)
+        _send_again(app, batch, slot, context.queues)
+        return result  # the callback is its successor's
     if in_chord:
         return result
     if run.ended:
@@ -122,6 +133,17 @@ def _work(app: Celery, api: InternalApi, batch: FileBatchData, *, owner: str, in
     else:
         _send_callback(app, batch, context.queues, [])
     return result
+
+
+def _send_again(app: Celery, batch: FileBatchData, slot: Slot, queues: ExecutionQueues) -> None:
+    """Put the batch at the end of its queue, unless the backend will send another one in its place."""
+    if slot.has_to_yield:
+        if not slot.answer.send_again:
+            log.info("batch.taken_back")
+            return
+        batch = msgspec.structs.replace(batch, yielded_at=slot.answer.now)
+    point("batch.send_again")
+    app.send_task(TaskName.PROCESS_FILE_BATCH.value, args=[batch.to_dict()], queue=queues.batches.value)
 
 
 def _note_idle(claimed: ClaimResponse, result: BatchExecutionResult, context: ExecutionContext) -> None:

@@ -17,10 +17,12 @@ from docfleet.backend.executions import (
     finalize,
     hand_backs,
     lost_processes,
+    open_batches,
     register,
     reports,
     repository,
 )
+from docfleet.backend.executions.fair_share import Policy
 from docfleet.backend.files import listing
 from docfleet.backend.http.answers import with_defaults
 from docfleet.backend.platform.db import Database
@@ -89,7 +91,8 @@ def register_files(
     with database.writing() as connection:
         answer = register.register(connection, organization_id, str(execution_id), data, settings)
         if data.start is not None and not answer.stop and answer.total_files == len(data.files) > 0:
-            answer.started = register.start(connection, organization_id, str(execution_id), data.start)
+            policy = Policy.of(settings)
+            answer.started = register.start(connection, organization_id, str(execution_id), data.start, policy)
         return answer
 
 
@@ -98,11 +101,12 @@ def start_execution(
     execution_id: FromPath[UUID],
     data: JSONBody[StartRequest],
     database: NamedDependency[Database],
+    settings: NamedDependency[BackendSettings],
     organization_id: NamedDependency[str],
 ) -> StartResponse:
     """Close the listing; the caller that gets "started" sends the batches."""
     with database.writing() as connection:
-        return register.start(connection, organization_id, str(execution_id), data)
+        return register.start(connection, organization_id, str(execution_id), data, Policy.of(settings))
 
 
 @post(f"{PREFIX}/files/add", status_code=200, sync_to_thread=True)
@@ -131,10 +135,13 @@ def claim_files(
     """Take files under a lease; with the execution's context on request."""
     with database.writing() as connection:
         execution = repository.lock_execution(connection, organization_id, str(execution_id))
-        answer = claims.claim(connection, execution, data, claims.Caps.of(settings))
-        if not answer.claims and not answer.stop and finalize.end_if_done(connection, execution):
-            answer.stop = True
-    if data.with_context:
+        answer = claims.claim(connection, execution, data, claims.Caps.of(settings), Policy.of(settings))
+        yields = answer.slot is not None and answer.slot.yield_slot
+        if not answer.claims and not answer.stop and not yields:
+            answer.stop = finalize.end_if_done(connection, execution)
+            if not answer.stop:
+                open_batches.note_end(connection, execution)
+    if data.with_context and not yields:
         with database.reading() as connection:
             answer.context = context.build(connection, cipher, organization_id, str(execution_id), tool_registry)
     return answer
@@ -162,7 +169,8 @@ def report_files(
 ) -> ReportResponse:
     """Write outcomes, extend or release leases, and claim again."""
     with database.writing() as connection:
-        answer = reports.report(connection, organization_id, str(execution_id), data, claims.Caps.of(settings))
+        caps, policy = claims.Caps.of(settings), Policy.of(settings)
+        answer = reports.report(connection, organization_id, str(execution_id), data, caps, policy)
         point("report.before_commit")
         return answer
 

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from docfleet.core.errors import ConfigurationError
 from docfleet.core.names import QueueName, TaskName, WorkerType
-from docfleet.workers.shared.infrastructure.config.registry import WORKERS
+from docfleet.workers.shared.infrastructure.config.registry import WORKERS, WorkerSpec
 from tests.worker_environment import ENVIRONMENT
 
 
@@ -39,3 +40,26 @@ def test_a_worker_registers_exactly_the_tasks_of_its_row(kind: WorkerType) -> No
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     ours = {name for name, module in found.items() if module == WORKERS[kind].tasks_module}
     assert ours == {task.value for task in WORKERS[kind].tasks}
+
+
+def test_calls_of_an_api_are_consumed_first() -> None:
+    files = WORKERS[WorkerType.FILE_PROCESSING]
+    assert files.consumed() == (QueueName.API_FILE_PROCESSING, QueueName.FILE_PROCESSING)
+    assert files.queues[0] is QueueName.FILE_PROCESSING, "where a task without a queue goes"
+    assert [spec.type for spec in WORKERS.values() if spec.consumes_in_order] == [
+        WorkerType.FILE_PROCESSING,
+        WorkerType.CALLBACK,
+    ]
+
+
+@pytest.mark.parametrize("spec", WORKERS.values(), ids=lambda spec: spec.type.value)
+def test_a_worker_may_consume_some_of_its_queues(spec: WorkerSpec) -> None:
+    for queue in spec.queues:
+        assert spec.consumed([f" {queue.value}", queue.value]) == (queue,)
+    assert sorted(spec.consumed()) == sorted(spec.queues)
+
+
+@pytest.mark.parametrize("names", [["celery"], ["file_processing", "nonsense"], [""], []])
+def test_a_queue_of_another_type_is_refused_with_the_own_ones(names: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="its queues are file_processing, api_file_processing"):
+        WORKERS[WorkerType.FILE_PROCESSING].consumed(names)

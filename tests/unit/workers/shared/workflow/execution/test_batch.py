@@ -9,7 +9,14 @@ import msgspec
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, ReportRequest, ReportResponse
+from docfleet.core.batch_calls import (
+    ClaimRequest,
+    ClaimResponse,
+    FileClaim,
+    ReportRequest,
+    ReportResponse,
+    SlotAnswer,
+)
 from docfleet.core.errors import (
     BackendUnavailable,
     ResourceExhausted,
@@ -25,6 +32,7 @@ from docfleet.core.status import ExecutionStatus
 from docfleet.core.waiting import WaitCause
 from docfleet.workers.shared.workflow.execution.batch import BatchRun, claim_request
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from docfleet.workers.shared.workflow.execution.slot import Slot
 from tests.unit.workers.shared.workflow.execution.doubles import StoppableBackend, claims
 
 
@@ -61,7 +69,9 @@ def test_a_runner_that_stays_away_costs_no_file_anything() -> None:
     file_run: Any = runs
     leases = LeaseKeeper(client, "e", "me", 60.0)
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
-    batch = BatchRun(FileBatchData(file_data=data), client, leases, file_run, claim_limit=3, should_stop=lambda: False)
+    batch = BatchRun(
+        FileBatchData(file_data=data), client, leases, file_run, Slot(), claim_limit=3, should_stop=lambda: False
+    )
     claims = [
         FileClaim(file_execution_id=f"f{n}", attempt=1, file=FileHashData(file_name=f"n{n}", file_path=f"n{n}"))
         for n in (1, 2, 3)
@@ -160,6 +170,9 @@ class Away:
 
 
 class Completing:
+    def reported(self, outcomes: list[Any]) -> None:
+        pass
+
     def process(self, claim: FileClaim) -> FileOutcome:
         return FileOutcome(
             file_execution_id=claim.file_execution_id, attempt=claim.attempt, status=ExecutionStatus.COMPLETED
@@ -172,7 +185,7 @@ def test_what_is_delivered_stays_ours_until_the_backend_has_heard_of_it() -> Non
     leases = backend.leases = keeper(backend)
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
     batch = FileBatchData(file_data=data)
-    run = BatchRun(batch, backend, leases, Completing(), claim_limit=2, should_stop=lambda: False)  # type: ignore[arg-type]
+    run = BatchRun(batch, backend, leases, Completing(), Slot(), claim_limit=2, should_stop=lambda: False)  # type: ignore[arg-type]
     with pytest.raises(BackendUnavailable):
         run.run(ClaimResponse(claims=[claimed(1)]), time.monotonic())
     assert backend.held == ["f"], "nobody renews it while the report is tried"
@@ -225,7 +238,9 @@ class Files:
 def batch_run(backend: Any, files: Any, should_stop: Any) -> tuple[BatchRun, LeaseKeeper]:
     data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
     leases = LeaseKeeper(backend, "e", "me", 60.0)
-    run = BatchRun(FileBatchData(file_data=data), backend, leases, files, claim_limit=2, should_stop=should_stop)
+    run = BatchRun(
+        FileBatchData(file_data=data), backend, leases, files, Slot(), claim_limit=2, should_stop=should_stop
+    )
     return run, leases
 
 
@@ -292,10 +307,39 @@ def test_a_stopped_batch_reports_what_is_delivered_and_gives_the_rest_back_in_on
     leases = LeaseKeeper(backend, "e", "me", 60.0)  # type: ignore[arg-type]
     files = StoppedFiles(leases, "b", delivered=delivered)
     batch = FileBatchData(file_data=WorkerFileData(workflow_id="w", execution_id="e", organization_id="o"))
-    run = BatchRun(batch, backend, leases, files, claim_limit=4, should_stop=lambda: False)  # type: ignore[arg-type]
+    run = BatchRun(batch, backend, leases, files, Slot(), claim_limit=4, should_stop=lambda: False)  # type: ignore[arg-type]
     run.run(ClaimResponse(claims=claims("a", "b", "c", "d")), time.monotonic())
     assert files.begun == ["a", "b"]
     (report,) = backend.reports
     assert [outcome.file_execution_id for outcome in report.outcomes] == reported
     given_back = {lease.file_execution_id for lease in report.release}
     assert given_back == {"a", "b", "c", "d"} - set(reported) and leases.held() == []
+
+
+class Crowded:
+    """A file client's double: others wait, and the quantum is used up at once."""
+
+    def __init__(self) -> None:
+        self.reports: list[ReportRequest] = []
+
+    def report(self, execution_id: str, request: ReportRequest) -> ReportResponse:
+        self.reports.append(request)
+        return ReportResponse(slot=SlotAnswer(yield_slot=True, others_wait=True, quantum_seconds=1e-9, quantum_pages=1))
+
+
+@pytest.mark.parametrize("names", [("f1", "f2", "f3"), ("f1",)])
+def test_a_batch_that_is_told_to_yield_starts_no_other_file(names: tuple[str, ...]) -> None:
+    backend: Any = Crowded()
+    files: Any = Completing()
+    leases = LeaseKeeper(backend, "e", "me", 60.0)
+    slot = Slot()
+    slot.answered(SlotAnswer(others_wait=True, quantum_seconds=1e-9, quantum_pages=1), (0, 0))
+    data = WorkerFileData(workflow_id="w", execution_id="e", organization_id="o")
+    run = BatchRun(
+        FileBatchData(file_data=data), backend, leases, files, slot, claim_limit=2, should_stop=lambda: False
+    )
+    result = run.run(ClaimResponse(claims=claims(*names)), time.monotonic())
+    assert run.unfinished and result.successful_files == 1
+    assert [len(report.outcomes) for report in backend.reports] == [1], "one call reports and hands back"
+    assert [lease.file_execution_id for lease in backend.reports[0].renew] == list(names[1:])
+    assert leases.held() == []

@@ -33,6 +33,8 @@ said: list[RunLine] = []
 class Api:
     """An internal API's double that only knows how to end an execution."""
 
+    settings = SimpleNamespace(parallel_batches=2)
+
     def __init__(self, status: ExecutionStatus = ExecutionStatus.ERROR) -> None:
         self.status = status
         self.finalized: list[FinalizeRequest] = []

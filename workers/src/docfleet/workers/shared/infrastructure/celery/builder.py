@@ -114,6 +114,7 @@ def transport_options(spec: WorkerSpec, broker_url: str, visibility_timeout: int
         return {
             "visibility_timeout": visibility_timeout,
             "socket_keepalive": True,
+            **({"queue_order_strategy": "priority"} if spec.consumes_in_order else {}),
             "health_check_interval": 25,
             # Messages of a lost worker are restored every ten seconds, not at every tenth check.
             "unacked_restore_interval": 10,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from docfleet.core.names import WORKER_QUEUES, QueueName, TaskName, WorkerType
+from docfleet.core.errors import ConfigurationError
+from docfleet.core.names import API_QUEUES, WORKER_QUEUES, QueueName, TaskName, WorkerType
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,25 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     def queues(self) -> tuple[QueueName, ...]:
         """The queues it consumes; a task of this type whose sender names no queue goes to the first one."""
         return WORKER_QUEUES[self.type]
+
+    @property
+    def consumes_in_order(self) -> bool:
+        """Whether its queues are consumed in the order of ``consumed``, and not in turn: calls of an API go first."""
+        return len(self.queues) > 1 and any(queue in API_QUEUES for queue in self.queues)
+
+    def consumed(self, names: Sequence[str] | None = None) -> tuple[QueueName, ...]:
+        """The queues of a worker that is to consume only those of ``names``; those of API calls first.
+
+        Raises ``ConfigurationError`` for a queue that is not the type's.
+        """
+        own = {queue.value: queue for queue in self.queues}
+        wanted = list(own) if names is None else [name.strip() for name in names]
+        if not wanted or any(name not in own for name in wanted):
+            foreign = ", ".join(repr(name) for name in wanted if name not in own) or "no queue"
+            raise ConfigurationError(
+                f"--queues: a {self.type.value} worker does not consume {foreign}; its queues are {', '.join(own)}"
+            )
+        return tuple(sorted((own[name] for name in dict.fromkeys(wanted)), key=lambda queue: queue not in API_QUEUES))
 
     @property
     def tasks_module(self) -> str:

@@ -1,8 +1,8 @@
 """One batch: claim files page by page, process them, report in groups.
 
 A batch never raises for a fault of its files. Near the soft time limit, or when its worker shuts down, it takes no
-more files and sends the rest on as a new batch. When its own slice is done it helps its siblings: the backend hands out
-files without a lease.
+more files and sends the rest on as a new batch. It does so, too, when it has used its quantum while others wait. When
+its own slice is done it helps its siblings: the backend hands out files without a lease.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from docfleet.core.waiting import Wait
 from docfleet.workers.shared.clients.file_client import FileClient
 from docfleet.workers.shared.infrastructure.process.file_in_work import working_on
 from docfleet.workers.shared.infrastructure.process.shutdown import out_of_grace
+from docfleet.workers.shared.infrastructure.process.slot_hints import hint_count
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
 from docfleet.workers.shared.workflow.execution.file_waits import wait_after
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
+from docfleet.workers.shared.workflow.execution.slot import Slot
 
 log = structlog.get_logger()
 
@@ -51,6 +53,7 @@ class BatchRun:
         client: FileClient,
         leases: LeaseKeeper,
         file_run: FileRun,
+        slot: Slot,
         *,
         claim_limit: int,
         should_stop: Callable[[], bool],
@@ -59,6 +62,7 @@ class BatchRun:
         self._client = client
         self._leases = leases
         self._file_run = file_run
+        self._slot = slot
         self._claim_limit = claim_limit
         self._should_stop = should_stop
         self._execution_id = batch.file_data.execution_id
@@ -102,7 +106,17 @@ class BatchRun:
                     self._result.errors.append(error.message)
                     self._hand_back(claims[position:], again=False, wait=wait_after(error))
                     return self._finish()
+                if self._slot.has_to_yield:
+                    return self._yielded()
             claims = self._report(claim_next=not self._batch.files)
+            if self._slot.has_to_yield:
+                return self._yielded()
+        return self._finish()
+
+    def _yielded(self) -> BatchExecutionResult:
+        """Others get the slot: the backend has released the files that were not started."""
+        self.unfinished = True
+        log.info("batch.yielded", files=self._result.total_files)
         return self._finish()
 
     def _process(self, claim: FileClaim) -> bool:
@@ -117,8 +131,9 @@ class BatchRun:
             return True
         self._outcomes.append(outcome)
         self._result.add(outcome, claim.file.file_name)
+        self._slot.add_file(outcome.pages)
         self._bytes += len(outcome.result) if isinstance(outcome.result, msgspec.Raw) else 0
-        if len(self._outcomes) >= REPORT_FILES or self._report_is_due():
+        if len(self._outcomes) >= REPORT_FILES or self._report_is_due() or self._slot.report_is_due():
             self._report(claim_next=False)
         return True
 
@@ -128,13 +143,15 @@ class BatchRun:
         now = time.monotonic()
         share = REPORT_SHARE * (now - self._started)
         spread = max(1.0, self._batch.batch_count / REPORTING_BATCHES)
-        wait = min(max(REPORT_SECONDS, share) * spread, MAX_REPORT_SECONDS)
+        # A batch that goes on after a yield is not young: it reports once in its turn.
+        shortest = max(REPORT_SECONDS, self._slot.answer.quantum_seconds if self._batch.yielded_at else 0.0)
+        wait = min(max(shortest, share) * spread, MAX_REPORT_SECONDS)
         return now - self._reported >= wait
 
     def _report(self, *, claim_next: bool, release: list[Release] | None = None) -> list[FileClaim]:
         """Send the outcomes and, with ``claim_next``, claim the next files: one call."""
         claim = (
-            claim_request(self._batch, self._leases, self._claim_limit)
+            claim_request(self._batch, self._leases, self._slot.claim_limit(self._claim_limit))
             if claim_next and not self._leases.stopped
             else None
         )
@@ -142,7 +159,9 @@ class BatchRun:
             return []
         reported = [outcome.file_execution_id for outcome in self._outcomes]
         held = [lease for lease in self._leases.held() if lease.file_execution_id not in reported]
-        sent_at = time.monotonic()
+        sent_at, hints = time.monotonic(), hint_count()
+        # A release hands the files back for another reason: the batch ends in any case.
+        slot = None if release else self._slot.use()
         point("report.before")
         answer = self._client.report(
             self._execution_id,
@@ -153,15 +172,19 @@ class BatchRun:
                 renew=held,
                 release=release or [],
                 claim=claim,
+                slot=slot,
             ),
         )
         point("report.sent")
+        self._slot.answered(answer.slot, hints)
         # Not earlier: leases are renewed while the report is retried, or other workers would repeat the files.
         self._leases.drop(reported)
         refused = {outcome.file_execution_id for outcome in answer.refused}
         self._file_run.reported([o for o in self._outcomes if o.file_execution_id not in refused])
         self._outcomes, self._bytes = [], 0
         self._reported = time.monotonic()
+        if self._slot.has_to_yield:
+            self._leases.drop([lease.file_execution_id for lease in held])
         self._leases.renewed(held, answer.lost, sent_at)
         for outcome in answer.refused:
             log.warning("report.refused", file_execution_id=outcome.file_execution_id, reason=outcome.reason)
@@ -223,7 +246,7 @@ class BatchRun:
         return self._result
 
 
-def claim_request(batch: FileBatchData, leases: LeaseKeeper, limit: int, *, with_context: bool = False) -> ClaimRequest:
+def claim_request(batch: FileBatchData, leases: LeaseKeeper, limit: int) -> ClaimRequest:
     """Claim up to ``limit`` files of the batch, or all that it names."""
     return ClaimRequest(
         owner=leases.owner,
@@ -232,6 +255,12 @@ def claim_request(batch: FileBatchData, leases: LeaseKeeper, limit: int, *, with
         batch_index=batch.batch_index,
         batch_count=batch.batch_count,
         file_execution_ids=[file_execution_id for file_execution_id, _ in batch.files],
-        with_context=with_context,
         request_id=new_id(),
     )
+
+
+def first_claim_request(batch: FileBatchData, leases: LeaseKeeper, limit: int, slot: Slot) -> ClaimRequest:
+    """As ``claim_request``, for a batch that has just taken its slot: with the execution's context."""
+    request = claim_request(batch, leases, limit)
+    request.with_context, request.slot = True, slot.use()
+    return request

@@ -201,6 +201,7 @@ class Orchestrator:
             batch_count=batch_count(total, self._parallel()) if total > 1 else 1,
             q_file_no_list=create_workflow_file_data_with_manual_review(file_data, total).q_file_no_list,
             left_out=self._left_out,
+            slots=self._api.settings.parallel_batches,
         )
 
     def _send(
@@ -220,12 +221,19 @@ class Orchestrator:
         if self._use_file_history is not None:
             file_data.use_file_history = self._use_file_history
         point("orchestrate.started")
-        self._dispatch(create_batches(file_data, plan.batch_count, total), file_data)
+        number = plan.batch_count if answer.batches is None else answer.batches
+        if number == 0:
+            log.info("execution.parked", files=total)
+            WorkflowLogger.info(
+                LogStage.INITIALIZE, f"{total} files wait: your organization has as many batches open as it may have"
+            )
+            return self._result("orchestrated", total=total)
+        self._dispatch(create_batches(file_data, number, total), file_data)
         point("orchestrate.sent")
-        log.info("execution.dispatched", files=total, batches=plan.batch_count)
-        batches = f"in {plan.batch_count} batches" if plan.batch_count > 1 else "in one batch"
+        log.info("execution.dispatched", files=total, batches=number)
+        batches = f"in {number} batches" if number > 1 else "in one batch"
         WorkflowLogger.info(LogStage.INITIALIZE, f"{total} files sent {batches}")
-        return self._result("orchestrated", total=total, batches=plan.batch_count)
+        return self._result("orchestrated", total=total, batches=number)
 
     def _dispatch(self, batches: list[FileBatchData], file_data: WorkerFileData) -> None:
         queue = self._queues.batches.value
