@@ -99,6 +99,14 @@ def test_a_file_that_was_given_back_waits_for_the_same_until_it_is_taken_again(s
     assert why(run)["waiting"] is None
 
 
+def test_an_execution_beyond_its_organizations_share_says_so(staffed_api: Any) -> None:
+    run = staffed_api.run().ready(2)
+    staffed_api.write("UPDATE executions SET parked_at = 1000000000, open_batches = 0 WHERE id = :e", e=run.id)
+    answer = why(run)
+    assert answer["waiting"]["cause"] == "organization_share" and answer["causes"] == {"organization_share": 2}
+    assert answer["waiting"]["since"].startswith("2001-09-09")
+
+
 def test_a_lost_attempt_is_a_backoff(staffed_api: Any) -> None:
     run = staffed_api.run().ready(1)
     run.take(1)

@@ -168,6 +168,8 @@ class Reasons:
             return reported
         if self._missing:
             return WaitCause.NO_WORKER
+        if self._execution.parked_at is not None:
+            return WaitCause.ORGANIZATION_SHARE
         return reported or (WaitCause.BACKOFF if row.lost else WaitCause.SLOT)
 
     @property
@@ -214,6 +216,8 @@ class Reasons:
             return PresentWait(cause=cause, text=_TEXTS[cause], since=iso(self._execution.stop_requested_at))
         if cause is WaitCause.NO_WORKER:
             return self._no_worker()
+        if cause is WaitCause.ORGANIZATION_SHARE:
+            return PresentWait(cause=cause, text=_TEXTS[cause], since=iso(self._execution.parked_at))
         if cause is WaitCause.SLOT:
             return PresentWait(cause=cause, text=self._place(), since=iso(self._sent_at()))
         return PresentWait(cause=cause, text=_TEXTS[cause])
