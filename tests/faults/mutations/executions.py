@@ -173,7 +173,7 @@ MUTANTS = (
         "a file under a lease is nobody else's (RabbitMQ)",
         "tests/faults/test_brokers.py::test_the_broker_restarts_in_the_middle_of_a_header[rabbitmq-kill]",
         (
-            "backend/src/docfleet/backend/executions/claims.py",
+            "backend/src/docfleet/backend/executions/free_files.py",
             "return and_(files.c.lease_until < db_now(), files.c.not_before < db_now())",
             "return files.c.attempt >= 0",
         ),
@@ -182,7 +182,7 @@ MUTANTS = (
         "a file under a lease is nobody else's (Redis)",
         "tests/faults/test_brokers.py::test_redis_hands_a_message_out_again_while_it_is_worked_on[redis]",
         (
-            "backend/src/docfleet/backend/executions/claims.py",
+            "backend/src/docfleet/backend/executions/free_files.py",
             "return and_(files.c.lease_until < db_now(), files.c.not_before < db_now())",
             "return files.c.attempt >= 0",
         ),

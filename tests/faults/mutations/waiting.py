@@ -54,7 +54,7 @@ MUTANTS = (
         f"{_BACKEND}/test_hand_backs.py::"
         "test_a_file_whose_machine_is_in_trouble_is_handed_out_again_only_after_a_wait[sqlite]",
         (
-            "backend/src/docfleet/backend/executions/claims.py",
+            "backend/src/docfleet/backend/executions/free_files.py",
             "return and_(files.c.lease_until < db_now(), files.c.not_before < db_now())",
             "return and_(files.c.lease_until < db_now())",
         ),
