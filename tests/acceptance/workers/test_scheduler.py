@@ -78,7 +78,8 @@ def scheduler(each_broker: str, requested: HTTPServer, tmp_path: Path) -> Iterat
 def beat_of(worker: subprocess.Popen[bytes], tmp_path: Path) -> int:
     """Its process, once it ticks."""
     log = tmp_path / "scheduler.log"
-    until(lambda: len(Requested.paths) >= 2, what=log.read_text())
+    ticks = {f"/internal/v1/{path}/" for path in PATHS}
+    until(lambda: sum(path in ticks for path, _ in Requested.paths) >= 2, what=log.read_text())
     found = re.search(r"beat.started +pid=([0-9]+)", log.read_text())
     assert found and int(found[1]) in children(worker.pid)
     return int(found[1])
