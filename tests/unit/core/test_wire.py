@@ -38,6 +38,8 @@ def _any_of(kind: Any) -> st.SearchStrategy[Any]:
 
 
 def _strategy(hint: Any, label: str) -> st.SearchStrategy[Any]:
+    if hasattr(hint, "__metadata__"):  # Annotated, for the description alone
+        return _strategy(hint.__origin__, label)
     if hint is FileHashData:
         return file_hash_data
     if hint is Any:
