@@ -33,6 +33,7 @@ def environment(folder: Path) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{folder / 'files' / 'rows.db'}",
         "EXECUTION_STORAGE_ROOT": str(folder / "files"),
         "BACKEND_PORT": str(free_port()),
+        "BACKEND_INTERNAL_PORT": str(free_port()),
         "RUNNER_PORT": str(free_port()),
         "RUNNER_WORK_DIR": str(folder / "files"),
     }
