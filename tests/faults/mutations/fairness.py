@@ -89,8 +89,8 @@ MUTANTS = (
         f"{_TESTS}/test_open_batches.py::test_the_sweep_gives_room_that_nobody_gave[sqlite]",
         (
             f"{_BACKEND}/sweep.py",
-            "open_batches.HAS_FREE_FILES), self._send_more\n",
-            "open_batches.HAS_FREE_FILES), lambda *_: None\n",
+            "open_batches.HAS_NEW_FILES), self._send_more\n",
+            "open_batches.HAS_NEW_FILES), lambda *_: None\n",
         ),
     ),
     mutant(

@@ -70,7 +70,7 @@ def test_an_orchestrator_of_ours_lists_its_source_all_the_same(api: Any) -> None
     run = api.run()
     add(run, documents(1, "stray/"))
     assert run.register(documents(2))["registered"] == 2
-    assert run.start() == {"status": "started", "total_files": 3}
+    assert run.start() == {"status": "started", "total_files": 3, "batches": 1}
     assert run.start()["reason"] == "already_started"
     run.report(run.take())
     assert run.status == "COMPLETED" and len(run.files()) == 3
@@ -81,7 +81,7 @@ def test_a_batch_that_comes_while_the_source_is_listed_does_not_close_the_listin
     run.register(documents(2))
     add(run, documents(1, "stray/"))
     assert run.register(documents(1, "b/"), page=2)["registered"] == 1
-    assert run.start() == {"status": "started", "total_files": 4}
+    assert run.start() == {"status": "started", "total_files": 4, "batches": 1}
 
 
 def test_what_another_execution_works_on_is_left_out(api: Any) -> None:

@@ -14,7 +14,7 @@ def register(run: Any, files: list[Any], **more: Any) -> Any:
 def test_a_page_that_is_the_complete_listing_starts_the_execution(api: Any) -> None:
     run = api.run()
     files = api.documents(2)
-    assert register(run, files)["started"] == {"status": "started", "total_files": 2, "batches": 1}
+    assert register(run, files)["started"] == {"status": "started", "total_files": 2, "batches": 2}
     assert len(run.take()) == 2
     # An answer that was lost is asked for again: nobody sends the batches twice.
     assert register(run, files)["started"] == {"status": "skipped", "total_files": 2, "reason": "already_started"}

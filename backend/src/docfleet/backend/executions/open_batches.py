@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
 
 from docfleet.backend.executions import contention, fair_share, messages, repository
 from docfleet.backend.executions.fair_share import Policy
@@ -22,6 +22,7 @@ from docfleet.backend.tables.files import file_executions as files
 from docfleet.backend.tables.workflows import workflows
 from docfleet.core.batch_calls import StartRequest
 from docfleet.core.errors import BrokerUnavailable
+from docfleet.core.status import ExecutionStatus
 
 log = structlog.get_logger(__name__)
 
@@ -29,25 +30,30 @@ MAX_EXECUTIONS = 50
 """The most executions that get batches when one has ended; the next end goes on."""
 
 _FREE = and_(text(OPEN_FILE), is_free())
+# Not those that a worker gave back for a fault of its machine or of the runner: the sweep sends them when it is time.
+_WITHOUT_TROUBLE = or_(files.c.status == ExecutionStatus.PENDING.value, files.c.redispatched_at.is_not(None))
 _FREE_FILES = select(func.count()).select_from(
     select(files.c.id)
-    .where(files.c.execution_id == bindparam("execution_id"), _FREE)
+    .where(files.c.execution_id == bindparam("execution_id"), _FREE, _WITHOUT_TROUBLE)
     .limit(bindparam("enough"))
     .subquery()
 )
-HAS_FREE_FILES = exists().where(files.c.execution_id == executions.c.id, _FREE)
-"""Some files of the execution are open, and no worker has them."""
+HAS_NEW_FILES = exists().where(
+    files.c.execution_id == executions.c.id, _FREE, files.c.status == ExecutionStatus.PENDING.value
+)
+"""Some files of the execution were never handed out. The sweep itself sends those that were."""
+_HAS_FREE_FILES = exists().where(files.c.execution_id == executions.c.id, _FREE, _WITHOUT_TROUBLE)
 _SHORT = (
     select(executions.c.id)
     .where(executions.c.organization_id == bindparam("organization_id"), text(SHORT_OF_BATCHES))
-    .where(executions.c.stop_requested_at.is_(None), HAS_FREE_FILES)
+    .where(executions.c.stop_requested_at.is_(None), _HAS_FREE_FILES)
     .order_by(executions.c.created_at)
     .limit(MAX_EXECUTIONS)
 )
 _CALL_WAITS = (
     select(executions.c.id)
     .where(text(OPEN_BATCHES), executions.c.dispatched_at.is_not(None), executions.c.stop_requested_at.is_(None))
-    .where(executions.c.api_deployment_id.is_not(None), HAS_FREE_FILES)
+    .where(executions.c.api_deployment_id.is_not(None), _HAS_FREE_FILES)
     .limit(1)
 )
 _SHORT_ORGANIZATIONS = select(executions.c.organization_id).distinct().where(text(SHORT_OF_BATCHES))

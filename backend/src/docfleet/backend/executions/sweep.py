@@ -147,7 +147,7 @@ class Sweep:
             self._close_listing,
         )
         short = executions.c.open_batches < executions.c.batch_count
-        yield and_(dispatched, short, open_batches.HAS_FREE_FILES), self._send_more
+        yield and_(dispatched, short, open_batches.HAS_NEW_FILES), self._send_more
         sent = and_(dispatched, executions.c.parked_at.is_(None))
         pending = and_(sent, exists().where(_OWN_FILES, files.c.status == ExecutionStatus.PENDING.value))
         yield from self._repeat(
