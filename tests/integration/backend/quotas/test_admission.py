@@ -252,7 +252,10 @@ def test_schedulers_at_once_do_not_wait_for_each_other(fresh_api: Any, monkeypat
     both = threading.Barrier(2)
     admit = admission.admit
 
+    tried = []
+
     def slowly(*args: Any) -> None:
+        tried.append(args)
         admit(*args)
         with suppress(threading.BrokenBarrierError):
             both.wait(1.0)  # both have locked their first organization
@@ -263,6 +266,7 @@ def test_schedulers_at_once_do_not_wait_for_each_other(fresh_api: Any, monkeypat
     assert sum(answer["fired"] for answer in answers) == 4 and not any(answer["refused"] for answer in answers)
     assert [pipeline.outcomes for pipeline in order] == [["fired"]] * 4
     assert not any(answer["failed"] for answer in answers)
+    assert len(tried) == 4, "a deadlock made a scheduler begin again"
 
 
 @pytest.mark.usefixtures("slow")
