@@ -12,6 +12,10 @@ _SYSTEM = "src/docfleet/cli/embedded/system.py"
 _TEST_ROLES = "tests/integration/backend/http/test_roles.py"
 _TEST_CALLS = "tests/integration/backend/calls/test_service.py"
 _TEST_SERVICE = "tests/integration/backend/executions/test_service.py"
+_TEST_WHY = (
+    "tests/integration/backend/executions/test_why.py"
+    "::test_an_execution_that_the_broker_has_not_taken_waits_for_the_broker[sqlite-sweep]"
+)
 _TEST_ENVIRONMENTS = (
     "tests/acceptance/cli/test_environments.py"
     "::test_every_process_has_the_settings_that_it_reads_and_no_secret_of_another"
@@ -115,14 +119,28 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "an execution that waits for the broker says so",
+        _TEST_WHY,
+        (
+            _SERVICE,
+            "due.values(redispatched_at=DUE, waiting=waiting)",
+            "due.values(redispatched_at=DUE)",
+        ),
+    ),
+    mutant(
+        "an execution that was sent does not wait for the broker any more",
+        _TEST_WHY,
+        ("backend/src/docfleet/backend/executions/sweep.py", "        if is_unsent(execution):", "        if False:"),
+    ),
+    mutant(
         "a repeat sends what could not be sent",
         f"{_TEST_SERVICE}::test_a_repeat_sends_what_the_first_call_could_not[sqlite-workflow]",
-        (_SERVICE, "if not created.new and not _is_unsent(row):", "if not created.new:"),
+        (_SERVICE, "if not created.new and not is_unsent(row):", "if not created.new:"),
     ),
     mutant(
         "a repeat sends nothing that was sent",
         f"{_TEST_SERVICE}::test_an_idempotency_key_creates_one_execution[sqlite]",
-        (_SERVICE, "if not created.new and not _is_unsent(row):", "if False:"),
+        (_SERVICE, "if not created.new and not is_unsent(row):", "if False:"),
     ),
     mutant(
         "what a repeat has sent is not due any more",

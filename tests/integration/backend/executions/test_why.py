@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -169,3 +170,20 @@ def test_a_changed_cause_is_a_line_of_the_log_and_a_number_in_the_metrics(staffe
     assert sum(metric(cause.value) for cause in WaitCause) == 0
     run.report(held)
     assert run.status == "COMPLETED"
+
+
+@pytest.mark.parametrize("sender", ["sweep", "repeat"])
+def test_an_execution_that_the_broker_has_not_taken_waits_for_the_broker(staffed_api: Any, sender: str) -> None:
+    path, key = f"/api/v1/workflows/{staffed_api.workflow()}/executions", str(uuid.uuid4())
+    staffed_api.recorder.down = True
+    run = staffed_api.execution(staffed_api.post(path, status=202, Idempotency_Key=key)["execution_id"])
+    first = why(run)["waiting"]
+    assert first["cause"] == "dependency_away" and "the broker" in first["text"] and first["since"], first
+    staffed_api.post(path, status=202, Idempotency_Key=key)
+    assert why(run)["waiting"] == first
+    staffed_api.recorder.down = False
+    if sender == "sweep":
+        staffed_api.post("/internal/v1/sweep/")
+    else:
+        staffed_api.post(path, status=200, Idempotency_Key=key)
+    assert why(run)["waiting"]["cause"] == "slot"

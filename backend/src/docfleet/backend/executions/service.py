@@ -28,12 +28,14 @@ from docfleet.core.management.executions import MAX_TAG_LENGTH, MAX_TAGS
 from docfleet.core.names import STOP_EXECUTION, WorkflowType
 from docfleet.core.review import ManualReviewConfig
 from docfleet.core.status import ExecutionStatus
+from docfleet.core.waiting import WaitCause, Waiting
 
 log = structlog.get_logger(__name__)
 
 _INSERT = (
     insert(executions).values(created_at=db_now(), modified_at=db_now(), progress_at=db_now()).returning(executions)
 )
+_BROKER = "the broker; the execution is sent when it is back"
 MAX_KEY_LENGTH = 255
 
 
@@ -217,7 +219,7 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> bo
     A process that dies before this leaves the row PENDING, and the sweep sends it.
     """
     row = created.row
-    if not created.new and not _is_unsent(row):
+    if not created.new and not is_unsent(row):
         return True
     try:
         messages.orchestrate(row, created.workflow_type).send(dispatcher)
@@ -226,12 +228,14 @@ def dispatch(database: Database, dispatcher: Dispatcher, created: Created) -> bo
     if not created.new:
         with database.writing() as connection:
             due = (executions.c.id == row.id, executions.c.redispatched_at == DUE)
-            connection.execute(update(executions).where(*due).values(redispatched_at=db_now()))
+            connection.execute(update(executions).where(*due).values(redispatched_at=db_now(), waiting=None))
     return True
 
 
-def _is_unsent(row: Record) -> bool:
-    return row.redispatched_at == DUE and row.status == ExecutionStatus.PENDING.value and not repository.is_ending(row)
+def is_unsent(row: Record) -> bool:
+    """Whether the broker has not taken the execution yet: it is due, and waits for something."""
+    is_due = row.redispatched_at == DUE and row.waiting is not None
+    return is_due and row.status == ExecutionStatus.PENDING.value and not repository.is_ending(row)
 
 
 def _not_sent(database: Database, execution: Record, error: BrokerUnavailable) -> bool:
@@ -243,7 +247,10 @@ def _not_sent(database: Database, execution: Record, error: BrokerUnavailable) -
             log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
             return True
         if row.idempotency_key is not None:
-            connection.execute(update(executions).where(executions.c.id == row.id).values(redispatched_at=DUE))
+            since = row.waiting["since"] if is_unsent(row) else connection.scalar(select(db_now()))
+            waiting = Waiting(WaitCause.DEPENDENCY_AWAY, since=since, detail=_BROKER).to_dict()
+            due = update(executions).where(executions.c.id == row.id)
+            connection.execute(due.values(redispatched_at=DUE, waiting=waiting))
             log.warning("execution.not_sent", execution_id=row.id, error=error.message)
             return False
         finalize.fail(connection, row, cause, error.code)

@@ -18,6 +18,7 @@ from docfleet.backend.executions import claims, finalize, lost_workers, messages
 from docfleet.backend.executions.fair_share import Policy
 from docfleet.backend.executions.free_files import is_free
 from docfleet.backend.executions.overdue import Overdue
+from docfleet.backend.executions.service import is_unsent
 from docfleet.backend.platform.db import Database, Record, chunks, db_now, upsert
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.settings import BackendSettings
@@ -293,6 +294,8 @@ class Sweep:
 
     def _send_execution(self, connection: Connection, execution: Record, workflow_type: str) -> None:
         self._messages.append(messages.orchestrate(execution, workflow_type))
+        if is_unsent(execution):  # from now on it waits for a worker, not for the broker
+            connection.execute(update(executions).where(executions.c.id == execution.id).values(waiting=None))
         self._note_redispatch(connection, execution)
 
     def _note_redispatch(self, connection: Connection, execution: Record) -> None:
