@@ -59,7 +59,8 @@ def kind_of(pid: int) -> str:
     if "docfleet.runner.engines.zygote" in command:
         return "tool"
     if "docfleet.cli.main" in command:
-        return command[command.index("docfleet.cli.main") + 1 :][-2]
+        arguments = command[command.index("docfleet.cli.main") + 1 :]
+        return arguments[1] if arguments[0] == "worker" else arguments[0]
     return "lifeline" if command[-2].endswith("lifeline.py") else Path(command[0]).name
 
 

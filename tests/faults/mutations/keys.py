@@ -114,8 +114,8 @@ MUTANTS = (
         f"{_TEST_SERVICE}::test_with_an_idempotency_key_an_execution_waits_for_the_broker[sqlite-workflow]",
         (
             _SERVICE,
-            "        if row.idempotency_key is not None:\n            connection",
-            "        if False:\n            connection",
+            "        if row.idempotency_key is not None:\n            since",
+            "        if False:\n            since",
         ),
     ),
     mutant(

@@ -247,7 +247,7 @@ def _not_sent(database: Database, execution: Record, error: BrokerUnavailable) -
             log.warning("execution.sent_unconfirmed", execution_id=row.id, error=error.message)
             return True
         if row.idempotency_key is not None:
-            since = row.waiting["since"] if is_unsent(row) else connection.scalar(select(db_now()))
+            since = row.waiting["since"] if is_unsent(row) else float(connection.scalar(select(db_now())) or 0.0)
             waiting = Waiting(WaitCause.DEPENDENCY_AWAY, since=since, detail=_BROKER).to_dict()
             due = update(executions).where(executions.c.id == row.id)
             connection.execute(due.values(redispatched_at=DUE, waiting=waiting))
