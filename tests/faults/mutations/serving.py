@@ -89,6 +89,11 @@ MUTANTS = (
         (PROTOCOL, "        self.transport.write_eof()\n", "        self.transport.abort()\n"),
     ),
     mutant(
+        "a handshake that does not end has its time",
+        f"{TESTS}/test_protocol.py::test_a_handshake_that_does_not_end_has_its_time",
+        (PROTOCOL, "elif now - self._since > self._listener.limits.header_seconds:", "elif False:"),
+    ),
+    mutant(
         "a WebSocket frees its place",
         f"{TESTS}/test_protocol.py::test_a_websocket_outlives_the_limits_and_frees_its_place",
         (
@@ -117,8 +122,8 @@ MUTANTS = (
         f"{TESTS}/test_listener.py::test_silent_peers_lock_nobody_out",
         (
             PROTOCOL,
-            "        self._since, self._arrived = self.loop.time(), 0\n        self._listener.busy(self.transport)\n",
-            "        self._since, self._arrived = self.loop.time(), 0\n",
+            "        if self._is_busy:  # not so before the handshake of a WebSocket\n",
+            "        if False:\n",
         ),
     ),
     mutant(

@@ -215,3 +215,9 @@ def test_a_websocket_outlives_the_limits_and_frees_its_place(running: Running) -
         socket.send("still there")
         assert socket.recv(10) == "still there" and running.count == 1
     until(lambda: running.count == 0, 20)
+
+
+def test_a_handshake_that_does_not_end_has_its_time(running: Running) -> None:
+    upgrade = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+    with running.peer(upgrade + b"Content-Length: 2\r\n\r\n{}") as peer:
+        assert peer.is_closed(2 * LONG)

@@ -139,7 +139,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stop(Refusal(HTTPStatus.BAD_REQUEST, "too many requests in one connection: wait for their answers"))
         super().on_headers_complete()
         self._since, self._arrived = self.loop.time(), 0
-        self._listener.busy(self.transport)
+        if self._is_busy:  # not so before the handshake of a WebSocket
+            self._listener.busy(self.transport)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -155,9 +156,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._listener.waits(self.transport)
 
     def handle_websocket_upgrade(self) -> None:
-        """A WebSocket has pings of its own, and keeps its place."""
+        """A WebSocket has pings of its own, and keeps its place once its handshake is complete."""
         self._upgraded = True
-        self._listener.busy(self.transport)
         super().handle_websocket_upgrade()
 
     # Refusals
@@ -203,6 +203,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """End the connection when its peer has been silent for too long. ``now`` is the loop's time."""
         limits = self._listener.limits
         if self._upgraded:
+            self._check_handshake(now)
             return
         if self._refusal is not None:
             if now - self._since > limits.linger_seconds:
@@ -218,6 +219,13 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._expire()
         elif self.cycle.more_body:
             self._check_body(now)
+
+    def _check_handshake(self, now: float) -> None:
+        socket = self.transport.get_protocol()
+        if isinstance(socket, WebSocketsSansIOProtocol) and socket.handshake_complete:
+            self._listener.busy(self.transport)
+        elif now - self._since > self._listener.limits.header_seconds:
+            self.abort()
 
     def _expire(self) -> None:
         if self._in_head:
