@@ -37,7 +37,7 @@ class CountingProxy:
         self._server.server_close()
 
     def note(self, method: str, path: str, size: int) -> None:
-        """Count one call; ``size`` is that of the answer's body in bytes. A worker's beat is no call of an execution."""
+        """Count one call, but no worker's beat; ``size`` is that of the answer's body in bytes."""
         if path.endswith(BEAT):
             return
         with self._lock:
