@@ -78,7 +78,7 @@ class BackendSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.uppe
     """`json` writes one object per line, `console` is for people."""
     max_parallel_file_batches: Positive | None = None
     """Batches per execution at most. Unset, the file-processing slots decide. An organization may override it."""
-    quantum_seconds: Annotated[float, msgspec.Meta(gt=0)] = 2.0
+    quantum_seconds: Annotated[float, msgspec.Meta(gt=0)] = 3.0
     """Seconds that a batch keeps its slot while others with a smaller share wait. Less answers sooner and costs more
     changes of slots; a file in work is always finished first."""
     quantum_pages: Positive = 500

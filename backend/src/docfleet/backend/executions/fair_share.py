@@ -25,7 +25,7 @@ MESSAGE_SECONDS = 0.5
 class Policy(msgspec.Struct, frozen=True):
     """The settings of fair shares. ``open_batches`` is of all organizations together."""
 
-    quantum_seconds: float = 2.0
+    quantum_seconds: float = 3.0
     quantum_pages: int = 500
     weight: int = 1
     open_batches: int = 8
