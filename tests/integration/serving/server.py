@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from docfleet.serving.limits import Limits
+from docfleet.serving.limits import ConnectionLimits
 from docfleet.serving.listener import Listener, listen
 from docfleet.serving.server import Server
 from tests.waiting import until
 
-SMALL = Limits(
+SMALL = ConnectionLimits(
     connections=8,
     header_bytes=4096,
     header_count=20,
@@ -158,7 +158,7 @@ class Peer:
 
 
 @contextmanager
-def serving(*limits: Limits) -> Iterator[Running]:
+def serving(*limits: ConnectionLimits) -> Iterator[Running]:
     """A server with one listener for each of these limits."""
     application = Application()
     listeners = [Listener(listen("127.0.0.1", 0, "TEST"), each) for each in limits]

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from docfleet.serving.limits import Limits
+from docfleet.serving.limits import ConnectionLimits
 from docfleet.serving.listener import listen
 from tests.integration.serving.server import GET, SMALL, Running, serving
 from tests.servers import free_port
 from tests.waiting import until
 
-PATIENT = Limits(connections=SMALL.connections, header_seconds=600.0)
+PATIENT = ConnectionLimits(connections=SMALL.connections, header_seconds=600.0)
 BUSY = GET.replace(b"/ok", b"/wait")
 
 

@@ -19,7 +19,7 @@ from docfleet.backend.notifications.dispatching import NotificationDispatcher
 from docfleet.backend.notifications.outbox import EventWritten
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
-from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.platform.waiting import WaitingCallers
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class AfterCommit:
     def __init__(
         self,
         database: Database,
-        waiting: Waiting,
+        waiting: WaitingCallers,
         slots: Slots,
         staging: Staging,
         notification_dispatcher: NotificationDispatcher,

@@ -35,7 +35,7 @@ from docfleet.backend.platform.db import THREADS, Database
 from docfleet.backend.platform.dispatch import CeleryDispatcher, Dispatcher
 from docfleet.backend.platform.encryption import Cipher
 from docfleet.backend.platform.redis import normalise_url
-from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.platform.waiting import WaitingCallers
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.startup import prepare_database
 from docfleet.backend.workflows.tool_registry import load_registry
@@ -66,7 +66,7 @@ class Services:
     sweeper: Sweeper
     slot_hints: SlotHints
     staging: Staging
-    waiting: Waiting
+    waiting: WaitingCallers
     log_readers: LogReaders
     notification_dispatcher: NotificationDispatcher
     result_cache: ResultCache
@@ -78,7 +78,7 @@ class Services:
         database = Database(settings.database_url)
         slots = Slots(settings.redis_url, settings.api_concurrent_limit_org, settings.api_concurrent_limit_global)
         staging = Staging(settings.execution_storage_root, settings.execution_result_ttl_seconds)
-        waiting, cache = Waiting(), ResultCache(settings.redis_url)
+        waiting, cache = WaitingCallers(), ResultCache(settings.redis_url)
         log_readers = LogReaders(settings.redis_url)
         cipher, tools = Cipher(settings.encryption_key), load_registry(settings.tool_registry_config_path)
         notification_dispatcher = NotificationDispatcher(database, dispatcher, settings.dispatch_deadline_seconds)

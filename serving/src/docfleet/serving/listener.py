@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from docfleet.core.errors import DependencyError
-from docfleet.serving.limits import Limits
+from docfleet.serving.limits import ConnectionLimits
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class Listener:
     """Listens on every address of a host, and counts the connections of these sockets only: strangers on one listener
     take nothing from another."""
 
-    def __init__(self, sockets: Iterable[socket.socket], limits: Limits) -> None:
+    def __init__(self, sockets: Iterable[socket.socket], limits: ConnectionLimits) -> None:
         self.sockets = list(sockets)
         self.limits = limits
         self.ports = {int(each.getsockname()[1]) for each in self.sockets}

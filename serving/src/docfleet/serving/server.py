@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 
 from docfleet.core import descriptors
-from docfleet.serving.limits import DESCRIPTORS_BESIDE, DESCRIPTORS_PER_CONNECTION, Limits
+from docfleet.serving.limits import DESCRIPTORS_BESIDE, DESCRIPTORS_PER_CONNECTION, ConnectionLimits
 from docfleet.serving.listener import Listener
 from docfleet.serving.protocol import LimitedProtocol, LimitedWebSocket, ListenerState
 
@@ -38,10 +38,10 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def limits_of(connections: int, listeners: int, setting: str) -> Limits:
+def limits_of(connections: int, listeners: int, setting: str) -> ConnectionLimits:
     """The limits of each of so many listeners, with fewer ``connections`` where the descriptors of this process do not
     suffice. ``setting`` is the one that sets the connections: a warning names it."""
     needed = connections * listeners * DESCRIPTORS_PER_CONNECTION + DESCRIPTORS_BESIDE
     spare = max(0, descriptors.ensure(needed, setting) - DESCRIPTORS_BESIDE)
     possible = max(1, spare // (DESCRIPTORS_PER_CONNECTION * listeners))
-    return Limits(connections=min(connections, possible))
+    return ConnectionLimits(connections=min(connections, possible))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.platform.waiting import WaitingCallers
 
 
 def _staged(api: Any) -> list[Path]:
@@ -70,7 +70,7 @@ def _in_a_thread(api: Any, invoices: Any, finish: Any) -> threading.Thread:
 def test_a_waiting_call_returns_when_the_execution_ends(
     api: Any, better: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Waiting.until_final, "__defaults__", (60.0,))  # the look at the row comes too late
+    monkeypatch.setattr(WaitingCallers.until_final, "__defaults__", (60.0,))  # the look at the row comes too late
     invoices = api.publish()
     thread = _in_a_thread(api, invoices, invoices.work)
     began = time.monotonic()

@@ -9,12 +9,12 @@ import time
 import redis
 
 from docfleet.backend.platform import waiting
-from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.platform.waiting import WaitingCallers
 
 
 def test_an_end_in_another_process_wakes_the_waiter(redis_at_socket: str, redis_client: redis.Redis) -> None:
     async def scenario() -> tuple[bool, float]:
-        here = Waiting()
+        here = WaitingCallers()
         here.start()
         following = asyncio.create_task(here.follow(redis_at_socket))
         while not redis_client.pubsub_numpat():
@@ -37,7 +37,7 @@ def test_an_end_in_another_process_wakes_the_waiter(redis_at_socket: str, redis_
 
 def test_a_waiter_looks_at_the_row_and_notices_who_went_away() -> None:
     async def scenario() -> None:
-        here = Waiting()
+        here = WaitingCallers()
         here.start()
         looks = iter([False, True])
 

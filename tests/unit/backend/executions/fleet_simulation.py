@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from docfleet.backend.executions import fair_share
 from docfleet.backend.executions.claims import CONTENDED_CLAIM_FILES
-from docfleet.backend.executions.fair_share import Fleet, Organization, Policy
+from docfleet.backend.executions.fair_share import Fleet, OrganizationShare, Policy
 from docfleet.core.batch_calls import SlotAnswer
 from docfleet.workers.shared.workflow.execution.batch import (
     MAX_REPORT_SECONDS,
@@ -277,7 +277,7 @@ class Simulation:
         }
         names = {run.organization for run in self.runs.values()}
         return Fleet(
-            executions, {name: Organization(self._weight(name), self._decayed(name)) for name in names}, self.now
+            executions, {name: OrganizationShare(self._weight(name), self._decayed(name)) for name in names}, self.now
         )
 
     def _weight(self, organization: str) -> int:

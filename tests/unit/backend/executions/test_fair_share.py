@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docfleet.backend.executions import fair_share
-from docfleet.backend.executions.fair_share import MESSAGE_SECONDS, Execution, Fleet, Organization, Policy
+from docfleet.backend.executions.fair_share import MESSAGE_SECONDS, Execution, Fleet, OrganizationShare, Policy
 from docfleet.core.batch_calls import SlotUse
 from tests.unit.backend.executions.fleet_simulation import Run, Simulation, jain, p95
 
@@ -138,13 +138,13 @@ executions = st.builds(
     progress_at=st.floats(0.0, 100.0),
 )
 organizations = st.fixed_dictionaries(
-    dict.fromkeys("ABC", st.builds(Organization, weight=st.integers(1, 5), used=st.floats(0.0, 50.0)))
+    dict.fromkeys("ABC", st.builds(OrganizationShare, weight=st.integers(1, 5), used=st.floats(0.0, 50.0)))
 )
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(executions, min_size=1, max_size=8), organizations)
-def test_somebody_who_waits_may_always_start(found: list[Execution], shares: dict[str, Organization]) -> None:
+def test_somebody_who_waits_may_always_start(found: list[Execution], shares: dict[str, OrganizationShare]) -> None:
     """However the shares are, not everybody in the queue goes back to its end."""
     fleet = Fleet({execution.id: execution for execution in found}, shares, 100.0)
     waiting = [execution for execution in found if execution.waits]
@@ -155,7 +155,7 @@ def test_somebody_who_waits_may_always_start(found: list[Execution], shares: dic
 @settings(max_examples=300, deadline=None)
 @given(st.lists(executions, min_size=1, max_size=8), organizations)
 def test_a_batch_starts_when_the_queue_has_turned_round_without_progress(
-    found: list[Execution], shares: dict[str, Organization]
+    found: list[Execution], shares: dict[str, OrganizationShare]
 ) -> None:
     fleet = Fleet({execution.id: execution for execution in found}, shares, 100.0)
     later = 100.0 + MESSAGE_SECONDS
@@ -165,7 +165,7 @@ def test_a_batch_starts_when_the_queue_has_turned_round_without_progress(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(executions, min_size=1, max_size=8), organizations, st.booleans())
 def test_nobody_yields_for_nobody_and_no_call_yields_to_a_run(
-    found: list[Execution], shares: dict[str, Organization], takes_api: bool
+    found: list[Execution], shares: dict[str, OrganizationShare], takes_api: bool
 ) -> None:
     fleet = Fleet({execution.id: execution for execution in found}, shares, 100.0)
     use = SlotUse(seconds=1000.0, pages=1000, takes_api=takes_api)

@@ -20,10 +20,10 @@ from docfleet.backend.executions.service import NewExecution
 from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
-from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.platform.waiting import WaitingCallers
 from docfleet.backend.quotas import admission
 from docfleet.backend.quotas import repository as quotas
-from docfleet.backend.quotas.repository import Limits
+from docfleet.backend.quotas.repository import QuotaLimits
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.core.batch_calls import RegisterRequest, StartRequest
@@ -92,7 +92,7 @@ class Calls:
         cipher: Cipher,
         settings: BackendSettings,
         tools: ToolRegistry,
-        waiting: Waiting,
+        waiting: WaitingCallers,
         slots: Slots,
         staging: Staging,
         cache: ResultCache,
@@ -118,7 +118,7 @@ class Calls:
         if self._is_known(caller, key_within(caller.target.id, idempotency_key)):
             return caller
         self.slots.check(caller.organization_id, caller.concurrent_limit)
-        limits = Limits.of(self.settings, caller.overrides)
+        limits = QuotaLimits.of(self.settings, caller.overrides)
         if limits.are_set:
             with self.database.reading() as connection:
                 used = quotas.use(connection, caller.organization_id)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, and_, bindparam, exists, select, text, update
 
 from docfleet.backend.executions import fair_share
-from docfleet.backend.executions.fair_share import Execution, Fleet, Organization, Policy
+from docfleet.backend.executions.fair_share import Execution, Fleet, OrganizationShare, Policy
 from docfleet.backend.executions.free_files import is_free
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.platform.db import Record, db_now, upsert
@@ -187,9 +187,9 @@ def _fleet(
     return Fleet(found, _organizations(connection, ids, policy, now), now)
 
 
-def _organizations(connection: Connection, ids: set[str], policy: Policy, now: float) -> dict[str, Organization]:
+def _organizations(connection: Connection, ids: set[str], policy: Policy, now: float) -> dict[str, OrganizationShare]:
     return {
-        row.organization_id: Organization(
+        row.organization_id: OrganizationShare(
             weight=int(row.value) if row.value else policy.weight,
             used=fair_share.decayed(row.used or 0.0, now - (row.used_at or 0.0)),
         )

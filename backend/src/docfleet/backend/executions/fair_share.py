@@ -70,7 +70,7 @@ class Execution(msgspec.Struct, frozen=True):
         return self.has_free_files and self.running < self.sent
 
 
-class Organization(msgspec.Struct, frozen=True):
+class OrganizationShare(msgspec.Struct, frozen=True):
     """``used``: slot seconds that the organization used lately while others waited (``decayed``)."""
 
     weight: int = 1
@@ -81,7 +81,7 @@ class Fleet(msgspec.Struct, frozen=True):
     """Everybody who has or wants slots, by id, at the database's time ``now``."""
 
     executions: dict[str, Execution]
-    organizations: dict[str, Organization]
+    organizations: dict[str, OrganizationShare]
     now: float
 
 
@@ -102,7 +102,7 @@ def room(fleet: Fleet, organization_id: str, policy: Policy, slots: int = 0) -> 
     when too many are. ``slots``: of the fleet, in case a new execution knows of more."""
     slots = max(slots, max((execution.slots for execution in fleet.executions.values()), default=0))
     competing = {run.organization_id for run in fleet.executions.values() if not run.is_api} | {organization_id}
-    weights = {name: fleet.organizations.get(name, Organization(policy.weight)).weight for name in competing}
+    weights = {name: fleet.organizations.get(name, OrganizationShare(policy.weight)).weight for name in competing}
     bound = policy.bound(weights[organization_id], sum(weights.values()), slots)
     return bound - open_batches(fleet, organization_id)
 
@@ -199,5 +199,5 @@ class _Shares:
         """What one turn adds to the share of its organization."""
         return self._quantum / self._organization(execution).weight
 
-    def _organization(self, execution: Execution) -> Organization:
-        return self._organizations.get(execution.organization_id, Organization())
+    def _organization(self, execution: Execution) -> OrganizationShare:
+        return self._organizations.get(execution.organization_id, OrganizationShare())

@@ -26,7 +26,7 @@ from docfleet.core.status import OPEN, ExecutionStatus
 log = structlog.get_logger(__name__)
 
 
-class Waiting(NamedTuple):
+class BusyQueues(NamedTuple):
     """Whether messages wait in the queue of orchestrations, and in that of batches; None when nobody knows."""
 
     orchestrations: bool | None
@@ -89,7 +89,7 @@ def _free_files(connection: Connection, execution: Record, node: str) -> int:
     return len(ids)
 
 
-def hasten(connection: Connection, of_kind: ColumnElement[bool], waiting: Waiting) -> None:
+def hasten(connection: Connection, of_kind: ColumnElement[bool], waiting: BusyQueues) -> None:
     """A worker that lists sources died: make executions due that it may have been at. Leases do not tell which.
 
     What may still lie in a queue is left out, and what was sent again before: repeats keep their growing waits.

@@ -119,7 +119,7 @@ class Sweep:
         for api in (True, False):
             orchestration, batches, *_ = execution_queues(is_api=api)
             if orchestration in queues:
-                waiting = lost_workers.Waiting(self._is_busy(orchestration), self._is_busy(batches))
+                waiting = lost_workers.BusyQueues(self._is_busy(orchestration), self._is_busy(batches))
                 with self._database.writing() as connection:
                     lost_workers.hasten(connection, _API if api else ~_API, waiting)
 

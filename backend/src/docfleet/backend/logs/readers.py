@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from redis import RedisError
 
 from docfleet.backend.platform.redis import connect
-from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.platform.waiting import WaitingCallers
 from docfleet.core.log_events import LogsWritten
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ class LogReaders:
     """The readers of this process, and counts of what was written in it."""
 
     def __init__(self, url: str | None) -> None:
-        self.waiting = Waiting(CHANNEL)
+        self.waiting = WaitingCallers(CHANNEL)
         self.written = LogsWritten()
         self.count = 0
         self._lock = threading.Lock()

@@ -26,7 +26,7 @@ def channel(execution_id: str) -> str:
     return _CHANNEL.format(execution_id)
 
 
-class Waiting:
+class WaitingCallers:
     """The waiters of this process, by execution.
 
     ``signal`` may be called from any thread; everything else belongs to the event loop.

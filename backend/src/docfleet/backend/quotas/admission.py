@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from docfleet.backend.platform.db import Record, iso
 from docfleet.backend.quotas import repository
-from docfleet.backend.quotas.repository import Limits, Use
+from docfleet.backend.quotas.repository import QuotaLimits, Use
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import QuotaExceeded
 from docfleet.core.management.quotas import Quota
@@ -43,7 +43,7 @@ def admit(connection: Connection, settings: BackendSettings, new: Record, files:
     check(limits, before, new.organization_id, files)
 
 
-def check(limits: Limits, used: Use, organization_id: str, files: int | None) -> None:
+def check(limits: QuotaLimits, used: Use, organization_id: str, files: int | None) -> None:
     """Whether one more execution has room; ``files`` as in ``admit``. Raises ``QuotaExceeded``."""
     if limits.concurrent_executions and used.executions >= limits.concurrent_executions:
         raise _refused(Quota.CONCURRENT_EXECUTIONS, limits.concurrent_executions, used, organization_id, 1)
@@ -51,7 +51,7 @@ def check(limits: Limits, used: Use, organization_id: str, files: int | None) ->
         check_files(limits, used, organization_id, files or 1)
 
 
-def check_files(limits: Limits, used: Use, organization_id: str, files: int) -> None:
+def check_files(limits: QuotaLimits, used: Use, organization_id: str, files: int) -> None:
     """Whether ``files`` more have room today. Raises ``QuotaExceeded``."""
     if limits.pages_per_day and used.pages >= limits.pages_per_day:
         raise _refused(Quota.PAGES_PER_DAY, limits.pages_per_day, used, organization_id, 1)

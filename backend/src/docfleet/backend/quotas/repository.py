@@ -18,7 +18,7 @@ from docfleet.backend.tables.usage import daily_usage
 from docfleet.core.management.quotas import Quota, QuotaUse
 
 
-class Limits(msgspec.Struct, frozen=True):
+class QuotaLimits(msgspec.Struct, frozen=True):
     """The limits of one organization, by name of ``Quota``; 0 means no limit."""
 
     files_per_day: int
@@ -92,9 +92,9 @@ _LOCK = (
 )
 
 
-def limits(connection: Connection, settings: BackendSettings, organization_id: str) -> Limits:
+def limits(connection: Connection, settings: BackendSettings, organization_id: str) -> QuotaLimits:
     """The limits in force."""
-    return Limits.of(settings, organizations.settings(connection, organization_id))
+    return QuotaLimits.of(settings, organizations.settings(connection, organization_id))
 
 
 def lock(connection: Connection, organization_id: str) -> None:

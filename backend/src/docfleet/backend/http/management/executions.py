@@ -23,7 +23,7 @@ from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
 from docfleet.backend.platform.db import Database
 from docfleet.backend.platform.dispatch import Dispatcher
 from docfleet.backend.platform.encryption import Cipher
-from docfleet.backend.platform.waiting import Waiting
+from docfleet.backend.platform.waiting import WaitingCallers
 from docfleet.backend.settings import BackendSettings
 from docfleet.core.errors import NotFound
 from docfleet.core.management.executions import (
@@ -227,7 +227,7 @@ async def stop_execution(
     execution_id: FromPath[UUID],
     database: NamedDependency[Database],
     dispatcher: NamedDependency[Dispatcher],
-    waiting: NamedDependency[Waiting],
+    waiting: NamedDependency[WaitingCallers],
     organization_id: NamedDependency[str],
     wait: Wait = 5.0,
     abandoned: FromQuery[bool] = False,
