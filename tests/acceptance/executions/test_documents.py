@@ -109,7 +109,7 @@ def test_no_name_collides_and_none_escapes(fleet: Fleet, tmp_path: Path, destina
     assert run.page().count("\n") < 40, "a name broke the page"
     again = fleet.run(source, name=run.workflow.name, destination=run.workflow.destination, history=True)
     assert again.state.execution.empty_reason == "all_filtered"
-    assert again.state.skipped == {"already_processed": len(files)}
+    assert again.state.skipped == {"already_processed": len(files), "link_outside": 2}
 
 
 def test_equal_folders_and_a_second_delivery_keep_every_output_apart(fleet: Fleet, tmp_path: Path) -> None:
