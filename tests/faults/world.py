@@ -192,6 +192,8 @@ class World(Members, Queues, ArmedFaults):
             # A changed copy of the tree (``mutations``) comes first.
             "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(PLUGINS)))),
             "DOCFLEET_FAULTS_FOLDER": str(self.faults),
+            # Tests leave executions behind and count messages: none of them is parked.
+            "MAX_OPEN_BATCHES": "100000",
             **settings,
         }
 
