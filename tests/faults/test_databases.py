@@ -30,6 +30,7 @@ from tests.faults.fault_run import DEADLINE_SECONDS, PATIENCE_SECONDS
 from tests.faults.world import World
 from tests.waiting import until
 
+SETTINGS = {"MAX_MACHINE_TROUBLES": "2"}
 FILES = {f"{number:02}.txt": f"document {number}" for number in range(8)}
 COMPLETED = dict.fromkeys(FILES, "COMPLETED")
 FINAL = [status.value for status in ExecutionStatus if status.is_final]

@@ -15,7 +15,7 @@ import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from docfleet.core.batch_calls import ClaimRequest, ClaimResponse, FileClaim, Release, ReportRequest
-from docfleet.core.errors import DependencyError, RunnerBusy, ToolKilled
+from docfleet.core.errors import DependencyError, MachineTrouble, RunnerBusy, ToolKilled
 from docfleet.core.faults import point
 from docfleet.core.files import FileBatchData
 from docfleet.core.ids import new_id
@@ -97,11 +97,11 @@ class BatchRun:
                     self._result.errors.append(f"the batch ran into its time limit at {claim.file.file_name}")
                     self._hand_back(claims[position + 1 :])
                     return self._finish()
-                except (ToolKilled, RunnerBusy) as error:
+                except (MachineTrouble, RunnerBusy) as error:
                     self._give_back(claim, error)
                 except DependencyError as error:
-                    # The runner or this machine is at fault, not a file: the files wait without a loss until the
-                    # sweep sends them again.
+                    # The runner is at fault, not a file: the files wait without a loss until the sweep sends them
+                    # again.
                     log.warning("batch.waits", code=error.code, error=error.message)
                     self._result.errors.append(error.message)
                     self._hand_back(claims[position:], again=False, wait=wait_after(error))
@@ -203,9 +203,9 @@ class BatchRun:
             point("batch.claimed")
         return answer.claims
 
-    def _give_back(self, claim: FileClaim, error: ToolKilled | RunnerBusy) -> None:
-        """Release one file and go on. One whose tool was killed from outside has another attempt, up to a cap; one
-        that needs a place for a long run waits for it."""
+    def _give_back(self, claim: FileClaim, error: MachineTrouble | RunnerBusy) -> None:
+        """Release one file and go on: what this machine has no space for says nothing about the next one. It has
+        another attempt, up to a cap; one that needs a place for a long run waits for it."""
         log.warning("batch.gave_back", file_execution_id=claim.file_execution_id, code=error.code, error=error.message)
         self._leases.drop([claim.file_execution_id])
         release = Release(
