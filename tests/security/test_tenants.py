@@ -84,7 +84,8 @@ def test_forged_messages_do_nothing(fleet: Fleet, redis_broker: str, tmp_path: P
 
     def lines() -> list[str]:
         """What is written so far; the last line may still lack its end."""
-        return [line for kind in workers for line in fleet.log(kind).split("\n")[:-1]]
+        logs = (*workers, "file_processing_api")
+        return [line for name in logs for line in fleet.log(name).split("\n")[:-1]]
 
     def taken() -> bool:
         text = "\n".join(lines())

@@ -74,7 +74,7 @@ def test_it_runs_like_any_other_and_nothing_can_be_added_to_it(api: Any) -> None
     assert context["total_files"] == 2 and context["retry_of"]
     # A worker of the version before lists the source and offers what it finds.
     assert new.register(api.documents(5)) == {"registered": 0, "total_files": 2, "full": True}
-    assert new.start(2) == {"status": "started", "total_files": 2}
+    assert new.start(2) == {"status": "started", "total_files": 2, "batches": 2}
     assert new.status == "EXECUTING"
     finish(new, "COMPLETED", "COMPLETED")
     assert new.status == "COMPLETED" and new.state()["counts"]["COMPLETED"] == 2
