@@ -10,7 +10,9 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-_NAME_PATTERN = r"^\S(.*\S)?$(?!\s)"
+# Control characters are named: dialects of regular expressions disagree on which of them are blanks.
+_VISIBLE = r"[^\s\u0000-\u001f\u007f-\u009f]"
+_NAME_PATTERN = rf"^{_VISIBLE}(.*{_VISIBLE})?$(?!\s)"
 _API = r"^[A-Za-z0-9_-]{1,100}$(?!\s)"
 GivenName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_NAME_PATTERN)]
 """The name of a workflow, pipeline, notification or key: no blanks around it, because they would be invisible."""
