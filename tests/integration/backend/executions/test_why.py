@@ -60,6 +60,8 @@ def test_a_listing_waits_for_its_worker(staffed_api: Any) -> None:
     waiting = why(second)["waiting"]
     assert (waiting["cause"], waiting["attempt"], waiting["attempts"]) == ("machine_trouble", 2, 20)
     assert "no descriptors" in waiting["text"]
+    second.register(staffed_api.documents(2, "later/"))
+    assert why(second)["waiting"] is None, "it is listed now"
 
 
 def test_a_type_of_worker_that_is_missing_is_named_at_once(staffed_api: Any) -> None:

@@ -47,6 +47,7 @@ _REGISTERED = (
         total_files=bindparam("total"),
         skipped=bindparam("counts", type_=executions.c.skipped.type),
         reserved_files=bindparam("reserved"),
+        waiting=None,  # a listing that was put off goes on
         skipped_examples=bindparam("examples", type_=executions.c.skipped_examples.type),
         progress_at=db_now(),
         modified_at=db_now(),
