@@ -33,6 +33,18 @@ def test_a_killed_runner_leaves_no_process_and_its_folders_are_swept(own_runner:
     assert not left[0].exists()
 
 
+def test_signals_while_a_zygote_ends_do_not_keep_it_from_ending_its_runs(own_runner: Callable[..., Runner]) -> None:
+    runner = own_runner()
+    runner.put("forked", runner.folder(), wait=0, settings={"do": "fork", "amount": 3})
+    assert eventually(lambda: len(tree(runner.process.pid)) == 5)
+    zygote, *below = tree(runner.process.pid)
+    os.kill(runner.process.pid, signal.SIGSTOP)  # it must not get the chance to clean up
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) * 2_000:
+        os.kill(zygote, number)
+    assert eventually(lambda: not any(is_alive(pid) for pid in below))
+    runner.process.kill()
+
+
 def test_a_tool_dies_even_when_runner_and_zygote_are_killed_together(own_runner: Callable[..., Runner]) -> None:
     runner = own_runner()
     runner.put("orphaned", runner.folder(), wait=0, settings={"do": "hang"})

@@ -20,7 +20,6 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from docfleet.tools.sdk import Tool
 
 _MAX_DESCRIPTORS = 32
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_ENDING = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
 class _RunnerGone(Exception):
@@ -62,10 +61,10 @@ class Zygote:
         self._descriptors: deque[int] = deque()
         self._null = os.open(os.devnull, os.O_RDONLY)
         self._wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # Signals are only read from here: one that interrupts could interrupt the end of the runs as well.
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in _ENDING:
-            signal.signal(number, _leave)
+        for number in (signal.SIGCHLD, *_ENDING):
+            signal.signal(number, lambda *_: None)
 
     def serve(self) -> None:
         """Work until the runner is gone."""
@@ -77,7 +76,7 @@ class Zygote:
             while True:
                 for descriptor, _ in poller.poll(self._patience_ms()):
                     if descriptor == self._wake_read:
-                        os.read(self._wake_read, 4096)
+                        self._receive_signals()
                     else:
                         self._receive()
                 self._reap()
@@ -92,6 +91,10 @@ class Zygote:
             return None
         soonest = min(running.watch.next_look for running in self._running.values())
         return max(0.0, (soonest - time.monotonic()) * 1000 + 1)
+
+    def _receive_signals(self) -> None:
+        if not _ENDING.isdisjoint(os.read(self._wake_read, 4096)):
+            raise _RunnerGone
 
     def _receive(self) -> None:
         data, descriptors, _, _ = socket.recv_fds(self._control, wire.CONTROL_BYTES, _MAX_DESCRIPTORS)
@@ -173,18 +176,12 @@ class Zygote:
         )
 
     def _end_all(self) -> None:
-        for number in _ENDING:  # the death of a runner is noticed twice, and the second notice must not interrupt this
-            signal.signal(number, signal.SIG_IGN)
         for pid in self._running:
             processes.kill_group(pid)
         processes.kill_strays(())
 
     def _send(self, report: wire.Report) -> None:
         self._control.sendall(wire.encode(report))
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    raise _RunnerGone
 
 
 def _threads() -> int:
