@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from docfleet.tools.builtin.text_extractor.layout import Word, arrange
+from docfleet.tools.builtin.text_extractor.layout import arrange
+from docfleet.tools.sdk.words import Word
 from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf
 
 

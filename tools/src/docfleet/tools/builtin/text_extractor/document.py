@@ -15,6 +15,7 @@ from typing import Any
 
 from docfleet.core.errors import CorruptFile, DocfleetError, FileTooLarge, PasswordRequired
 from docfleet.core.machine import machine_trouble
+from docfleet.tools.sdk.words import Page
 
 MIB = 1024 * 1024
 SEND_AGAIN = "open it in its program, save it again and send the new copy"
@@ -43,16 +44,20 @@ _ENCRYPTED = 0x1  # a flag of a member of a zip archive
 
 @dataclass(slots=True)
 class Document:
-    """The text of each page (sheet, slide, chapter), facts about the document, and how many pages took OCR."""
+    """The pages, and facts about the document."""
 
-    pages: list[str]
+    pages: list[Page]
     metadata: dict[str, Any] = field(default_factory=dict)
-    ocr_pages: int = 0
+
+    @classmethod
+    def of_texts(cls, texts: list[str], metadata: dict[str, Any] | None = None) -> Document:
+        """A document whose words have no known places."""
+        return cls([Page(text) for text in texts], metadata or {})
 
     @property
     def text(self) -> str:
         """The complete text; pages are separated by a form feed, as text tools expect."""
-        return "\f".join(page.strip("\n") + "\n" for page in self.pages)
+        return "\f".join(page.text.strip("\n") + "\n" for page in self.pages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,8 @@ from __future__ import annotations
 import statistics
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-
-@dataclass(slots=True)
-class Word:
-    """A run of text and its box; ``top`` grows downwards, all in one unit."""
-
-    text: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def height(self) -> float:
-        """Height of the box."""
-        return self.bottom - self.top
-
-    @property
-    def middle(self) -> float:
-        """Vertical centre of the box."""
-        return (self.top + self.bottom) / 2
+from docfleet.tools.sdk.words import Word
 
 
 def is_right_to_left(text: str) -> bool:

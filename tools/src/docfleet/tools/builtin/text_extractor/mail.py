@@ -30,7 +30,7 @@ def read_eml(path: Path, _reading: Reading) -> Document:
         lines = list(_message_lines(message, attachments))
     if attachments:
         lines += ["", "Attachments: " + ", ".join(attachments)]
-    return Document(["\n".join(lines)], {"attachments": attachments} if attachments else {})
+    return Document.of_texts(["\n".join(lines)], {"attachments": attachments} if attachments else {})
 
 
 def _message_lines(message: EmailMessage, attachments: list[str]) -> list[str]:
@@ -127,4 +127,4 @@ def read_msg(path: Path, _reading: Reading) -> Document:
     lines += ["", body.replace("\r\n", "\n").strip("\n")]
     if attachments:
         lines += ["", "Attachments: " + ", ".join(attachments)]
-    return Document(["\n".join(lines)], {"attachments": attachments} if attachments else {})
+    return Document.of_texts(["\n".join(lines)], {"attachments": attachments} if attachments else {})

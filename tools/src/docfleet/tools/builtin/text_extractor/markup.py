@@ -58,7 +58,7 @@ def read_html(path: Path, _reading: Reading) -> Document:
     """The visible text; cells of one table row share a line."""
     raw = path.read_bytes()
     title, text = html_text(raw)
-    return Document([text], {"title": title} if title else {})
+    return Document.of_texts([text], {"title": title} if title else {})
 
 
 def html_text(content: str | bytes) -> tuple[str, str]:
@@ -121,7 +121,7 @@ def read_rtf(path: Path, _reading: Reading) -> Document:
     # Untyped; it writes a bar after each cell of a table.
     to_text: Callable[..., str] = striprtf.rtf_to_text
     with reading_of("the RTF file"):
-        return Document([to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
+        return Document.of_texts([to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
 
 
 def read_epub(path: Path, reading: Reading) -> Document:
@@ -159,4 +159,4 @@ def read_epub(path: Path, reading: Reading) -> Document:
                 )
             reading.progress(len(pages), len(chapters))
         title = str(book.xpath("string(//*[local-name()='title'])"))
-    return Document(pages, {"title": title} if title else {})
+    return Document.of_texts(pages, {"title": title} if title else {})

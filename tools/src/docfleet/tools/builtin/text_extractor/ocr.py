@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import FileTooLarge, ToolSettingsInvalid
 from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
-from docfleet.tools.builtin.text_extractor.layout import Word, arrange
+from docfleet.tools.builtin.text_extractor.layout import arrange
+from docfleet.tools.sdk.words import Page, Word
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,9 +51,9 @@ def read_image(path: Path, reading: Reading) -> Document:
                     f"the image has {image.width} x {image.height} pixels, the limit is"
                     f" {reading.max_pixels // 1_000_000} million (max_megapixels)"
                 )
-            text = "" if reading.ocr == "never" else recognize(ImageOps.exif_transpose(image), reading)
-            result.pages.append(text if text.strip() else NO_TEXT)
-            result.ocr_pages += reading.ocr != "never"
+            by_ocr = reading.ocr != "never"
+            text = recognize(ImageOps.exif_transpose(image), reading) if by_ocr else ""
+            result.pages.append(Page(text if text.strip() else NO_TEXT, by_ocr=by_ocr))
             reading.progress(index + 1, frames)
     return result
 

@@ -35,7 +35,7 @@ def read_docx(path: Path, reading: Reading) -> Document:
                 if not part.is_linked_to_previous:
                     frame.extend(line for line in _docx_blocks(part.iter_inner_content()) if line.strip())
         properties = {"title": document.core_properties.title, "author": document.core_properties.author}
-    return Document(["\n".join([*frame, *lines])], {key: value for key, value in properties.items() if value})
+    return Document.of_texts(["\n".join([*frame, *lines])], {key: value for key, value in properties.items() if value})
 
 
 def _docx_blocks(blocks: Iterable[Any]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def read_xlsx(path: Path, reading: Reading) -> Document:
                 reading.progress(len(pages), len(book.sheetnames))
             names = book.sheetnames
             book.close()
-    return Document(pages, {"sheets": names})
+    return Document.of_texts(pages, {"sheets": names})
 
 
 def _cell(value: object) -> str:
@@ -109,7 +109,7 @@ def read_pptx(path: Path, reading: Reading) -> Document:
                 lines += [f"Notes: {notes}"] if notes else []
             pages.append("\n".join(lines))
             reading.progress(len(pages), len(slides))
-    return Document(pages, {"slides": len(pages)})
+    return Document.of_texts(pages, {"slides": len(pages)})
 
 
 def _shapes(shapes: Iterable[Any]) -> Iterator[str]:
@@ -138,7 +138,7 @@ def read_opendocument(path: Path, reading: Reading) -> Document:
                     "password required: the document is encrypted; remove the password and send it again"
                 )
         body: Element = load(str(path)).body
-        return Document(["\n".join(_opendocument_lines(body))])
+        return Document.of_texts(["\n".join(_opendocument_lines(body))])
 
 
 def _opendocument_lines(node: Any) -> Iterator[str]:

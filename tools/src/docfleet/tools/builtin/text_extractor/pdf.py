@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
-from docfleet.tools.builtin.text_extractor.layout import Word, arrange, is_right_to_left
+from docfleet.tools.builtin.text_extractor.layout import arrange, is_right_to_left
+from docfleet.tools.sdk.words import Page, Word
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
@@ -42,7 +43,7 @@ def read_pdf(path: Path, reading: Reading) -> Document:
             reading.progress(index + 1, len(document))
     names = result.metadata.get("attachments")
     if names:
-        result.pages[-1] += "\n\nAttachments: " + ", ".join(names) + "\n"
+        result.pages[-1].text += "\n\nAttachments: " + ", ".join(names) + "\n"
     return result
 
 
@@ -70,15 +71,16 @@ def _read_page(
         text = laid_out if laid_out is not None else page_text(page, columns=reading.pdf_text == "columns")
         visible = len("".join(text.split()))
         scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
+        by_ocr = False
         if reading.ocr == "always" or (reading.ocr in ("auto", "pictures") and scanned):
             recognized = recognize(_render(page, reading), reading)
             text = recognized if recognized.strip() else text
-            result.ocr_pages += 1
+            by_ocr = True
         elif reading.ocr == "pictures":
             in_pictures = [recognize(picture, reading).strip("\n") for picture in _pictures(page, reading)]
             text = "\n\n".join([text, *(picture for picture in in_pictures if picture.strip())])
-            result.ocr_pages += bool(in_pictures)
-        result.pages.append(text)
+            by_ocr = bool(in_pictures)
+        result.pages.append(Page(text, by_ocr=by_ocr))
 
 
 def page_text(page: pdfium.PdfPage, *, columns: bool) -> str:

@@ -15,7 +15,7 @@ _SAMPLE_CHARACTERS = 64 * 1024
 def read_text(path: Path, _reading: Reading) -> Document:
     """The text, whatever its encoding."""
     raw = path.read_bytes()
-    return Document([decode_text(raw)], {"encoding": encoding_of(raw)})
+    return Document.of_texts([decode_text(raw)], {"encoding": encoding_of(raw)})
 
 
 def read_csv(path: Path, _reading: Reading) -> Document:
@@ -30,6 +30,6 @@ def read_csv(path: Path, _reading: Reading) -> Document:
             dialect.escapechar = "\\"
         rows = list(csv.reader(io.StringIO(text, newline=""), dialect))
     except csv.Error:
-        return Document([text], metadata)
+        return Document.of_texts([text], metadata)
     cells = ("\t".join(cell.replace("\n", " ").replace("\t", " ") for cell in row) for row in rows)
-    return Document(["\n".join(cells)], metadata | {"delimiter": dialect.delimiter, "rows": len(rows)})
+    return Document.of_texts(["\n".join(cells)], metadata | {"delimiter": dialect.delimiter, "rows": len(rows)})

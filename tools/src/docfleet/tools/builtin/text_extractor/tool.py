@@ -11,6 +11,7 @@ from docfleet.core.errors import CorruptFile, PasswordRequired, UnsupportedFileT
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
 from docfleet.tools.protocol import OutputType, ToolLogLevel
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
+from docfleet.tools.sdk.words import Page
 
 Reader = Callable[[Path, Reading], Document]
 
@@ -92,15 +93,16 @@ class TextExtractor(Tool):
         read = reader_of(mime)
         with reading_of("the document"):
             document = read(context.input_path, Reading.from_settings(settings, context.progress))
-        if not any(page.strip() for page in document.pages):
+        if not any(page.text.strip() for page in document.pages):
             context.log("the document holds no text", ToolLogLevel.WARN)
-            document.pages = ["[the document holds no text]"]
-        usage = {"ocr_pages": document.ocr_pages} if document.ocr_pages else {}
+            document.pages = [Page("[the document holds no text]")]
+        ocr_pages = sum(page.by_ocr for page in document.pages)
+        usage = {"ocr_pages": ocr_pages} if ocr_pages else {}
         if settings["output"] == "text":
             return ToolResult(document.text, OutputType.TXT, pages=len(document.pages), usage=usage)
         output = {
             "text": document.text,
-            "pages": document.pages,
+            "pages": [page.text for page in document.pages],
             "metadata": {"source_name": context.source_name, "mime": mime, **document.metadata},
         }
         return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage)
