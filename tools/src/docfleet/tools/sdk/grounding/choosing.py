@@ -15,6 +15,9 @@ _WORD = re.compile(r"[^\W\d_]+|\d+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
 _STEM = 4
 _MAX_LABEL_PLACES = 60
+_NEIGHBOURHOOD = 15.0
+"""Lines within which it says much that a neighbour is near."""
+_OTHER_PAGE = 1.2
 _NEAR = 0.5
 """A place that is worse than the best by less than this fits as well as the best."""
 
@@ -103,12 +106,14 @@ def choose(
         cost = badness(match)
         if label is not None:
             cost -= 3.0 * label.nearness(match.words)
-        if neighbours:
-            nearest = min(index.distance(match.words, each) for each in neighbours)
-            cost += min(nearest, 60.0) / 30 + (1.0 if nearest >= 100 else 0.0)
+        # A field on the same words says nothing about the place: it may have taken the wrong one.
+        others = [each for each in neighbours if not set(each) & set(match.words)]
+        if others:
+            nearest = min(index.distance(match.words, each) for each in others)
+            cost += _OTHER_PAGE if nearest >= 100 else nearest / (nearest + _NEIGHBOURHOOD)
         if used and used.issuperset(match.words):
-            cost += 0.5
-        cost += 0.3 * index.page_of(match.words[0]) / len(index.pages) + 0.001 * order / len(found)
+            cost += 1.0
+        cost += index.page_of(match.words[0]) / len(index.pages) + 0.001 * order / len(found)
         scored.append((cost, order, match))
     scored.sort(key=lambda each: each[:2])
     best = scored[0][0]

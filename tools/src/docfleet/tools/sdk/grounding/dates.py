@@ -34,7 +34,7 @@ _YEARS = range(1800, 2200)
 
 
 class When(NamedTuple):
-    """A date as it is written between ``start`` and ``end``; ``day`` is 0 for a month."""
+    """A date as it is written between ``start`` and ``end``; ``day`` is 0 for a month, ``year`` where none is written."""
 
     start: int
     end: int
@@ -139,6 +139,9 @@ def _around(
                     start = min(name.start(), day.start(), year.start())
                     end = max(name.end(), day.end(), year.end())
                     yield When(start, end, number, month, int(day[0]))
+    for day in (*before[-1:], *after[:1]):
+        if len(day[0]) <= 2 and 1 <= int(day[0]) <= 31:
+            yield When(min(name.start(), day.start()), max(name.end(), day.end()), 0, month, int(day[0]))
     for year in (*before[-1:], *after[:1]):
         if len(year[0]) == 4 and int(year[0]) in _YEARS:
             start, end = min(name.start(), year.start()), max(name.end(), year.end())

@@ -7,10 +7,16 @@ spaces between its letters or another punctuation.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 _PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+_HEBREW = re.compile("[\u05d0-\u05ea]")
+_FEW = 20
+_HEBREW_AS_LATIN = {0xE0 + offset: 0x5D0 + offset for offset in range(27)}
+"""Letters of windows-1255 that were taken for those of windows-1252, in words that are Hebrew otherwise."""
 _DROPPED = frozenset("\u0640")  # the stretching of Arabic letters counts as a letter
 _LOOKALIKES = str.maketrans({"o": "0", "q": "0", "i": "1", "l": "1", "s": "5", "b": "8", "z": "2", "g": "9"})
 
@@ -42,6 +48,18 @@ def fold_word(word: str) -> tuple[str, tuple[int, ...]]:
         out.append(character)
         mark, digit = False, is_digit
     return "".join(out), tuple(starts)
+
+
+def is_hebrew(words: Iterable[str]) -> bool:
+    """Whether words are Hebrew, at least in part."""
+    return len(_HEBREW.findall("".join(words))) > _FEW
+
+
+def mend_hebrew(word: str) -> str:
+    """A word of a Hebrew page with the letters that a wrong code page has made Latin ones."""
+    if word.isascii() or not (len(word) == 1 or _HEBREW.search(word)):
+        return word
+    return word.translate(_HEBREW_AS_LATIN)
 
 
 def fold(text: str) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 from statistics import median
 
 from docfleet.tools.sdk.grounding import dates, numbers
-from docfleet.tools.sdk.grounding.folding import alike, fold_word
+from docfleet.tools.sdk.grounding.folding import alike, fold_word, is_hebrew, mend_hebrew
 from docfleet.tools.sdk.grounding.numbers import Figure
 from docfleet.tools.sdk.words import MAX_WORDS, Page, Word, words_of_text
 
@@ -63,6 +63,17 @@ class WordIndex:
         for page in self.pages:
             self.first_word.append(len(self.words))
             self.words.extend((page.words or words_of_text(page.text))[: MAX_WORDS - len(self.words)])
+
+    @cached_property
+    def folded(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The folded form of each word, see ``fold_word``."""
+        found = []
+        for page in range(len(self.pages)):
+            texts = [self.words[word].text for word in self.words_of(page)]
+            if is_hebrew(texts):
+                texts = [mend_hebrew(text) for text in texts]
+            found.extend(fold_word(text) for text in texts)
+        return found
 
     def page_of(self, word: int) -> int:
         """The page of a word."""
@@ -131,7 +142,7 @@ class WordIndex:
         begins = bytearray()
         for part in parts:
             for number in part:
-                folded, starts = fold_word(self.words[number].text)
+                folded, starts = self.folded[number]
                 if not folded:
                     continue
                 texts.append(folded)
@@ -225,8 +236,8 @@ class WordIndex:
     def by_text(self) -> dict[str, list[int]]:
         """The words by their folded text."""
         found: dict[str, list[int]] = {}
-        for number, word in enumerate(self.words):
-            found.setdefault(fold_word(word.text)[0], []).append(number)
+        for number, (folded, _) in enumerate(self.folded):
+            found.setdefault(folded, []).append(number)
         return found
 
     def distance(self, one: Sequence[int], other: Sequence[int]) -> float:

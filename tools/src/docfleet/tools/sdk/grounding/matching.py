@@ -26,6 +26,16 @@ _MANY_DIGITS = 0.4
 _LEAST_COVERED = 0.75
 _MAX_PARTS = 24
 _PART_DISTANCE = 12.0  # lines
+_SIGNS = {
+    "EUR": ("€",), "USD": ("US$", "$"), "GBP": ("£",), "JPY": ("¥", "円", "￥"), "CNY": ("¥", "元", "￥"), "INR": ("₹", "Rs"),
+    "ILS": ("₪", 'ש"ח'), "NIS": ("₪", 'ש"ח'), 'ש"ח': ("₪",), "KRW": ("₩", "원"), "TRY": ("₺", "TL"), "RUB": ("₽", "руб"),
+    "UAH": ("₴", "грн"), "PLN": ("zł",), "CZK": ("Kč",), "HUF": ("Ft",), "RON": ("lei", "RON"), "BGN": ("лв",),
+    "SEK": ("kr", "kr."), "NOK": ("kr", "kr."), "DKK": ("kr", "kr."), "CHF": ("Fr.", "SFr."), "BRL": ("R$",), "MXN": ("$",),
+    "CAD": ("C$", "CA$", "$"), "AUD": ("A$", "AU$", "$"), "NZD": ("NZ$", "$"), "SGD": ("S$", "$"), "HKD": ("HK$", "$"),
+    "TWD": ("NT$", "元"), "MYR": ("RM",), "THB": ("฿", "บาท"), "VND": ("₫", "đ"), "PHP": ("₱",), "IDR": ("Rp", "Rp."),
+    "NGN": ("₦",), "ZAR": ("R",), "SAR": ("ر.س", "ريال"), "AED": ("د.إ", "درهم", "Dhs"), "EGP": ("ج.م", "E£"),
+}  # fmt: skip
+"""How the currency of an ISO 4217 code is written beside amounts."""
 _NUMBER = re.compile(r"[-+(]?\s?\d[\d.,' ]*\)?%?\Z")
 
 
@@ -55,6 +65,7 @@ def matches(index: WordIndex, value: Scalar) -> list[Match]:
     if found and found[0].kind is MatchKind.EXACT:
         return found
     found = found or _unique(_of_date(index, text)) or _unique(_of_written_number(index, text))
+    found = found or _unique(_of_currency(index, text))
     return found or _unique(_in_parts(index, text)) or _unique(_lookalikes(index, folded)) or _fuzzy(index, folded)
 
 
@@ -172,12 +183,25 @@ def _of_written_number(index: WordIndex, text: str) -> Iterator[Match]:
 def _of_date(index: WordIndex, text: str) -> Iterator[Match]:
     date = dates.of_value(text)
     if date is not None:
-        yield from (Match(span.words, MatchKind.NORMALISED) for span in index.dates.get(date, ()))
+        places = index.dates.get(date, ())
+        yield from (Match(span.words, MatchKind.NORMALISED) for span in places)
+        if not places and date[2]:
+            # The first date of a period is often written without its year.
+            without_year = index.dates.get((0, date[1], date[2]), ())
+            yield from (Match(span.words, MatchKind.NORMALISED, 0.3) for span in without_year)
         return
     if len(text) <= 40 and any(character.isdigit() for character in text):
         wanted = {when[2:] for when in dates.dates(text) if when.day and when.end - when.start >= len(text) - 2}
         for each in wanted:
             yield from (Match(span.words, MatchKind.NORMALISED, 0.2) for span in index.dates.get(each, ()))
+
+
+def _of_currency(index: WordIndex, text: str) -> Iterator[Match]:
+    """The sign of a currency for its code."""
+    for sign in _SIGNS.get(text.upper(), ()):
+        for number, word in enumerate(index.words):
+            if sign in word.text and (len(word.text) == len(sign) or not sign.isalpha()):
+                yield Match((number,), MatchKind.NORMALISED, 0.1 if word.text == sign else 0.2)
 
 
 # -- nearly ------------------------------------------------------------------------------------------------

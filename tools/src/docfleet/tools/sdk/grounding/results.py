@@ -140,9 +140,9 @@ class _Walk:
         place_rows(self.index, [row for _, row in rows], near)
         anchors = {}
         for number, row in rows:
-            for part, found in row.places.items():
+            for part in row.places:
                 at = f"{pointer}/{number}{part}"
-                self.found[at] = evidence(self.index, *row.chosen[part]) if found else Evidence()
+                self.found[at] = evidence(self.index, *row.chosen[part]) if part in row.chosen else Evidence()
             if row.chosen:
                 anchors[number] = min(row.chosen.values(), key=lambda each: (each[1], badness(each[0])))[0].words
         for number, item in enumerate(value):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from docfleet.core.evidence import MatchKind
 from docfleet.tools.sdk.grounding.choosing import badness
 from docfleet.tools.sdk.grounding.index import WordIndex
 from docfleet.tools.sdk.grounding.matching import Match
@@ -140,10 +141,27 @@ def _offset(index: WordIndex, match: Match, line: int) -> float:
     return min(abs(index.words[word].middle - ours.middle) for word in match.words) / index.heights[page]
 
 
+def _belongs(index: WordIndex, row: Row, name: str, match: Match) -> bool:
+    """Whether a place can be that of a value of this row, where the other values say where the row is."""
+    if row.line < 0:
+        return True
+    page = index.lines[row.line].page
+    apart = abs(index.page_of(match.words[0]) - page)
+    if apart == 0 or (apart == 1 and match.kind is not MatchKind.FUZZY):
+        return True
+    support = sum(
+        any(index.page_of(each.words[0]) == page for each in found)
+        for other, found in row.places.items()
+        if other != name
+    )
+    return support == 0
+
+
 def _choose_places(index: WordIndex, row: Row, columns: Mapping[str, tuple[float, float]]) -> None:
     used: set[int] = set()
     # Values with few places choose first; among equals the order of the names is that of the columns.
-    for name, found in sorted(row.places.items(), key=lambda each: len(each[1])):
+    for name, everywhere in sorted(row.places.items(), key=lambda each: len(each[1])):
+        found = [match for match in everywhere if _belongs(index, row, name, match)]
         if not found:
             continue
         scored = []
