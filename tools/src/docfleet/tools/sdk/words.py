@@ -146,10 +146,10 @@ def load(path: Path) -> list[Page]:
 def _packed(page: Page, words: Sequence[Word]) -> _PackedPage:
     extent = max(page.width, page.height, *(max(word.right, word.bottom) for word in words), 1.0) if words else 1.0
     unit = extent / _STEPS
-    boxes = array("H")
-    for word in words:
-        for value in (word.left, word.top, word.right, word.bottom):
-            boxes.append(min(max(round(value / unit), 0), _STEPS))
+    scale = 1 / unit
+    numbers = [number for word in words for number in (word.left, word.top, word.right, word.bottom)]
+    # A box may reach over the rim of its page.
+    boxes = array("H", [min(max(int(number * scale + 0.5), 0), _STEPS) for number in numbers])
     if sys.byteorder == "big":
         boxes.byteswap()
     sure = any(word.confidence is not None for word in words)

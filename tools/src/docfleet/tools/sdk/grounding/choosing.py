@@ -23,18 +23,29 @@ _NEAR = 0.5
 
 
 class Label:
-    """A label, or the name of a field, and where its words stand."""
+    """A label, or the name of a field, and where its words stand. Of several labels the first counts that is there."""
 
-    def __init__(self, index: WordIndex, label: str) -> None:
+    def __init__(self, index: WordIndex, *labels: str) -> None:
         self._index = index
+        self.groups: list[tuple[float, list[tuple[int, ...]]]] = []
+        for label in labels:
+            self._find(label, whole_only=len(labels) > 1)
+            if self.groups:
+                return
+        for label in labels[:1] if len(labels) > 1 else ():
+            self._find(label, whole_only=False)
+
+    def _find(self, label: str, *, whole_only: bool) -> None:
+        index = self._index
         words = [fold(word) for word in _WORD.findall(_HUMP.sub(" ", label))]
         whole = "".join(words)
-        self.groups: list[tuple[float, list[tuple[int, ...]]]] = []
         if len(whole) > 1:
             places = [words for words, _ in anywhere(index, whole)]
             if places:
                 self.groups.append((2.0 + len(words), places[:_MAX_LABEL_PLACES]))
-        for word in dict.fromkeys(words):
+                if whole_only:
+                    return
+        for word in () if whole_only else dict.fromkeys(words):
             places_of_word = _like(index, word)
             if places_of_word:
                 self.groups.append((1.0 / (1 + len(places_of_word) / 10), places_of_word[:_MAX_LABEL_PLACES]))
@@ -44,9 +55,7 @@ class Label:
         if not self.groups:
             return 0.0
         total = sum(weight for weight, _ in self.groups)
-        return sum(
-            weight * max(self._near(place, words) for place in places) for weight, places in self.groups
-        ) / total
+        return sum(weight * max(self._near(place, words) for place in places) for weight, places in self.groups) / total
 
     def _near(self, label: Sequence[int], words: Sequence[int]) -> float:
         index = self._index
@@ -118,4 +127,3 @@ def choose(
     scored.sort(key=lambda each: each[:2])
     best = scored[0][0]
     return scored[0][2], sum(1 for cost, _, _ in scored if cost < best + _NEAR)
-

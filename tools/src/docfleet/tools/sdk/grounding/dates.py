@@ -34,7 +34,7 @@ _YEARS = range(1800, 2200)
 
 
 class When(NamedTuple):
-    """A date as it is written between ``start`` and ``end``; ``day`` is 0 for a month, ``year`` where none is written."""
+    """A date as it is written between ``start`` and ``end``; ``day`` is 0 for a month, ``year`` 0 without one."""
 
     start: int
     end: int
@@ -59,7 +59,11 @@ def dates(line: str) -> Iterator[When]:
             yield When(match.start(), match.end(), year, month, day)
     for match in _DIGITS.finditer(line):
         text = match[0]
-        for parts in ((text[:4], text[4:6], text[6:]), (text[4:], text[2:4], text[:2]), (text[4:], text[:2], text[2:4])):
+        for parts in (
+            (text[:4], text[4:6], text[6:]),
+            (text[4:], text[2:4], text[:2]),
+            (text[4:], text[:2], text[2:4]),
+        ):
             if _is_date(*map(int, parts)):
                 yield When(match.start(), match.end(), int(parts[0]), int(parts[1]), int(parts[2]))
     yield from _months_alone(line)
@@ -125,9 +129,7 @@ def _in_words(line: str) -> Iterator[When]:
             yield from _around(month, token, before, after)
 
 
-def _around(
-    month: int, name: re.Match[str], before: list[re.Match[str]], after: list[re.Match[str]]
-) -> Iterator[When]:
+def _around(month: int, name: re.Match[str], before: list[re.Match[str]], after: list[re.Match[str]]) -> Iterator[When]:
     """Day before the name and year behind it, day and year behind it, year before it and day behind it, or a year."""
     orders = [(day, year) for day in before[-1:] for year in after[:1]]
     orders += [(day, year) for day in after[:1] for year in after[1:2]]
@@ -166,6 +168,6 @@ def months() -> dict[str, set[int]]:
         for number, month in enumerate(_MONTHS, start=1):
             for name in info.get(month, ()):
                 folded = fold(name)
-                if len(folded) >= _LEAST_LETTERS and not folded.isdigit() or (folded and not folded.isascii()):
+                if (len(folded) >= _LEAST_LETTERS and not folded.isdigit()) or (folded and not folded.isascii()):
                     named.setdefault(folded, set()).add(number)
     return named

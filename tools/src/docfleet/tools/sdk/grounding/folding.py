@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-_PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+_PLAIN = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
 _HEBREW = re.compile("[\u05d0-\u05ea]")
 _FEW = 20
 _HEBREW_AS_LATIN = {0xE0 + offset: 0x5D0 + offset for offset in range(27)}
@@ -76,6 +76,4 @@ def ascii_digits(text: str) -> str:
     """The text with the digits of every script as those of ASCII; its length stays."""
     if text.isascii():
         return text
-    return "".join(
-        str(unicodedata.digit(each)) if not each.isascii() and each.isdigit() else each for each in text
-    )
+    return "".join(str(unicodedata.digit(each)) if not each.isascii() and each.isdigit() else each for each in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
@@ -19,6 +19,7 @@ _WIDE_GAP = 1.5  # of the height: what separates two columns
 _LINE_GAP = 1.9  # of the height: the farthest that a line of the same paragraph may be
 _MAX_FIGURES_A_LINE = 400
 _BREAK = "\0"
+_FLAGS = [b"\2" + bytes(max(length - 1, 0)) for length in range(64)]
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class WordIndex:
     @cached_property
     def folded(self) -> list[tuple[str, tuple[int, ...]]]:
         """The folded form of each word, see ``fold_word``."""
-        found = []
+        found: list[tuple[str, tuple[int, ...]]] = []
         for page in range(len(self.pages)):
             texts = [self.words[word].text for word in self.words_of(page)]
             if is_hebrew(texts):
@@ -107,51 +108,65 @@ class WordIndex:
             usual.append(max(median(heights), 0.1) if heights else 1.0)
         return usual
 
+    def _numbered(self, page: int) -> Iterator[tuple[int, Word]]:
+        return ((number, self.words[number]) for number in self.words_of(page))
+
     def _lines_of(self, page: int) -> list[Line]:
         lines: list[Line] = []
-        words = self.words
-        for number in sorted(self.words_of(page), key=lambda each: (words[each].middle, words[each].left)):
-            word = words[number]
+        order = sorted((word.top + word.bottom, word.left, at) for at, word in self._numbered(page))
+        for twice, _, number in order:
+            word = self.words[number]
+            middle, height = twice / 2, word.bottom - word.top
             for line in reversed(lines[-4:]):
-                if abs(line.middle - word.middle) < _SAME_LINE * max(min(line.height, word.height), line.height / 2):
+                near = line.height if line.height < height else max(height, line.height / 2)
+                if abs(line.middle - middle) < _SAME_LINE * near:
                     line.words.append(number)
-                    line.height = max(line.height, word.height)
+                    line.height = max(line.height, height)
                     break
             else:
-                lines.append(Line(page, [number], word.middle, max(word.height, 0.1)))
+                lines.append(Line(page, [number], middle, max(height, 0.1)))
         for line in lines:
-            line.words.sort(key=lambda each: words[each].left)
+            line.words.sort(key=lambda each: self.words[each].left)
         return lines
 
-    @cached_property
-    def sequences(self) -> list[Reading]:
-        """As the reader gave them, line by line, and column by column."""
-        as_read = [list(self.words_of(page)) for page in range(len(self.pages))]
-        by_line = [[] for _ in self.pages]  # type: list[list[int]]
-        for line in self.lines:
-            by_line[line.page].extend(line.words)
-        orders: list[list[list[int]]] = [as_read]
-        if by_line != as_read:
-            orders.append(by_line)
-        orders.append([chain for chain in self._columns() if len(chain) > 1])
-        return [self._sequence(order) for order in orders]
+    def readings(self) -> Iterator[Reading]:
+        """As the reader gave them, line by line, and column by column; each is made when it is asked for."""
+        yield self.as_read
+        yield self.by_line
+        yield self.by_column
 
-    def _sequence(self, parts: Iterable[list[int]]) -> Reading:
+    @cached_property
+    def as_read(self) -> Reading:
+        """The words of each page in the order in which they were read."""
+        return self._reading([list(self.words_of(page)) for page in range(len(self.pages))])
+
+    @cached_property
+    def by_line(self) -> Reading:
+        """The words of each page line by line."""
+        order: list[list[int]] = [[] for _ in self.pages]
+        for line in self.lines:
+            order[line.page].extend(line.words)
+        return self._reading(order)
+
+    @cached_property
+    def by_column(self) -> Reading:
+        """The words of each block: lines below one another, each cut at wide gaps."""
+        return self._reading([block for block in self._columns() if len(block) > 1])
+
+    def _reading(self, parts: Iterable[list[int]]) -> Reading:
         texts: list[str] = []
         word_at: list[int] = []
         begins = bytearray()
         for part in parts:
             for number in part:
-                folded, starts = self.folded[number]
-                if not folded:
+                text, starts = self.folded[number]
+                if not text:
                     continue
-                texts.append(folded)
-                word_at.extend([number] * len(folded))
-                flags = bytearray(len(folded))
-                flags[0] = 2
+                texts.append(text)
+                word_at += [number] * len(text)
+                begins += _FLAGS[len(text)] if len(text) < len(_FLAGS) else b"\2" + bytes(len(text) - 1)
                 for start in starts:
-                    flags[start] = 1
-                begins += flags
+                    begins[start - len(text)] = 1
             texts.append(_BREAK)
             word_at.append(-1)
             begins.append(2)
@@ -170,11 +185,10 @@ class WordIndex:
                 else:
                     kept.append(chain)
             open_ = kept
+            higher = line.middle - 0.3 * height
             for segment in self._segments(line):
                 left, right = self.words[segment[0]].left, max(self.words[each].right for each in segment)
-                above = [
-                    chain for chain in open_ if chain[0] < right and left < chain[1] and chain[2] < line.middle - 0.3 * height
-                ]
+                above = [chain for chain in open_ if chain[0] < right and left < chain[1] and chain[2] < higher]
                 if above:
                     best = max(above, key=lambda chain: min(chain[1], right) - max(chain[0], left))
                     open_.remove(best)
@@ -253,15 +267,17 @@ class WordIndex:
         return math.hypot(down, across / 4)
 
     @cached_property
-    def alike_texts(self) -> list[str]:
-        """The text of each reading with characters that OCR confuses made equal."""
-        return [alike(reading.text) for reading in self.sequences]
+    def alike_texts(self) -> list[Reading]:
+        """The first two readings with characters that OCR confuses made equal."""
+        return [
+            Reading(alike(reading.text), reading.word_at, reading.begins) for reading in (self.as_read, self.by_line)
+        ]
 
     @cached_property
     def _page_bounds(self) -> list[tuple[Reading, list[tuple[int, int]]]]:
         """For the reading by the reader and the one by lines: the bounds of each page."""
         found = []
-        for reading in self.sequences[:-1]:
+        for reading in (self.as_read, self.by_line):
             bounds, at = [], 0
             while at < len(reading.text):
                 end = reading.text.index(_BREAK, at)
@@ -274,7 +290,7 @@ class WordIndex:
         """The bounds of the pages that have most of the text in pieces, the best first."""
         size = 4
         pieces = {folded[at : at + size] for at in range(0, max(len(folded) - size, 1), 3)}
-        scored = []
+        scored: list[tuple[int, int, Reading, int, int]] = []
         for reading, bounds in self._page_bounds:
             for start, end in bounds:
                 score = sum(1 for piece in pieces if reading.text.find(piece, start, end) >= 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from docfleet.core.evidence import MatchKind
 from docfleet.tools.sdk.grounding import dates, numbers
+from docfleet.tools.sdk.grounding.currencies import SIGNS
 from docfleet.tools.sdk.grounding.folding import alike, fold
 from docfleet.tools.sdk.grounding.index import Reading, Span, WordIndex
 
@@ -26,16 +27,6 @@ _MANY_DIGITS = 0.4
 _LEAST_COVERED = 0.75
 _MAX_PARTS = 24
 _PART_DISTANCE = 12.0  # lines
-_SIGNS = {
-    "EUR": ("€",), "USD": ("US$", "$"), "GBP": ("£",), "JPY": ("¥", "円", "￥"), "CNY": ("¥", "元", "￥"), "INR": ("₹", "Rs"),
-    "ILS": ("₪", 'ש"ח'), "NIS": ("₪", 'ש"ח'), 'ש"ח': ("₪",), "KRW": ("₩", "원"), "TRY": ("₺", "TL"), "RUB": ("₽", "руб"),
-    "UAH": ("₴", "грн"), "PLN": ("zł",), "CZK": ("Kč",), "HUF": ("Ft",), "RON": ("lei", "RON"), "BGN": ("лв",),
-    "SEK": ("kr", "kr."), "NOK": ("kr", "kr."), "DKK": ("kr", "kr."), "CHF": ("Fr.", "SFr."), "BRL": ("R$",), "MXN": ("$",),
-    "CAD": ("C$", "CA$", "$"), "AUD": ("A$", "AU$", "$"), "NZD": ("NZ$", "$"), "SGD": ("S$", "$"), "HKD": ("HK$", "$"),
-    "TWD": ("NT$", "元"), "MYR": ("RM",), "THB": ("฿", "บาท"), "VND": ("₫", "đ"), "PHP": ("₱",), "IDR": ("Rp", "Rp."),
-    "NGN": ("₦",), "ZAR": ("R",), "SAR": ("ر.س", "ريال"), "AED": ("د.إ", "درهم", "Dhs"), "EGP": ("ج.م", "E£"),
-}  # fmt: skip
-"""How the currency of an ISO 4217 code is written beside amounts."""
 _NUMBER = re.compile(r"[-+(]?\s?\d[\d.,' ]*\)?%?\Z")
 
 
@@ -96,8 +87,9 @@ def _of_text(index: WordIndex, text: str, folded: str) -> Iterator[Match]:
     exact, normalised = [], []
     plain = _spaced(text)
     seen = set()
-    for reading in index.sequences:
-        for words, edges in _occurrences(reading, folded):
+    for reading in index.readings():
+        for found, edges in _occurrences(reading, folded):
+            words = _with_marks(index, found, plain)
             same = tuple(sorted(words))
             if same in seen:
                 continue
@@ -108,12 +100,34 @@ def _of_text(index: WordIndex, text: str, folded: str) -> Iterator[Match]:
             else:
                 penalty = 0.2 * (2 - edges) + (0.0 if plain.casefold() in written.casefold() else 0.1)
                 normalised.append(Match(words, MatchKind.NORMALISED, penalty))
+        if exact or normalised:
+            break
     if not exact and not normalised and not text.isascii():
         # Some files have the letters of right-to-left scripts from left to right.
-        for reading in index.sequences:
+        for reading in index.readings():
             for words, _ in _occurrences(reading, folded[::-1]):
                 normalised.append(Match(words, MatchKind.NORMALISED, 0.3))
     yield from exact or normalised
+
+
+def _with_marks(index: WordIndex, words: tuple[int, ...], text: str) -> tuple[int, ...]:
+    """The words with those between and behind them that have neither letters nor digits, such as a dash."""
+    complete = [words[0]]
+    for word in words[1:]:
+        between = range(complete[-1] + 1, word)
+        if 0 < len(between) <= 3 and not any(index.folded[each][0] for each in between):
+            complete.extend(between)
+        complete.append(word)
+    following = complete[-1] + 1
+    if (
+        not text[-1].isalnum()
+        and following < len(index.words)
+        and not index.folded[following][0]
+        and text.endswith(index.words[following].text)
+        and index.page_of(following) == index.page_of(words[0])
+    ):
+        complete.append(following)
+    return tuple(complete)
 
 
 def _occurrences(reading: Reading, folded: str) -> Iterator[tuple[tuple[int, ...], int]]:
@@ -198,7 +212,7 @@ def _of_date(index: WordIndex, text: str) -> Iterator[Match]:
 
 def _of_currency(index: WordIndex, text: str) -> Iterator[Match]:
     """The sign of a currency for its code."""
-    for sign in _SIGNS.get(text.upper(), ()):
+    for sign in SIGNS.get(text.upper(), ()):
         for number, word in enumerate(index.words):
             if sign in word.text and (len(word.text) == len(sign) or not sign.isalpha()):
                 yield Match((number,), MatchKind.NORMALISED, 0.1 if word.text == sign else 0.2)
@@ -243,16 +257,17 @@ def _assembled(index: WordIndex, parts: list[str]) -> Match | None:
     if best is None or best[0] < _LEAST_COVERED or len(best[2]) < 2:
         return None
     whole = best[0] > 0.999
-    words = tuple(sorted(best[2]))
-    return Match(words, MatchKind.NORMALISED if whole else MatchKind.FUZZY, 0.4, round(best[0], 3))
+    return Match(tuple(sorted(best[2])), MatchKind.NORMALISED if whole else MatchKind.FUZZY, 0.4, round(best[0], 3))
 
 
 def anywhere(index: WordIndex, folded: str) -> list[tuple[tuple[int, ...], int]]:
     """The words that are this folded text, and 2 for whole words, in every order of reading."""
     found: dict[tuple[int, ...], int] = {}
-    for reading in index.sequences:
+    for reading in index.readings():
         for words, edges in _occurrences(reading, folded):
             found.setdefault(words, edges)
+        if found:
+            break
     return list(found.items())
 
 
@@ -261,9 +276,8 @@ def _lookalikes(index: WordIndex, folded: str) -> Iterator[Match]:
     if len(folded) < 3 or not any(page.by_ocr for page in index.pages):
         return
     wanted = alike(folded)
-    for reading, text in zip(index.sequences, index.alike_texts, strict=True):
-        same = Reading(text, reading.word_at, reading.begins)
-        for words, _ in _occurrences(same, wanted):
+    for reading in index.alike_texts:
+        for words, _ in _occurrences(reading, wanted):
             if index.pages[index.page_of(words[0])].by_ocr:
                 yield Match(words, MatchKind.FUZZY, 0.1, 0.95)
 
@@ -284,7 +298,9 @@ def _fuzzy(index: WordIndex, folded: str) -> list[Match]:
         found = fuzz.partial_ratio_alignment(folded, reading.text[start:end], score_cutoff=least) if left > 0 else None
         if found is None or found.score <= least:
             continue
-        words = tuple(dict.fromkeys(w for w in reading.word_at[start + found.dest_start : start + found.dest_end] if w >= 0))
+        words = tuple(
+            dict.fromkeys(w for w in reading.word_at[start + found.dest_start : start + found.dest_end] if w >= 0)
+        )
         if words and _same_digits(folded, reading.text[start + found.dest_start : start + found.dest_end], digits):
             best = Match(words, MatchKind.FUZZY, 0.2, round(found.score / 100, 3))
             least = found.score

@@ -12,6 +12,7 @@ from docfleet.tools.sdk.grounding.index import WordIndex
 from docfleet.tools.sdk.grounding.matching import Match, Scalar, matches, quote
 from docfleet.tools.sdk.grounding.rows import Row, place_rows
 
+Labels = Mapping[str, Sequence[str]]
 MAX_FIELDS = 20_000
 """The most values of a result that are looked for."""
 _MAX_DEPTH = 40
@@ -29,12 +30,11 @@ def ground(value: Scalar, words: WordIndex, near: str | None = None) -> Evidence
     return evidence(words, match, places)
 
 
-def ground_result(
-    result: Any, words: WordIndex, labels: Mapping[str, str] | None = None
-) -> dict[str, Evidence]:
+def ground_result(result: Any, words: WordIndex, labels: Labels | None = None) -> dict[str, Evidence]:
     """The evidence of each scalar of a JSON value, by JSON Pointer; null, booleans and blank text have none.
 
-    ``labels`` are the labels of fields by pointer, where they are known; otherwise the name of a field is its label.
+    ``labels`` are the labels of fields by pointer, where they are known: the first that the document has counts.
+    Otherwise the name of a field is its label.
     """
     walk = _Walk(words, labels or {})
     walk.visit(result, "", "", ())
@@ -80,10 +80,10 @@ def evidence(index: WordIndex, match: Match, places: int) -> Evidence:
 @dataclass
 class _Walk:
     index: WordIndex
-    labels: Mapping[str, str]
+    labels: Labels
     found: dict[str, Evidence] = field(default_factory=dict)
     _known: dict[Any, list[Match]] = field(default_factory=dict)
-    _label_cache: dict[str, Label] = field(default_factory=dict)
+    _label_cache: dict[tuple[str, ...], Label] = field(default_factory=dict)
 
     def visit(self, value: Any, pointer: str, name: str, near: Sequence[int]) -> None:
         """``near``: words that the value belongs to."""
@@ -120,7 +120,9 @@ class _Walk:
                 self.found[pointer] = Evidence()
                 continue
             label = self._label(pointer, name) if len(places) > 1 else None
-            neighbours = [chosen[scalars[each][0]].words for each in sorted(placed, key=lambda each: abs(each - at))[:4]]
+            neighbours = [
+                chosen[scalars[each][0]].words for each in sorted(placed, key=lambda each: abs(each - at))[:4]
+            ]
             match, count = choose(self.index, places, label, neighbours or ([near] if near else []), used)
             chosen[pointer] = match
             used.update(match.words)
@@ -178,7 +180,7 @@ class _Walk:
         return self._known[key]
 
     def _label(self, pointer: str, name: str) -> Label:
-        label = self.labels.get(pointer, name)
-        if label not in self._label_cache:
-            self._label_cache[label] = Label(self.index, label)
-        return self._label_cache[label]
+        labels = tuple(self.labels.get(pointer, (name,)))
+        if labels not in self._label_cache:
+            self._label_cache[labels] = Label(self.index, *labels)
+        return self._label_cache[labels]

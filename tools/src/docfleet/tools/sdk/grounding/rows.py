@@ -40,24 +40,21 @@ def place_rows(index: WordIndex, rows: Sequence[Row], after: Sequence[int] = ())
 
 def _candidate_lines(index: WordIndex, row: Row) -> list[tuple[int, float]]:
     """The likeliest lines with their scores: how many values of the row they have, rare values first."""
-    scores: dict[int, float] = {}
-    for found in row.places.values():
-        if not found:
-            continue
-        weight = 1.0 / (1.0 + math.log(len(found)))
-        best: dict[int, float] = {}
+    scores: dict[int, dict[str, float]] = {}
+    for name, found in row.places.items():
+        weight = 1.0 / (1.0 + math.log(max(len(found), 1)))
         for match in found:
             score = weight * (1.2 - min(badness(match), 1.0))
             for word in (match.words[0], match.words[-1]):
-                line = index.line_of[word]
-                best[line] = max(best.get(line, 0.0), score)
-        for line, score in best.items():
-            scores[line] = scores.get(line, 0.0) + score
-    spread = dict(scores)
-    for line, score in scores.items():
+                line = scores.setdefault(index.line_of[word], {})
+                line[name] = max(line.get(name, 0.0), score)
+    spread = {}
+    for line, values in scores.items():
+        spread[line] = sum(values.values())
         for other in (line - 1, line + 1):
+            # Values of the row that this line lacks may be on the line above or below it.
             if other in scores and _apart(index, line, other) < _NEAR_LINES:
-                spread[other] += 0.5 * score
+                spread[line] += 0.5 * sum(score for name, score in scores[other].items() if name not in values)
     top = max(len(each) for each in row.places.values()) if row.places else 0
     best_lines = sorted(spread.items(), key=lambda each: (-each[1], each[0]))
     # Lines that are equally good are all kept, as far as they go: which one it is follows from the order of the rows.
