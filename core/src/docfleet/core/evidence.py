@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from docfleet.core.wire import Wire
-
 EVIDENCE_BYTES = 8 * 1024**2
 """The most bytes of a file's evidence that are kept."""
 
@@ -34,7 +32,7 @@ class Box(NamedTuple):
     bottom: float
 
 
-class Evidence(Wire):
+class Evidence(msgspec.Struct, kw_only=True):
     """Where a value stands. ``page`` counts from 1; without a match it is 0.
 
     ``boxes`` has one box a line, none on a page without a shape. ``place`` is a position of another kind: a cell, a
@@ -53,7 +51,7 @@ class Evidence(Wire):
     ocr_confidence: float | None = None
 
 
-class Check(Wire):
+class Check(msgspec.Struct, kw_only=True):
     """A check of a value against other values of the same document, or against its own check digits."""
 
     check: str
@@ -61,14 +59,14 @@ class Check(Wire):
     detail: str = ""
 
 
-class FieldEvidence(Evidence):
+class FieldEvidence(Evidence, kw_only=True):
     """The evidence of a field, the checks it takes part in, and how probable it is that the field is right (0 to 1)."""
 
     confidence: float = 0.0
     checks: list[Check] = []
 
 
-class PageShape(Wire):
+class PageShape(msgspec.Struct, kw_only=True):
     """A page that evidence refers to: ``width`` and ``height`` in points, 0 without a shape; ``name`` of a sheet."""
 
     number: int
@@ -77,7 +75,7 @@ class PageShape(Wire):
     name: str = ""
 
 
-class DocumentEvidence(Wire):
+class DocumentEvidence(msgspec.Struct, kw_only=True):
     """The evidence for a result: its fields by JSON Pointer (RFC 6901), and the pages that they refer to."""
 
     version: int = 1

@@ -63,7 +63,7 @@ def test_no_more_words_are_kept_than_the_bound(monkeypatch: pytest.MonkeyPatch) 
     "damage", [lambda raw: raw[:-3], lambda raw: b"\xff" + raw, lambda _: b"", lambda _: b"\x92\x09\x90"]
 )
 def test_a_damaged_file_is_refused(damage) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ValueError, match="words|version"):
+    with pytest.raises(ValueError, match=r"words|version"):
         words.unpack(damage(words.pack([Page("a", words_of_text("some words"))])))
 
 

@@ -1,5 +1,7 @@
 """One value in the words of a document: in any notation, at the right place, or not at all."""
 
+# ruff: noqa: RUF001
+
 from __future__ import annotations
 
 import pytest

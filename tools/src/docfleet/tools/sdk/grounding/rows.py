@@ -48,13 +48,13 @@ def _candidate_lines(index: WordIndex, row: Row) -> list[tuple[int, float]]:
             for word in (match.words[0], match.words[-1]):
                 line = scores.setdefault(index.line_of[word], {})
                 line[name] = max(line.get(name, 0.0), score)
-    spread = {}
-    for line, values in scores.items():
-        spread[line] = sum(values.values())
-        for other in (line - 1, line + 1):
+    spread: dict[int, float] = {}
+    for number, values in scores.items():
+        spread[number] = sum(values.values())
+        for other in (number - 1, number + 1):
             # Values of the row that this line lacks may be on the line above or below it.
-            if other in scores and _apart(index, line, other) < _NEAR_LINES:
-                spread[line] += 0.5 * sum(score for name, score in scores[other].items() if name not in values)
+            if other in scores and _apart(index, number, other) < _NEAR_LINES:
+                spread[number] += 0.5 * sum(score for name, score in scores[other].items() if name not in values)
     top = max(len(each) for each in row.places.values()) if row.places else 0
     best_lines = sorted(spread.items(), key=lambda each: (-each[1], each[0]))
     # Lines that are equally good are all kept, as far as they go: which one it is follows from the order of the rows.

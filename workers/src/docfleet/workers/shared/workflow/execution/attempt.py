@@ -16,7 +16,7 @@ from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.results import FileOutcome
-from docfleet.core.runs import RunLine, RunRequest, RunState
+from docfleet.core.runs import RunLimits, RunLine, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import (
     EVIDENCE,
@@ -39,6 +39,8 @@ from docfleet.workers.shared.workflow.execution.steps import StepResults
 
 log = structlog.get_logger()
 
+RUN_NICE = 10
+"""The niceness of the tools of runs: on a busy machine those of calls go first."""
 TEXT_BYTES = 1024 * 1024
 """The most bytes of a document's text that are kept for a caller who requests it."""
 
@@ -185,7 +187,7 @@ class Attempt:
             folder=self._relative_folder,
             step=step,
             settings=tool.metadata,
-            limits=self._settings.run_limits,
+            limits=self._run_limits(),
             organization_id=self._context.organization_context.organization_id,
             execution_id=self._context.execution.id,
             file_execution_id=file_execution_id,
@@ -200,6 +202,11 @@ class Attempt:
             )
         self.lines.step_done(step, tool.tool_id, state)
         return state
+
+    def _run_limits(self) -> RunLimits:
+        limits = self._settings.run_limits
+        # Somebody waits for the answer of a call, and nobody for a file of a run.
+        return limits if self._context.destination_config.is_api else msgspec.structs.replace(limits, nice=RUN_NICE)
 
     def _read_text(self, state: RunState, result: Path) -> None:
         """Keep what a step read from the document, for a caller of an API."""
