@@ -29,6 +29,7 @@ def report(
     made = [
         (Check(check=str(each.get("check", "")), ok=bool(each.get("ok")), detail=str(each.get("detail", ""))), each)
         for each in checks
+        if isinstance(each, Mapping)
     ]
     found = ground_result(result, words, labels)
     fields = {}
