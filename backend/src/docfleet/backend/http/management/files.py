@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from litestar import Router, get
@@ -35,9 +36,7 @@ def verify_execution(
     """
     with database.reading() as connection:
         row = repository.find(connection, organization_id, str(execution_id))
-        if row.api_deployment_id is not None and results.expired(
-            connection, row, settings.execution_result_ttl_seconds
-        ):
+        if _has_expired(connection, row, settings):
             raise NotFound("the results have expired: there is nothing to verify any more")
     return verify(database, cipher, organization_id, str(execution_id))
 
@@ -58,9 +57,17 @@ def get_evidence(
     it takes part in and its confidence. It is kept as long as the execution, that of an API's run as long as its
     result."""
     with database.reading() as connection:
+        if _has_expired(connection, repository.find(connection, organization_id, str(execution_id)), settings):
+            raise NotFound("the results have expired, and their evidence with them")
         return evidence.find(
             connection, settings.execution_storage_root, organization_id, str(execution_id), str(file_execution_id)
         )
+
+
+def _has_expired(connection: Any, row: Any, settings: BackendSettings) -> bool:
+    """Whether it is an API's execution whose results cannot be read any more."""
+    ttl = settings.execution_result_ttl_seconds
+    return row.api_deployment_id is not None and results.expired(connection, row, ttl)
 
 
 router = Router(path="/", route_handlers=[verify_execution, get_evidence], tags=["executions"])
