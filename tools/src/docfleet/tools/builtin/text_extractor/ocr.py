@@ -112,10 +112,8 @@ def recognize(image: Image, reading: Reading) -> Recognized:
     engine or language.
     """
     prepared, scale = _prepare(image)
-    if reading.ocr_engine == "rapidocr":
-        recognized = _rapid(prepared)
-    else:
-        recognized = _tesseract(prepared, reading.ocr_language)
+    rapid = reading.ocr_engine == "rapidocr"
+    recognized = _rapid(prepared) if rapid else _tesseract(prepared, reading.ocr_language)
     if scale != 1:
         recognized.words = recognized.scaled(1 / scale, 1 / scale)
     return recognized
@@ -205,7 +203,8 @@ def _words_of(engine: Any) -> Recognized:
             continue
         text = item.GetUTF8Text(level).strip()
         if text:
-            recognized.words.append(Word(text, *map(float, box), confidence=_share(item.Confidence(level) / 100)))
+            left, top, right, bottom = map(float, box)
+            recognized.words.append(Word(text, left, top, right, bottom, _share(item.Confidence(level) / 100)))
     return recognized
 
 
