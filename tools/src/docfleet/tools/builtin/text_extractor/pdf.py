@@ -73,11 +73,11 @@ def _read_page(
         scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
         by_ocr = False
         if reading.ocr == "always" or (reading.ocr in ("auto", "pictures") and scanned):
-            recognized = recognize(_render(page, reading), reading)
+            recognized = recognize(_render(page, reading), reading).text
             text = recognized if recognized.strip() else text
             by_ocr = True
         elif reading.ocr == "pictures":
-            in_pictures = [recognize(picture, reading).strip("\n") for picture in _pictures(page, reading)]
+            in_pictures = [recognize(picture, reading).text.strip("\n") for picture in _pictures(page, reading)]
             text = "\n\n".join([text, *(picture for picture in in_pictures if picture.strip())])
             by_ocr = bool(in_pictures)
         result.pages.append(Page(text, by_ocr=by_ocr))
