@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.layout import arrange, is_right_to_left
-from docfleet.tools.sdk.words import Page, Word
+from docfleet.tools.builtin.text_extractor.pdf_text import directions, tidy
+from docfleet.tools.sdk.words import Page
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
@@ -22,9 +23,6 @@ _FEW_CHARACTERS = 4
 _POINTS_PER_INCH = 72
 # A picture narrower than this holds no word.
 _WORD_PIXELS = 60
-# PDFium uses these for a hyphen at a line end, and for characters it does not know.
-_NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
-_BLANK = (0x20, 0xA0, 0x09, 0x0A, 0x0D)
 
 
 def read_pdf(path: Path, reading: Reading) -> Document:
@@ -68,71 +66,31 @@ def _read_page(
     from docfleet.tools.builtin.text_extractor.ocr import recognize
 
     with reading_of(f"page {index + 1} of the PDF", pdfium.PdfiumError), closing(document[index]) as page:
-        text = laid_out if laid_out is not None else page_text(page, columns=reading.pdf_text == "columns")
-        visible = len("".join(text.split()))
+        read = _typed(page, columns=reading.pdf_text == "columns")
+        read.text = read.text if laid_out is None else laid_out
+        visible = len("".join(read.text.split()))
         scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
-        by_ocr = False
         if reading.ocr == "always" or (reading.ocr in ("auto", "pictures") and scanned):
             recognized = recognize(_render(page, reading), reading)
-            text = recognized if recognized.strip() else text
-            by_ocr = True
+            read.text = recognized if recognized.strip() else read.text
+            read.by_ocr = True
         elif reading.ocr == "pictures":
             in_pictures = [recognize(picture, reading).strip("\n") for picture in _pictures(page, reading)]
-            text = "\n\n".join([text, *(picture for picture in in_pictures if picture.strip())])
-            by_ocr = bool(in_pictures)
-        result.pages.append(Page(text, by_ocr=by_ocr))
+            read.text = "\n\n".join([read.text, *(picture for picture in in_pictures if picture.strip())])
+            read.by_ocr = bool(in_pictures)
+        result.pages.append(read)
 
 
-def page_text(page: pdfium.PdfPage, *, columns: bool) -> str:
-    """The text in the page: on a grid that keeps columns side by side, or in the order of the file."""
+def _typed(page: pdfium.PdfPage, *, columns: bool) -> Page:
+    """The text in the page: on a grid that keeps columns side by side, or in the order of the file; and its words."""
+    width, height = page.get_size()
     with closing(page.get_textpage()) as textpage:
-        plain = textpage.get_text_bounded() if not columns else ""
-        if columns:
-            words = _words(page, textpage)
-            # Characters beyond the first plane are returned as two surrogates.
-            text = arrange(words).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            # Right-to-left scripts are stored in reading order; a grid sorted from the left would turn them round.
-            if page.get_rotation() or is_right_to_left(text):
-                plain = textpage.get_text_range()
-            else:
-                return text
-    return plain.replace("\r\n", "\n").replace("\r", "\n").translate(_NOISE)
-
-
-def _words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Word]:
-    import pypdfium2.raw as raw
-
-    page_height = page.get_height()
-    words: list[Word] = []
-    current: Word | None = None
-    start = end = -1.0
-    loose = raw.FS_RECTF()
-    for index in range(textpage.count_chars()):
-        code = raw.FPDFText_GetUnicode(textpage, index)
-        if code in _BLANK:
-            current = None
-            continue
-        character = _NOISE.get(code, chr(code))
-        if not character or not raw.FPDFText_GetLooseCharBox(textpage, index, loose):
-            continue
-        before = (start, end)
-        start, end = loose.left, loose.right
-        upper, lower = page_height - loose.top, page_height - loose.bottom
-        if upper > lower:
-            upper, lower = lower, upper
-        size = lower - upper
-        if (
-            current is not None
-            and abs(current.middle - (upper + lower) / 2) < 0.3 * max(size, 1)
-            # The letters of a ligature share one box.
-            and (-0.5 * size < start - current.right < 0.18 * size or before == (start, end))
-        ):
-            current.text += character
-            current.right = max(current.right, end)
-        else:
-            current = Word(character, start, upper, end, lower)
-            words.append(current)
-    return words
+        runs = directions(page, textpage)
+        text = "\n\n".join(arrange(run.words) for run in runs) if columns else ""
+        # Right-to-left scripts are stored in reading order; a grid sorted from the left would turn them round.
+        if not columns or is_right_to_left(text):
+            text = tidy(textpage.get_text_range() if columns else textpage.get_text_bounded())
+    return Page(text, [word for run in runs for word in run.placed()], width, height)
 
 
 def _pdfplumber_pages(path: Path) -> list[str]:
