@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.layout import arrange, is_right_to_left
-from docfleet.tools.builtin.text_extractor.pdf_text import directions, tidy
+from docfleet.tools.builtin.text_extractor.pdf_annotations import Annotations, flatten, read_annotations
+from docfleet.tools.builtin.text_extractor.pdf_text import Direction, directions, tidy, written
 from docfleet.tools.sdk.words import Page
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def read_pdf(path: Path, reading: Reading) -> Document:
     import pypdfium2 as pdfium
 
     with reading_of("the PDF", pdfium.PdfiumError), closing(_opened(path)) as document:
+        document.init_forms()
         if len(document) > reading.max_pages:
             raise FileTooLarge(f"the PDF has {len(document)} pages, the limit is {reading.max_pages} (max_pages)")
         if len(document) == 0:
@@ -65,8 +67,8 @@ def _read_page(
 
     from docfleet.tools.builtin.text_extractor.ocr import recognize
 
-    with reading_of(f"page {index + 1} of the PDF", pdfium.PdfiumError), closing(document[index]) as page:
-        read = _typed(page, columns=reading.pdf_text == "columns")
+    with reading_of(f"page {index + 1} of the PDF", pdfium.PdfiumError), _page(document, index) as (page, annotations):
+        read = _typed(page, annotations, columns=reading.pdf_text == "columns")
         read.text = read.text if laid_out is None else laid_out
         visible = len("".join(read.text.split()))
         scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
@@ -81,16 +83,35 @@ def _read_page(
         result.pages.append(read)
 
 
-def _typed(page: pdfium.PdfPage, *, columns: bool) -> Page:
+@contextmanager
+def _page(document: pdfium.PdfDocument, index: int) -> Iterator[tuple[pdfium.PdfPage, Annotations]]:
+    """A page, and what is typed onto it; stamps are part of its content."""
+    with closing(document[index]) as page:
+        annotations = read_annotations(document, page)
+        if not annotations.drawn:
+            yield page, annotations
+            return
+        flatten(page)
+    with closing(document[index]) as page:
+        yield page, annotations
+
+
+def _typed(page: pdfium.PdfPage, annotations: Annotations, *, columns: bool) -> Page:
     """The text in the page: on a grid that keeps columns side by side, or in the order of the file; and its words."""
     width, height = page.get_size()
     with closing(page.get_textpage()) as textpage:
-        runs = directions(page, textpage)
+        runs = directions(page, textpage) or [Direction(0)]
+        values = [
+            word for text, box in annotations.values for word in written(text, page, box, degrees=runs[0].degrees)
+        ]
+        runs[0].words += values
         text = "\n\n".join(arrange(run.words) for run in runs) if columns else ""
         # Right-to-left scripts are stored in reading order; a grid sorted from the left would turn them round.
         if not columns or is_right_to_left(text):
             text = tidy(textpage.get_text_range() if columns else textpage.get_text_bounded())
-    return Page(text, [word for run in runs for word in run.placed()], width, height)
+            text = "\n\n".join([text, *(value for value, _ in annotations.values)])
+    remarks = [f"Note: {remark}" for remark in annotations.remarks if remark not in text]
+    return Page("\n\n".join([text, *remarks]), [word for run in runs for word in run.placed()], width, height)
 
 
 def _pdfplumber_pages(path: Path) -> list[str]:

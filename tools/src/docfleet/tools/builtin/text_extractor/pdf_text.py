@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ _ASKEW = 2
 _SHADOW = 0.2
 # Letters of one word stand apart by less than this part of their height; the second is for letters that PDFium parts.
 _APART, _TOUCHING = 0.18, 0.05
+# Type in a form: its size in points, and the width of a letter as a part of that.
+_TYPED_POINTS, _LETTER = 12.0, 0.5
 
 _Box = tuple[float, float, float, float]
 
@@ -201,3 +205,30 @@ def _once(words: list[Word]) -> list[Word]:
         same.append(word)
         kept.append(word)
     return kept
+
+
+def written(text: str, page: pdfium.PdfPage, bounds: _Box, degrees: int) -> list[Word]:
+    """The words of ``text`` in the box ``bounds`` of the page, in the frame of text that runs at ``degrees``.
+
+    ``bounds`` is left, bottom, right, top in the space of the page. What is typed into a form carries no places of its
+    own, so that ordinary type that fills the box from its upper left corner is assumed.
+    """
+    left, upper, right, lower = _turned(_shown(page)(*bounds), degrees)
+    width, height = max(right - left, 1.0), max(lower - upper, 1.0)
+    letter = _LETTER * min(_TYPED_POINTS, height)
+    lines = [
+        wrapped for line in text.split("\n") for wrapped in (textwrap.wrap(line, max(int(width / letter), 8)) or [""])
+    ]
+    if len(lines) * _TYPED_POINTS > 1.2 * height:
+        lines = text.split("\n") if height >= _TYPED_POINTS else [" ".join(text.split())]
+    pitch = min(height / len(lines), 1.25 * _TYPED_POINTS)
+    if len(lines) == 1:
+        upper += (height - pitch) / 2
+    words: list[Word] = []
+    for number, line in enumerate(lines):
+        step = min(letter, width / max(len(line), 1))
+        top = upper + number * pitch
+        for match in re.finditer(r"\S+", line):
+            start, end = left + match.start() * step, left + match.end() * step
+            words.append(Word(match[0], start, top, end, top + pitch))
+    return words
