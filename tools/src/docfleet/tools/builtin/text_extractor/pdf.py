@@ -73,11 +73,11 @@ def _read_page(
         visible = len("".join(read.text.split()))
         scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
         if reading.ocr == "always" or (reading.ocr in ("auto", "pictures") and scanned):
-            recognized = recognize(_render(page, reading), reading)
+            recognized = recognize(_render(page, reading), reading).text
             read.text = recognized if recognized.strip() else read.text
             read.by_ocr = True
         elif reading.ocr == "pictures":
-            in_pictures = [recognize(picture, reading).strip("\n") for picture in _pictures(page, reading)]
+            in_pictures = [recognize(picture, reading).text.strip("\n") for picture in _pictures(page, reading)]
             read.text = "\n\n".join([read.text, *(picture for picture in in_pictures if picture.strip())])
             read.by_ocr = bool(in_pictures)
         result.pages.append(read)
