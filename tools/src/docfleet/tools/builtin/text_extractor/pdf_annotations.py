@@ -99,10 +99,12 @@ def _field_value(form: Any, annotation: Any) -> str:
         return _entry(annotation, b"V")
     kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
     if kind in (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON):
-        if not raw.FPDFAnnot_IsChecked(form, annotation):
+        state = _entry(annotation, b"AS")
+        # Without a drawing for each state, only the name of the state is left.
+        if not raw.FPDFAnnot_IsChecked(form, annotation) and state in ("", "Off"):
             return ""
-        meaning = _string(raw.FPDFAnnot_GetFormFieldExportValue, form, annotation)
-        return "[x]" if _BARE_TICK.fullmatch(meaning) else f"[x] {meaning}"
+        meanings = (_string(raw.FPDFAnnot_GetFormFieldExportValue, form, annotation), state)
+        return " ".join(["[x]", *[meaning for meaning in meanings if not _BARE_TICK.fullmatch(meaning)][:1]])
     if kind == raw.FPDF_FORMFIELD_PUSHBUTTON or raw.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:
         return ""
     if kind in (raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_FORMFIELD_LISTBOX):

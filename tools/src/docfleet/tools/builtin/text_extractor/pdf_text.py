@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import math
 import re
+import sys
 import textwrap
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,8 +18,11 @@ from docfleet.tools.sdk.words import Word
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
+UNREADABLE = "\ufffd"
 # PDFium uses these for a hyphen at a line end, and for characters it does not know.
 _NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
+# The usual signs of symbol fonts, whose codes have no meaning of their own.
+_SYMBOLS = {0xF0A7: "•", 0xF0B7: "•", 0xF0D8: "•", 0xF06E: "•", 0xF0FC: "✓", 0xF0FE: "☑", 0xF0A8: "☐", 0xF06F: "☐"}
 _BLANK = frozenset((0x20, 0xA0, 0x09, 0x0A, 0x0D))
 # Text that leans by up to this many degrees is a line of a page that was scanned askew.
 _ASKEW = 2
@@ -25,6 +32,8 @@ _SHADOW = 0.2
 _APART, _TOUCHING = 0.18, 0.05
 # Type in a form: its size in points, and the width of a letter as a part of that.
 _TYPED_POINTS, _LETTER = 12.0, 0.5
+# A font in which more than this share of the letters have no character has lost its characters.
+_MUTE = 0.1
 
 _Box = tuple[float, float, float, float]
 
@@ -38,6 +47,10 @@ class Direction:
 
     degrees: int
     words: list[Word] = field(default_factory=list)
+    doubtful: list[Word] = field(default_factory=list)
+    """Those of ``words`` whose font does not say which characters its glyphs are."""
+    starts: dict[int, int] = field(default_factory=dict)
+    """The number of the first character of each word on the page, by the identity of the word."""
 
     @property
     def characters(self) -> int:
@@ -53,7 +66,8 @@ class Direction:
 
 def tidy(text: str) -> str:
     """``text`` as PDFium returns it, without its marks, with plain line ends, and each character in one piece."""
-    return whole_characters(text.replace("\r\n", "\n").replace("\r", "\n").translate(_NOISE))
+    plain = whole_characters(text.replace("\r\n", "\n").replace("\r", "\n").translate(_NOISE))
+    return "".join(character if character in "\t\n" else _character(ord(character)) for character in plain)
 
 
 def whole_characters(text: str) -> str:
@@ -61,6 +75,17 @@ def whole_characters(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@functools.lru_cache(maxsize=4096)
+def _character(code: int) -> str:
+    """The character of a code of PDFium; empty for one that has no text, U+FFFD for one that has no meaning."""
+    known = _NOISE.get(code, _SYMBOLS.get(code))
+    if known is not None:
+        return known
+    if code > sys.maxunicode or unicodedata.category(chr(code)) in ("Cc", "Cn", "Co"):
+        return UNREADABLE
+    return chr(code)
 
 
 def directions(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Direction]:
@@ -82,7 +107,7 @@ def directions(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Direc
             if not raw.FPDFText_IsGenerated(handle, index):
                 current = None
             continue
-        character = _NOISE.get(code, chr(code))
+        character = _character(code)
         if not character or not box_of(handle, index, loose):
             continue
         bounds = shown(loose.left, loose.bottom, loose.right, loose.top)
@@ -93,16 +118,50 @@ def directions(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Direc
             turn = _degrees(raw.FPDFText_GetCharAngle(handle, index), page.get_rotation())
             if turn != degrees:
                 degrees, box = turn, _turned(bounds, turn)
+            group = groups.setdefault(degrees, Direction(degrees))
             current = Word("", *box)
-            groups.setdefault(degrees, Direction(degrees)).words.append(current)
+            group.words.append(current)
+            group.starts[id(current)] = index
+            if raw.FPDFText_HasUnicodeMapError(handle, index):
+                group.doubtful.append(current)
         current.text += character
         current.left, current.right = min(current.left, box[0]), max(current.right, box[2])
         before, last, parted = box, character, False
     for group in groups.values():
-        for word in group.words:
-            word.text = whole_characters(word.text)
-        group.words = _once(group.words)
+        _finish(group)
     return sorted(groups.values(), key=lambda group: -group.characters)
+
+
+def of_mute_fonts(textpage: pdfium.PdfTextPage, runs: list[Direction]) -> set[int]:
+    """The identities of the words in fonts of which a good part is doubtful: what looks like text there is none."""
+    import pypdfium2.raw as raw
+
+    fonts: dict[int, int] = {}
+    letters: dict[int, int] = {}
+    doubtful: dict[int, int] = {}
+    for run in runs:
+        in_doubt = {id(word) for word in run.doubtful}
+        for word in run.words:
+            if id(word) not in run.starts:
+                continue
+            item = raw.FPDFText_GetTextObject(textpage, run.starts[id(word)])
+            font = ctypes.cast(raw.FPDFTextObj_GetFont(item), ctypes.c_void_p).value or 0 if item else 0
+            fonts[id(word)] = font
+            letters[font] = letters.get(font, 0) + len(word.text)
+            if id(word) in in_doubt:
+                doubtful[font] = doubtful.get(font, 0) + len(word.text)
+    return {word for word, font in fonts.items() if doubtful.get(font, 0) > _MUTE * letters[font]}
+
+
+def _finish(group: Direction) -> None:
+    for word in group.words:
+        word.text = whole_characters(word.text)
+    group.words = _once(group.words)
+    unmapped = {id(word) for word in group.doubtful if len(word.text) > 1}
+    # A single sign without a meaning is a bullet or a logo.
+    group.doubtful = [
+        word for word in group.words if id(word) in unmapped or (UNREADABLE in word.text and len(word.text) > 1)
+    ]
 
 
 def _degrees(clockwise: float, page_rotation: int) -> int:
