@@ -80,7 +80,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in ("layout", "pdf", "ocr", "office", "markup", "mail", "plain"):
+        for name in ("layout", "pdf", "pdf_xfa", "ocr", "office", "markup", "mail", "plain"):
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
@@ -93,6 +93,8 @@ class TextExtractor(Tool):
         read = reader_of(mime)
         with reading_of("the document"):
             document = read(context.input_path, Reading.from_settings(settings, context.progress))
+        for warning in document.warnings:
+            context.log(warning, ToolLogLevel.WARN)
         if not any(page.text.strip() for page in document.pages):
             context.log("the document holds no text", ToolLogLevel.WARN)
             document.pages = [Page("[the document holds no text]")]
