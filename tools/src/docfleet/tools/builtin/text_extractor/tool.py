@@ -21,9 +21,9 @@ _READERS = {
     media.DOCX: "office:read_docx",
     media.XLSX: "office:read_xlsx",
     media.PPTX: "office:read_pptx",
-    media.ODT: "office:read_opendocument",
-    media.ODS: "office:read_opendocument",
-    media.ODP: "office:read_opendocument",
+    media.ODT: "opendocument:read_opendocument",
+    media.ODS: "opendocument:read_opendocument",
+    media.ODP: "opendocument:read_opendocument",
     media.HTML: "markup:read_html",
     "application/xhtml+xml": "markup:read_html",
     media.EPUB: "markup:read_epub",
@@ -80,7 +80,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in ("layout", "pdf", "ocr", "office", "markup", "mail", "plain"):
+        for name in ("layout", "pdf", "ocr", "office", "opendocument", "markup", "mail", "plain"):
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
