@@ -126,7 +126,8 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def utf16_without_mark(head: bytes) -> str | None:
-    """``utf-16-le`` or ``utf-16-be`` when every other byte is zero, as in Latin text without a byte order mark."""
+    """``utf-16-le`` or ``utf-16-be`` when bytes without a byte order mark are that: spaces and line ends have a zero on
+    one side, and what it decodes to can be printed."""
     sample = head[: len(head) & ~1][:512]
     if len(sample) < 8:
         return None
@@ -136,7 +137,12 @@ def utf16_without_mark(head: bytes) -> str | None:
         return "utf-16-le"
     if even > half * 0.7 and odd < half * 0.1:
         return "utf-16-be"
-    return None
+    if bool(even) == bool(odd):
+        return None
+    encoding = "utf-16-le" if odd else "utf-16-be"
+    text = sample.decode(encoding, "replace")
+    printable = sum(letter.isprintable() or letter in "\t\r\n" for letter in text)
+    return encoding if printable == len(text) and " " in text and "\ufffd" not in text else None
 
 
 def _text(head: bytes, name: str) -> str:
