@@ -29,7 +29,7 @@ _READERS = {
     media.EPUB: "markup:read_epub",
     media.RTF: "markup:read_rtf",
     media.EML: "mail:read_eml",
-    media.MSG: "mail:read_msg",
+    media.MSG: "outlook:read_msg",
     media.CSV: "plain:read_csv",
     "text/tab-separated-values": "plain:read_csv",
     media.TXT: "plain:read_text",
@@ -80,7 +80,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in ("layout", "pdf", "ocr", "office", "opendocument", "markup", "mail", "plain"):
+        for name in ("layout", "pdf", "ocr", "office", "opendocument", "markup", "mail", "outlook", "plain"):
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
