@@ -16,6 +16,11 @@ PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentatio
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
+ODG = "application/vnd.oasis.opendocument.graphics"
+OPENDOCUMENT = {
+    ODT, ODS, ODP, ODG, *(f"{kind}-template" for kind in (ODT, ODS, ODP, ODG)), f"{ODT}-master", f"{ODT}-web",
+}  # fmt: skip
+"""Texts, spreadsheets, slides and drawings, and their templates."""
 EPUB = "application/epub+zip"
 MSG = "application/vnd.ms-outlook"
 DOC = "application/msword"
@@ -45,9 +50,9 @@ _SIGNATURES = (
 )
 _OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
 _ZIPPED = {
-    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".epub": EPUB,
+    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".odg": ODG, ".epub": EPUB,
 }  # fmt: skip
-_KNOWN_ARCHIVES = {*_ZIPPED.values(), XLSB}
+_KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT, XLSB}
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MIMETYPE_BYTES = 200
 _LEFT_BYTES = 1024 * 1024
@@ -84,6 +89,9 @@ _HTML_START = re.compile(
     rb"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
+
+
+_FLAT_OPENDOCUMENT = re.compile(rb"""<(?:\w+:)?document\s[^>]*?mimetype\s*=\s*["']([\w./+-]+)["']""")
 
 
 def detect(path: Path, name: str = "") -> str:
@@ -152,6 +160,9 @@ def _text(head: bytes, name: str) -> str:
     head = head.removeprefix(b"\xef\xbb\xbf")
     if _HTML_START.match(head):
         return HTML
+    flat = _FLAT_OPENDOCUMENT.search(head) if head.lstrip().startswith(b"<") else None
+    if flat and (mime := flat[1].decode("ascii")) in OPENDOCUMENT:
+        return mime
     suffix = Path(name).suffix.lower()
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix]
@@ -170,7 +181,7 @@ def _inside_zip(path: Path, name: str) -> str:
     else:
         is_office = "[Content_Types].xml" in members
     mime = named.decode("ascii", "replace").strip()
-    if mime not in _ZIPPED.values() and is_office:
+    if mime not in _KNOWN_ARCHIVES and is_office:
         mime = next((kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in members)), mime)
     if mime in _KNOWN_ARCHIVES:
         return mime

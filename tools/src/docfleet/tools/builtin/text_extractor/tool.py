@@ -21,9 +21,7 @@ _READERS = {
     media.DOCX: "office:read_docx",
     media.XLSX: "office:read_xlsx",
     media.PPTX: "office:read_pptx",
-    media.ODT: "opendocument:read_opendocument",
-    media.ODS: "opendocument:read_opendocument",
-    media.ODP: "opendocument:read_opendocument",
+    **dict.fromkeys(media.OPENDOCUMENT, "opendocument:read_opendocument"),
     media.HTML: "markup:read_html",
     "application/xhtml+xml": "markup:read_html",
     media.EPUB: "markup:read_epub",
@@ -46,7 +44,7 @@ _OTHER_FORMATS = {
     "image/heif": ("the image format HEIC", "JPEG or PNG"),
 }
 _SEND = "send a PDF, office, mail, web or image file"
-_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "odf.opendocument", "bs4", "lxml.html")
+_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "bs4", "lxml.html", "lxml.etree")
 
 
 def reader_of(mime: str) -> Reader:
