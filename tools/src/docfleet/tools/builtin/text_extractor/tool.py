@@ -25,7 +25,7 @@ _READERS = {
     media.HTML: "markup:read_html",
     "application/xhtml+xml": "markup:read_html",
     media.EPUB: "markup:read_epub",
-    media.RTF: "markup:read_rtf",
+    media.RTF: "rtf:read_rtf",
     media.EML: "mail:read_eml",
     media.MSG: "outlook:read_msg",
     media.CSV: "plain:read_csv",
@@ -78,7 +78,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in ("layout", "pdf", "ocr", "office", "opendocument", "markup", "mail", "outlook", "plain"):
+        for name in ("layout", "pdf", "ocr", "office", "opendocument", "markup", "rtf", "mail", "outlook", "plain"):
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
