@@ -1,23 +1,19 @@
-"""Word processing, spreadsheets and slides."""
+"""Word processing, spreadsheets and slides of Office Open XML."""
 
 from __future__ import annotations
 
 import datetime
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from xml.parsers.expat import ExpatError
-from xml.sax import SAXException
 
-from docfleet.core.errors import FileTooLarge, PasswordRequired
+from docfleet.core.errors import FileTooLarge
 from docfleet.tools.builtin.text_extractor.document import Document, Reading, check_archive, reading_of
 
 _WORD = "the Word document"
 _WORKBOOK = "the workbook"
 _SLIDES = "the presentation"
-_OPENDOCUMENT = "the OpenDocument file"
 
 
 def read_docx(path: Path, reading: Reading) -> Document:
@@ -123,36 +119,3 @@ def _shapes(shapes: Iterable[Any]) -> Iterator[str]:
             yield shape.chart.chart_title.text_frame.text
         elif getattr(shape, "has_text_frame", False):
             yield shape.text_frame.text.replace("\v", "\n")
-
-
-def read_opendocument(path: Path, reading: Reading) -> Document:
-    """Paragraphs, headings and table rows in order, of a text, a spreadsheet or slides."""
-    check_archive(path, _OPENDOCUMENT, reading)
-    from odf.element import Element
-    from odf.opendocument import load
-
-    with reading_of(_OPENDOCUMENT, SAXException, ExpatError):
-        with zipfile.ZipFile(path) as archive:
-            if b"encryption-data" in archive.read("META-INF/manifest.xml"):
-                raise PasswordRequired(
-                    "password required: the document is encrypted; remove the password and send it again"
-                )
-        body: Element = load(str(path)).body
-        return Document.of_texts(["\n".join(_opendocument_lines(body))])
-
-
-def _opendocument_lines(node: Any) -> Iterator[str]:
-    from odf import teletype
-    from odf.namespaces import TABLENS, TEXTNS
-
-    for child in node.childNodes:
-        name = getattr(child, "qname", None)
-        if name in ((TEXTNS, "p"), (TEXTNS, "h")):
-            yield teletype.extractText(child)
-        elif name == (TABLENS, "table-row"):
-            cells = (" ".join(_opendocument_lines(cell)).strip() for cell in child.childNodes)
-            row = "\t".join(cells).rstrip("\t")
-            if row:
-                yield row
-        elif getattr(child, "childNodes", None):
-            yield from _opendocument_lines(child)
