@@ -13,6 +13,23 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLSB = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_OPEN = "application/vnd.openxmlformats-officedocument."
+_MACRO = "application/vnd.ms-{}.macroEnabled.12"
+WORD = (DOCX, f"{_OPEN}wordprocessingml.template", *map(_MACRO.format, ("word.document", "word.template")))
+"""Documents, templates, and both with macros."""
+WORKBOOKS = (
+    XLSX,
+    f"{_OPEN}spreadsheetml.template",
+    *map(_MACRO.format, ("excel.sheet", "excel.template", "excel.addin")),
+)
+"""Workbooks, templates, both with macros, and add-ins."""
+SLIDES = (
+    PPTX,
+    f"{_OPEN}presentationml.template",
+    f"{_OPEN}presentationml.slideshow",
+    *map(_MACRO.format, ("powerpoint.presentation", "powerpoint.template", "powerpoint.slideshow", "powerpoint.addin")),
+)
+"""Presentations, templates, shows, each with macros, and add-ins."""
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
