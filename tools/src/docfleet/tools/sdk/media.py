@@ -33,6 +33,11 @@ SLIDES = (
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
+ODG = "application/vnd.oasis.opendocument.graphics"
+OPENDOCUMENT = {
+    ODT, ODS, ODP, ODG, *(f"{kind}-template" for kind in (ODT, ODS, ODP, ODG)), f"{ODT}-master", f"{ODT}-web",
+}  # fmt: skip
+"""Texts, spreadsheets, slides and drawings, and their templates."""
 EPUB = "application/epub+zip"
 MSG = "application/vnd.ms-outlook"
 DOC = "application/msword"
@@ -62,9 +67,9 @@ _SIGNATURES = (
 )
 _OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
 _ZIPPED = {
-    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".epub": EPUB,
+    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".odg": ODG, ".epub": EPUB,
 }  # fmt: skip
-_KNOWN_ARCHIVES = {*_ZIPPED.values(), XLSB}
+_KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT, XLSB}
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MIMETYPE_BYTES = 200
 _LEFT_BYTES = 1024 * 1024
@@ -101,6 +106,9 @@ _HTML_START = re.compile(
     rb"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
+
+
+_FLAT_OPENDOCUMENT = re.compile(rb"""<(?:\w+:)?document\s[^>]*?mimetype\s*=\s*["']([\w./+-]+)["']""")
 
 
 def detect(path: Path, name: str = "") -> str:
@@ -143,7 +151,8 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def utf16_without_mark(head: bytes) -> str | None:
-    """``utf-16-le`` or ``utf-16-be`` when every other byte is zero, as in Latin text without a byte order mark."""
+    """``utf-16-le`` or ``utf-16-be`` when bytes without a byte order mark are that: spaces and line ends have a zero on
+    one side, and what it decodes to can be printed."""
     sample = head[: len(head) & ~1][:512]
     if len(sample) < 8:
         return None
@@ -153,7 +162,12 @@ def utf16_without_mark(head: bytes) -> str | None:
         return "utf-16-le"
     if even > half * 0.7 and odd < half * 0.1:
         return "utf-16-be"
-    return None
+    if bool(even) == bool(odd):
+        return None
+    encoding = "utf-16-le" if odd else "utf-16-be"
+    text = sample.decode(encoding, "replace")
+    printable = sum(letter.isprintable() or letter in "\t\r\n" for letter in text)
+    return encoding if printable == len(text) and " " in text and "\ufffd" not in text else None
 
 
 def _text(head: bytes, name: str) -> str:
@@ -163,6 +177,9 @@ def _text(head: bytes, name: str) -> str:
     head = head.removeprefix(b"\xef\xbb\xbf")
     if _HTML_START.match(head):
         return HTML
+    flat = _FLAT_OPENDOCUMENT.search(head) if head.lstrip().startswith(b"<") else None
+    if flat and (mime := flat[1].decode("ascii")) in OPENDOCUMENT:
+        return mime
     suffix = Path(name).suffix.lower()
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix]
@@ -181,7 +198,7 @@ def _inside_zip(path: Path, name: str) -> str:
     else:
         is_office = "[Content_Types].xml" in members
     mime = named.decode("ascii", "replace").strip()
-    if mime not in _ZIPPED.values() and is_office:
+    if mime not in _KNOWN_ARCHIVES and is_office:
         mime = next((kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in members)), mime)
     if mime in _KNOWN_ARCHIVES:
         return mime

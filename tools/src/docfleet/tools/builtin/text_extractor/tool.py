@@ -21,15 +21,13 @@ _READERS = {
     media.DOCX: "office:read_docx",
     media.XLSX: "office:read_xlsx",
     media.PPTX: "office:read_pptx",
-    media.ODT: "opendocument:read_opendocument",
-    media.ODS: "opendocument:read_opendocument",
-    media.ODP: "opendocument:read_opendocument",
+    **dict.fromkeys(media.OPENDOCUMENT, "opendocument:read_opendocument"),
     media.HTML: "markup:read_html",
     "application/xhtml+xml": "markup:read_html",
     media.EPUB: "markup:read_epub",
     media.RTF: "markup:read_rtf",
     media.EML: "mail:read_eml",
-    media.MSG: "mail:read_msg",
+    media.MSG: "outlook:read_msg",
     media.CSV: "plain:read_csv",
     "text/tab-separated-values": "plain:read_csv",
     media.TXT: "plain:read_text",
@@ -46,7 +44,7 @@ _OTHER_FORMATS = {
     "image/heif": ("the image format HEIC", "JPEG or PNG"),
 }
 _SEND = "send a PDF, office, mail, web or image file"
-_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "odf.opendocument", "bs4", "lxml.html")
+_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "bs4", "lxml.html", "lxml.etree")
 
 
 def reader_of(mime: str) -> Reader:
@@ -80,7 +78,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in ("layout", "pdf", "ocr", "office", "opendocument", "markup", "mail", "plain"):
+        for name in ("layout", "pdf", "ocr", "office", "opendocument", "markup", "mail", "outlook", "plain"):
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
