@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def test_a_call_is_answered_while_a_run_holds_all_slots(fleet: Fleet, tmp_path: 
     answer = Published.publish(fleet, {"tool": "actor"}).post(("a.txt", "call"), timeout="60")
     assert answer.body["message"]["execution_status"] == "COMPLETED"
     assert completed(run) == 0 and len(stage.started()) == 2
+    shared, reserved = fleet.worker("file_processing"), fleet.service("--concurrency", "1")
+    assert os.getpriority(os.PRIO_PROCESS, reserved) < os.getpriority(os.PRIO_PROCESS, shared)
     stage.open()
     run.wait()
     assert set(run.statuses.values()) == {"COMPLETED"} and len(run.rows()) == 6

@@ -15,7 +15,7 @@ from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.results import FileOutcome
-from docfleet.core.runs import RunLine, RunRequest, RunState
+from docfleet.core.runs import RunLimits, RunLine, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
 from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
 from docfleet.workers.shared.clients.tool_client import ToolClient
@@ -27,6 +27,8 @@ from docfleet.workers.shared.workflow.execution.file_lines import FileLines
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from docfleet.workers.shared.workflow.execution.steps import StepResults
 
+RUN_NICE = 10
+"""The niceness of the tools of runs: on a busy machine those of calls go first."""
 TEXT_BYTES = 1024 * 1024
 """The most bytes of a document's text that are kept for a caller who requests it."""
 
@@ -157,7 +159,7 @@ class Attempt:
             folder=self._relative_folder,
             step=step,
             settings=tool.metadata,
-            limits=self._settings.run_limits,
+            limits=self._run_limits(),
             organization_id=self._context.organization_context.organization_id,
             execution_id=self._context.execution.id,
             file_execution_id=file_execution_id,
@@ -172,6 +174,11 @@ class Attempt:
             )
         self.lines.step_done(step, tool.tool_id, state)
         return state
+
+    def _run_limits(self) -> RunLimits:
+        limits = self._settings.run_limits
+        # Somebody waits for the answer of a call, and nobody for a file of a run.
+        return limits if self._context.destination_config.is_api else msgspec.structs.replace(limits, nice=RUN_NICE)
 
     def _read_text(self, state: RunState, result: Path) -> None:
         """Keep what a step read from the document, for a caller of an API."""
