@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from docfleet.tools.builtin.text_extractor.openxml.package import Element, Package, W, is_on, text_of
+from docfleet.tools.builtin.text_extractor.openxml.package import Element, Package, W, text_of
 
 _PREFIX = re.compile(r"xmlns:([\w.-]+)\s*=\s*(['\"])(.*?)\2")
 _STEP = re.compile(r"/(@?)(?:([\w.-]+):)?([\w.-]+)(?:\[(\d+)\])?")

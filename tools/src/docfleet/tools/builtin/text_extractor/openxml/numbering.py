@@ -51,7 +51,9 @@ class Numbering:
         self._lists: dict[str, _List | None] = {}
         self._counts: dict[str, dict[int, int]] = {}
         if root is not None:
-            self._definitions = {each.get(W + "abstractNumId", ""): each for each in root.iterchildren(W + "abstractNum")}
+            self._definitions = {
+                each.get(W + "abstractNumId", ""): each for each in root.iterchildren(W + "abstractNum")
+            }
             self._numbers = {each.get(W + "numId", ""): each for each in root.iterchildren(W + "num")}
 
     def label(self, paragraph: Element, style: str) -> tuple[str, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"),
     (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
@@ -61,7 +63,7 @@ def _chinese(count: int) -> str:
     return ("" if tens == 1 else _DIGITS[tens]) + "十" + (_DIGITS[ones] if ones else "")
 
 
-_WRITINGS = {
+_WRITINGS: dict[str, Callable[[int], str]] = {
     "upperRoman": lambda count: _roman(count).upper(),
     "lowerRoman": _roman,
     "upperLetter": lambda count: _latin(count).upper(),

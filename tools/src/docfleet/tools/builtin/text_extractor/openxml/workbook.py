@@ -23,6 +23,8 @@ from docfleet.tools.builtin.text_extractor.openxml.package import (
 )
 
 _WHAT = "the workbook"
+# A sheet that is wider than this is written without its empty columns.
+_WIDE = 100
 _EMPTY = "[this sheet has no cells with content]"
 _MISSING = "[this sheet is missing in the file]"
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d*)")
@@ -53,8 +55,9 @@ class _Sheet:
 
 
 def read_workbook(path: Path, reading: Reading) -> Document:
-    """One page per sheet, cells separated by tabs; columns without content are left out, and of several empty rows one
-    is kept. Then texts of drawings, charts and comments. The text of an empty sheet says that it is empty.
+    """One page per sheet, cells separated by tabs. Of several empty rows one is kept, and a wide sheet is written
+    without its empty columns. Then texts of drawings, charts and comments. The text of an empty sheet says that it is
+    empty.
 
     Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``.
     """
@@ -195,6 +198,8 @@ def _days(text: str, *, is_1904: bool) -> float | None:
 
 def _table(rows: list[tuple[int, dict[int, str]]], book: _Book) -> Iterator[str]:
     columns = sorted({column for _, cells in rows for column in cells})
+    if columns and columns[-1] <= _WIDE:
+        columns = list(range(1, columns[-1] + 1))
     book.size += len(rows) * len(columns)
     _check_size(book)
     last = 0
