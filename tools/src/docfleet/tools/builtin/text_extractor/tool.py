@@ -18,9 +18,9 @@ Reader = Callable[[Path, Reading], Document]
 _IMAGES = ("image/png", "image/jpeg", "image/tiff", "image/bmp", "image/gif", "image/webp")
 _READERS = {
     media.PDF: "pdf:read_pdf",
-    media.DOCX: "office:read_docx",
-    media.XLSX: "office:read_xlsx",
-    media.PPTX: "office:read_pptx",
+    **dict.fromkeys(media.WORD, "openxml.word:read_word"),
+    **dict.fromkeys(media.WORKBOOKS, "openxml.workbook:read_workbook"),
+    **dict.fromkeys(media.SLIDES, "openxml.slides:read_slides"),
     **dict.fromkeys(media.OPENDOCUMENT, "opendocument:read_opendocument"),
     media.HTML: "markup:read_html",
     "application/xhtml+xml": "markup:read_html",
@@ -44,7 +44,8 @@ _OTHER_FORMATS = {
     "image/heif": ("the image format HEIC", "JPEG or PNG"),
 }
 _SEND = "send a PDF, office, mail, web or image file"
-_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "bs4", "lxml.html", "lxml.etree")
+_MODULES = sorted({reader.partition(":")[0] for reader in _READERS.values()} | {"pdf_xfa"})
+_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "bs4", "lxml.html", "lxml.etree")
 
 
 def reader_of(mime: str) -> Reader:
@@ -78,9 +79,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in (
-            "layout", "pdf", "pdf_xfa", "ocr", "office", "opendocument", "markup", "rtf", "mail", "outlook", "plain",
-        ):  # fmt: skip
+        for name in _MODULES:
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
