@@ -100,13 +100,14 @@ class TextExtractor(Tool):
         ocr_pages = sum(page.by_ocr for page in document.pages)
         usage = {"ocr_pages": ocr_pages} if ocr_pages else {}
         if settings["output"] == "text":
-            return ToolResult(document.text, OutputType.TXT, pages=len(document.pages), usage=usage)
+            text = document.text
+            return ToolResult(text, OutputType.TXT, pages=len(document.pages), usage=usage, words=document.pages)
         output = {
             "text": document.text,
             "pages": [page.text for page in document.pages],
             "metadata": {"source_name": context.source_name, "mime": mime, **document.metadata},
         }
-        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage)
+        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage, words=document.pages)
 
 
 tool = TextExtractor(Path(__file__).parent / "config")
