@@ -3,8 +3,8 @@
     python bench/grounding.py [DATA_FOLDER] [--missing]
 
 DATA_FOLDER (default: ``DOCFLEET_TEST_DATA``, else ``../shared/data``) holds ``docubench`` with ``documents`` and
-``labels``. The right page is known for labels that stand, as they are written, in the text of one page only. ``--missing`` lists
-the labels without a match.
+``labels``. The right page is known for labels that stand, as they are written, in the text of one page only.
+``--missing`` lists the labels without a match.
 """
 
 from __future__ import annotations
