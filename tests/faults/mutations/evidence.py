@@ -24,6 +24,7 @@ MUTANTS = (
         "a number that is nearly the same is another number",
         f"{TESTS}/test_ground.py::test_another_value_is_not_taken_for_it",
         (f"{GROUNDING}/matching.py", "if digits > _MANY_DIGITS * len(folded):", "if False:"),
+        (f"{GROUNDING}/matching.py", "    if not digits:\n        return True\n", "    return True\n"),
     ),
     mutant(
         "what OCR confuses is told apart in text of the document",
@@ -59,7 +60,11 @@ MUTANTS = (
     mutant(
         "words of a tool are a regular file",
         "tests/unit/runner/test_folders.py::test_words_and_evidence_that_are_no_files_are_refused",
-        (FOLDERS, "if not stat.S_ISREG(status.st_mode):\n            raise ToolResultInvalid(f", "if False:\n            raise ToolResultInvalid(f"),
+        (
+            FOLDERS,
+            "if not stat.S_ISREG(status.st_mode):\n            raise ToolResultInvalid(f",
+            "if False:\n            raise ToolResultInvalid(f",
+        ),
     ),
     mutant(
         "evidence has a limit",
