@@ -6,6 +6,7 @@ import datetime
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, FileTooLarge
@@ -27,7 +28,9 @@ _WHAT = "the workbook"
 _WIDE = 100
 _EMPTY = "[this sheet has no cells with content]"
 _MISSING = "[this sheet is missing in the file]"
-_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d*)")
+_COLUMN_LETTERS = 3
+# A number that is kept as a workbook shows it when nothing else is asked for.
+_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,9})(?:\.\d{0,3}[1-9])?\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _WHITE = re.compile(r"[\r\n\t\v\f]+")
 # Codes of a printed header: its three thirds, fonts, sizes, colours, and what the program fills in.
@@ -151,32 +154,46 @@ def _check_size(book: _Book) -> None:
 
 
 def _column(reference: str | None) -> int:
-    """1 for A, 27 for AA; 0 where the cell does not say."""
-    match = _REFERENCE.match(reference or "")
+    """1 for A1, 27 for AA1; 0 where the cell does not say."""
+    return _column_of((reference or "").replace("$", "").rstrip("0123456789"))
+
+
+@lru_cache(maxsize=1024)
+def _column_of(letters: str) -> int:
+    if not (letters.isascii() and letters.isalpha() and len(letters) <= _COLUMN_LETTERS):
+        return 0
     column = 0
-    for letter in match[1].upper() if match else "":
+    for letter in letters.upper():
         column = column * 26 + ord(letter) - 64
     return column
 
 
 def _cell(cell: Element, book: _Book) -> str:
     kind = cell.get("t", "n")
-    if kind == "inlineStr":
-        inline = cell.find("{*}is")
-        return "" if inline is None else _string(inline)
-    value = cell.find("{*}v")
-    text = "" if value is None else text_of(value)
+    text = ""
+    for child in cell.iterchildren("{*}*"):
+        if child.tag.endswith("}v"):
+            text = text_of(child).strip() if kind != "str" else text_of(child)
+        elif kind == "inlineStr" and child.tag.endswith("}is"):
+            return _string(child)
     if kind == "s":
-        at = number(text.strip(), -1)
+        at = number(text, -1)
         return book.strings[at] if 0 <= at < len(book.strings) else ""
     if kind == "b":
-        return {"1": "TRUE", "0": "FALSE"}.get(text.strip(), text).upper()
+        return {"1": "TRUE", "0": "FALSE"}.get(text, text).upper()
     if kind in ("str", "e"):
-        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
     style = number(cell.get("s"), -1)
     code = book.formats[style] if 0 <= style < len(book.formats) else GENERAL
-    days = _days(text, is_1904=book.is_1904) if kind == "d" else _float(text)
-    return text if days is None else shown(days, code, is_1904=book.is_1904)
+    if not text or (code == GENERAL and _PLAIN.match(text)):
+        return text
+    return _number_shown(text, code, kind == "d", book.is_1904)
+
+
+@lru_cache(maxsize=4096)
+def _number_shown(text: str, code: str, is_date: bool, is_1904: bool) -> str:
+    value = _days(text, is_1904=is_1904) if is_date else _float(text)
+    return text if value is None else shown(value, code, is_1904=is_1904)
 
 
 def _float(text: str) -> float | None:
