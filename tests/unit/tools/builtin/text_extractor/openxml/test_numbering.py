@@ -12,7 +12,8 @@ LISTED = '<w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr>'
 
 
 def level(at: int, text: str, kind: str = "decimal", more: str = "", start: int = 1) -> str:
-    return f'<w:lvl w:ilvl="{at}"><w:start w:val="{start}"/><w:numFmt w:val="{kind}"/><w:lvlText w:val="{text}"/>{more}</w:lvl>'
+    look = f'<w:start w:val="{start}"/><w:numFmt w:val="{kind}"/><w:lvlText w:val="{text}"/>{more}'
+    return f'<w:lvl w:ilvl="{at}">{look}</w:lvl>'
 
 
 OUTLINE = level(0, "%1.") + level(1, "%1.%2", "lowerLetter") + level(2, "(%3)", "lowerRoman")
