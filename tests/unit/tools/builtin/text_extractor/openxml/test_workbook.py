@@ -13,8 +13,10 @@ SHARED = '<x:c r="A1" t="s"><x:v>0</x:v></x:c>'
 
 def test_cells_of_each_kind(extract: Extract) -> None:
     cells = (
-        '<x:c t="s"><x:v>0</x:v></x:c><x:c t="inlineStr"><x:is><x:r><x:t>in</x:t></x:r><x:r><x:t>line</x:t></x:r></x:is></x:c>'
-        '<x:c t="b"><x:v>1</x:v></x:c><x:c t="e"><x:v>#N/A</x:v></x:c><x:c t="str"><x:f>A1</x:f><x:v>a_x000D_\nb</x:v></x:c>'
+        '<x:c t="s"><x:v>0</x:v></x:c>'
+        '<x:c t="inlineStr"><x:is><x:r><x:t>in</x:t></x:r><x:r><x:t>line</x:t></x:r></x:is></x:c>'
+        '<x:c t="b"><x:v>1</x:v></x:c><x:c t="e"><x:v>#N/A</x:v></x:c>'
+        '<x:c t="str"><x:f>A1</x:f><x:v>a_x000D_\nb</x:v></x:c>'
         '<x:c s="1"><x:v>0.19</x:v></x:c><x:c s="2"><x:v>45356</x:v></x:c><x:c t="d" s="2"><x:v>2024-03-06</x:v></x:c>'
         '<x:c t="s"><x:v>99</x:v></x:c><x:c><x:v>1.1000000000000001</x:v></x:c>'
     )
@@ -91,7 +93,8 @@ def test_the_calendar_of_1904(extract: Extract) -> None:
 
 
 def test_what_lies_over_the_cells(extract: Extract) -> None:
-    after = '<x:headerFooter><x:oddHeader>&amp;L&amp;"Arial,Bold"&amp;12Acme GmbH&amp;RPage &amp;P</x:oddHeader></x:headerFooter>'
+    header = '&amp;L&amp;"Arial,Bold"&amp;12Acme GmbH&amp;RPage &amp;P'
+    after = f"<x:headerFooter><x:oddHeader>{header}</x:oddHeader></x:headerFooter>"
     drawing = f"<xdr:sp><xdr:txBody>{lines('in a box')}</xdr:txBody></xdr:sp>"
     more = {
         "xl/worksheets/_rels/sheet1.xml.rels": relations(
