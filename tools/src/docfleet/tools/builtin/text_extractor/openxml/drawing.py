@@ -84,9 +84,9 @@ def table_rows(table: Element) -> Iterator[str]:
 def drawn(package: Package, part: str, node: Element) -> Iterator[str]:
     """The lines of charts, diagrams, tables and texts anywhere below ``node``, an element of ``part``."""
     if node.tag in (C + "chart", CX + "chart"):
-        yield from chart_lines(package.xml_if_sound(package.target(part, node)))
+        yield from chart_lines(package.xml_if_sound(package.taken(package.target(part, node))))
     elif node.tag == DGM + "relIds":
-        yield from diagram_lines(package.xml_if_sound(package.target(part, node, "dm")))
+        yield from diagram_lines(package.xml_if_sound(package.taken(package.target(part, node, "dm"))))
     elif node.tag == A + "tbl":
         yield from table_rows(node)
     elif node.tag.endswith("}txBody"):

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from docfleet.core.errors import CorruptFile, FileTooLarge
-from docfleet.tools.builtin.text_extractor.document import MIB, SEND_AGAIN, Document, Reading
+from docfleet.core.errors import CorruptFile
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading
 from docfleet.tools.builtin.text_extractor.openxml.drawing import drawn
 from docfleet.tools.builtin.text_extractor.openxml.number_format import BUILT_IN, GENERAL, shown
 from docfleet.tools.builtin.text_extractor.openxml.package import (
+    Budget,
     Element,
     Package,
     elements,
@@ -45,8 +46,7 @@ class _Book:
     strings: list[str]
     formats: list[str]
     is_1904: bool
-    max_size: int
-    size: int = 0
+    budget: Budget
 
 
 @dataclass(slots=True)
@@ -72,17 +72,22 @@ def read_workbook(path: Path, reading: Reading) -> Document:
         root = package.xml(main)
         properties = root.find("{*}workbookPr")
         is_1904 = "date1904" in ({} if properties is None else properties.attrib) and is_on(properties, "date1904")
-        book = _Book(_strings(package, main), _formats(package, main), is_1904, reading.max_expanded_bytes)
+        book = _Book(_strings(package, main), _formats(package, main), is_1904, Budget(_WHAT, reading))
         sheets = root.findall("{*}sheets/{*}sheet")
         if not any(package.target(main, sheet) for sheet in sheets):
             raise CorruptFile(f"the workbook lacks its sheets, so it cannot be read: {SEND_AGAIN}")
+        texts: dict[str | None, list[str]] = {None: [_MISSING]}
         for entry in sheets:
             name = entry.get("name", "")
             names.append(name)
             if entry.get("state", "visible") != "visible":
                 hidden.append(name)
             part = package.target(main, entry)
-            lines = [_MISSING] if part is None else _lines(package, part, book)
+            if part in texts:
+                book.budget.spend(sum(map(len, texts[part])))
+            elif part is not None:
+                texts[part] = _lines(package, part, book)
+            lines = texts[part]
             pages.append("\n".join([f"Sheet: {name}", *(lines or [_EMPTY])]))
             reading.progress(len(pages), len(sheets))
     return Document.of_texts(pages, {"sheets": names} | ({"hidden_sheets": hidden} if hidden else {}))
@@ -138,19 +143,9 @@ def _add_row(sheet: _Sheet, row: Element, book: _Book) -> None:
         column = _column(cell.get("r")) or column + 1
         if text := _WHITE.sub(" ", _cell(cell, book)).strip(" "):
             cells[column] = text
-            book.size += len(text)
+            book.budget.spend(len(text))
     if cells:
         sheet.rows.append((at, cells))
-    _check_size(book)
-
-
-def _check_size(book: _Book) -> None:
-    # A string of a workbook is kept once, however many cells show it.
-    if book.size > book.max_size:
-        raise FileTooLarge(
-            f"the workbook shows more than {book.max_size // MIB} MiB of text, which looks like a bomb;"
-            " raise max_expanded_megabytes if it is intended"
-        )
 
 
 def _column(reference: str | None) -> int:
@@ -217,8 +212,7 @@ def _table(rows: list[tuple[int, dict[int, str]]], book: _Book) -> Iterator[str]
     columns = sorted({column for _, cells in rows for column in cells})
     if columns and columns[-1] <= _WIDE:
         columns = list(range(1, columns[-1] + 1))
-    book.size += len(rows) * len(columns)
-    _check_size(book)
+    book.budget.spend(len(rows) * len(columns))
     last = 0
     for at, cells in rows:
         if last and at > last + 1:
