@@ -29,6 +29,16 @@ _CODECS = {
     "iso-8859-8-i": "iso8859_8",
     "iso-8859-16": "iso8859_16",
 }
+# Code pages of Windows whose numbers are not in the names of Python's codecs.
+_PAGES = {
+    936: "gb18030", 950: "big5hkscs", 1200: "utf-16-le", 1201: "utf-16-be", 1361: "johab", 10000: "mac_roman",
+    10001: "cp932", 10002: "big5hkscs", 10003: "cp949", 10006: "mac_greek", 10007: "mac_cyrillic", 10008: "gb18030",
+    10029: "mac_latin2", 10079: "mac_iceland", 10081: "mac_turkish", 20127: "cp1252", 20866: "koi8-r", 20932: "euc_jp",
+    20936: "gb18030", 20949: "cp949", 21866: "koi8-u", 28591: "cp1252", 28599: "cp1254", 38598: "iso8859_8",
+    50220: "iso2022_jp_ext", 50221: "iso2022_jp_ext", 50222: "iso2022_jp_ext", 50225: "iso2022_kr", 51932: "euc_jp",
+    51936: "gb18030", 51949: "cp949", 52936: "hz", 54936: "gb18030", 65000: "utf-7", 65001: "utf-8",
+    **{28590 + part: f"iso8859_{part}" for part in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
+}  # fmt: skip
 # Codecs of Python that are text to it, yet no encoding of documents.
 _NO_ENCODINGS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\(J|\$\([A-D])")
@@ -62,6 +72,11 @@ def codec_of(label: str) -> str | None:
     except (LookupError, UnicodeError, ValueError):
         return None
     return None if codec in _NO_ENCODINGS else codec
+
+
+def codec_of_page(number: int) -> str | None:
+    """Python's codec for the number that Windows gives a code page."""
+    return _PAGES.get(number) or codec_of(f"cp{number}") or codec_of(f"windows-{number}")
 
 
 def encoding_of(raw: bytes, declared: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""HTML, EPUB and RTF."""
+"""HTML and EPUB."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import posixpath
 import re
 import warnings
 import zipfile
-from collections.abc import Callable
 from html.entities import html5, name2codepoint
 from pathlib import Path
 from typing import Any
@@ -184,16 +183,6 @@ def _check_depth(soup: Any) -> None:
         if not level:
             return
     raise CorruptFile(f"the HTML is nested more than {_MAX_DEPTH} levels deep: it cannot be read; send a simpler one")
-
-
-def read_rtf(path: Path, _reading: Reading) -> Document:
-    """The text without its formatting."""
-    from striprtf import striprtf
-
-    # Untyped; it writes a bar after each cell of a table.
-    to_text: Callable[..., str] = striprtf.rtf_to_text
-    with reading_of("the RTF file"):
-        return Document.of_texts([to_text(decode_text(path.read_bytes()), errors="replace").replace("|", "\t")])
 
 
 def read_epub(path: Path, reading: Reading) -> Document:

@@ -25,7 +25,7 @@ _READERS = {
     media.HTML: "markup:read_html",
     "application/xhtml+xml": "markup:read_html",
     media.EPUB: "markup:read_epub",
-    media.RTF: "markup:read_rtf",
+    media.RTF: "rtf:read_rtf",
     media.EML: "mail:read_eml",
     media.MSG: "outlook:read_msg",
     media.CSV: "plain:read_csv",
@@ -44,10 +44,7 @@ _OTHER_FORMATS = {
     "image/heif": ("the image format HEIC", "JPEG or PNG"),
 }
 _SEND = "send a PDF, office, mail, web or image file"
-_MODULES = (
-    "layout", "pdf", "ocr", "openxml.word", "openxml.workbook", "openxml.slides", "opendocument", "markup", "mail",
-    "outlook", "plain",
-)  # fmt: skip
+_MODULES = sorted({reader.partition(":")[0] for reader in _READERS.values()} | {"pdf_xfa"})
 _PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "bs4", "lxml.html", "lxml.etree")
 
 
@@ -95,19 +92,22 @@ class TextExtractor(Tool):
         read = reader_of(mime)
         with reading_of("the document"):
             document = read(context.input_path, Reading.from_settings(settings, context.progress))
+        for warning in document.warnings:
+            context.log(warning, ToolLogLevel.WARN)
         if not any(page.text.strip() for page in document.pages):
             context.log("the document holds no text", ToolLogLevel.WARN)
             document.pages = [Page("[the document holds no text]")]
         ocr_pages = sum(page.by_ocr for page in document.pages)
         usage = {"ocr_pages": ocr_pages} if ocr_pages else {}
         if settings["output"] == "text":
-            return ToolResult(document.text, OutputType.TXT, pages=len(document.pages), usage=usage)
+            text = document.text
+            return ToolResult(text, OutputType.TXT, pages=len(document.pages), usage=usage, words=document.pages)
         output = {
             "text": document.text,
             "pages": [page.text for page in document.pages],
             "metadata": {"source_name": context.source_name, "mime": mime, **document.metadata},
         }
-        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage)
+        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage, words=document.pages)
 
 
 tool = TextExtractor(Path(__file__).parent / "config")
