@@ -268,6 +268,25 @@ def test_a_chart_and_a_diagram(extract: Extract) -> None:
     assert [line for line in extract(content).split("\n") if line] == [*drawn, *written, "first", "second"]
 
 
+def test_a_drawing_is_read_once_however_often_it_is_named(extract: Extract) -> None:
+    frame = '<w:p><w:r><w:drawing><c:chart r:id="c"/></w:drawing></w:r></w:p>'
+    chart = root("c:chartSpace", f"<c:title><c:tx><c:rich>{lines('Year')}</c:rich></c:tx></c:title>")
+    assert extract(word(frame * 3, ("c", "chart", "chart.xml"), chart=chart)).split() == ["Year"]
+
+
+def test_data_shown_by_many_controls_is_a_bomb(extract: Extract) -> None:
+    control_ = control(run(""), '<w:text/><w:dataBinding w:xpath="/a" w:storeItemID="{1}"/>')
+    parts = {
+        "word/document.xml": root("w:document", f"<w:body><w:p>{control_ * 70}</w:p></w:body>"),
+        "word/_rels/document.xml.rels": relations(("d", "customXml", "item1.xml")),
+        "word/item1.xml": f"<a>{'x' * 1_000_000}</a>",
+        "word/_rels/item1.xml.rels": relations(("p", "customXmlProps", "props1.xml")),
+        "word/props1.xml": root("ds:datastoreItem", "", 'ds:itemID="{1}"'),
+    }
+    content = package("word/document.xml", "wordprocessingml.document", parts)
+    assert extract(content, fails=True, max_expanded_megabytes=50).error_code == "file_too_large"
+
+
 @pytest.mark.parametrize(
     ("kind", "mime"),
     [
