@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.faults.mutations.mutant import mutant
 
 TEXT_EXTRACTOR = "tools/src/docfleet/tools/builtin/text_extractor"
+E_INVOICE = "tools/src/docfleet/tools/builtin/field_extractor/einvoice"
+TESTS_E_INVOICE = "tests/unit/tools/builtin/field_extractor/einvoice"
 
 MUTANTS = (
     mutant(
@@ -25,7 +27,7 @@ MUTANTS = (
     mutant(
         "a picture is made small enough for Tesseract",
         "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_picture_with_a_side_too_long_for_tesseract_is_read",
-        (f"{TEXT_EXTRACTOR}/ocr.py", "if max(image.size) > _LONGEST_PIXELS:", "if False:"),
+        (f"{TEXT_EXTRACTOR}/ocr.py", "if max(image.size) * scale > _LONGEST_PIXELS:", "if False:"),
     ),
     mutant(
         "a chapter is read once",
@@ -41,5 +43,31 @@ MUTANTS = (
         "a full disk under a tool is no fault of the document",
         "tests/unit/tools/sdk/test_run.py::test_a_failure_is_one_error_line_and_changes_nothing",
         ("tools/src/docfleet/tools/sdk/run.py", "if isinstance(trouble, StorageFull):", "if False:"),
+    ),
+    mutant(
+        "an electronic invoice with entities is refused",
+        f"{TESTS_E_INVOICE}/test_xml.py::test_a_document_type_is_refused",
+        (f"{E_INVOICE}/xml.py", "    if found:\n        raise XmlBroken(_NO_DOCUMENT_TYPE)", "    return"),
+        (f"{E_INVOICE}/xml.py", "if root.getroottree().docinfo.internalDTD is not None:", "if False:"),
+    ),
+    mutant(
+        "an electronic invoice that differs from its text is not matched",
+        "tests/unit/tools/builtin/field_extractor/test_tool.py::test_what_differs_from_the_text_is_not_matched",
+        (f"{E_INVOICE}/reader.py", "made += checks.against_text(invoice, text, by_ocr=by_ocr)", "pass"),
+    ),
+    mutant(
+        "a lot of invoices is not one",
+        f"{TESTS_E_INVOICE}/test_reader.py::test_several_invoices_in_one_file_are_not_one",
+        (f"{E_INVOICE}/reader.py", "if others or len(invoices_of_first) > 1:", "if False:"),
+    ),
+    mutant(
+        "a broken electronic invoice is said",
+        f"{TESTS_E_INVOICE}/test_reader.py::test_a_broken_one_is_said",
+        (f"{E_INVOICE}/reader.py", "return EInvoice(None, failures) if failures else None", "return None"),
+    ),
+    mutant(
+        "the tax in another currency is not the tax",
+        f"{TESTS_E_INVOICE}/test_cii.py::test_a_tax_in_a_second_currency_is_not_the_tax",
+        (f"{E_INVOICE}/cii.py", 'if amount.get("currencyID") == currency]', "]"),
     ),
 )

@@ -13,6 +13,23 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLSB = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_OPEN = "application/vnd.openxmlformats-officedocument."
+_MACRO = "application/vnd.ms-{}.macroEnabled.12"
+WORD = (DOCX, f"{_OPEN}wordprocessingml.template", *map(_MACRO.format, ("word.document", "word.template")))
+"""Documents, templates, and both with macros."""
+WORKBOOKS = (
+    XLSX,
+    f"{_OPEN}spreadsheetml.template",
+    *map(_MACRO.format, ("excel.sheet", "excel.template", "excel.addin")),
+)
+"""Workbooks, templates, both with macros, and add-ins."""
+SLIDES = (
+    PPTX,
+    f"{_OPEN}presentationml.template",
+    f"{_OPEN}presentationml.slideshow",
+    *map(_MACRO.format, ("powerpoint.presentation", "powerpoint.template", "powerpoint.slideshow", "powerpoint.addin")),
+)
+"""Presentations, templates, shows, each with macros, and add-ins."""
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
@@ -50,9 +67,16 @@ _SIGNATURES = (
 )
 _OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
 _ZIPPED = {
-    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".odg": ODG, ".epub": EPUB,
+    ".odt": ODT, ".ods": ODS, ".odp": ODP, ".odg": ODG, ".epub": EPUB, ".xlsb": XLSB,
+    **dict(zip((".docx", ".dotx", ".docm", ".dotm"), WORD, strict=True)),
+    **dict(zip((".xlsx", ".xltx", ".xlsm", ".xltm", ".xlam"), WORKBOOKS, strict=True)),
+    **dict(zip((".pptx", ".potx", ".ppsx", ".pptm", ".potm", ".ppsm", ".ppam"), SLIDES, strict=True)),
 }  # fmt: skip
-_KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT, XLSB}
+_KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT}
+# A package of Office says which of its kinds it is by the type of its main part.
+_MAIN_PART = re.compile(rb"""ContentType\s*=\s*["']([\w./-]+?)(?:Template)?\.main\+xml["']""", re.IGNORECASE)
+_MAIN_TYPES = {mime.removesuffix(".12").lower(): mime for mime in (*WORD, *WORKBOOKS, *SLIDES)}
+_TYPES_PART = "[content_types].xml"
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MIMETYPE_BYTES = 200
 _LEFT_BYTES = 1024 * 1024
@@ -170,19 +194,26 @@ def _text(head: bytes, name: str) -> str:
 
 
 def _inside_zip(path: Path, name: str) -> str:
+    types = b""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
             is_named = "mimetype" in members and archive.getinfo("mimetype").file_size < _MIMETYPE_BYTES
             named = archive.read("mimetype") if is_named else b""
+            listed = next((member for member in archive.infolist() if member.filename.lower() == _TYPES_PART), None)
+            if listed is not None and listed.file_size < _LEFT_BYTES:
+                types = archive.read(listed)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
         members, named = _left_in(path)  # cut off, damaged or encrypted: its reader reports that
         is_office = True
     else:
-        is_office = "[Content_Types].xml" in members
+        is_office = _TYPES_PART in map(str.lower, members)
     mime = named.decode("ascii", "replace").strip()
     if mime not in _KNOWN_ARCHIVES and is_office:
-        mime = next((kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in members)), mime)
+        declared = (_MAIN_TYPES.get(kind.decode("ascii", "replace").lower()) for kind in _MAIN_PART.findall(types))
+        parts = [each.replace("\\", "/").lstrip("/").lower() for each in members]
+        held = (kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in parts))
+        mime = next(filter(None, declared), None) or next(held, mime)
     if mime in _KNOWN_ARCHIVES:
         return mime
     # What an archive lacks to be what its name says is damage, too.
