@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
+# Text of a script that an engine does not know comes out in the letters it knows: many words then mix scripts, or have
+# capitals in their middle. These shares of odd words lie far from both kinds of text.
+_ODD = 0.18
+_ODD_IF_UNSURE = 0.12
+_UNSURE = 0.85
+_FEW_WORDS = 3
+
 AUTO = "auto"
 
 _LATIN = """
@@ -47,3 +57,17 @@ LANGUAGES_OF_SCRIPT = {
     "Tibetan": ("bod",),
 }
 """For scripts that only Tesseract reads: its languages, the most used ones first."""
+
+
+def looks_foreign(text: str, confidence: float) -> bool:
+    """Whether ``text``, read as Latin or Chinese, seems to be of another script."""
+    words = re.findall(r"[^\W\d_]{3,}", text)
+    if len(words) < _FEW_WORDS:
+        return confidence < _UNSURE
+    odd = sum(map(_is_odd, words)) / len(words)
+    return odd >= (_ODD if confidence >= _UNSURE else _ODD_IF_UNSURE)
+
+
+def _is_odd(word: str) -> bool:
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in word}
+    return len(scripts) > 1 or re.search("[a-z][A-Z]", word) is not None

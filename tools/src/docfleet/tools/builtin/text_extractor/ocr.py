@@ -16,6 +16,7 @@ from docfleet.tools.builtin.text_extractor.languages import (
     SMALL_LANGUAGES,
     SMALL_SCRIPTS,
     TINY_LANGUAGES,
+    looks_foreign,
 )
 from docfleet.tools.builtin.text_extractor.orientation import Back, skew, turned
 from docfleet.tools.builtin.text_extractor.recognized import Recognized
@@ -98,12 +99,16 @@ def recognize(image: Image, reading: Reading) -> Recognized:
         return _read_by_tesseract(grey, "eng" if reading.ocr_language == AUTO else reading.ocr_language)
     small = reading.ocr_engine == "ppocr-small" or not set(reading.ocr_language.split("+")) <= {AUTO, *TINY_LANGUAGES}
     best = _read_by_ppocr(grey, "small" if small else "tiny")
-    if best.confidence >= _GOOD or best.confidence == 0 or reading.ocr_language != AUTO:
-        return best
-    # Bad in every direction: perhaps it is a script that the models do not know.
-    script = tesseract.look_at(grey).script
+    if reading.ocr_language == AUTO and looks_foreign(best.text, best.confidence):
+        return _other_script(grey, best, small=small)
+    return best
+
+
+def _other_script(image: Image, best: Recognized, *, small: bool) -> Recognized:
+    """What is read by the engine that knows the script of ``image``; ``best`` where the script is not clear."""
+    script = tesseract.look_at(image).script
     if script in SMALL_SCRIPTS:
-        return best if small else _better(best, _read_by_ppocr(grey, "small"))
+        return best if small else _better(best, _read_by_ppocr(image, "small"))
     if script not in LANGUAGES_OF_SCRIPT:
         return best
     languages = tesseract.installed(LANGUAGES_OF_SCRIPT[script])
@@ -113,7 +118,8 @@ def recognize(image: Image, reading: Reading) -> Recognized:
             f"a page is written in {script} script, and no language with it is installed for OCR: add the data of its"
             f" language, for instance {tesseract.package_of(usual)}, or set ocr_language"
         )
-    return _better(best, _read_by_tesseract(grey, "+".join(languages[:_MOST_LANGUAGES])))
+    attempt = _read_by_tesseract(image, "+".join(languages[:_MOST_LANGUAGES]))
+    return attempt if attempt.confidence >= _GOOD_TESSERACT else _better(best, attempt)
 
 
 def _by_tesseract(reading: Reading) -> bool:
