@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, override
 
-from docfleet.tools.builtin.field_extractor import presets, rules, templates, values
-from docfleet.tools.builtin.field_extractor.values import Locale
+from docfleet.tools.builtin.field_extractor import labels, presets, rules, templates
+from docfleet.tools.builtin.field_extractor.locale import Locale
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 from docfleet.tools.sdk.text import decode_text, earlier_text
 
 _SAMPLE = "Nobody\nInvoice No: 1\nInvoice date: 12 March 2018\nTotal: 12.50 EUR\n"
+_MAX_EVIDENCE = 100_000
 
 
 class FieldExtractor(Tool):
@@ -20,11 +21,10 @@ class FieldExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        # Patterns and the words of dates are compiled and loaded on first use: here, once for all runs.
-        locale = Locale.of(_SAMPLE, "auto", "auto")
-        for preset in presets.PRESETS:
+        # Labels, patterns and the data of languages are loaded on first use: here, once for all runs.
+        locale = locale_of(_SAMPLE, {"decimal_comma": "auto", "day_first": "auto"})
+        for preset in presets.REQUIRED:
             presets.apply_preset(preset, _SAMPLE, locale)
-        values.parse_date("12 mars 2018", locale)
         templates.extract(_SAMPLE, list(templates.packaged_templates()), Path(), is_pdf=False)
 
     @override
@@ -41,7 +41,7 @@ class FieldExtractor(Tool):
             )
             for field in settings["fields"]
         ]
-        locale = Locale.of(text, settings["decimal_comma"], settings["day_first"])
+        locale = locale_of(text, settings)
         values = {rule.name: rules.find(rule, text, locale) for rule in own}
         by_rule = {name: value for name, value in values.items() if value is not None}
         template = self._by_template(text, settings, context)
@@ -49,7 +49,7 @@ class FieldExtractor(Tool):
             # A field of the workflow wins over a field of the same name in a template.
             return ToolResult({**template, **by_rule}, OutputType.JSON)
         preset = presets.apply_preset(settings["preset"], text, locale)
-        required = [rule.name for rule in (*own, *presets.PRESETS[settings["preset"]]) if rule.required]
+        required = [*(rule.name for rule in own if rule.required), *presets.REQUIRED[settings["preset"]]]
         fields = {**preset, **by_rule}
         complete = bool(fields) and all(name in fields for name in required)
         return ToolResult({"matched": complete, "template": None, **fields}, OutputType.JSON)
@@ -65,6 +65,12 @@ class FieldExtractor(Tool):
             plain = templates.pdf_plain_text(context.source_path)
             fields = templates.extract(plain, candidates, context.source_path, is_pdf=True) if plain else None
         return fields
+
+
+def locale_of(text: str, settings: dict[str, Any]) -> Locale:
+    """How ``text`` writes numbers and dates, by the settings ``decimal_comma`` and ``day_first`` and its evidence."""
+    languages = labels.languages_of(labels.hits(text[:_MAX_EVIDENCE]))
+    return Locale.of(text, settings["decimal_comma"], settings["day_first"], languages)
 
 
 tool = FieldExtractor(Path(__file__).parent / "config")
