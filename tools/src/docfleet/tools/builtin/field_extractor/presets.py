@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from docfleet.tools.builtin.field_extractor import invoices, labels, receipts, totals
+from docfleet.tools.builtin.field_extractor import identifiers, invoices, items, labels, parties, receipts, totals
+from docfleet.tools.builtin.field_extractor.checks import checks_of
 from docfleet.tools.builtin.field_extractor.currencies import find_currency
 from docfleet.tools.builtin.field_extractor.locale import Locale
 from docfleet.tools.builtin.field_extractor.reading import Reading
@@ -18,10 +19,14 @@ def apply_preset(preset: str, text: str, locale: Locale) -> dict[str, Any]:
         return {}
     reading = Reading(text, locale)
     found = _invoice(reading) if preset == "invoice" else _receipt(reading)
-    return {name: value for name, value in found.items() if value is not None and value != []}
+    found = {name: value for name, value in found.items() if value is not None and value != []}
+    if preset == "invoice":
+        found["checks"] = checks_of(found)
+    return found
 
 
 def _invoice(reading: Reading) -> dict[str, Any]:
+    who = parties.parties_of(reading)
     kind = invoices.kind_of(reading)
     sums = totals.totals_of(reading)
     currency = find_currency(reading.text, dict(reading.locale.countries), labels.of_field("currency"), near=sums.line)
@@ -38,6 +43,12 @@ def _invoice(reading: Reading) -> dict[str, Any]:
         "net": sums.net,
         "tax": sums.tax,
         "tax_lines": totals.tax_lines_of(reading, sums),
+        "seller": who.seller,
+        "seller_tax_id": who.seller_tax_id,
+        "buyer": who.buyer,
+        "buyer_tax_id": who.buyer_tax_id,
+        "iban": identifiers.iban_of(reading.text),
+        "lines": items.items_of(reading, sums),
     }
 
 
