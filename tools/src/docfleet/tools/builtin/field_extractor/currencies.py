@@ -77,7 +77,12 @@ def _codes(text: str) -> Counter[str]:
             beside = re.match(r"[\s:]{0,2}-?[\d.,']+[.,]\d{2}", text[match.end() :]) or re.search(_CENTS, before)
         else:
             beside = re.match(rf"[\s:]{{0,2}}{_NEAR_NUMBER}", after) or re.search(r"\d[)\-]?\s?(?:\S{1,3}\s)?$", before)
-        if match["behind"] or beside or (before.endswith("(") and after.startswith(")")) or (before[-3:] in ("in ", "en ") and len(code) == 3):
+        if (
+            match["behind"]
+            or beside
+            or (before.endswith("(") and after.startswith(")"))
+            or (before[-3:] in ("in ", "en ") and len(code) == 3)
+        ):
             counts[code] += _BESIDE
         elif re.fullmatch(_MAJOR, code):
             counts[code] += _ANYWHERE

@@ -9,7 +9,9 @@ from typing import Any
 
 _IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d{2}(?:[ \xa0]?[A-Z0-9]{2,4}){3,8}(?:[ \xa0]?[A-Z0-9]{1,3})?(?![^\W_])")
 _LABELLED_IBAN = re.compile(r"IBAN[\w.-]*[\s:.]{0,20}$", re.IGNORECASE)
-TAX_ID = re.compile(r"(?<![^\W_])(?P<id>[A-Z]{2,3}[ -]?(?=[\dA-Z])[\dA-Z](?:[ .\-/]?[\dA-Z]){6,14}|\d(?:[ .\-/]?\d){6,14})(?![^\W_])")
+TAX_ID = re.compile(
+    r"(?<![^\W_])(?P<id>[A-Z]{2,3}[ -]?(?=[\dA-Z])[\dA-Z](?:[ .\-/]?[\dA-Z]){6,14}|\d(?:[ .\-/]?\d){6,14})(?![^\W_])"
+)
 _EUROPEAN = {
     *"AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split(),
     "EL",

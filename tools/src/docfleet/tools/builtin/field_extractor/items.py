@@ -43,14 +43,26 @@ def _row(reading: Reading, start: int, end: int) -> dict[str, Any] | None:
     # The amount is the last number that a quantity and a price, in either order, make.
     for last in range(len(found) - 1, 1, -1):
         for one, other in permutations(range(last), 2):
-            if one < other and values[last] and abs(values[one] * values[other] - values[last]) < _CENT and _has_cents(found[last][0]):
+            if (
+                one < other
+                and values[last]
+                and abs(values[one] * values[other] - values[last]) < _CENT
+                and _has_cents(found[last][0])
+            ):
                 words = [
-                    cell.strip() for cell in re.split(r"\s{2,}", _without_numbers(reading.text[start:end])) if re.search(r"[^\W\d_]{2}", cell)
+                    cell.strip()
+                    for cell in re.split(r"\s{2,}", _without_numbers(reading.text[start:end]))
+                    if re.search(r"[^\W\d_]{2}", cell)
                 ]
                 if not words:
                     return None
                 quantity, price = _quantity_first(found[one][0], found[other][0], values[one], values[other])
-                return {"description": max(words, key=len), "quantity": quantity, "unit_price": price, "amount": values[last]}
+                return {
+                    "description": max(words, key=len),
+                    "quantity": quantity,
+                    "unit_price": price,
+                    "amount": values[last],
+                }
     return None
 
 

@@ -13,10 +13,12 @@ from docfleet.tools.builtin.field_extractor.reading import Found, Reading
 
 _CELL = re.compile(r"\S+(?: \S+)*")
 _NAME_LINES = 8
-_NEAR_LINES = 14
+_NEAR_LINES = 9
 _LEFT_OF = 8
 _PARTS = re.compile(r"\s+[-\u2013|\u25cf\u2022\u00b7]\s+|,\s")
-_NAME_LABEL = re.compile(r"(?:name|nom|nombre|nome|naam|namn|navn|nimi|nazwa|název|názov|név|denumire|firma|company)\s*:\s*", re.IGNORECASE)
+_NAME_LABEL = re.compile(
+    r"(?:name|nom|nombre|nome|naam|namn|navn|nimi|nazwa|název|názov|név|denumire|firma|company)\s*:\s*", re.IGNORECASE
+)
 _NO_NAME = re.compile(r"\b(?:GLN|GTIN|DUNS)\b|:|^\W*\d|@|\bwww\b")
 
 
@@ -76,6 +78,7 @@ def _name(reading: Reading, party: str) -> str | None:
 def _is_name(cell: str) -> bool:
     return (
         len(re.findall(r"[^\W\d_]", cell)) > 2
+        and (LEGAL_FORM.search(cell) is not None or not re.search(r"\d", cell))
         and not _NO_NAME.search(cell)
         and not any(hit.end - hit.start == len(cell) for hit in labels.hits(cell))
     )
@@ -102,6 +105,7 @@ def _tax_ids(reading: Reading) -> dict[str, str]:
             continue
         found[_party_at(reading, hit)].append(identifier)
     unassigned = set(found[""]) - set(found["seller"]) - set(found["buyer"])
+    found["buyer"] = [identifier for identifier in found["buyer"] if identifier not in found["seller"]]
     ids = {party: next(iter(set(some))) for party, some in found.items() if party and len(set(some)) == 1}
     if "seller" not in ids and not found["seller"] and len(unassigned) == 1:
         ids["seller"] = unassigned.pop()
@@ -110,7 +114,10 @@ def _tax_ids(reading: Reading) -> dict[str, str]:
 
 def _party_at(reading: Reading, hit: Hit) -> str:
     words = labels.fold(reading.before(hit) + reading.text[hit.start : hit.end])
-    if any(re.search(rf"\b{labels.fold(word)}", words) for word in ("client", "customer", "buyer", "your", "kunden", "ihre")):
+    if any(
+        re.search(rf"\b{labels.fold(word)}", words)
+        for word in ("client", "customer", "buyer", "your", "kunden", "ihre")
+    ):
         return "buyer"
     line, column = reading.line_number(hit.start), hit.start - reading.line(hit.start)[0]
     nearest = ""
@@ -118,5 +125,7 @@ def _party_at(reading: Reading, hit: Hit) -> str:
         number = reading.line_number(label.start)
         at = label.start - reading.line(label.start)[0]
         if number <= line <= number + _NEAR_LINES and label.start < hit.start and at <= column + _LEFT_OF:
-            nearest = party
+            # Another heading between them begins the block of a third party.
+            between = reading.text[reading.line(label.start)[1] : hit.start]
+            nearest = "" if re.search(r"^\s{0,4}[^\W\d_][^:\n]{4,60}:[ \t]*$", between, re.MULTILINE) else party
     return nearest

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from docfleet.tools.builtin.field_extractor import identifiers, invoices, items, labels, parties, receipts, totals
-from docfleet.tools.builtin.field_extractor.checks import checks_of
 from docfleet.tools.builtin.field_extractor.currencies import find_currency
 from docfleet.tools.builtin.field_extractor.locale import Locale
 from docfleet.tools.builtin.field_extractor.reading import Reading
 
 REQUIRED = {"invoice": ("invoice_number", "date", "amount"), "receipt": ("date", "total"), "none": ()}
+
+_LABELLED = {
+    "invoice_number": ("document", "credit"), "date": ("issued", "date"), "date_due": ("due",),
+    "amount": ("gross", "payable", "total"), "total": ("gross", "payable", "total"), "net": ("net",), "tax": ("tax",),
+    "seller": ("seller",), "buyer": ("buyer",), "seller_tax_id": ("vat_id",), "buyer_tax_id": ("vat_id",),
+}  # fmt: skip
 
 
 def apply_preset(preset: str, text: str, locale: Locale) -> dict[str, Any]:
@@ -19,10 +24,16 @@ def apply_preset(preset: str, text: str, locale: Locale) -> dict[str, Any]:
         return {}
     reading = Reading(text, locale)
     found = _invoice(reading) if preset == "invoice" else _receipt(reading)
-    found = {name: value for name, value in found.items() if value is not None and value != []}
-    if preset == "invoice":
-        found["checks"] = checks_of(found)
-    return found
+    return {name: value for name, value in found.items() if value is not None and value != []}
+
+
+def labels_of(preset: str) -> dict[str, tuple[str, ...]]:
+    """The labels of the ready-made fields, by field: evidence looks for values near them."""
+    return {} if preset == "none" else {name: _labels(*fields) for name, fields in _LABELLED.items()}
+
+
+def _labels(*fields: str) -> tuple[str, ...]:
+    return tuple(label for field in fields for label in labels.of_field(field))
 
 
 def _invoice(reading: Reading) -> dict[str, Any]:
@@ -30,8 +41,13 @@ def _invoice(reading: Reading) -> dict[str, Any]:
     kind = invoices.kind_of(reading)
     sums = totals.totals_of(reading)
     currency = find_currency(reading.text, dict(reading.locale.countries), labels.of_field("currency"), near=sums.line)
-    sign = -1 if kind == "credit_note" and (sums.gross or 0) > 0 else 1
+    if sums.gross is not None and sums.gross < 0:
+        kind = "credit_note"
     # Credit notes print what they give back with a minus or without: here it is always negative.
+    sign = -1 if kind == "credit_note" and (sums.gross or 0) > 0 else 1
+    lines = items.items_of(reading, sums)
+    for item in lines:
+        item["quantity"], item["amount"] = sign * item["quantity"], sign * item["amount"]
     sums = sums.times(sign)
     return {
         "kind": kind,
@@ -48,7 +64,7 @@ def _invoice(reading: Reading) -> dict[str, Any]:
         "buyer": who.buyer,
         "buyer_tax_id": who.buyer_tax_id,
         "iban": identifiers.iban_of(reading.text),
-        "lines": items.items_of(reading, sums),
+        "lines": lines,
     }
 
 
