@@ -10,6 +10,7 @@ from docfleet.tools.builtin.field_extractor.amounts import amounts
 from docfleet.tools.builtin.field_extractor.names import LEGAL_FORM
 from docfleet.tools.builtin.field_extractor.reading import Reading
 
+_TENDER = 40
 # How much each label speaks for the total. What was paid after rounding to coins is the total.
 _TOTALS = (
     (r"round\w*\W{0,2}\w?\s*total|total\s*(?:after\s+)?\(?round\w*|^\W*round(?:ing|ed)\W*(?:rm|rh)?\W*(?=\d{1,}[.,]\d\d\W*$)", 95),
@@ -18,7 +19,7 @@ _TOTALS = (
      r"|gesamtbetrag|endbetrag|zu\s+zahlen|total\s+ttc|montant\s+total|totale\s+complessivo|do\s+zapłaty|suma\s+pln|te\s+betalen"
      r"|att\s+betala|at\s+betale|å\s+betale|total\s+a\s+pagar|net\s+à\s+payer|jumlah\s+(?:bayaran|besar)", 85),
     (r"t[o0]t[ae]l|summe|totaal|jumlah|totale|summa|razem|suma|yhteensä|celkem|итого|összesen|i\s+alt|σύνολο|toplam", 80),
-    (r"^\W*(?:cash|visa|master\w*|amex|debit|credit\s+card|bar|karte|carte|tunai|payment|amount|amt|card)\b", 40),
+    (r"^\W*(?:cash|visa|master\w*|amex|debit|credit\s+card|bar|karte|carte|tunai|payment|amount|amt|card)\b", _TENDER),
 )  # fmt: skip
 _TOTAL_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), score) for pattern, score in _TOTALS)
 _NOT_THE_TOTAL = re.compile(
@@ -61,7 +62,7 @@ _REGISTER = re.compile(
 def company_of(reading: Reading) -> str | None:
     """The shop's name: the line with its legal form, else the first line of words."""
     lines = _top(reading)
-    named = next((index for index, line in enumerate(lines[:8]) if LEGAL_FORM.search(_clean(line))), None)
+    named = next((index for index, line in enumerate(lines[:8]) if _is_company(line)), None)
     if named is not None:
         name = _clean(lines[named])
         form = LEGAL_FORM.search(name)
@@ -69,9 +70,14 @@ def company_of(reading: Reading) -> str | None:
         if named and form and len(re.sub(r"[\W\d_]", "", name[: form.start()])) < 3:
             name = f"{_clean(lines[named - 1])} {name}"
         return name
-    words = (line for line in lines if _is_name(line))
+    words = (line for line in lines if _is_name(_clean(line)))
     first = next(words, None)
     return None if first is None else _clean(first)
+
+
+def _is_company(line: str) -> bool:
+    """Whether a line has a legal form, or the company's number in brackets behind a name."""
+    return LEGAL_FORM.search(_clean(line)) is not None or re.search(r"[^\W\d_]{3}.*\(\d{5,8}-[A-Z]\)", line) is not None
 
 
 def _is_name(line: str) -> bool:
@@ -81,8 +87,16 @@ def _is_name(line: str) -> bool:
     return re.search(r"[^\W\d_]{3}", line) is not None and letters >= 4 and letters >= 2 * marks and not other
 
 
+def _mended(line: str) -> str:
+    """The first column of a line, with the digits that OCR read for letters within words."""
+    cell = re.sub(r"\s+", " ", re.split(r"\s{12,}", line.strip())[0])
+    cell = re.sub(r"(?<=[A-Z]{2})0(?=[A-Z])|(?<![^\W_])0(?=[A-Z]{3})", "O", cell)
+    cell = re.sub(r"(?<=[A-Z]{2})1(?=[A-Z]{2})", "I", cell)
+    return re.sub(r"(?<![^\W_])5(?=[A-Z]{3})", "S", cell)
+
+
 def _clean(line: str) -> str:
-    name = re.split(r"\s{3,}", line.strip())[0]
+    name = re.sub(r"(?<![^\W_])[S5]/[B8](?![^\W_])", "S/B", _mended(line))
     return _REGISTER.sub("", name).strip(" -:;,|=*~_'\"\u2018\u201c")
 
 
@@ -93,7 +107,7 @@ def _top(reading: Reading) -> list[str]:
 
 def address_of(reading: Reading) -> str | None:
     """The shop's address in one line: what stands between its name and the postcode, and the place behind it."""
-    lines = [re.split(r"\s{3,}", line.strip())[0] for line in _top(reading)]
+    lines = [_mended(line) for line in _top(reading)]
     last = next((index for index, line in enumerate(lines) if index and _POSTCODE.search(line)), None)
     name = company_of(reading)
     after_name = next((index + 1 for index, line in enumerate(lines) if name and name.endswith(_clean(line))), 0)
@@ -165,7 +179,8 @@ def total_of(reading: Reading) -> float | None:
             continue
         match, score = pattern
         here = [value for value in values if value >= 0]
-        if not here and score > 40 and index + 1 < len(lines) and not re.search(r"[^\W\d_]{3}", lines[index + 1][0]):
+        alone = not re.sub(match.re, "", line).strip(" :.=-") if score == _TENDER else True
+        if not here and alone and index + 1 < len(lines) and not re.search(r"[^\W\d_]{3}", lines[index + 1][0]):
             here = [value for value in lines[index + 1][1] if value >= 0]
         if here:
             value = here[-1]
