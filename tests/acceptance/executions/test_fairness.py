@@ -18,7 +18,13 @@ NAP = "nap 0.2"
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    made = Fleet(tmp_path_factory.mktemp("fair"), {"FILE_PROCESSING_CONCURRENCY": "2", "QUANTUM_SECONDS": "0.5"})
+    settings = {
+        "FILE_PROCESSING_CONCURRENCY": "2",
+        "QUANTUM_SECONDS": "0.5",
+        # No sweep sends again what a batch lost.
+        "DISPATCH_DEADLINE_SECONDS": "600",
+    }
+    made = Fleet(tmp_path_factory.mktemp("fair"), settings)
     yield made
     made.stop()
 

@@ -113,7 +113,7 @@ MUTANTS = (
     ),
     mutant(
         "a batch that yields sends itself again",
-        "tests/acceptance/executions/test_fairness.py::test_one_file_of_another_organization_does_not_wait_for_a_flood",
+        "tests/acceptance/executions/test_fairness.py::test_executions_of_one_organization_take_turns",
         (
             "workers/src/docfleet/workers/file_processing/batches.py",
             "        if not slot.answer.send_again:\n",

@@ -52,6 +52,8 @@ def fixed_columns(target: TableSettings) -> dict[str, ColumnKind]:
         target.execution_id: ColumnKind.TEXT,
         FILE_EXECUTION_COLUMN: ColumnKind.TEXT,
     }
+    if target.evidence_column:
+        kinds[target.evidence_column] = ColumnKind.JSON
     if target.column_mode is ColumnMode.SINGLE:
         kinds[target.single_column_name] = ColumnKind.JSON
     return kinds
@@ -96,6 +98,8 @@ def shape_row(target: TableSettings, row: DeliveryRow) -> dict[str, Any]:
         target.execution_id: clean(row.execution_id),
         FILE_EXECUTION_COLUMN: clean(row.file_execution_id),
     }
+    if target.evidence_column:
+        cells[target.evidence_column] = clean(row.evidence)
     if target.column_mode is ColumnMode.SINGLE:
         cells[target.single_column_name] = result
         return cells
@@ -111,7 +115,8 @@ def split_columns(target: TableSettings, result: Mapping[str, Any]) -> dict[str,
             f"the result has {len(result)} top-level keys, more than {MAX_DATA_COLUMNS} columns: "
             f"use {ColumnMode.SINGLE}"
         )
-    return columns_of(result, (*RESERVED_COLUMNS, target.file_path, target.execution_id))
+    own = (*RESERVED_COLUMNS, target.file_path, target.execution_id, target.evidence_column)
+    return columns_of(result, [name for name in own if name])
 
 
 def clean(value: Any) -> Any:
@@ -144,6 +149,7 @@ def content_digest(target: TableSettings, stored: Mapping[str, Any]) -> str:
     values["metadata"] = metadata
     data = metadata.get(SPLIT_COLUMNS_KEY) if target.column_mode is ColumnMode.SPLIT else [target.single_column_name]
     names = [target.file_path, "status", "error_message", "metadata", *(data if isinstance(data, list) else [])]
+    names += [target.evidence_column] if target.evidence_column else []
     content = {str(name): _integral(values.get(str(name).casefold())) for name in names}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -25,6 +25,31 @@ def pdf(*pages: Sequence[tuple[float, float, str]], **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def raw_pdf(*objects: str, streams: dict[int, bytes] | None = None) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is its catalog. ``streams`` are contents by the number."""
+    content, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(content))
+        stream = (streams or {}).get(number)
+        encoded = body.encode("latin-1")
+        if stream is not None:
+            encoded = encoded[:-2] + b" /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream)
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, encoded)
+    start = len(content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    return (
+        content
+        + head
+        + table
+        + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+        % (
+            len(objects) + 1,
+            start,
+        )
+    )
+
+
 def picture(text: str, kind: str = "PNG", mode: str = "RGB", **options: Any) -> bytes:
     image = Image.new("RGB", (900, 160), "white")
     ImageDraw.Draw(image).text((40, 50), text, fill="black", font=ImageFont.load_default(48))

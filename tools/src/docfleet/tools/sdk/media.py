@@ -13,9 +13,31 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLSB = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_OPEN = "application/vnd.openxmlformats-officedocument."
+_MACRO = "application/vnd.ms-{}.macroEnabled.12"
+WORD = (DOCX, f"{_OPEN}wordprocessingml.template", *map(_MACRO.format, ("word.document", "word.template")))
+"""Documents, templates, and both with macros."""
+WORKBOOKS = (
+    XLSX,
+    f"{_OPEN}spreadsheetml.template",
+    *map(_MACRO.format, ("excel.sheet", "excel.template", "excel.addin")),
+)
+"""Workbooks, templates, both with macros, and add-ins."""
+SLIDES = (
+    PPTX,
+    f"{_OPEN}presentationml.template",
+    f"{_OPEN}presentationml.slideshow",
+    *map(_MACRO.format, ("powerpoint.presentation", "powerpoint.template", "powerpoint.slideshow", "powerpoint.addin")),
+)
+"""Presentations, templates, shows, each with macros, and add-ins."""
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
+ODG = "application/vnd.oasis.opendocument.graphics"
+OPENDOCUMENT = {
+    ODT, ODS, ODP, ODG, *(f"{kind}-template" for kind in (ODT, ODS, ODP, ODG)), f"{ODT}-master", f"{ODT}-web",
+}  # fmt: skip
+"""Texts, spreadsheets, slides and drawings, and their templates."""
 EPUB = "application/epub+zip"
 MSG = "application/vnd.ms-outlook"
 DOC = "application/msword"
@@ -45,9 +67,16 @@ _SIGNATURES = (
 )
 _OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
 _ZIPPED = {
-    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".epub": EPUB,
+    ".odt": ODT, ".ods": ODS, ".odp": ODP, ".odg": ODG, ".epub": EPUB, ".xlsb": XLSB,
+    **dict(zip((".docx", ".dotx", ".docm", ".dotm"), WORD, strict=True)),
+    **dict(zip((".xlsx", ".xltx", ".xlsm", ".xltm", ".xlam"), WORKBOOKS, strict=True)),
+    **dict(zip((".pptx", ".potx", ".ppsx", ".pptm", ".potm", ".ppsm", ".ppam"), SLIDES, strict=True)),
 }  # fmt: skip
-_KNOWN_ARCHIVES = {*_ZIPPED.values(), XLSB}
+_KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT}
+# A package of Office says which of its kinds it is by the type of its main part.
+_MAIN_PART = re.compile(rb"""ContentType\s*=\s*["']([\w./-]+?)(?:Template)?\.main\+xml["']""", re.IGNORECASE)
+_MAIN_TYPES = {mime.removesuffix(".12").lower(): mime for mime in (*WORD, *WORKBOOKS, *SLIDES)}
+_TYPES_PART = "[content_types].xml"
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MIMETYPE_BYTES = 200
 _LEFT_BYTES = 1024 * 1024
@@ -84,6 +113,9 @@ _HTML_START = re.compile(
     rb"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
+
+
+_FLAT_OPENDOCUMENT = re.compile(rb"""<(?:\w+:)?document\s[^>]*?mimetype\s*=\s*["']([\w./+-]+)["']""")
 
 
 def detect(path: Path, name: str = "") -> str:
@@ -126,7 +158,8 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def utf16_without_mark(head: bytes) -> str | None:
-    """``utf-16-le`` or ``utf-16-be`` when every other byte is zero, as in Latin text without a byte order mark."""
+    """``utf-16-le`` or ``utf-16-be`` when bytes without a byte order mark are that: spaces and line ends have a zero on
+    one side, and what it decodes to can be printed."""
     sample = head[: len(head) & ~1][:512]
     if len(sample) < 8:
         return None
@@ -136,7 +169,12 @@ def utf16_without_mark(head: bytes) -> str | None:
         return "utf-16-le"
     if even > half * 0.7 and odd < half * 0.1:
         return "utf-16-be"
-    return None
+    if bool(even) == bool(odd):
+        return None
+    encoding = "utf-16-le" if odd else "utf-16-be"
+    text = sample.decode(encoding, "replace")
+    printable = sum(letter.isprintable() or letter in "\t\r\n" for letter in text)
+    return encoding if printable == len(text) and " " in text and "\ufffd" not in text else None
 
 
 def _text(head: bytes, name: str) -> str:
@@ -146,6 +184,9 @@ def _text(head: bytes, name: str) -> str:
     head = head.removeprefix(b"\xef\xbb\xbf")
     if _HTML_START.match(head):
         return HTML
+    flat = _FLAT_OPENDOCUMENT.search(head) if head.lstrip().startswith(b"<") else None
+    if flat and (mime := flat[1].decode("ascii")) in OPENDOCUMENT:
+        return mime
     suffix = Path(name).suffix.lower()
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix]
@@ -153,19 +194,26 @@ def _text(head: bytes, name: str) -> str:
 
 
 def _inside_zip(path: Path, name: str) -> str:
+    types = b""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
             is_named = "mimetype" in members and archive.getinfo("mimetype").file_size < _MIMETYPE_BYTES
             named = archive.read("mimetype") if is_named else b""
+            listed = next((member for member in archive.infolist() if member.filename.lower() == _TYPES_PART), None)
+            if listed is not None and listed.file_size < _LEFT_BYTES:
+                types = archive.read(listed)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
         members, named = _left_in(path)  # cut off, damaged or encrypted: its reader reports that
         is_office = True
     else:
-        is_office = "[Content_Types].xml" in members
+        is_office = _TYPES_PART in map(str.lower, members)
     mime = named.decode("ascii", "replace").strip()
-    if mime not in _ZIPPED.values() and is_office:
-        mime = next((kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in members)), mime)
+    if mime not in _KNOWN_ARCHIVES and is_office:
+        declared = (_MAIN_TYPES.get(kind.decode("ascii", "replace").lower()) for kind in _MAIN_PART.findall(types))
+        parts = [each.replace("\\", "/").lstrip("/").lower() for each in members]
+        held = (kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in parts))
+        mime = next(filter(None, declared), None) or next(held, mime)
     if mime in _KNOWN_ARCHIVES:
         return mime
     # What an archive lacks to be what its name says is damage, too.

@@ -23,7 +23,7 @@ from docfleet.core.execution import (
 from docfleet.core.files import FileHashData
 from docfleet.core.runs import RunLimits, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
-from docfleet.core.storage import INFILE, METADATA, SOURCE
+from docfleet.core.storage import EVIDENCE, INFILE, METADATA, SOURCE
 from docfleet.workers.shared.workflow.connectors.destination import Delivered
 from docfleet.workers.shared.workflow.execution.attempt import RUN_NICE, Attempt
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
@@ -102,6 +102,32 @@ def test_its_metadata_is_made_once(tmp_path: Path) -> None:
     written, delivered = decoded(one.folder / METADATA), one.delivery().metadata
     assert written == delivered and written["source_hash"] == one.outcome.file_hash == "fetched"
     assert written["workflow_start_time"] == before["workflow_start_time"]
+
+
+def test_evidence_outlives_the_folder(tmp_path: Path) -> None:
+    one: Any = attempt(tmp_path)
+    one.fetch(OneFile())
+    one.keep_evidence()
+    assert not (tmp_path / ".evidence").exists(), "there is none"
+    (one.folder / EVIDENCE).write_text("{}")
+    one.keep_evidence()
+    one.remove_folder()
+    assert (tmp_path / ".evidence" / "o" / "e" / "e" / "f.json").read_text() == "{}"
+
+
+def test_evidence_of_an_api_is_in_its_result_only(tmp_path: Path) -> None:
+    one: Any = attempt(tmp_path)
+    one._context = msgspec.structs.replace(CONTEXT, destination_config=DestinationConfig(is_api=True))
+    one.fetch(OneFile())
+    (one.folder / EVIDENCE).write_text("{}")
+    one.keep_evidence()
+    assert not (tmp_path / ".evidence").exists()
+
+
+def test_tools_know_how_many_there_are(tmp_path: Path) -> None:
+    one: Any = attempt(tmp_path)
+    one.fetch(OneFile())
+    assert decoded(one.folder / METADATA)["steps"] == 1
 
 
 def test_its_outcome_collects_cost_and_delivery(tmp_path: Path) -> None:

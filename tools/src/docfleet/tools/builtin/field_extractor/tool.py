@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
 
-from docfleet.tools.builtin.field_extractor import presets, rules, templates, values
+from docfleet.tools.builtin.field_extractor import evidence, presets, rules, templates, values
 from docfleet.tools.builtin.field_extractor.einvoice import reader as einvoice
 from docfleet.tools.builtin.field_extractor.einvoice.reader import EInvoice
+from docfleet.tools.builtin.field_extractor.evidence import evidence_for
 from docfleet.tools.builtin.field_extractor.values import Locale
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
@@ -28,10 +30,19 @@ class FieldExtractor(Tool):
             presets.apply_preset(preset, _SAMPLE, locale)
         values.parse_date("12 mars 2018", locale)
         einvoice.preload()
+        evidence.preload()
         templates.extract(_SAMPLE, list(templates.packaged_templates()), Path(), is_pdf=False)
 
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
+        result = self._extract(settings, context)
+        if settings["evidence"] and isinstance(result.output, dict):
+            labels = {rule.name: rule.labels for rule in presets.PRESETS[settings["preset"]]}
+            labels |= {field["name"]: tuple(field.get("labels", ())) for field in settings["fields"]}
+            result = replace(result, evidence=evidence_for(result.output, settings, context, labels))
+        return result
+
+    def _extract(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         raw = context.input_path.read_bytes()
         text = decode_text(raw) if context.is_first_step else earlier_text(raw)
         own = [

@@ -48,6 +48,8 @@ class Document:
 
     pages: list[Page]
     metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """What the reader of the result should know, such as a page that is lost."""
 
     @classmethod
     def of_texts(cls, texts: list[str], metadata: dict[str, Any] | None = None) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ _LONGEST_PIXELS = 32_767
 _FEW_CHARACTERS = 8
 _BORDER = 0.03
 _MAX_FRAMES = 500
+_POINTS_PER_INCH = 72
+# What a file says below or above this is a slip of its program: no scanner works so.
+_CREDIBLE_DPI = range(30, 4801)
 
 # More threads make a page slower. The C library reads this when it is loaded, hence before any import of tesserocr.
 os.putenv("OMP_THREAD_LIMIT", "1")
@@ -33,8 +37,32 @@ _PRELOADED_LANGUAGE = "eng"
 _rapidocr: Any = None
 
 
+@dataclass(slots=True)
+class Recognized:
+    """What OCR read in a picture: the text, and each word with its box in pixels of that picture and a confidence."""
+
+    text: str
+    words: list[Word] = field(default_factory=list)
+
+    def scaled(self, across: float, down: float) -> list[Word]:
+        """The words in another unit: ``across`` and ``down`` are its size of a pixel."""
+        return [
+            replace(
+                word,
+                left=word.left * across,
+                top=word.top * down,
+                right=word.right * across,
+                bottom=word.bottom * down,
+            )
+            for word in self.words
+        ]
+
+
 def read_image(path: Path, reading: Reading) -> Document:
-    """The text of each frame (TIFF may have many). Raises ``CorruptFile``, ``FileTooLarge``."""
+    """The text and words of each frame (TIFF may have many). Raises ``CorruptFile``, ``FileTooLarge``.
+
+    A page is as large as the picture at the resolution that its file states; without one, a pixel is a point.
+    """
     from PIL import Image, ImageOps
 
     Image.MAX_IMAGE_PIXELS = None  # the check below is stricter and names its setting
@@ -51,20 +79,48 @@ def read_image(path: Path, reading: Reading) -> Document:
                     f"the image has {image.width} x {image.height} pixels, the limit is"
                     f" {reading.max_pixels // 1_000_000} million (max_megapixels)"
                 )
+            across, down = _points_per_pixel(image)
+            upright = ImageOps.exif_transpose(image)
+            if (upright.width, upright.height) != (image.width, image.height):
+                across, down = down, across
             by_ocr = reading.ocr != "never"
-            text = recognize(ImageOps.exif_transpose(image), reading) if by_ocr else ""
-            result.pages.append(Page(text if text.strip() else NO_TEXT, by_ocr=by_ocr))
+            recognized = recognize(upright, reading) if by_ocr else Recognized("")
+            result.pages.append(
+                Page(
+                    recognized.text if recognized.text.strip() else NO_TEXT,
+                    recognized.scaled(across, down),
+                    upright.width * across,
+                    upright.height * down,
+                    by_ocr,
+                )
+            )
             reading.progress(index + 1, frames)
     return result
 
 
-def recognize(image: Image, reading: Reading) -> str:
-    """The text in ``image``, columns kept apart by spaces. Raises ``ToolSettingsInvalid`` for a missing engine."""
-    prepared = _prepare(image)
-    return _rapid(prepared) if reading.ocr_engine == "rapidocr" else _tesseract(prepared, reading.ocr_language)
+def _points_per_pixel(image: Image) -> tuple[float, float]:
+    """Width and height of a pixel of ``image`` in points."""
+    stated = image.info.get("dpi") or ()
+    resolutions = [float(value) for value in stated]
+    if len(resolutions) != 2 or any(round(value) not in _CREDIBLE_DPI for value in resolutions):
+        return 1.0, 1.0
+    return _POINTS_PER_INCH / resolutions[0], _POINTS_PER_INCH / resolutions[1]
 
 
-def _prepare(image: Image) -> Image:
+def recognize(image: Image, reading: Reading) -> Recognized:
+    """The text in ``image``, columns kept apart by spaces, and its words. Raises ``ToolSettingsInvalid`` for a missing
+    engine or language.
+    """
+    prepared, scale = _prepare(image)
+    rapid = reading.ocr_engine == "rapidocr"
+    recognized = _rapid(prepared) if rapid else _tesseract(prepared, reading.ocr_language)
+    if scale != 1:
+        recognized.words = recognized.scaled(1 / scale, 1 / scale)
+    return recognized
+
+
+def _prepare(image: Image) -> tuple[Image, float]:
+    """The picture in grey on white at a size that the engines can take, and by how much it was enlarged."""
     import PIL.Image
 
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
@@ -73,11 +129,15 @@ def _prepare(image: Image) -> Image:
         paper = PIL.Image.new("RGBA", picture.size, "white")
         image = PIL.Image.alpha_composite(paper, picture)
     image = image.convert("L")
+    scale = 1.0
     if image.width < _NARROW_PIXELS:
-        image = image.resize((image.width * 2, image.height * 2), PIL.Image.Resampling.LANCZOS)
-    if max(image.size) > _LONGEST_PIXELS:
-        image.thumbnail((_LONGEST_PIXELS, _LONGEST_PIXELS))
-    return image
+        scale = 2.0
+    if max(image.size) * scale > _LONGEST_PIXELS:
+        scale = _LONGEST_PIXELS / max(image.size)
+    if scale != 1:
+        size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
+        image = image.resize(size, PIL.Image.Resampling.LANCZOS)
+    return image, scale
 
 
 def preload() -> None:
@@ -111,23 +171,48 @@ def _engine(language: str) -> Any:
     )
 
 
-def _tesseract(image: Image, language: str) -> str:
+def _tesseract(image: Image, language: str) -> Recognized:
     engine = _engine(language)
     try:
         engine.SetImage(image)
         engine.SetSourceResolution(300)
-        text = str(engine.GetUTF8Text())
-        if len("".join(text.split())) < _FEW_CHARACTERS:
+        recognized = _words_of(engine)
+        if len("".join(recognized.text.split())) < _FEW_CHARACTERS:
             across, down = int(image.width * _BORDER), int(image.height * _BORDER)
             engine.SetImage(image.crop((across, down, image.width - across, image.height - down)))
             engine.SetSourceResolution(300)
-            text = str(engine.GetUTF8Text())
-        return text
+            recognized = _words_of(engine)
+            for word in recognized.words:
+                word.left, word.right = word.left + across, word.right + across
+                word.top, word.bottom = word.top + down, word.bottom + down
+        return recognized
     finally:
         engine.Clear()
 
 
-def _rapid(image: Image) -> str:
+def _words_of(engine: Any) -> Recognized:
+    """One pass of the engine: its text, and the words that the same pass found."""
+    import tesserocr
+
+    level = tesserocr.RIL.WORD
+    recognized = Recognized(str(engine.GetUTF8Text()))
+    found = engine.GetIterator()
+    for item in tesserocr.iterate_level(found, level) if found is not None else ():
+        box = item.BoundingBox(level)
+        if item.Empty(level) or box is None:
+            continue
+        text = item.GetUTF8Text(level).strip()
+        if text:
+            left, top, right, bottom = map(float, box)
+            recognized.words.append(Word(text, left, top, right, bottom, _share(item.Confidence(level) / 100)))
+    return recognized
+
+
+def _share(value: float) -> float:
+    return round(min(max(value, 0.0), 1.0), 4)
+
+
+def _rapid(image: Image) -> Recognized:
     global _rapidocr
     try:
         import numpy
@@ -140,9 +225,9 @@ def _rapid(image: Image) -> str:
         _rapidocr = RapidOCR(params={"Global.log_level": "error"})
     result = _rapidocr(numpy.asarray(image.convert("RGB")))
     if result.boxes is None:
-        return ""
+        return Recognized("")
     words = []
-    for box, text in zip(result.boxes, result.txts, strict=True):
+    for box, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
         across, down = [float(x) for x, _ in box], [float(y) for _, y in box]
-        words.append(Word(str(text), min(across), min(down), max(across), max(down)))
-    return arrange(words)
+        words.append(Word(str(text), min(across), min(down), max(across), max(down), _share(float(score))))
+    return Recognized(arrange(words), words)

@@ -18,18 +18,16 @@ Reader = Callable[[Path, Reading], Document]
 _IMAGES = ("image/png", "image/jpeg", "image/tiff", "image/bmp", "image/gif", "image/webp")
 _READERS = {
     media.PDF: "pdf:read_pdf",
-    media.DOCX: "office:read_docx",
-    media.XLSX: "office:read_xlsx",
-    media.PPTX: "office:read_pptx",
-    media.ODT: "office:read_opendocument",
-    media.ODS: "office:read_opendocument",
-    media.ODP: "office:read_opendocument",
+    **dict.fromkeys(media.WORD, "openxml.word:read_word"),
+    **dict.fromkeys(media.WORKBOOKS, "openxml.workbook:read_workbook"),
+    **dict.fromkeys(media.SLIDES, "openxml.slides:read_slides"),
+    **dict.fromkeys(media.OPENDOCUMENT, "opendocument:read_opendocument"),
     media.HTML: "markup:read_html",
     "application/xhtml+xml": "markup:read_html",
     media.EPUB: "markup:read_epub",
-    media.RTF: "markup:read_rtf",
+    media.RTF: "rtf:read_rtf",
     media.EML: "mail:read_eml",
-    media.MSG: "mail:read_msg",
+    media.MSG: "outlook:read_msg",
     media.CSV: "plain:read_csv",
     "text/tab-separated-values": "plain:read_csv",
     media.TXT: "plain:read_text",
@@ -46,7 +44,8 @@ _OTHER_FORMATS = {
     "image/heif": ("the image format HEIC", "JPEG or PNG"),
 }
 _SEND = "send a PDF, office, mail, web or image file"
-_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "odf.opendocument", "bs4", "lxml.html")
+_MODULES = sorted({reader.partition(":")[0] for reader in _READERS.values()} | {"pdf_xfa"})
+_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "bs4", "lxml.html", "lxml.etree")
 
 
 def reader_of(mime: str) -> Reader:
@@ -80,7 +79,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in ("layout", "pdf", "ocr", "office", "markup", "mail", "plain"):
+        for name in _MODULES:
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
@@ -93,19 +92,22 @@ class TextExtractor(Tool):
         read = reader_of(mime)
         with reading_of("the document"):
             document = read(context.input_path, Reading.from_settings(settings, context.progress))
+        for warning in document.warnings:
+            context.log(warning, ToolLogLevel.WARN)
         if not any(page.text.strip() for page in document.pages):
             context.log("the document holds no text", ToolLogLevel.WARN)
             document.pages = [Page("[the document holds no text]")]
         ocr_pages = sum(page.by_ocr for page in document.pages)
         usage = {"ocr_pages": ocr_pages} if ocr_pages else {}
         if settings["output"] == "text":
-            return ToolResult(document.text, OutputType.TXT, pages=len(document.pages), usage=usage)
+            text = document.text
+            return ToolResult(text, OutputType.TXT, pages=len(document.pages), usage=usage, words=document.pages)
         output = {
             "text": document.text,
             "pages": [page.text for page in document.pages],
             "metadata": {"source_name": context.source_name, "mime": mime, **document.metadata},
         }
-        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage)
+        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage, words=document.pages)
 
 
 tool = TextExtractor(Path(__file__).parent / "config")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from docfleet.core.batch_calls import FileClaim
 from docfleet.core.errors import DocfleetError
@@ -17,7 +18,16 @@ from docfleet.core.faults import point
 from docfleet.core.results import FileOutcome
 from docfleet.core.runs import RunLimits, RunLine, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
-from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
+from docfleet.core.storage import (
+    EVIDENCE,
+    INFILE,
+    METADATA,
+    SOURCE,
+    evidence_folder,
+    file_folder,
+    resolve_folder,
+    safe_segment,
+)
 from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery
@@ -26,6 +36,8 @@ from docfleet.workers.shared.workflow.execution import steps
 from docfleet.workers.shared.workflow.execution.file_lines import FileLines
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from docfleet.workers.shared.workflow.execution.steps import StepResults
+
+log = structlog.get_logger()
 
 RUN_NICE = 10
 """The niceness of the tools of runs: on a busy machine those of calls go first."""
@@ -127,6 +139,22 @@ class Attempt:
         self.outcome.outputs, self.outcome.digest = delivered.outputs, delivered.digest
         self.outcome.result, self.outcome.metadata = delivered.result, delivered.metadata
 
+    def keep_evidence(self) -> None:
+        """Keep the evidence for a delivered result when its folder is removed. Never raises: the result is delivered.
+
+        The result of an API's run has its evidence in itself, and lives as long.
+        """
+        if self._context.destination_config.is_api or not (self.folder / EVIDENCE).exists():
+            return
+        try:
+            folder = evidence_folder(
+                self._root, self._context.organization_context.organization_id, self._context.execution.id
+            )
+            folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / EVIDENCE).replace(folder / f"{safe_segment(self.claim.file_execution_id)}.json")
+        except OSError as error:
+            log.warning("evidence.not_kept", error=str(error))
+
     def remove_last_step(self) -> None:
         """Remove the last tool's result, which is at fault: the next attempt has to run that tool again."""
         steps.remove(self.step_paths[-1])
@@ -221,6 +249,8 @@ def _metadata(claim: FileClaim, context: ExecutionContext) -> dict[str, Any]:
         "file_execution_id": claim.file_execution_id,
         "tags": [tag.name for tag in context.execution.tags],
         "workflow_start_time": time.time(),
+        # A tool that is not the last one leaves more for those that follow.
+        "steps": len(context.tool_instances),
         "tool_metadata": [],
         "total_elapsed_time": 0.0,
         **options,
