@@ -128,7 +128,9 @@ _ZIPPED = {
 }  # fmt: skip
 _KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT}
 # A package of Office says which of its kinds it is by the type of its main part.
-_MAIN_PART = re.compile(rb"""ContentType\s*=\s*["']([\w./-]+?)(?:Template)?\.main\+xml["']""", re.IGNORECASE)
+_MAIN_PART = re.compile(
+    rb"""ContentType\s*=\s*["']([\w./-]+?)(?:(?<=Enabled)Template)?\.main\+xml["']""", re.IGNORECASE
+)
 _MAIN_TYPES = {mime.removesuffix(".12").lower(): mime for mime in (*WORD, *WORKBOOKS, *SLIDES)}
 # Parts of packages that are of no office suite in this list, and of newer ones of Apple.
 _OTHER_PARTS = {
