@@ -78,6 +78,11 @@ def test_what_excel_opens_is_read(extract: Extract, options: dict[str, str], mor
     assert extract(workbook(SHARED, strings=HELLO, more=more, **options)) == "Sheet: One\nhello\n"
 
 
+def test_strings_that_nothing_refers_to_are_found(extract: Extract) -> None:
+    more = {"xl/_rels/workbook.xml.rels": relations(("s", "worksheet", "worksheets/sheet1.xml"))}
+    assert extract(workbook(SHARED, strings=HELLO, more=more)) == "Sheet: One\nhello\n"
+
+
 def test_names_of_parts_with_backslashes(extract: Extract) -> None:
     content = workbook(SHARED, strings=HELLO)
     for name in (b"xl/workbook.xml", b"xl/worksheets/sheet1.xml", b"xl/_rels/workbook.xml.rels"):

@@ -33,6 +33,8 @@ _COLUMN_LETTERS = 3
 # A number that is kept as a workbook shows it when nothing else is asked for.
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,9})(?:\.\d{0,3}[1-9])?\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+# Where it lies if nothing says so.
+_STRINGS = "xl/sharedStrings.xml"
 _WHITE = re.compile(r"[\r\n\t\v\f]+")
 # Codes of a printed header: its three thirds, fonts, sizes, colours, and what the program fills in.
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d+|[A-Z&])')
@@ -94,8 +96,8 @@ def read_workbook(path: Path, reading: Reading) -> Document:
 
 
 def _strings(package: Package, main: str) -> list[str]:
-    part = package.related(main, "sharedStrings")
-    if part is None:
+    part = package.related(main, "sharedStrings") or _STRINGS
+    if part not in package:
         return []
     with package.open(part) as stream:
         return [_string(item) for item in elements(stream, "si")]
