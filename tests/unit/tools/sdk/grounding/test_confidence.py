@@ -33,7 +33,7 @@ def test_better_evidence_is_more_probable() -> None:
         best,
         confidence(field(), DEFAULT),
         confidence(field(places=4), DEFAULT),
-        confidence(field(MatchKind.FUZZY, 4, 0.5), DEFAULT),
+        confidence(field(MatchKind.FUZZY), DEFAULT),
         confidence(FieldEvidence(), DEFAULT),
     ]
     assert falling == sorted(falling, reverse=True) and 0.9 < best < 1 and falling[-1] < 0.5
