@@ -12,10 +12,11 @@ from reportlab.pdfgen.canvas import Canvas
 from docfleet.tools.builtin.text_extractor.document import Reading
 from docfleet.tools.builtin.text_extractor.pdf import read_pdf
 from docfleet.tools.builtin.text_extractor.pdf_text import whole_characters
+from docfleet.tools.registry import ToolRegistry
 from docfleet.tools.sdk.words import Page
 from tests.unit.tools.builtin.text_extractor.documents import Extract
 
-READING = Reading("columns", "never", "tesseract", "eng", 300, 100, 10**8, 10**9, lambda done, total: None)
+READING = Reading.from_settings(ToolRegistry.load().validate("text_extractor", {"ocr": "never"}), lambda *_: None)
 ROWS = [["Item", "Number", "Price"], ["Sea bolt", "2", "150.00"], ["Total due", "", "475.00"]]
 
 
