@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from docfleet.tools.builtin.text_extractor.layout import arrange
@@ -11,7 +13,7 @@ from docfleet.tools.sdk.words import Word
 HEIGHT, LETTER = 10.0, 5.0
 
 
-def words(*lines: tuple[float, dict[float, str]]) -> list[Word]:
+def words(*lines: tuple[float, dict[Any, str]]) -> list[Word]:
     """The words of lines: each has its top, and texts by where they begin."""
     found = []
     for top, texts in lines:
@@ -29,7 +31,7 @@ def cells(text: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("place", ["top", "middle", "bottom"])
 def test_the_lines_of_a_cell_are_one_cell(place: str) -> None:
-    lines: list[tuple[float, dict[float, str]]] = [(0, {0: "Article", 200: "Pieces", 300: "Price"})]
+    lines: list[tuple[float, dict[Any, str]]] = [(0, {0: "Article", 200: "Pieces", 300: "Price"})]
     for row, (first, second) in enumerate([("Anchor chain", "of steel"), ("Rope", "30 m"), ("Buoy", "with light")]):
         top = 20.0 + 30 * row
         numbers = {200: f"{row + 1}", 300: f"{row}50.00"}
@@ -44,7 +46,7 @@ def test_the_lines_of_a_cell_are_one_cell(place: str) -> None:
 
 
 def test_columns_stay_below_each_other_beside_a_long_cell() -> None:
-    lines: list[tuple[float, dict[float, str]]] = [(0, {0: "Article", 100: "Pieces", 200: "Price"})]
+    lines: list[tuple[float, dict[Any, str]]] = [(0, {0: "Article", 100: "Pieces", 200: "Price"})]
     for row in range(3):
         top = 20.0 + 30 * row
         lines += [(top, {0: "Some long words", 100: f"{row}1", 200: "5.00"}), (top + 10, {0: "and more of them"})]
@@ -86,7 +88,7 @@ def test_rows_without_a_wider_step_between_them_are_not_joined() -> None:
 
 
 def test_a_remark_over_several_columns_is_no_cell() -> None:
-    lines: list[tuple[float, dict[float, str]]] = []
+    lines: list[tuple[float, dict[Any, str]]] = []
     for row in range(3):
         top = 40.0 * row
         lines += [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import unicodedata
 from collections.abc import Iterator
 
 from docfleet.tools.builtin.text_extractor.regions import Region, has_wide_gap, regions
-from docfleet.tools.builtin.text_extractor.tables import Table, is_close, tables
+from docfleet.tools.builtin.text_extractor.tables import Table, continued, is_close, tables
 from docfleet.tools.sdk.words import Word
 
 # What stands this far from a line of prose is no part of it; a part of its height.
@@ -44,9 +45,21 @@ def _text(region: Region, unit: float, height: float) -> str:
         top = min(word.top for word in line)
         if bottom is not None and top - bottom > 0.9 * height:
             rows.append("")
+        elif rows:
+            rows[-1], text = _unbroken(rows[-1], text)
         bottom = max(word.bottom for word in line)
         rows.append(text)
     return "\n".join(rows)
+
+
+def _unbroken(row: str, following: str) -> tuple[str, str]:
+    """Two rows of running text, with the word that is broken between them in the first."""
+    flows = "  " not in row.strip() and "  " not in following.strip()
+    if not flows or not following.lstrip()[:1].islower():
+        return row, following
+    first, _, rest = following.lstrip().partition(" ")
+    together = continued(row, first)
+    return (row, following) if together is None or not rest else (together, rest)
 
 
 def _rows(region: Region, origin: float, unit: float, height: float) -> Iterator[tuple[list[Word], str]]:
@@ -89,7 +102,7 @@ def _table_rows(table: Table, origin: float, unit: float) -> list[str]:
 
 def _row(line: list[Word], origin: float, unit: float) -> str:
     if is_right_to_left("".join([word.text for word in line])):
-        return " ".join(word.text for word in reversed(line))
+        return _right_to_left(line, unit)
     row = ""
     previous: Word | None = None
     for word in line:
@@ -103,3 +116,22 @@ def _row(line: list[Word], origin: float, unit: float) -> str:
         row += word.text
         previous = word
     return row.rstrip()
+
+
+def _right_to_left(line: list[Word], unit: float) -> str:
+    """The words of a line in the order in which they are read; those of Latin script among them run rightwards."""
+    row = ""
+    previous: Word | None = None
+    for rightwards, run in itertools.groupby(reversed(line), lambda word: not _has_right_to_left(word.text)):
+        words = list(run)
+        for word in reversed(words) if rightwards else words:
+            if previous is not None:
+                left, right = sorted((previous, word), key=lambda word: word.left)
+                row += " " if is_close(left, right, unit) or rightwards else "  "
+            row += word.text
+            previous = word
+    return row
+
+
+def _has_right_to_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)

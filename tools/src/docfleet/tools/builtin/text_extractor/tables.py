@@ -67,6 +67,16 @@ def is_close(word: Word, following: Word, unit: float) -> bool:
     )
 
 
+def continued(text: str, following: str) -> str | None:
+    """``text`` with the line after it, if its last word goes on there; None if it does not.
+
+    The hyphen of a broken word is dropped, that of a compound stays.
+    """
+    if len(text) < 3 or text[-1] != "-" or not text[-2].isalpha() or not following[:1].isalpha():
+        return None
+    return text[:-1] + following if following[0].islower() else text + following
+
+
 def is_number(text: str) -> bool:
     """Whether a cell holds a number, or a sign for none."""
     return _NUMBER.fullmatch(text) is not None
@@ -288,7 +298,7 @@ def _joined(group: Group) -> list[tuple[int, Word]]:
         for column, cell in line:
             if column in cells:
                 known = cells[column]
-                known.text += " " + cell.text
+                known.text = continued(known.text, cell.text) or f"{known.text} {cell.text}"
                 known.left, known.right = min(known.left, cell.left), max(known.right, cell.right)
             else:
                 cells[column] = Word(cell.text, cell.left, cell.top, cell.right, cell.bottom)
