@@ -60,7 +60,7 @@ def test_what_is_hardly_text_is_left_out(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("seen", "text"), [("Rate 6\uff05\uff08net\uff09", "Rate 6%(net)"), ("税率\uff16", "税率\uff16")]
+    ("seen", "text"), [("Rate 6\uff05\uff08a\uff09", "Rate 6%(a)"), ("税率\uff16", "税率\uff16")]
 )
 def test_full_width_signs_are_kept_in_chinese_only(monkeypatch: pytest.MonkeyPatch, seen: str, text: str) -> None:
     assert read(monkeypatch, (seen, 0.97)).replace(" (", "(") == text
