@@ -26,6 +26,7 @@ from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.summary import RunResult, as_json, show
 from docfleet.cli.workflow_file import WorkflowFile
 from docfleet.core.management.executions import ExecutionState, FileOfExecution
+from docfleet.core.storage import KEPT_EVIDENCE
 from docfleet.workers.shared.infrastructure.process.companion import COMPANION
 from tests.waiting import SECONDS, until
 
@@ -206,7 +207,9 @@ class Run:
     def assert_cleaned(self) -> None:
         """Its working files are deleted, also those of attempts whose worker died."""
         storage = self.fleet.data / "storage"
-        left = lambda: [str(path) for path in storage.rglob("*") if self.id in path.parts]  # noqa: E731
+        kept = storage / KEPT_EVIDENCE
+        work = lambda: (path for path in storage.rglob("*") if not path.is_relative_to(kept))  # noqa: E731
+        left = lambda: [str(path) for path in work() if self.id in path.parts]  # noqa: E731
         until(lambda: not left(), what=f"working files were left behind: {left()}")
 
     def rows(self) -> list[dict[str, Any]]:

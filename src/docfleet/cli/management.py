@@ -27,6 +27,7 @@ from docfleet.core.management.executions import (
     ExecutionRequest,
     ExecutionResults,
     ExecutionState,
+    FileEvidence,
     FileOfExecution,
     FilePage,
     ListedExecution,
@@ -305,6 +306,10 @@ class ManagementClient:
             rows += page.files
             after = page.next
         return rows[:limit]
+
+    def evidence(self, execution_id: str, file_execution_id: str) -> FileEvidence:
+        """Where the values of a file's result stand."""
+        return self.call(FileEvidence, "GET", f"{_execution(execution_id)}/files/{file_execution_id}/evidence")
 
     def results(self, execution_id: str) -> ExecutionResults:
         """The result items of an API's execution, in the order of the request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,13 @@ NAP = "nap 0.2"
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    made = Fleet(tmp_path_factory.mktemp("fair"), {"FILE_PROCESSING_CONCURRENCY": "2", "QUANTUM_SECONDS": "0.5"})
+    settings = {
+        "FILE_PROCESSING_CONCURRENCY": "2",
+        "QUANTUM_SECONDS": "0.5",
+        # No sweep sends again what a batch lost.
+        "DISPATCH_DEADLINE_SECONDS": "600",
+    }
+    made = Fleet(tmp_path_factory.mktemp("fair"), settings)
     yield made
     made.stop()
 
@@ -33,6 +40,8 @@ def test_a_call_is_answered_while_a_run_holds_all_slots(fleet: Fleet, tmp_path: 
     answer = Published.publish(fleet, {"tool": "actor"}).post(("a.txt", "call"), timeout="60")
     assert answer.body["message"]["execution_status"] == "COMPLETED"
     assert completed(run) == 0 and len(stage.started()) == 2
+    shared, reserved = fleet.worker("file_processing"), fleet.service("--concurrency", "1")
+    assert os.getpriority(os.PRIO_PROCESS, reserved) < os.getpriority(os.PRIO_PROCESS, shared)
     stage.open()
     run.wait()
     assert set(run.statuses.values()) == {"COMPLETED"} and len(run.rows()) == 6

@@ -113,7 +113,7 @@ MUTANTS = (
     ),
     mutant(
         "a batch that yields sends itself again",
-        "tests/acceptance/executions/test_fairness.py::test_one_file_of_another_organization_does_not_wait_for_a_flood",
+        "tests/acceptance/executions/test_fairness.py::test_executions_of_one_organization_take_turns",
         (
             "workers/src/docfleet/workers/file_processing/batches.py",
             "        if not slot.answer.send_again:\n",
@@ -124,5 +124,28 @@ MUTANTS = (
         "API calls have slots of their own in dev",
         "tests/acceptance/executions/test_fairness.py::test_a_call_is_answered_while_a_run_holds_all_slots",
         ("src/docfleet/cli/embedded/system.py", "        if self._reserved:\n", "        if False:\n"),
+    ),
+    mutant(
+        "a call goes before a run where processors are scarce: the file worker",
+        "tests/acceptance/executions/test_fairness.py::test_a_call_is_answered_while_a_run_holds_all_slots",
+        (
+            "src/docfleet/cli/embedded/system.py",
+            '            own = {"WORKER_NICE": str(SHARED_LANE_NICE), **own}\n',
+            "            pass\n",
+        ),
+    ),
+    mutant(
+        "a call goes before a run where processors are scarce: the request",
+        "tests/unit/workers/shared/workflow/execution/test_attempt.py::test_tools_of_a_run_yield_the_processor_and_those_of_a_call_do_not",
+        (
+            "workers/src/docfleet/workers/shared/workflow/execution/attempt.py",
+            "msgspec.structs.replace(limits, nice=RUN_NICE)",
+            "limits",
+        ),
+    ),
+    mutant(
+        "a call goes before a run where processors are scarce: the session of the tool",
+        "tests/integration/runner/test_runs.py::test_a_nice_run_leaves_the_processors_to_others",
+        ("core/src/docfleet/core/priority.py", "    if os.getsid(0) == os.getpid():\n", "    if False:\n"),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.mutations.mutant import mutant
 
 PROTOCOL = "serving/src/docfleet/serving/protocol.py"
+PARSER = "serving/src/docfleet/serving/parser.py"
 LISTENER = "serving/src/docfleet/serving/listener.py"
 TESTS = "tests/integration/serving"
 TOO_LARGE = f"{TESTS}/test_protocol.py::test_a_head_that_is_too_large_is_refused_and_says_the_limit"
@@ -92,6 +93,21 @@ MUTANTS = (
         "a handshake that does not end has its time",
         f"{TESTS}/test_protocol.py::test_a_handshake_that_does_not_end_has_its_time",
         (PROTOCOL, "elif now - self._since > self._listener.limits.header_seconds:", "elif False:"),
+    ),
+    mutant(
+        "an offer of another protocol is ignored",
+        f"{TESTS}/test_upgrade.py::test_a_body_may_come_after_its_head[False]",
+        (PARSER, "if not self._receiver.ignores_upgrade:", "if True:"),
+    ),
+    mutant(
+        "a head that comes again is no request",
+        f"{TESTS}/test_upgrade.py::test_the_limits_hold_for_a_request_with_an_offer",
+        (PROTOCOL, "        if self.ignores_upgrade:\n            return\n", ""),
+    ),
+    mutant(
+        "a handshake has the method of one",
+        f"{TESTS}/test_upgrade.py::test_a_handshake_has_the_method_of_one",
+        (PROTOCOL, "return is_handshake and super()", "return super()"),
     ),
     mutant(
         "a WebSocket frees its place",

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,22 @@ def test_tools_run_in_order_each_reading_the_last_output(runner: Runner) -> None
     assert second["phase"] == "SUCCEEDED"
     assert runner.result(folder) == {"text": '{"TEXT": "HELLO"}'}
     assert (runner.storage / folder / "SOURCE").read_bytes() == b"hello"
+
+
+def test_a_nice_run_leaves_the_processors_to_others(own_runner: Callable[..., Runner]) -> None:
+    runner = own_runner()
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    for name, limits in {"nice": {"nice": 10}, "usual": {}}.items():
+        folder = runner.folder()
+        runner.put(name, folder, wait=0, settings={"do": "hang"}, limits=limits)
+        assert eventually(lambda: len(tree(runner.process.pid)) == 2)
+        tool = tree(runner.process.pid)[-1]
+        expected = usual + int(limits.get("nice", 0))
+        assert eventually(lambda: os.getpriority(os.PRIO_PROCESS, tool) == expected)  # noqa: B023
+        sessions = Path(f"/proc/{tool}/autogroup")
+        assert not sessions.exists() or eventually(lambda: sessions.read_text().endswith(f"nice {expected}\n"))  # noqa: B023
+        runner.session.delete(f"{runner.url}/v1/runs/{name}")
+        assert eventually(lambda: len(tree(runner.process.pid)) == 1)
 
 
 def test_put_twice_is_one_process(runner: Runner) -> None:

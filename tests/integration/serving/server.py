@@ -67,15 +67,15 @@ class Application:
             await asyncio.sleep(LONG)
         elif path == "/big":
             return b"x" * BIG_BYTES
-        if path in ("/count", "/busy"):
-            size = 0
+        if path in ("/count", "/busy", "/echo"):
+            body = bytearray()
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     return None
-                size += len(message.get("body", b""))
+                body += message.get("body", b"")
                 if not message.get("more_body"):
-                    return str(size).encode()
+                    return bytes(body) if path == "/echo" else str(len(body)).encode()
         return b"ok"
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from docfleet.core.errors import FileMissing, ToolResultInvalid
+from docfleet.core.errors import FileMissing, ToolOutputTooLarge, ToolResultInvalid
+from docfleet.runner import folders
 from docfleet.runner.folders import ExecutionFolder, WorkingFolder
 
 ENTRY = {"tool_name": "t", "elapsed_time": 0.5, "output_type": "TXT"}
@@ -117,6 +118,45 @@ def test_special_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolResultInvalid, match="regular file"):
         execution.publish(working, 1)
     assert published(folder) == (0, b"old")
+
+
+def leave(working: WorkingFolder, **files: bytes) -> None:
+    for name, content in files.items():
+        (working.data / name.replace("_", ".")).write_bytes(content)
+
+
+def test_words_and_evidence_are_published_and_words_reach_the_next_tool(tmp_path: Path) -> None:
+    folder = execution_folder(tmp_path)
+    execution = ExecutionFolder(folder)
+    working = finished_run(execution, tmp_path / "run")
+    leave(working, WORDS=b"words", EVIDENCE_json=b"{}")
+    execution.publish(working, 1)
+    assert (folder / "WORDS").read_bytes() == b"words" and (folder / "EVIDENCE.json").read_bytes() == b"{}"
+    place = (folder / "WORDS").stat().st_ino
+    following = finished_run(ExecutionFolder(folder), tmp_path / "next")
+    assert (following.data / "WORDS").read_bytes() == b"words" and not (following.data / "EVIDENCE.json").exists()
+    ExecutionFolder(folder).publish(following, 2)
+    assert (folder / "WORDS").stat().st_ino == place, "a file that did not change is not written again"
+    assert not (folder / "EVIDENCE.json").exists(), "the evidence was for another result"
+
+
+def test_words_and_evidence_that_are_no_files_are_refused(tmp_path: Path) -> None:
+    folder = execution_folder(tmp_path)
+    execution = ExecutionFolder(folder)
+    working = finished_run(execution, tmp_path / "run")
+    (working.data / "WORDS").symlink_to("/etc/hostname")
+    with pytest.raises(ToolResultInvalid, match="WORDS of the tool is not a regular file"):
+        execution.publish(working, 1)
+    assert published(folder) == (0, b"old")
+
+
+def test_evidence_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "EVIDENCE_BYTES", 10)
+    execution = ExecutionFolder(execution_folder(tmp_path))
+    working = finished_run(execution, tmp_path / "run")
+    leave(working, EVIDENCE_json=b"x" * 11)
+    with pytest.raises(ToolOutputTooLarge, match=r"11 bytes, the limit is 10"):
+        execution.publish(working, 1)
 
 
 def test_a_document_that_is_gone_is_named(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import delete, select
 from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Staging
 from docfleet.backend.executions import waiting_notes
-from docfleet.backend.files import results
+from docfleet.backend.files import evidence, results
 from docfleet.backend.logs import archive
 from docfleet.backend.notifications import repository as notifications
 from docfleet.backend.platform.db import SECONDS_PER_DAY, Database, Record, chunks, db_now
@@ -78,7 +78,10 @@ CHORES = (
         "delete results of steps",
         lambda h: delete_steps(h.settings.execution_storage_root, h.settings.step_results_seconds),
     ),
-    Chore("delete executions", lambda h: delete_executions(h.database, h.settings.execution_retention_days)),
+    Chore(
+        "delete executions",
+        lambda h: delete_executions(h.database, h.settings.execution_retention_days, h.settings.execution_storage_root),
+    ),
     Chore("delete notifications", lambda h: notifications.delete_old(h.database, h.settings.outbox_retention_days)),
     Chore(
         "archive logs",
@@ -149,25 +152,28 @@ def delete_steps(root: str | None, seconds: float) -> int:
     return removed
 
 
-def delete_executions(database: Database, days: float) -> int:
-    """Delete executions that ended more than ``days`` ago, with their files and results. Returns their number. 0 days:
-    none.
+def delete_executions(database: Database, days: float, root: str | None = None) -> int:
+    """Delete executions that ended more than ``days`` ago, with their files, results and the evidence below the storage
+    ``root``. Returns their number. 0 days: none.
 
     The file history, usage and deliveries stay.
     """
     if days <= 0:
         return 0
     with database.writing() as connection:
-        old = list(
-            connection.scalars(
-                select(executions.c.id)
+        rows = list(
+            connection.execute(
+                select(executions.c.id, executions.c.organization_id)
                 .where(_FINAL, executions.c.finished_at < db_now() - days * SECONDS_PER_DAY)
                 .order_by(executions.c.finished_at)
                 .limit(MAX_EXECUTIONS)
             )
         )
+        old = [row.id for row in rows]
         for part in chunks(old):
             connection.execute(delete(executions).where(executions.c.id.in_(part)))
+    for row in rows:
+        evidence.delete(root, row.organization_id, row.id)
     if old:
         log.info("executions.forgotten", executions=len(old))
     return len(old)

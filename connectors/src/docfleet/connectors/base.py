@@ -218,10 +218,13 @@ class TableSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     include_timestamp: bool = True
     file_path: str = "file_path"
     execution_id: str = "execution_id"
+    evidence_column: str = ""
+    """Where the evidence for the result goes; empty: nowhere."""
 
     def __post_init__(self) -> None:
         parts = self.table.split(".")
-        columns = (self.single_column_name, self.file_path, self.execution_id)
+        columns = [self.single_column_name, self.file_path, self.execution_id]
+        columns += [self.evidence_column] if self.evidence_column else []
         if parts[-1].casefold() == LEDGER_TABLE:
             raise ConfigurationError(f"table {self.table!r} is Docfleet's own list of deliveries: choose another name")
         if len(parts) > 2 or not all(IDENTIFIER.fullmatch(part) for part in parts):
@@ -279,6 +282,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None = None
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     attempt: int = 0
+    evidence: dict[str, Any] | None = None
 
 
 class DeliveryReceipt(msgspec.Struct, frozen=True):

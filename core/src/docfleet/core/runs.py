@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,7 +17,8 @@ class RunLimits(Wire):
     """Limits of one tool run. Bytes, seconds, processes.
 
     A run that takes longer than ``first_seconds``, and what its size and its pages add, is a long one: it goes on to
-    ``wall_seconds`` in one of the runner's places for long runs. With 0 no run is long.
+    ``wall_seconds`` in one of the runner's places for long runs. With 0 no run is long. ``nice`` is added to the
+    niceness of its processes: where processors are scarce, others go first.
     """
 
     wall_seconds: float = 600.0
@@ -27,6 +28,7 @@ class RunLimits(Wire):
     file_size_bytes: int = 512 * 1024**2
     result_bytes: int = RESULT_BYTES
     processes: int = 64
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
 
 
 class RunRequest(Wire):

@@ -114,6 +114,7 @@ SETTINGS: dict[str, frozenset[str]] = {
             "WORKER_HEALTH_HOST",
             "WORKER_HEALTH_PORT",
             "WORKER_HEALTH_STALE_SECONDS",
+            "WORKER_NICE",
             "WORKER_READY_FILE",
         }
     ),

@@ -4,14 +4,19 @@
 
     {root}/{organization}/{workflow}/{execution}/{file_execution}/
         SOURCE  INFILE  METADATA.json  COPY_TO_FOLDER/
+        WORDS           words with their places, for the tools of later steps (docfleet.tools.sdk.words)
+        EVIDENCE.json   where the values in INFILE stand, a DocumentEvidence (docfleet.core.evidence)
     {root}/{organization}/{workflow}/{execution}/uploads/
         one file per content, named by its SHA-256; it may outlive the execution, for a retry
     {root}/.steps/{organization}/{workflow}/{key}/
         what a finished step of a file left, until the file is done
     {root}/.logs/{organization}/{first two characters of the execution}/{execution}.jsonl.gz
         the archived log of an execution
+    {root}/.evidence/{organization}/{first two characters of the execution}/{execution}/{file_execution}.json
+        the evidence for a result that was delivered; of an API's run the result itself has it
 
-The layout and the names are the original's (Unstract at 6b916eac). Folder names are ids, never
+The layout and the names are the original's (Unstract at 6b916eac), but for WORDS, EVIDENCE.json and the folders with a
+dot. Folder names are ids, never
 names from outside, so no name of a document can leave its folder.
 """
 
@@ -27,9 +32,14 @@ SOURCE = "SOURCE"
 INFILE = "INFILE"
 METADATA = "METADATA.json"
 COPY_TO_FOLDER = "COPY_TO_FOLDER"
+WORDS = "WORDS"
+EVIDENCE = "EVIDENCE.json"
+SIDE_FILES = (WORDS, EVIDENCE)
+"""What a tool may leave beside INFILE."""
 UPLOADS = "uploads"
 STEPS = ".steps"
 LOGS = ".logs"
+KEPT_EVIDENCE = ".evidence"
 """No organization can have these names."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
@@ -59,6 +69,12 @@ def archived_log(root: Path, organization_id: str, execution_id: str) -> Path:
     """The file of an execution's archived log. Raises ``UnsafePath``."""
     name = safe_segment(execution_id)
     return root.joinpath(LOGS, safe_segment(organization_id), name[:2], f"{name}.jsonl.gz")
+
+
+def evidence_folder(root: Path, organization_id: str, execution_id: str) -> Path:
+    """Where the evidence for the results of an execution is kept. Raises ``UnsafePath``."""
+    name = safe_segment(execution_id)
+    return root.joinpath(KEPT_EVIDENCE, safe_segment(organization_id), name[:2], name)
 
 
 def resolve_folder(root: Path, folder: str) -> Path:

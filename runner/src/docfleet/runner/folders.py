@@ -4,11 +4,12 @@
 
     root/               HOME and TMPDIR of the tool
         settings.json   the tool's settings, removed once the tool has read them
-        data/           EXECUTION_DATA_DIR: INFILE SOURCE METADATA.json COPY_TO_FOLDER/
+        data/           EXECUTION_DATA_DIR: INFILE SOURCE METADATA.json COPY_TO_FOLDER/ WORDS EVIDENCE.json
 
 A result is published so that no crash leaves half of it::
 
     COPY_TO_FOLDER/*      each renamed into place; a repeated run would write the same ones
+    WORDS EVIDENCE.json   likewise; evidence of a step before is removed, because the result is another one
     .INFILE.<step>        the new INFILE, beside the old one
     .METADATA.<step>      its appearance is the commit
     INFILE                <- .INFILE.<step>
@@ -31,8 +32,9 @@ from typing import Any
 
 import msgspec
 
-from docfleet.core.errors import Conflict, FileMissing, NotFound, ToolResultInvalid
-from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA, SOURCE
+from docfleet.core.errors import Conflict, FileMissing, NotFound, ToolOutputTooLarge, ToolResultInvalid
+from docfleet.core.evidence import EVIDENCE_BYTES
+from docfleet.core.storage import COPY_TO_FOLDER, EVIDENCE, INFILE, METADATA, SIDE_FILES, SOURCE, WORDS
 from docfleet.tools.protocol import ToolMetadata, read_verdict
 
 MAX_METADATA_BYTES = 16 * 1024**2
@@ -119,14 +121,17 @@ class ExecutionFolder:
         """Make the private folder, with copies of all a tool may read. Raises ``FileMissing`` without INFILE."""
         working.root.mkdir(mode=0o700)
         working.data.mkdir(mode=0o700)
-        for name in (METADATA, INFILE, SOURCE):
+        for name in (METADATA, INFILE, SOURCE, WORDS):
             try:
                 shutil.copyfile(self.folder / name, working.data / name)
             except FileNotFoundError as error:
                 if name == INFILE:
                     raise FileMissing(f"the document is gone from the execution folder ({INFILE})") from error
                 continue
-            working.input_bytes += (working.data / name).stat().st_size
+            status = (working.data / name).stat()
+            working.input_bytes += status.st_size
+            if name == WORDS:
+                working.marks[name] = _mark(status)
         if (self.folder / COPY_TO_FOLDER).is_dir():
             shutil.copytree(self.folder / COPY_TO_FOLDER, working.data / COPY_TO_FOLDER, copy_function=shutil.copyfile)
             for relative, status in _files(working.data):
@@ -139,6 +144,7 @@ class ExecutionFolder:
         Raises ``ToolResultInvalid``: then nothing was changed.
         """
         _check_metadata_file(working.data / METADATA)
+        beside = _side_files(working)
         verdict: ToolMetadata = read_verdict(working.data, step - 1)
         entry: dict[str, Any] = msgspec.to_builtins(verdict)
         copied = [name for name, status in _files(working.data) if working.marks.get(name) != _mark(status)]
@@ -149,7 +155,9 @@ class ExecutionFolder:
         metadata["total_elapsed_time"] = round((elapsed if isinstance(elapsed, int | float) else 0)
                                                + verdict.elapsed_time, 6)  # fmt: skip
         mode = stat.S_IMODE((self.folder / METADATA).stat().st_mode)
-        for name in copied:
+        if EVIDENCE not in beside:
+            (self.folder / EVIDENCE).unlink(missing_ok=True)
+        for name in (*copied, *beside):
             self._place(working.data / name, self.folder / name, mode)
         self._place(working.data / INFILE, self.folder / f".{INFILE}.{step}", mode)
         committing = working.root / METADATA
@@ -193,6 +201,25 @@ def _check_metadata_file(path: Path) -> None:
         raise ToolResultInvalid(f"{METADATA} of the tool is not a regular file")
     if status.st_size > MAX_METADATA_BYTES:
         raise ToolResultInvalid(f"{METADATA} of the tool has more than {MAX_METADATA_BYTES} bytes")
+
+
+def _side_files(working: WorkingFolder) -> list[str]:
+    """The names of what the tool left beside its result, and is new."""
+    names = []
+    for name in SIDE_FILES:
+        try:
+            status = (working.data / name).lstat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            raise ToolResultInvalid(f"{name} of the tool is not a regular file")
+        if name == EVIDENCE and status.st_size > EVIDENCE_BYTES:
+            raise ToolOutputTooLarge(
+                f"{name} of the tool has {status.st_size:,} bytes, the limit is {EVIDENCE_BYTES:,}: split the document"
+            )
+        if working.marks.get(name) != _mark(status):
+            names.append(name)
+    return names
 
 
 def _mark(status: os.stat_result) -> _Mark:

@@ -20,6 +20,7 @@ import resource
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from docfleet.core import priority
 from docfleet.core.runs import RunLimits
 from docfleet.runner.engines.wire import Breach
 from docfleet.runner.processes import children, descendants, group_of
@@ -36,6 +37,7 @@ _CPU_GRACE_SECONDS = 5
 
 def apply(limits: RunLimits) -> None:
     """Set the limits of this process; everything it starts inherits them."""
+    priority.lower(limits.nice)
     _set(resource.RLIMIT_CORE, 0, 0)
     _set(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + _CPU_GRACE_SECONDS)
     _set(resource.RLIMIT_FSIZE, limits.file_size_bytes, limits.file_size_bytes)

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from docfleet.serving import host
 from docfleet.serving.listener import Listener
+from docfleet.serving.parser import RequestParser
 from docfleet.serving.refusal import Refusal
 
 _MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "the request is malformed: send HTTP/1.1")
@@ -48,6 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser = RequestParser(self)
         self._listeners = server_state
         self._listener: Listener = None  # type: ignore[assignment]  # set with the transport
         self._since = 0.0  # when the present wait for the peer began
@@ -131,6 +133,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The application gets the request."""
+        if self.ignores_upgrade:
+            return
         self._unparsed = 0
         self._in_head = False
         if fault := host.fault(self.headers, self.parser.get_http_version()):
@@ -148,12 +152,35 @@ class LimitedProtocol(HttpToolsProtocol):
         self._arrived += len(body)
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        """A request is complete, unless its head comes again."""
+        if not self.ignores_upgrade:
+            super().on_message_complete()
+
     def on_response_complete(self) -> None:
         """The peer's turn."""
         super().on_response_complete()
         if not self._is_busy:
             self._since = self.loop.time()
             self._listener.waits(self.transport)
+
+    # Offers of other protocols
+
+    def _should_upgrade(self) -> bool:
+        """Whether the request is the handshake of a WebSocket (RFC 6455, 4.1)."""
+        is_handshake = self.parser.get_method() == b"GET" and self.parser.get_http_version() == "1.1"
+        return is_handshake and super()._should_upgrade()
+
+    @property
+    def ignores_upgrade(self) -> bool:
+        """Whether the request offers a protocol that is not spoken here. ``CONNECT`` is no offer."""
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT" and not self._should_upgrade()
+
+    def head(self) -> bytes:
+        """The head of the request without its offer."""
+        lines = [b" ".join([self.parser.get_method(), self.url, b"HTTP/" + self.parser.get_http_version().encode()])]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def handle_websocket_upgrade(self) -> None:
         """A WebSocket has pings of its own, and keeps its place once its handshake is complete."""

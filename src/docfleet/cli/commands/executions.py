@@ -11,9 +11,16 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.log_events import LogLevel
-from docfleet.core.management.executions import ExecutionState, ExecutionSummary, MissingWorkers, StopOutcome
+from docfleet.core.management.executions import (
+    ExecutionState,
+    ExecutionSummary,
+    FileOfExecution,
+    MissingWorkers,
+    StopOutcome,
+)
 from docfleet.core.status import ExecutionStatus
 
 _FILES = 50
@@ -191,6 +198,39 @@ def results_command(execution_id: str, client: ManagementClient) -> int:
     """The results of an API's execution as JSON, in the order of the request. They expire after a day."""
     _print_json(client.results(execution_id).results)
     return 0
+
+
+@command.command("evidence")
+@click.argument("execution_id", metavar="ID")
+@click.argument("file", metavar="FILE")
+@click.option("--json", "json_output", is_flag=True, help="Print a JSON object.")
+@connected
+def evidence_command(execution_id: str, file: str, json_output: bool, client: ManagementClient) -> int:
+    """Where each value of a file's result stands in the document, and how probable it is that it is right.
+
+    FILE is the file's name, path, number or id.
+    """
+    from docfleet.cli.show.evidence import lines
+
+    found = client.evidence(execution_id, _file(client, execution_id, file).file_execution_id)
+    if json_output:
+        _print_json(msgspec.to_builtins(found))
+        return 0
+    for line in lines(found):
+        click.echo(line)
+    return 0
+
+
+def _file(client: ManagementClient, execution_id: str, wanted: str) -> FileOfExecution:
+    """The file of this name, path, number or id. Raises ``NotFound``, and ``InvalidInput`` for a name of several."""
+    files = client.files(execution_id)
+    for key in ("file_execution_id", "path", "name", "file_number"):
+        found = [file for file in files if str(getattr(file, key)) == wanted]
+        if len(found) > 1:
+            raise InvalidInput(f"{len(found)} files are named {wanted!r}: give the path or the number of one")
+        if found:
+            return found[0]
+    raise NotFound(f"the execution has no file {wanted!r}: `docfleet executions show {execution_id}` lists them")
 
 
 def _missing(missing: MissingWorkers) -> str:

@@ -31,6 +31,8 @@ RUNNER_GRACE_SECONDS = 1.0
 """The runner's grace period is short: the workers that wait for its tools have ended before it."""
 API_LANE = "file_processing_api"
 """The name of the file worker for API calls only."""
+SHARED_LANE_NICE = 5
+"""The niceness of the file worker for runs and calls beside it: where processors are scarce, the other goes first."""
 _WORKERS_STOP, _SERVERS_STOP, _VALKEY_STOP = range(3)
 
 
@@ -268,6 +270,8 @@ class EmbeddedSystem:
         ready.unlink(missing_ok=True)
         # This process watches it, and two systems on one machine would use the same port.
         own = {"WORKER_HEALTH_PORT": "0", "WORKER_GRACE_SECONDS": f"{self._grace:g}", **shared}
+        if self._reserved and name == WorkerType.FILE_PROCESSING:
+            own = {"WORKER_NICE": str(SHARED_LANE_NICE), **own}
         own["WORKER_READY_FILE"] = str(ready)
         command = _docfleet("worker", worker, *options)
         return self._start(

@@ -12,11 +12,13 @@ from typing import Any, override
 import pytest
 
 from docfleet.core.errors import ConfigurationError, PasswordRequired
+from docfleet.core.evidence import DocumentEvidence, FieldEvidence, read_evidence
 from docfleet.tools import protocol
 from docfleet.tools.builtin.passthrough.tool import tool as passthrough
 from docfleet.tools.protocol import LogMessage, OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, main, run_tool
 from docfleet.tools.sdk.run import parse_size
+from docfleet.tools.sdk.words import Page
 
 
 class Probe(Tool):
@@ -88,6 +90,35 @@ def test_a_run_leaves_its_result_and_its_entry(probe: Probe, folder: Path, capfd
     last = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert last["type"] == "RESULT" and "ключ" not in json.dumps(last, ensure_ascii=False)
     assert {path.name for path in folder.iterdir()} == {"INFILE", "SOURCE", "METADATA.json"}
+
+
+def of_steps(folder: Path, steps: int | None) -> None:
+    metadata = json.loads((folder / "METADATA.json").read_bytes())
+    (folder / "METADATA.json").write_text(json.dumps(metadata | ({} if steps is None else {"steps": steps})))
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(None, True), (1, False), (2, True)])
+def test_words_are_left_for_tools_that_follow(probe: Probe, folder: Path, steps: int | None, kept: bool) -> None:
+    of_steps(folder, steps)
+    probe.result = ToolResult("text", OutputType.TXT, words=[Page("some text")])
+    assert run_tool(probe, {}, folder) == 0
+    assert (folder / "WORDS").exists() is kept
+    if kept:
+        context = RunContext(folder, protocol.load_metadata(folder))
+        assert [word.text for word in context.words[0].words] == ["some", "text"]
+
+
+def test_damaged_words_are_no_words(probe: Probe, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "WORDS").write_bytes(b"no")
+    assert RunContext(folder, protocol.load_metadata(folder)).words == []
+    assert "the places of the words are not known" in capfd.readouterr().out
+
+
+def test_evidence_is_beside_the_result(probe: Probe, folder: Path) -> None:
+    evidence = DocumentEvidence(fields={"/a": FieldEvidence(page=1, quote="x", confidence=0.5)})
+    probe.result = ToolResult({"a": "x"}, OutputType.JSON, evidence=evidence)
+    assert run_tool(probe, {}, folder) == 0
+    assert read_evidence((folder / "EVIDENCE.json").read_bytes()) == evidence
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,8 @@ class RunMetadata(msgspec.Struct, kw_only=True):
     file_execution_id: str = ""
     tags: list[str] = []
     workflow_start_time: float | str | None = None
+    steps: int = 0
+    """How many tools the workflow has; 0 where that is not known."""
     tool_metadata: list[ToolMetadata] = []
     total_elapsed_time: float = 0.0
 

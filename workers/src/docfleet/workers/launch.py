@@ -20,7 +20,7 @@ from celery import Celery, signals
 from celery.worker import state
 
 from docfleet.connectors.registry import connector_class
-from docfleet.core import descriptors
+from docfleet.core import descriptors, priority
 from docfleet.core.errors import ConfigurationError
 from docfleet.core.logs import configure_logging
 from docfleet.core.names import QueueName, WorkerType
@@ -63,6 +63,7 @@ def run(worker_type: WorkerType, concurrency: int | None = None, queues: Sequenc
     consumed = spec.consumed(queues)
     settings = load_settings(worker_type)
     configure_logging(settings.log_level, settings.log_format)
+    priority.lower(settings.worker_nice)
     if not check_servers(settings):
         signals.worker_ready.connect(_DeferredServerCheck(settings), weak=False)
     app = WorkerBuilder.build_celery_app(worker_type, settings)

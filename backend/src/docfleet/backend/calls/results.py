@@ -15,6 +15,7 @@ from docfleet.backend.tables.files import file_results
 from docfleet.backend.usage import repository as usage
 from docfleet.core.status import ExecutionStatus
 
+_EVIDENCE = "evidence"
 _HIGHLIGHT = "highlight_data"
 _ROWS = (
     select(files, file_results.c.result, file_results.c.metadata)
@@ -101,6 +102,8 @@ def _shown(item: dict[str, Any], include: Include) -> dict[str, Any]:
     metadata.pop("extracted_text", None)
     for one in (inner, metadata):
         one.pop(_HIGHLIGHT, None)
+    if not include.metadata:
+        metadata.pop(_EVIDENCE, None)
     if isinstance(result, dict):
         kept = {key: value for key, value in result.items() if key not in ("metadata", "metrics")}
         if include.metadata:

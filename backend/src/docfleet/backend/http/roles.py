@@ -32,6 +32,7 @@ LEAST_ROLE: dict[str, Role | None] = {
     "GET /api/v1/executions/{execution_id}": _VIEWER,
     "WEBSOCKET /api/v1/executions/{execution_id}/events": _VIEWER,
     "GET /api/v1/executions/{execution_id}/files": _VIEWER,
+    "GET /api/v1/executions/{execution_id}/files/{file_execution_id}/evidence": _VIEWER,
     "GET /api/v1/executions/{execution_id}/logs": _VIEWER,
     "GET /api/v1/executions/{execution_id}/logs/export": _VIEWER,
     "GET /api/v1/executions/{execution_id}/results": _VIEWER,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 import msgspec
 
+from docfleet.core.evidence import DocumentEvidence
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.files import Tag
 from docfleet.core.names import WorkerType
@@ -158,6 +159,15 @@ class FileOfExecution(msgspec.Struct):
     execution_time: float | None = None
     attempt: int = 0
     waiting: PresentWait | None = None
+
+
+class FileEvidence(msgspec.Struct, kw_only=True):
+    """The evidence for the result of one file: where each of its values stands, and how sure it is."""
+
+    execution_id: str
+    file_execution_id: str
+    name: str
+    evidence: DocumentEvidence
 
 
 class WaitReasons(msgspec.Struct, kw_only=True):

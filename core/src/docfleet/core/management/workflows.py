@@ -56,7 +56,9 @@ class ToolSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Where results go: ``table`` and the column settings for a database, ``output_folder`` for a file system."""
+    """Where results go: ``table`` and the column settings for a database, ``output_folder`` for a file system. With
+    ``evidence_column`` a database gets the evidence for each result in a column, with ``evidence`` a file system in a
+    file."""
 
     connector: str
     settings: dict[str, Any] = {}
@@ -69,6 +71,8 @@ class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, 
     file_path: str | None = None
     execution_id: str | None = None
     output_folder: str | None = None
+    evidence_column: str | None = None
+    evidence: bool | None = None
 
 
 class WorkflowSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

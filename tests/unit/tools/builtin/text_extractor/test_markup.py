@@ -40,3 +40,61 @@ def test_a_book_that_repeats_itself_is_too_large(extract: Extract) -> None:
     assert error.error_code == "file_too_large" and "max_expanded_megabytes" in error.log
     error = extract(epub(["<p>x</p>"], spine=[0] * 11), fails=True, max_pages=10)
     assert error.error_code == "file_too_large" and "11 chapters" in error.log
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("<p>Total\n   amount:\n5</p>", "Total amount: 5"),
+        ("<pre>a\n  b</pre>", "a\nb"),
+        ("<p>5 &#128; &#x97; &nbsp;&lbrace;&check;&rbrace; &amp;check; &lt;b&gt;</p>", "5 € — {✓} &check; <b>"),
+        ("<p>seen</p><p hidden>-</p><p style='color:red; display : none'>-</p><i style='visibility:hidden'>-</i>",
+         "seen"),
+        ("<noscript><p>without scripts</p></noscript>", "without scripts"),
+        ("<nav><a>Docs</a><a>API</a></nav>", "Docs API"),
+        ("<p>sub<a>link</a>s <b>bo</b><i>th</i></p>", "sublinks both"),
+        ("<select><option>one</option><option>two</option></select>", "one\ntwo"),
+        ("<table><caption>Items</caption><tr><td>a</td></tr></table>", "Items\na"),
+        ("<form>Name <input value='Ada'><input type=hidden value=secret></form>", "Name Ada"),
+        ("<p>Rech&shy;nung Num&#8203;mer</p>", "Rechnung Nummer"),
+        ("<svg><title>no</title><text>in the chart</text></svg>", "in the chart"),
+    ],
+)  # fmt: skip
+def test_html_as_a_browser_without_scripts_shows_it(extract: Extract, content: str, text: str) -> None:
+    assert extract(f"<html><body>{content}</body></html>".encode()) == text + "\n"
+
+
+def test_cells_of_html_keep_their_columns_and_rows(extract: Extract) -> None:
+    rows = (
+        "<tr><th>Item</th><th>Qty</th><th>Price</th></tr>"
+        "<tr><td><ul><li>Red</li><li>paint</li></ul></td><td></td><td><div><div>5.00</div></div></td></tr>"
+        "<tr><td></td><td></td><td>5.00</td></tr>"
+    )
+    assert extract(f"<html><table><tbody>{rows}</tbody></table></html>".encode()) == (
+        "Item\tQty\tPrice\nRed paint\t\t5.00\n\t\t5.00\n"
+    )
+
+
+def test_a_table_for_the_layout_keeps_the_lines_within(extract: Extract) -> None:
+    inner = "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>"
+    assert extract(f"<html><table><tr><td>left</td><td>{inner}</td></tr></table></html>".encode()).split() == (
+        ["left", "a", "b", "c", "d"]
+    )
+    assert "a\tb\nc\td\n" in extract(f"<html><table><tr><td>{inner}</td></tr></table></html>".encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"<html><head><meta charset=iso-8859-1></head><p>\x80 5 \x93ok\x94</p></html>", "€ 5 “ok”"),
+        (b"<html><meta charset=utf-8><p>Gr\xf6\xdfe f\xfcr M\xfcller</p></html>", "Größe für Müller"),
+        ("<html><meta charset=iso-8859-1><p>Größe für Müller</p></html>".encode(), "Größe für Müller"),
+        ("<html><meta charset=windows-1252><p>Счёт на оплату</p></html>".encode("cp1251"), "Счёт на оплату"),
+        ("<html><meta http-equiv=Content-Type content='text/html; charset=x-sjis'><p>請求書①</html>".encode("cp932"),
+         "請求書①"),
+    ],
+)  # fmt: skip
+def test_the_charset_of_html_is_read_as_browsers_do_and_doubted_where_it_cannot_be(
+    extract: Extract, content: bytes, text: str
+) -> None:
+    assert extract(content) == text + "\n"

@@ -11,7 +11,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docfleet.tools import protocol
-from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture
+from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture, raw_pdf
 
 
 @pytest.mark.parametrize("pdf_text", ["columns", "reading", "layout"])
@@ -47,3 +47,46 @@ def test_an_encrypted_pdf_requires_its_password(extract: Extract) -> None:
 def test_a_pdf_of_too_many_pages_names_the_setting(extract: Extract) -> None:
     error = extract(pdf(*[[(50, 700, "x")]] * 4), fails=True, max_pages=3)
     assert error.error_code == "file_too_large" and "max_pages" in error.log
+
+
+def broken(count: int, middle: str, kids: str = "[3 0 R 4 0 R 5 0 R]") -> bytes:
+    def page(number: int) -> str:
+        return (
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {number} 0 R"
+            " /Resources << /Font << /F1 8 0 R >> >> >>"
+        )
+
+    return raw_pdf(
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids {kids} /Count {count} >>",
+        page(6),
+        middle,
+        page(7),
+        "<< >>",
+        "<< >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        streams={6: b"BT /F1 12 Tf 60 700 Td (first words) Tj ET", 7: b"BT /F1 12 Tf 60 700 Td (last words) Tj ET"},
+    )
+
+
+@pytest.mark.parametrize("count", [3, 2])
+@pytest.mark.parametrize("middle", ["[1 2]", "null", "(a text)", "<< /Type /Font >>"])
+def test_a_broken_page_costs_no_other_page(extract: Extract, count: int, middle: str) -> None:
+    found = extract(broken(count, middle), output="json")
+    assert "first words" in found["text"] and "last words" in found["text"]
+
+
+def test_a_broken_page_is_said_in_its_place(extract: Extract) -> None:
+    found = extract(broken(3, "[1 2]"), output="json")
+    assert found["pages"] == ["first words", "[page 2 is damaged and cannot be read]", "last words"]
+    assert found["metadata"]["pages_unreadable"] == [2]
+
+
+def test_pages_that_the_list_does_not_count_are_read(extract: Extract) -> None:
+    found = extract(broken(1, "<< /Type /Font >>", "[3 0 R 5 0 R]"), output="json")
+    assert "last words" in found["text"] and found["metadata"]["pages"] == 2
+
+
+def test_a_document_without_an_intact_page_is_damaged(extract: Extract) -> None:
+    error = extract(broken(1, "[1 2]", "[4 0 R]").replace(b"/Type /Page /", b"/Type /Path /"), fails=True)
+    assert error.error_code == "corrupt_file"

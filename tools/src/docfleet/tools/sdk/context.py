@@ -7,8 +7,9 @@ import sys
 import time
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from docfleet.core.storage import COPY_TO_FOLDER, INFILE, SOURCE
+from docfleet.core.storage import COPY_TO_FOLDER, INFILE, SOURCE, WORDS
 from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     CostMessage,
@@ -20,6 +21,9 @@ from docfleet.tools.protocol import (
     ToolMessage,
     UpdateMessage,
 )
+
+if TYPE_CHECKING:
+    from docfleet.tools.sdk.words import Page
 
 NAME_BYTES = 255
 PROGRESS_SECONDS = 0.5
@@ -90,6 +94,22 @@ class RunContext:
         from docfleet.tools.sdk.media import detect
 
         return self.source_mime if self.is_first_step else detect(self.input_path, "")
+
+    @cached_property
+    def words(self) -> list[Page]:
+        """The pages of the document with their words, as an earlier tool left them; none where no tool did."""
+        from docfleet.tools.sdk import words
+
+        try:
+            return words.load(self.folder / WORDS)
+        except ValueError as error:
+            self.log(f"the places of the words are not known: {error}", ToolLogLevel.WARN)
+            return []
+
+    @property
+    def is_last_step(self) -> bool:
+        """Whether no tool follows; False where that is not known."""
+        return 0 < self.metadata.steps <= len(self.metadata.tool_metadata) + 1
 
     def copy_source(self, *folders: str) -> Path:
         """Copy the document to ``COPY_TO_FOLDER/<folders>/<its name>`` for a file-system destination."""

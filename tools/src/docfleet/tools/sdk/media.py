@@ -13,9 +13,31 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLSB = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_OPEN = "application/vnd.openxmlformats-officedocument."
+_MACRO = "application/vnd.ms-{}.macroEnabled.12"
+WORD = (DOCX, f"{_OPEN}wordprocessingml.template", *map(_MACRO.format, ("word.document", "word.template")))
+"""Documents, templates, and both with macros."""
+WORKBOOKS = (
+    XLSX,
+    f"{_OPEN}spreadsheetml.template",
+    *map(_MACRO.format, ("excel.sheet", "excel.template", "excel.addin")),
+)
+"""Workbooks, templates, both with macros, and add-ins."""
+SLIDES = (
+    PPTX,
+    f"{_OPEN}presentationml.template",
+    f"{_OPEN}presentationml.slideshow",
+    *map(_MACRO.format, ("powerpoint.presentation", "powerpoint.template", "powerpoint.slideshow", "powerpoint.addin")),
+)
+"""Presentations, templates, shows, each with macros, and add-ins."""
 ODT = "application/vnd.oasis.opendocument.text"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 ODP = "application/vnd.oasis.opendocument.presentation"
+ODG = "application/vnd.oasis.opendocument.graphics"
+OPENDOCUMENT = {
+    ODT, ODS, ODP, ODG, *(f"{kind}-template" for kind in (ODT, ODS, ODP, ODG)), f"{ODT}-master", f"{ODT}-web",
+}  # fmt: skip
+"""Texts, spreadsheets, slides and drawings, and their templates."""
 EPUB = "application/epub+zip"
 MSG = "application/vnd.ms-outlook"
 DOC = "application/msword"
@@ -26,9 +48,34 @@ OLE = "application/x-ole-storage"
 PDF = "application/pdf"
 RTF = "application/rtf"
 HTML = "text/html"
+SVG = "image/svg+xml"
 CSV = "text/csv"
 EML = "message/rfc822"
 TXT = "text/plain"
+AVIF = "image/avif"
+HEIC = "image/heic"
+JPEG_2000 = "image/jp2"
+JPEG_XL = "image/jxl"
+PHOTOSHOP = "image/vnd.adobe.photoshop"
+DICOM = "application/dicom"
+DJVU = "image/vnd.djvu"
+POSTSCRIPT = "application/postscript"
+MOBI = "application/x-mobipocket-ebook"
+WORDPERFECT = "application/vnd.wordperfect"
+WORKS = "application/vnd.ms-works"
+VISIO = "application/vnd.visio"
+PUBLISHER = "application/x-mspublisher"
+HANGUL = "application/x-hwp"
+ONENOTE = "application/onenote"
+ACCESS = "application/x-msaccess"
+TNEF = "application/vnd.ms-tnef"
+OUTLOOK_FOLDER = "application/vnd.ms-outlook-pst"
+SMIME = "application/pkcs7-mime"
+IWORK = "application/x-iwork"
+MP4 = "video/mp4"
+PROGRAM = "application/x-executable"
+DAMAGED_ARCHIVE = "application/x-damaged-archive"
+"""An archive that lacks its end, of no kind that its beginning or its name tells."""
 ZIP = "application/zip"
 EMPTY = "application/x-empty"
 UNKNOWN = "application/octet-stream"
@@ -42,25 +89,77 @@ _SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"{\\rtf", RTF),
+    (b"\0\0\0\x0cjP  \r\n", JPEG_2000),
+    (b"\xff\x4f\xff\x51", JPEG_2000),
+    (b"\0\0\0\x0cJXL \r\n", JPEG_XL),
+    (b"8BPS", PHOTOSHOP),
+    (b"AT&TFORM", DJVU),
+    (b"%!PS", POSTSCRIPT),
+    (b"\xc5\xd0\xd3\xc6", POSTSCRIPT),
+    (b"\xffWPC", WORDPERFECT),
+    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", ONENOTE),
+    (b"\0\x01\0\0Standard ", ACCESS),
+    (b"\x78\x9f\x3e\x22", TNEF),
+    (b"!BDN", OUTLOOK_FOLDER),
+    (b"\x7fELF", PROGRAM),
+    (b"MZ\x90\0", PROGRAM),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"\x1f\x8b\x08", "application/gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"\x1a\x45\xdf\xa3", "video/x-matroska"),
 )
+# Brands of the container that videos and newer pictures share; of several that a file lists, the first here counts.
+_BRANDS = {
+    b"avif": AVIF, b"avis": AVIF, b"heic": HEIC, b"heix": HEIC, b"heim": HEIC, b"heis": HEIC, b"hevc": HEIC,
+    b"hevx": HEIC, b"hevm": HEIC, b"hevs": HEIC, b"mif1": HEIC, b"msf1": HEIC, b"M4A ": "audio/mp4",
+    b"qt  ": "video/quicktime",
+}  # fmt: skip
 _OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
 _ZIPPED = {
-    ".docx": DOCX, ".xlsx": XLSX, ".pptx": PPTX, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".epub": EPUB,
+    ".odt": ODT, ".ods": ODS, ".odp": ODP, ".odg": ODG, ".epub": EPUB, ".xlsb": XLSB,
+    **dict(zip((".docx", ".dotx", ".docm", ".dotm"), WORD, strict=True)),
+    **dict(zip((".xlsx", ".xltx", ".xlsm", ".xltm", ".xlam"), WORKBOOKS, strict=True)),
+    **dict(zip((".pptx", ".potx", ".ppsx", ".pptm", ".potm", ".ppsm", ".ppam"), SLIDES, strict=True)),
 }  # fmt: skip
-_KNOWN_ARCHIVES = {*_ZIPPED.values(), XLSB}
+_KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT}
+# A package of Office says which of its kinds it is by the type of its main part.
+_MAIN_PART = re.compile(
+    rb"""ContentType\s*=\s*["']([\w./-]+?)(?:(?<=Enabled)Template)?\.main\+xml["']""", re.IGNORECASE
+)
+_MAIN_TYPES = {mime.removesuffix(".12").lower(): mime for mime in (*WORD, *WORKBOOKS, *SLIDES)}
+# Parts of packages that are of no office suite in this list, and of newer ones of Apple.
+_OTHER_PARTS = {
+    "visio/document.xml": VISIO,
+    "FixedDocumentSequence.fdseq": "application/vnd.ms-xpsdocument",
+    "FixedDocSeq.fdseq": "application/vnd.ms-xpsdocument",
+    "Index/Document.iwa": IWORK,
+    "Index.zip": IWORK,
+    "index.apxl": IWORK,
+}
+_TYPES_PART = "[content_types].xml"
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MIMETYPE_BYTES = 200
 _LEFT_BYTES = 1024 * 1024
 _MEMBER = b"PK\x03\x04"
 # Method of compression, compressed size, sizes of the name and of what follows it.
 _MEMBER_HEADER = struct.Struct("<4x4xH8xI4xHH")
+# Names in small letters: some programs write them in capitals.
 _OLE_STREAMS = (
-    ("EncryptedPackage", ENCRYPTED_OFFICE),
+    ("encryptedpackage", ENCRYPTED_OFFICE),
     ("__properties_version1.0", MSG),
-    ("WordDocument", DOC),
-    ("Workbook", XLS),
-    ("Book", XLS),
-    ("PowerPoint Document", PPT),
+    ("worddocument", DOC),
+    ("workbook", XLS),
+    ("book", XLS),
+    ("powerpoint document", PPT),
+    ("visiodocument", VISIO),
+    ("quill/quillsub/contents", PUBLISHER),
+    ("bodytext/section0", HANGUL),
+    ("matost", WORKS),
 )
 # Types that the name decides: the content of all of them is plain text.
 _BY_SUFFIX = {
@@ -68,6 +167,7 @@ _BY_SUFFIX = {
     ".tsv": "text/tab-separated-values",
     ".html": HTML,
     ".htm": HTML,
+    ".svg": SVG,
     ".eml": EML,
     ".md": "text/markdown",
     ".json": "application/json",
@@ -86,6 +186,9 @@ _HTML_START = re.compile(
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
 
 
+_FLAT_OPENDOCUMENT = re.compile(rb"""<(?:\w+:)?document\s[^>]*?mimetype\s*=\s*["']([\w./+-]+)["']""")
+
+
 def detect(path: Path, name: str = "") -> str:
     """MIME type of the file at ``path``, with the file name ``name``. Never raises for odd content."""
     with path.open("rb") as stream:
@@ -101,11 +204,23 @@ def detect(path: Path, name: str = "") -> str:
         return "image/bmp"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
+    if head[4:8] == b"ftyp":
+        return _by_brand(head)
+    if head[128:132] == b"DICM":
+        return DICOM
+    if head[60:68] == b"BOOKMOBI":
+        return MOBI
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _inside_zip(path, name)
     if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return _inside_ole(path)
     return _text(head, name) if looks_like_text(head) else _other(head, name)
+
+
+def _by_brand(head: bytes) -> str:
+    size = min(int.from_bytes(head[:4], "big"), 256)
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, size, 4))}
+    return next((mime for brand, mime in _BRANDS.items() if brand in brands), MP4)
 
 
 def looks_like_text(head: bytes) -> bool:
@@ -126,7 +241,8 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def utf16_without_mark(head: bytes) -> str | None:
-    """``utf-16-le`` or ``utf-16-be`` when every other byte is zero, as in Latin text without a byte order mark."""
+    """``utf-16-le`` or ``utf-16-be`` when bytes without a byte order mark are that: spaces and line ends have a zero on
+    one side, and what it decodes to can be printed."""
     sample = head[: len(head) & ~1][:512]
     if len(sample) < 8:
         return None
@@ -136,7 +252,12 @@ def utf16_without_mark(head: bytes) -> str | None:
         return "utf-16-le"
     if even > half * 0.7 and odd < half * 0.1:
         return "utf-16-be"
-    return None
+    if bool(even) == bool(odd):
+        return None
+    encoding = "utf-16-le" if odd else "utf-16-be"
+    text = sample.decode(encoding, "replace")
+    printable = sum(letter.isprintable() or letter in "\t\r\n" for letter in text)
+    return encoding if printable == len(text) and " " in text and "\ufffd" not in text else None
 
 
 def _text(head: bytes, name: str) -> str:
@@ -146,6 +267,9 @@ def _text(head: bytes, name: str) -> str:
     head = head.removeprefix(b"\xef\xbb\xbf")
     if _HTML_START.match(head):
         return HTML
+    flat = _FLAT_OPENDOCUMENT.search(head) if head.lstrip().startswith(b"<") else None
+    if flat and (mime := flat[1].decode("ascii")) in OPENDOCUMENT:
+        return mime
     suffix = Path(name).suffix.lower()
     if suffix in _BY_SUFFIX:
         return _BY_SUFFIX[suffix]
@@ -153,23 +277,37 @@ def _text(head: bytes, name: str) -> str:
 
 
 def _inside_zip(path: Path, name: str) -> str:
+    types = b""
+    is_damaged = False
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
             is_named = "mimetype" in members and archive.getinfo("mimetype").file_size < _MIMETYPE_BYTES
             named = archive.read("mimetype") if is_named else b""
+            listed = next((member for member in archive.infolist() if member.filename.lower() == _TYPES_PART), None)
+            if listed is not None and listed.file_size < _LEFT_BYTES:
+                types = archive.read(listed)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
         members, named = _left_in(path)  # cut off, damaged or encrypted: its reader reports that
-        is_office = True
+        is_office = is_damaged = True
     else:
-        is_office = "[Content_Types].xml" in members
+        is_office = _TYPES_PART in map(str.lower, members)
     mime = named.decode("ascii", "replace").strip()
-    if mime not in _ZIPPED.values() and is_office:
-        mime = next((kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in members)), mime)
+    if mime not in _KNOWN_ARCHIVES and is_office:
+        declared = (_MAIN_TYPES.get(kind.decode("ascii", "replace").lower()) for kind in _MAIN_PART.findall(types))
+        parts = [each.replace("\\", "/").lstrip("/").lower() for each in members]
+        held = (kind for part, kind in _OPENXML.items() if any(each.startswith(part) for each in parts))
+        mime = next(filter(None, declared), None) or next(held, mime)
     if mime in _KNOWN_ARCHIVES:
         return mime
     # What an archive lacks to be what its name says is damage, too.
-    return _ZIPPED.get(Path(name).suffix.lower()) or (mime if _MIME.fullmatch(mime) else ZIP)
+    of_name = _ZIPPED.get(Path(name).suffix.lower())
+    if of_name is not None:
+        return of_name
+    if _MIME.fullmatch(mime):
+        return mime
+    others = (kind for part, kind in _OTHER_PARTS.items() if part in members)
+    return next(others, DAMAGED_ARCHIVE if is_damaged else ZIP)
 
 
 def _left_in(path: Path) -> tuple[list[str], bytes]:
@@ -196,7 +334,7 @@ def _inside_ole(path: Path) -> str:
 
     try:
         with olefile.OleFileIO(path) as storage:
-            streams = {"/".join(parts) for parts in storage.listdir(streams=True, storages=False)}
+            streams = {"/".join(parts).lower() for parts in storage.listdir(streams=True, storages=False)}
     except (OSError, ValueError, IndexError):
         return OLE
     return next((mime for stream, mime in _OLE_STREAMS if stream in streams), OLE)
@@ -209,4 +347,6 @@ def _other(head: bytes, name: str) -> str:
         matches = [match.mime_type for match in puremagic.magic_string(head, name) if match.mime_type]
     except (puremagic.PureError, ValueError, IndexError):
         matches = []
-    return matches[0] if matches else mimetypes.guess_type(name)[0] or UNKNOWN
+    mime = matches[0] if matches else mimetypes.guess_type(name)[0] or UNKNOWN
+    # Named so, and no OLE file: it is damaged.
+    return OLE if mime in (DOC, XLS, PPT, MSG) else mime

@@ -12,6 +12,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from docfleet.core.errors import (
     ConfigurationError,
     DocfleetError,
@@ -26,7 +28,7 @@ from docfleet.core.errors import (
 )
 from docfleet.core.machine import machine_trouble
 from docfleet.core.settings import environment
-from docfleet.core.storage import INFILE, METADATA
+from docfleet.core.storage import EVIDENCE, INFILE, METADATA, WORDS
 from docfleet.tools import protocol
 from docfleet.tools.protocol import (
     Command,
@@ -87,6 +89,12 @@ def _encode(result: ToolResult) -> bytes:
 
 def _write_result(tool: Tool, context: RunContext, result: ToolResult, started: float) -> None:
     _replace(context.input_path, _encode(result))
+    if result.words is not None and not context.is_last_step:
+        from docfleet.tools.sdk import words
+
+        _replace(context.folder / WORDS, words.pack(result.words))
+    if result.evidence is not None:
+        _replace(context.folder / EVIDENCE, msgspec.json.encode(result.evidence))
     elapsed = round(time.monotonic() - started, 6)
     path = context.folder / METADATA
     # The dict, not RunMetadata: keys this version does not know have to survive.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ from docfleet.core.errors import ConfigurationError
 from docfleet.tools.protocol import OutputType
 
 if TYPE_CHECKING:
+    from docfleet.core.evidence import DocumentEvidence
     from docfleet.tools.sdk.context import RunContext
+    from docfleet.tools.sdk.words import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,10 @@ class ToolResult:
     output_type: OutputType
     pages: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
+    words: Sequence[Page] | None = None
+    """The words of the document for later tools, where this tool has read them (``RunContext.words``)."""
+    evidence: DocumentEvidence | None = None
+    """Where the values of the output stand in the document, by JSON Pointer."""
 
 
 @dataclass(frozen=True)

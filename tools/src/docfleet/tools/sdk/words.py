@@ -1,8 +1,22 @@
-"""Words with their places on the pages of a document."""
+"""Words with their places on the pages of a document, and the file ``WORDS`` that carries them to later tools."""
 
 from __future__ import annotations
 
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+VERSION = 1
+MAX_WORDS = 500_000
+"""The most words of a document that are kept with their places; later ones are left out."""
+
+_STEPS = 65535
+_UNSURE = 255  # no confidence: text of the document itself
+_SURE = 200
 
 
 @dataclass(slots=True)
@@ -16,6 +30,8 @@ class Word:
     bottom: float
     confidence: float | None = None
     """How sure OCR is, from 0 to 1; None for text of the document itself."""
+    place: str = ""
+    """A position of another kind, such as a cell (``B7``) or a line (``line 12``); on pages without a shape."""
 
     @property
     def height(self) -> float:
@@ -33,7 +49,7 @@ class Page:
     """The text of a page (sheet, slide, chapter), and where its words stand, if that is known.
 
     The boxes are in points of the page as it is shown (rotation resolved), from its upper left corner; ``width`` and
-    ``height`` are 0 for a page without a shape.
+    ``height`` are 0 for a page without a shape, and its boxes then only say what stands beside and below what.
     """
 
     text: str
@@ -41,3 +57,139 @@ class Page:
     width: float = 0.0
     height: float = 0.0
     by_ocr: bool = False
+    name: str = ""
+    """The name of a sheet, slide or chapter."""
+
+
+def words_of_text(text: str) -> list[Word]:
+    """The words of a text without pages: a box counts characters and lines, a place names the line."""
+    words = []
+    for number, line in enumerate(text.expandtabs(8).split("\n"), start=1):
+        at = 0
+        for part in line.split():
+            at = line.index(part, at)
+            words.append(Word(part, at, number, at + len(part), number + 1, place=f"line {number}"))
+            at += len(part)
+    return words
+
+
+def words_of_cells(rows: Iterable[Sequence[str]], first_row: int = 1, first_column: int = 1) -> list[Word]:
+    """One word for each cell of a sheet that is not empty; its place is named as in a workbook (``B7``)."""
+    width = 20.0
+    words = []
+    for row, cells in enumerate(rows, start=first_row):
+        for column, cell in enumerate(cells, start=first_column):
+            if cell.strip():
+                left = (column - 1) * width
+                words.append(Word(cell, left, row, left + width * 0.9, row + 0.9, place=f"{_column_name(column)}{row}"))
+    return words
+
+
+def _column_name(column: int) -> str:
+    name = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+class _PackedPage(msgspec.Struct, array_like=True):
+    """The words of a page in columns. Boxes are in steps of ``unit``; four numbers of two bytes a word."""
+
+    width: float
+    height: float
+    by_ocr: bool
+    name: str
+    unit: float
+    texts: str
+    boxes: bytes
+    confidences: bytes
+    places: list[str]
+
+
+class _PackedWords(msgspec.Struct, array_like=True):
+    version: int
+    pages: list[_PackedPage]
+
+
+def pack(pages: Sequence[Page]) -> bytes:
+    """The words of ``pages`` as MessagePack: about 14 bytes a word. A page that has text and no words gets those of
+    its lines."""
+    packed = []
+    left = MAX_WORDS
+    for page in pages:
+        words = (page.words or words_of_text(page.text))[:left]
+        left -= len(words)
+        packed.append(_packed(page, words))
+    return msgspec.msgpack.encode(_PackedWords(VERSION, packed))
+
+
+def unpack(raw: bytes) -> list[Page]:
+    """The pages with their words, without their text. Raises ``ValueError`` for anything else."""
+    try:
+        packed = msgspec.msgpack.decode(raw, type=_PackedWords)
+        if packed.version != VERSION:
+            raise ValueError(f"version {packed.version} of the words is not known")
+        return [_unpacked(page) for page in packed.pages]
+    except (msgspec.DecodeError, IndexError) as error:
+        raise ValueError(f"the words cannot be read: {error}") from error
+
+
+def load(path: Path) -> list[Page]:
+    """The pages in the file ``path``; none when it is missing. Raises ``ValueError``."""
+    try:
+        return unpack(path.read_bytes())
+    except FileNotFoundError:
+        return []
+
+
+def _packed(page: Page, words: Sequence[Word]) -> _PackedPage:
+    extent = max(page.width, page.height, *(max(word.right, word.bottom) for word in words), 1.0) if words else 1.0
+    unit = extent / _STEPS
+    scale = 1 / unit
+    numbers = [number for word in words for number in (word.left, word.top, word.right, word.bottom)]
+    # A box may reach over the rim of its page.
+    boxes = array("H", [min(max(int(number * scale + 0.5), 0), _STEPS) for number in numbers])
+    if sys.byteorder == "big":
+        boxes.byteswap()
+    sure = any(word.confidence is not None for word in words)
+    return _PackedPage(
+        width=round(page.width, 3),
+        height=round(page.height, 3),
+        by_ocr=page.by_ocr,
+        name=page.name,
+        unit=unit,
+        # A lone surrogate (from a broken PDF) has no UTF-8 form.
+        texts="\n".join(word.text.replace("\n", " ") for word in words).encode("utf-8", "replace").decode(),
+        boxes=boxes.tobytes(),
+        confidences=bytes(map(_confidence_code, words)) if sure else b"",
+        places=[word.place for word in words] if any(word.place for word in words) else [],
+    )
+
+
+def _unpacked(packed: _PackedPage) -> Page:
+    boxes = array("H")
+    if len(packed.boxes) % (4 * boxes.itemsize):
+        raise ValueError("the boxes of the words are cut off")
+    boxes.frombytes(packed.boxes)
+    if sys.byteorder == "big":
+        boxes.byteswap()
+    count = len(boxes) // 4
+    texts = packed.texts.split("\n") if count else []
+    if len(texts) != count or len(packed.confidences) not in (0, count) or len(packed.places) not in (0, count):
+        raise ValueError("words and boxes differ in number")
+    unit = packed.unit
+    page = Page("", width=packed.width, height=packed.height, by_ocr=packed.by_ocr, name=packed.name)
+    page.words = [
+        Word(text, boxes[at] * unit, boxes[at + 1] * unit, boxes[at + 2] * unit, boxes[at + 3] * unit)
+        for text, at in zip(texts, range(0, 4 * count, 4), strict=True)
+    ]
+    for word, code in zip(page.words, packed.confidences, strict=False):
+        word.confidence = None if code == _UNSURE else code / _SURE
+    for word, place in zip(page.words, packed.places, strict=False):
+        word.place = place
+    return page
+
+
+def _confidence_code(word: Word) -> int:
+    return _UNSURE if word.confidence is None else round(min(max(word.confidence, 0.0), 1.0) * _SURE)

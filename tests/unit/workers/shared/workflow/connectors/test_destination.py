@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from docfleet.core.errors import ToolOutputTooLarge
+from docfleet.core.errors import ToolOutputTooLarge, ToolResultInvalid
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
-from docfleet.core.storage import INFILE, METADATA
+from docfleet.core.storage import COPY_TO_FOLDER, EVIDENCE, INFILE, METADATA
 from docfleet.workers.shared.workflow.connectors import destination
 from docfleet.workers.shared.workflow.connectors.destination import ApiSink, Delivery, open_sink
 
@@ -51,6 +53,66 @@ def test_a_result_has_output_metadata_and_metrics(tmp_path: Path) -> None:
     }
     assert done.metadata is not None
     assert (done.metadata["source_name"], done.metadata["tags"]) == ("a.pdf", ["t"])
+
+
+EVIDENCE_OF_TOTAL = {"fields": {"/total": {"match": "exact", "page": 1, "quote": "1.50", "confidence": 0.9}}}
+
+
+def test_evidence_is_metadata_of_an_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / EVIDENCE).write_bytes(msgspec.json.encode(EVIDENCE_OF_TOTAL))
+    done = ApiSink().deliver(delivery(tmp_path, b'{"total": 1.50}', "JSON"))
+    assert done.metadata is not None and done.result is not None
+    assert done.metadata["evidence"]["fields"]["/total"]["quote"] == "1.50"
+    assert "evidence" not in msgspec.json.decode(done.result)["output"]
+    monkeypatch.setattr(destination, "MAX_API_EVIDENCE_BYTES", 10)
+    done = ApiSink().deliver(delivery(tmp_path, b'{"total": 1.50}', "JSON"))
+    assert done.metadata is not None and "evidence" not in done.metadata
+
+
+def test_evidence_that_is_none_is_the_fault_of_the_tool(tmp_path: Path) -> None:
+    (tmp_path / EVIDENCE).write_bytes(b'{"fields": [')
+    with pytest.raises(ToolResultInvalid, match=r"EVIDENCE\.json of the tool cannot be read"):
+        ApiSink().deliver(delivery(tmp_path, b"{}", "JSON"))
+
+
+@pytest.mark.parametrize("mode", ["WRITE_JSON_TO_A_SINGLE_COLUMN", "SPLIT_JSON_INTO_COLUMNS"])
+def test_a_table_has_evidence_where_it_wants_it(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "rows.db"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / EVIDENCE).write_bytes(msgspec.json.encode(EVIDENCE_OF_TOTAL))
+    for table, more in (("without", {}), ("wanted", {"evidenceColumn": "proof"})):
+        settings = {"table": table, "columnMode": mode, **more}
+        config = DestinationConfig(
+            connection_type="DATABASE", connector_id="sqlite", settings=settings, connector_settings={"path": str(path)}
+        )
+        sink = open_sink(config)
+        sink.deliver(delivery(tmp_path / "run", b'{"total": 1.50, "proof": "of the tool"}', "JSON"))
+        sink.close()
+    with contextlib.closing(sqlite3.connect(path)) as rows:
+        (proof,) = rows.execute("SELECT proof FROM wanted").fetchone()
+        columns = {row[1] for row in rows.execute("PRAGMA table_info(without)")}
+    assert msgspec.json.decode(proof)["fields"]["/total"]["page"] == 1
+    assert ("proof" in columns) is (mode == "SPLIT_JSON_INTO_COLUMNS"), "a field of the result keeps its name"
+
+
+def test_a_folder_has_evidence_where_it_wants_it(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / EVIDENCE).write_bytes(msgspec.json.encode(EVIDENCE_OF_TOTAL))
+    for out, wanted in (("without", False), ("wanted", True)):
+        config = DestinationConfig(
+            connection_type="FILESYSTEM",
+            connector_id="local",
+            settings={"evidence": wanted},
+            connector_settings={"path": str(tmp_path / out)},
+        )
+        (tmp_path / out).mkdir()
+        sink = open_sink(config)
+        sink.deliver(delivery(tmp_path / "run", b'{"total": 1.50}', "JSON"))
+        sink.close()
+        (tmp_path / "run" / COPY_TO_FOLDER / EVIDENCE).unlink(missing_ok=True)
+    assert next(path.name for path in (tmp_path / "without").rglob("*.json")).startswith("a-")
+    (kept,) = (tmp_path / "wanted").rglob(EVIDENCE)
+    assert msgspec.json.decode(kept.read_bytes()) == EVIDENCE_OF_TOTAL
 
 
 def test_text_is_a_result_too_and_broken_bytes_are_replaced(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from docfleet.core.execution import (
 from docfleet.core.files import FileHashData
 from docfleet.core.runs import RunLimits, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
-from docfleet.core.storage import INFILE, METADATA, SOURCE
+from docfleet.core.storage import EVIDENCE, INFILE, METADATA, SOURCE
 from docfleet.workers.shared.workflow.connectors.destination import Delivered
-from docfleet.workers.shared.workflow.execution.attempt import Attempt
+from docfleet.workers.shared.workflow.execution.attempt import RUN_NICE, Attempt
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 
 CONTEXT = ExecutionContext(
@@ -64,14 +64,14 @@ class OneTool:
         return RunState(run_id=run_id, phase="SUCCEEDED", started_at=1.0, finished_at=2.0, tool_metadata=metadata)
 
 
-def attempt(root: Path, number: int = 1, *, held: bool = True) -> Attempt:
+def attempt(root: Path, number: int = 1, *, held: bool = True, context: ExecutionContext = CONTEXT) -> Attempt:
     claim = FileClaim(file_execution_id="f", attempt=number, file=FILE)
     client: Any = None
     leases = LeaseKeeper(client, "e", "me", 60.0)
     if held:
         leases.add([claim], time.monotonic())
     settings: Any = Settings(str(root))
-    return Attempt(claim, CONTEXT, settings, leases)
+    return Attempt(claim, context, settings, leases)
 
 
 def decoded(path: Path) -> dict[str, Any]:
@@ -104,6 +104,32 @@ def test_its_metadata_is_made_once(tmp_path: Path) -> None:
     assert written["workflow_start_time"] == before["workflow_start_time"]
 
 
+def test_evidence_outlives_the_folder(tmp_path: Path) -> None:
+    one: Any = attempt(tmp_path)
+    one.fetch(OneFile())
+    one.keep_evidence()
+    assert not (tmp_path / ".evidence").exists(), "there is none"
+    (one.folder / EVIDENCE).write_text("{}")
+    one.keep_evidence()
+    one.remove_folder()
+    assert (tmp_path / ".evidence" / "o" / "e" / "e" / "f.json").read_text() == "{}"
+
+
+def test_evidence_of_an_api_is_in_its_result_only(tmp_path: Path) -> None:
+    one: Any = attempt(tmp_path)
+    one._context = msgspec.structs.replace(CONTEXT, destination_config=DestinationConfig(is_api=True))
+    one.fetch(OneFile())
+    (one.folder / EVIDENCE).write_text("{}")
+    one.keep_evidence()
+    assert not (tmp_path / ".evidence").exists()
+
+
+def test_tools_know_how_many_there_are(tmp_path: Path) -> None:
+    one: Any = attempt(tmp_path)
+    one.fetch(OneFile())
+    assert decoded(one.folder / METADATA)["steps"] == 1
+
+
 def test_its_outcome_collects_cost_and_delivery(tmp_path: Path) -> None:
     one: Any = attempt(tmp_path)
     tools = OneTool()
@@ -116,6 +142,17 @@ def test_its_outcome_collects_cost_and_delivery(tmp_path: Path) -> None:
     outcome = one.outcome
     assert (outcome.status, outcome.pages, outcome.usage) == (ExecutionStatus.COMPLETED, 2, {"calls": 1})
     assert (outcome.outputs, outcome.digest) == (["out/a.txt"], "d")
+
+
+def test_tools_of_a_run_yield_the_processor_and_those_of_a_call_do_not(tmp_path: Path) -> None:
+    tools = OneTool()
+    for destination in (DestinationConfig(), DestinationConfig(is_api=True)):
+        one: Any = attempt(
+            tmp_path / str(destination.is_api), context=msgspec.structs.replace(CONTEXT, destination_config=destination)
+        )
+        one.fetch(OneFile())
+        one.run_tools(tools)
+    assert [request.limits.nice for _, request in tools.requests] == [RUN_NICE, 0]
 
 
 def test_a_failed_attempt_delivers_its_error_and_no_result(tmp_path: Path) -> None:

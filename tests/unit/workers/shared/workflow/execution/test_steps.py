@@ -25,7 +25,7 @@ from docfleet.core.files import FileHashData
 from docfleet.core.results import FileOutcome
 from docfleet.core.runs import RunLimits, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
-from docfleet.core.storage import STEPS
+from docfleet.core.storage import SIDE_FILES, STEPS
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery
 from docfleet.workers.shared.workflow.execution import file_run, steps
 from docfleet.workers.shared.workflow.execution.file_run import FileRun
@@ -44,6 +44,8 @@ class Tools:
         self.root = root
         self.ran: list[str] = []
         self.failing: set[str] = set()
+        self.beside: dict[str, dict[str, bytes]] = {}
+        """What a tool leaves beside its result, by its id."""
 
     def run(self, run_id: str, request: RunRequest, *, should_stop: Any, on_lines: Any) -> RunState:
         self.ran.append(request.tool_id)
@@ -54,6 +56,8 @@ class Tools:
         (folder / "next").rename(folder / "INFILE")
         (folder / "COPY_TO_FOLDER").mkdir(exist_ok=True)
         (folder / "COPY_TO_FOLDER" / f"{request.tool_id}.bin").write_bytes(b"copied")
+        for name, content in self.beside.get(request.tool_id, {}).items():
+            (folder / name).write_bytes(content)
         metadata = json.loads((folder / "METADATA.json").read_bytes())
         entry = {"tool_name": request.tool_id, "elapsed_time": 1.0, "output_type": "TXT", "usage": {request.tool_id: 1}}
         metadata["tool_metadata"].append(entry)
@@ -71,12 +75,15 @@ class Sink:
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.delivered: list[dict[str, Any]] = []
+        self.beside: dict[str, bytes] = {}
 
     def deliver(self, delivery: Delivery) -> Delivered:
         if delivery.error is not None:
             return Delivered()
         if self.failure is not None:
             raise self.failure
+        beside = ((name, delivery.folder / name) for name in SIDE_FILES)
+        self.beside = {name: path.read_bytes() for name, path in beside if path.exists()}
         copied = delivery.folder / "COPY_TO_FOLDER"
         metadata = json.loads((delivery.folder / "METADATA.json").read_bytes())
         self.delivered.append(
@@ -175,6 +182,32 @@ def test_what_failed_runs_again_and_what_succeeded_does_not(bench: Bench) -> Non
         "steps": 2,
     }
     assert bench.kept() == []
+
+
+def test_words_and_evidence_are_kept_with_the_steps(bench: Bench) -> None:
+    bench.tools.beside = {"one": {"WORDS": b"words"}, "two": {"EVIDENCE.json": b'{"version":1}'}}
+    bench.tools.failing = {"two"}
+    bench.process()
+    bench.tools.failing = set()
+    bench.sink.failure = DestinationUnavailable("away")
+    bench.process(file="f2")
+    bench.sink.failure = None
+    bench.sink.beside = {}
+    bench.process(file="f3")
+    assert bench.ran() == ["one", "two", "two"]
+    assert bench.sink.beside == {"WORDS": b"words", "EVIDENCE.json": b'{"version":1}'}
+    assert bench.kept() == []
+
+
+def test_damaged_words_make_the_step_run_again(bench: Bench) -> None:
+    bench.tools.beside = {"one": {"WORDS": b"words"}}
+    bench.tools.failing = {"two"}
+    bench.process()
+    (words,) = bench.root.glob(f"{STEPS}/*/*/*.WORDS")
+    words.unlink()
+    bench.tools.failing = set()
+    bench.process(file="f2")
+    assert bench.ran() == ["one", "two", "one", "two"] and bench.sink.beside == {"WORDS": b"words"}
 
 
 def test_only_the_delivery_is_repeated(bench: Bench) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
 
-from docfleet.tools.builtin.field_extractor import presets, rules, templates, values
+from docfleet.tools.builtin.field_extractor import evidence, presets, rules, templates, values
+from docfleet.tools.builtin.field_extractor.einvoice import reader as einvoice
+from docfleet.tools.builtin.field_extractor.einvoice.reader import EInvoice
+from docfleet.tools.builtin.field_extractor.evidence import evidence_for
 from docfleet.tools.builtin.field_extractor.values import Locale
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
@@ -25,10 +29,20 @@ class FieldExtractor(Tool):
         for preset in presets.PRESETS:
             presets.apply_preset(preset, _SAMPLE, locale)
         values.parse_date("12 mars 2018", locale)
+        einvoice.preload()
+        evidence.preload()
         templates.extract(_SAMPLE, list(templates.packaged_templates()), Path(), is_pdf=False)
 
     @override
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
+        result = self._extract(settings, context)
+        if settings["evidence"] and isinstance(result.output, dict):
+            labels = {rule.name: rule.labels for rule in presets.PRESETS[settings["preset"]]}
+            labels |= {field["name"]: tuple(field.get("labels", ())) for field in settings["fields"]}
+            result = replace(result, evidence=evidence_for(result.output, settings, context, labels))
+        return result
+
+    def _extract(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         raw = context.input_path.read_bytes()
         text = decode_text(raw) if context.is_first_step else earlier_text(raw)
         own = [
@@ -44,15 +58,44 @@ class FieldExtractor(Tool):
         locale = Locale.of(text, settings["decimal_comma"], settings["day_first"])
         values = {rule.name: rules.find(rule, text, locale) for rule in own}
         by_rule = {name: value for name, value in values.items() if value is not None}
+        required = [rule.name for rule in (*own, *presets.PRESETS[settings["preset"]]) if rule.required]
+        invoice = self._by_xml(text, context) if settings["preset"] == "invoice" else None
+        if invoice is not None and invoice.fields is not None:
+            # Templates of the workflow may know more of a supplier than its XML says, never better.
+            known = self._by_template(text, settings | {"use_packaged_templates": False}, context) or {}
+            fields = {**known, **invoice.fields, **by_rule}
+            matched = invoice.agrees and all(name in fields for name in required)
+            verdict = {"matched": matched, "template": invoice.syntax}
+            return ToolResult({**verdict, **fields, **verdict, "checks": invoice.checks}, OutputType.JSON)
+        result = self._by_text(text, settings, context, by_rule, required)
+        if invoice is not None:
+            result |= {"matched": False, "checks": [*result.get("checks", []), *invoice.checks]}
+        return ToolResult(result, OutputType.JSON)
+
+    def _by_text(
+        self,
+        text: str,
+        settings: dict[str, Any],
+        context: RunContext,
+        by_rule: dict[str, rules.Value],
+        required: list[str],
+    ) -> dict[str, Any]:
         template = self._by_template(text, settings, context)
         if template is not None:
             # A field of the workflow wins over a field of the same name in a template.
-            return ToolResult({**template, **by_rule}, OutputType.JSON)
+            return {**template, **by_rule}
+        locale = Locale.of(text, settings["decimal_comma"], settings["day_first"])
         preset = presets.apply_preset(settings["preset"], text, locale)
-        required = [rule.name for rule in (*own, *presets.PRESETS[settings["preset"]]) if rule.required]
         fields = {**preset, **by_rule}
         complete = bool(fields) and all(name in fields for name in required)
-        return ToolResult({"matched": complete, "template": None, **fields}, OutputType.JSON)
+        return {"matched": complete, "template": None, **fields}
+
+    @staticmethod
+    def _by_xml(text: str, context: RunContext) -> EInvoice | None:
+        is_pdf = context.source_mime == media.PDF
+        steps = context.metadata.tool_metadata
+        by_ocr = any(step.usage.get("ocr_pages") for step in steps)
+        return einvoice.read(context.source_path, context.source_name, text, is_pdf=is_pdf, by_ocr=by_ocr)
 
     @staticmethod
     def _by_template(text: str, settings: dict[str, Any], context: RunContext) -> dict[str, Any] | None:

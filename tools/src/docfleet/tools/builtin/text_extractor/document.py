@@ -48,6 +48,8 @@ class Document:
 
     pages: list[Page]
     metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """What the reader of the result should know, such as a page that is lost."""
 
     @classmethod
     def of_texts(cls, texts: list[str], metadata: dict[str, Any] | None = None) -> Document:
@@ -72,6 +74,7 @@ class Reading:
     max_pages: int
     max_pixels: int
     max_expanded_bytes: int
+    legacy_office: str
     progress: Callable[[int, int], None]
     """Called after each page with the pages read so far, and of how many."""
 
@@ -87,6 +90,7 @@ class Reading:
             max_pages=settings["max_pages"],
             max_pixels=settings["max_megapixels"] * 1_000_000,
             max_expanded_bytes=settings["max_expanded_megabytes"] * MIB,
+            legacy_office=settings["legacy_office"],
             progress=progress,
         )
 

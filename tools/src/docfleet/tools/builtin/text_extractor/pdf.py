@@ -1,30 +1,22 @@
-"""PDF: its text, and OCR for pages without text."""
+"""PDF: its pages, the facts about it, and what stands on no page."""
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
-from docfleet.tools.builtin.text_extractor.layout import arrange, is_right_to_left
-from docfleet.tools.sdk.words import Page, Word
+from docfleet.tools.builtin.text_extractor.pdf_page import read_page
+from docfleet.tools.builtin.text_extractor.pdf_rescue import rescued_pages, states_too_few
+from docfleet.tools.builtin.text_extractor.pdf_xfa import is_xfa, xfa_values
+from docfleet.tools.sdk.words import Page
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
-    from PIL.Image import Image
-
-# A page that draws something and has fewer visible characters than this is a scan.
-_FEW_CHARACTERS = 4
-_POINTS_PER_INCH = 72
-# A picture narrower than this holds no word.
-_WORD_PIXELS = 60
-# PDFium uses these for a hyphen at a line end, and for characters it does not know.
-_NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
-_BLANK = (0x20, 0xA0, 0x09, 0x0A, 0x0D)
 
 
 def read_pdf(path: Path, reading: Reading) -> Document:
@@ -32,15 +24,21 @@ def read_pdf(path: Path, reading: Reading) -> Document:
     import pypdfium2 as pdfium
 
     with reading_of("the PDF", pdfium.PdfiumError), closing(_opened(path)) as document:
+        document.init_forms()
         if len(document) > reading.max_pages:
             raise FileTooLarge(f"the PDF has {len(document)} pages, the limit is {reading.max_pages} (max_pages)")
-        if len(document) == 0:
-            raise CorruptFile(f"the PDF is damaged: no page is left in it; {SEND_AGAIN}")
         result = Document([], {"pages": len(document), **_facts(document)})
         laid_out = _pdfplumber_pages(path) if reading.pdf_text == "layout" else None
         for index in range(len(document)):
-            _read_page(document, index, reading, result, laid_out[index] if laid_out else None)
+            result.pages.append(_page(document, index, reading, laid_out, result))
             reading.progress(index + 1, len(document))
+        if is_xfa(document):
+            _add_xfa(document, result)
+    lost = result.metadata.get("pages_unreadable", [])
+    if lost or states_too_few(path, len(result.pages)):
+        _rescue(path, len(result.pages) - len(lost), reading, result)
+    if len(lost) == len(result.pages):
+        raise CorruptFile(f"the PDF is damaged: none of its pages can be read; {SEND_AGAIN}")
     names = result.metadata.get("attachments")
     if names:
         result.pages[-1].text += "\n\nAttachments: " + ", ".join(names) + "\n"
@@ -60,79 +58,39 @@ def _opened(path: Path) -> pdfium.PdfDocument:
         raise
 
 
-def _read_page(
-    document: pdfium.PdfDocument, index: int, reading: Reading, result: Document, laid_out: str | None
-) -> None:
+def _page(
+    document: pdfium.PdfDocument, index: int, reading: Reading, laid_out: list[str] | None, result: Document
+) -> Page:
+    """A page; one that cannot be read is said in its place, and does not cost the others."""
     import pypdfium2 as pdfium
 
-    from docfleet.tools.builtin.text_extractor.ocr import recognize
-
-    with reading_of(f"page {index + 1} of the PDF", pdfium.PdfiumError), closing(document[index]) as page:
-        text = laid_out if laid_out is not None else page_text(page, columns=reading.pdf_text == "columns")
-        visible = len("".join(text.split()))
-        scanned = visible < _FEW_CHARACTERS and next(iter(page.get_objects(max_depth=2)), None) is not None
-        by_ocr = False
-        if reading.ocr == "always" or (reading.ocr in ("auto", "pictures") and scanned):
-            recognized = recognize(_render(page, reading), reading).text
-            text = recognized if recognized.strip() else text
-            by_ocr = True
-        elif reading.ocr == "pictures":
-            in_pictures = [recognize(picture, reading).text.strip("\n") for picture in _pictures(page, reading)]
-            text = "\n\n".join([text, *(picture for picture in in_pictures if picture.strip())])
-            by_ocr = bool(in_pictures)
-        result.pages.append(Page(text, by_ocr=by_ocr))
+    number = index + 1
+    try:
+        with reading_of(f"page {number} of the PDF", pdfium.PdfiumError):
+            return read_page(document, index, reading, laid_out[index] if laid_out else None)
+    except CorruptFile:
+        result.metadata.setdefault("pages_unreadable", []).append(number)
+        result.warnings.append(f"page {number} of {len(document)} is damaged and cannot be read")
+        return Page(f"[page {number} is damaged and cannot be read]")
 
 
-def page_text(page: pdfium.PdfPage, *, columns: bool) -> str:
-    """The text in the page: on a grid that keeps columns side by side, or in the order of the file."""
-    with closing(page.get_textpage()) as textpage:
-        plain = textpage.get_text_bounded() if not columns else ""
-        if columns:
-            words = _words(page, textpage)
-            # Characters beyond the first plane are returned as two surrogates.
-            text = arrange(words).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            # Right-to-left scripts are stored in reading order; a grid sorted from the left would turn them round.
-            if page.get_rotation() or is_right_to_left(text):
-                plain = textpage.get_text_range()
-            else:
-                return text
-    return plain.replace("\r\n", "\n").replace("\r", "\n").translate(_NOISE)
+def _rescue(path: Path, intact: int, reading: Reading, result: Document) -> None:
+    """Add the pages that the list of pages leaves out."""
+    with contextlib.suppress(CorruptFile), reading_of("the PDF"):
+        found = rescued_pages(path, intact, reading.max_pages - len(result.pages))
+        if found:
+            result.pages += found
+            result.metadata["pages"] = len(result.pages)
+            result.warnings.append(f"the list of pages is damaged: the last {len(found)} were found without it")
 
 
-def _words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Word]:
-    import pypdfium2.raw as raw
-
-    page_height = page.get_height()
-    words: list[Word] = []
-    current: Word | None = None
-    start = end = -1.0
-    loose = raw.FS_RECTF()
-    for index in range(textpage.count_chars()):
-        code = raw.FPDFText_GetUnicode(textpage, index)
-        if code in _BLANK:
-            current = None
-            continue
-        character = _NOISE.get(code, chr(code))
-        if not character or not raw.FPDFText_GetLooseCharBox(textpage, index, loose):
-            continue
-        before = (start, end)
-        start, end = loose.left, loose.right
-        upper, lower = page_height - loose.top, page_height - loose.bottom
-        if upper > lower:
-            upper, lower = lower, upper
-        size = lower - upper
-        if (
-            current is not None
-            and abs(current.middle - (upper + lower) / 2) < 0.3 * max(size, 1)
-            # The letters of a ligature share one box.
-            and (-0.5 * size < start - current.right < 0.18 * size or before == (start, end))
-        ):
-            current.text += character
-            current.right = max(current.right, end)
-        else:
-            current = Word(character, start, upper, end, lower)
-            words.append(current)
-    return words
+def _add_xfa(document: pdfium.PdfDocument, result: Document) -> None:
+    """Add the values of an XFA form that stand on none of its pages."""
+    result.metadata["form"] = "XFA"
+    seen = " ".join(" ".join(page.text.split()) for page in result.pages)
+    values = [f"{name}: {value}" for name, value in xfa_values(document) if value not in seen]
+    if values:
+        result.pages[-1].text += "\n\n" + "\n".join(values) + "\n"
 
 
 def _pdfplumber_pages(path: Path) -> list[str]:
@@ -140,31 +98,6 @@ def _pdfplumber_pages(path: Path) -> list[str]:
 
     with pdfplumber.open(path) as document:
         return [page.extract_text(layout=True) or "" for page in document.pages]
-
-
-def _pictures(page: pdfium.PdfPage, reading: Reading) -> Iterator[Image]:
-    """The pictures on a page that could hold words, such as a letterhead that is one image."""
-    import pypdfium2 as pdfium
-    import pypdfium2.raw as raw
-
-    for item in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
-        width, height = item.get_px_size()
-        if width >= _WORD_PIXELS and height >= _WORD_PIXELS // 3 and width * height <= reading.max_pixels:
-            try:
-                yield item.get_bitmap(render=True).to_pil()
-            except pdfium.PdfiumError:
-                continue  # one picture in an exotic encoding must not fail the page
-
-
-def _render(page: pdfium.PdfPage, reading: Reading) -> Image:
-    width, height = page.get_size()
-    scale = reading.ocr_dpi / _POINTS_PER_INCH
-    pixels = width * height * scale * scale
-    if pixels > reading.max_pixels:
-        # A poster is readable at a lower resolution too; a page is never refused for its size.
-        scale *= (reading.max_pixels / pixels) ** 0.5
-    picture: Image = page.render(scale=scale, grayscale=True).to_pil()
-    return picture
 
 
 def _facts(document: pdfium.PdfDocument) -> dict[str, Any]:

@@ -9,44 +9,26 @@ from typing import Any, cast, override
 
 from docfleet.core.errors import CorruptFile, PasswordRequired, UnsupportedFileType
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.formats import READERS, REFUSED
 from docfleet.tools.protocol import OutputType, ToolLogLevel
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 from docfleet.tools.sdk.words import Page
 
 Reader = Callable[[Path, Reading], Document]
 
-_IMAGES = ("image/png", "image/jpeg", "image/tiff", "image/bmp", "image/gif", "image/webp")
-_READERS = {
-    media.PDF: "pdf:read_pdf",
-    media.DOCX: "office:read_docx",
-    media.XLSX: "office:read_xlsx",
-    media.PPTX: "office:read_pptx",
-    media.ODT: "office:read_opendocument",
-    media.ODS: "office:read_opendocument",
-    media.ODP: "office:read_opendocument",
-    media.HTML: "markup:read_html",
-    "application/xhtml+xml": "markup:read_html",
-    media.EPUB: "markup:read_epub",
-    media.RTF: "markup:read_rtf",
-    media.EML: "mail:read_eml",
-    media.MSG: "mail:read_msg",
-    media.CSV: "plain:read_csv",
-    "text/tab-separated-values": "plain:read_csv",
-    media.TXT: "plain:read_text",
-    "text/markdown": "plain:read_text",
-    "application/json": "plain:read_text",
-    "application/xml": "plain:read_text",
-    "application/yaml": "plain:read_text",
-} | dict.fromkeys(_IMAGES, "ocr:read_image")
-_OTHER_FORMATS = {
-    media.DOC: ("the old Word 97 format", "DOCX"),
-    media.XLS: ("the old Excel 97 format", "XLSX"),
-    media.PPT: ("the old PowerPoint 97 format", "PPTX"),
-    media.XLSB: ("the binary Excel format", "XLSX"),
-    "image/heif": ("the image format HEIC", "JPEG or PNG"),
-}
 _SEND = "send a PDF, office, mail, web or image file"
-_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "docx", "openpyxl", "pptx", "odf.opendocument", "bs4", "lxml.html")
+_MODULES = sorted({reader.partition(":")[0] for reader in READERS.values()} | {"pdf_xfa"})
+_PRELOADED = (
+    "pypdfium2",
+    "PIL.Image",
+    "tesserocr",
+    "bs4",
+    "lxml.html",
+    "lxml.etree",
+    "chardetng_py",
+    "webencodings",
+    "python_calamine",
+)
 
 
 def reader_of(mime: str) -> Reader:
@@ -60,16 +42,19 @@ def reader_of(mime: str) -> Reader:
             "the file is an old office document or an Outlook message that is damaged or cut off, so it cannot be "
             f"read: {SEND_AGAIN}"
         )
-    if mime == media.ZIP:
-        raise UnsupportedFileType("ZIP archives are not supported: unpack it and send the files in it")
+    if mime == media.DAMAGED_ARCHIVE:
+        raise CorruptFile(
+            "the file is an office document or an archive that is damaged or cut off, so it cannot be read: send it"
+            " again, completely"
+        )
     if mime == media.UNKNOWN:
         raise UnsupportedFileType(f"the type of the file is not known, it is not supported or damaged: {_SEND}")
-    if mime in _OTHER_FORMATS:
-        this, other = _OTHER_FORMATS[mime]
-        raise UnsupportedFileType(f"files in {this} are not supported: save it as {other} and send it again")
-    if mime not in _READERS:
+    if mime in REFUSED:
+        this, other = REFUSED[mime]
+        raise UnsupportedFileType(f"the file is {this}, which is not supported: send {other}")
+    if mime not in READERS:
         raise UnsupportedFileType(f"files of type {mime} are not supported: {_SEND}")
-    module, _, function = _READERS[mime].partition(":")
+    module, _, function = READERS[mime].partition(":")
     # Each reader imports a library of its own; a run pays for one of them.
     return cast("Reader", getattr(importlib.import_module(f"{__package__}.{module}"), function))
 
@@ -80,7 +65,7 @@ class TextExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        for name in ("layout", "pdf", "ocr", "office", "markup", "mail", "plain"):
+        for name in _MODULES:
             importlib.import_module(f"{__package__}.{name}")
         for name in _PRELOADED:
             importlib.import_module(name)
@@ -93,19 +78,22 @@ class TextExtractor(Tool):
         read = reader_of(mime)
         with reading_of("the document"):
             document = read(context.input_path, Reading.from_settings(settings, context.progress))
+        for warning in document.warnings:
+            context.log(warning, ToolLogLevel.WARN)
         if not any(page.text.strip() for page in document.pages):
             context.log("the document holds no text", ToolLogLevel.WARN)
             document.pages = [Page("[the document holds no text]")]
         ocr_pages = sum(page.by_ocr for page in document.pages)
         usage = {"ocr_pages": ocr_pages} if ocr_pages else {}
         if settings["output"] == "text":
-            return ToolResult(document.text, OutputType.TXT, pages=len(document.pages), usage=usage)
+            text = document.text
+            return ToolResult(text, OutputType.TXT, pages=len(document.pages), usage=usage, words=document.pages)
         output = {
             "text": document.text,
             "pages": [page.text for page in document.pages],
             "metadata": {"source_name": context.source_name, "mime": mime, **document.metadata},
         }
-        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage)
+        return ToolResult(output, OutputType.JSON, pages=len(document.pages), usage=usage, words=document.pages)
 
 
 tool = TextExtractor(Path(__file__).parent / "config")

@@ -155,6 +155,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     """A file that the worker makes once it consumes messages."""
     worker_grace_seconds: Annotated[float, msgspec.Meta(ge=1)] = 30.0
     """Seconds from SIGTERM to the end of the worker in any case. A shorter time hands back more files; none is lost."""
+    worker_nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
+    """Added to the niceness of the worker's processes: where processors are scarce, others go first."""
     worker_allow_unsafe_timeouts: bool = False
     """True: start despite time limits that do not fit the broker. Work may then run twice at once, and only fencing
     prevents a double effect."""

@@ -14,15 +14,18 @@ from docfleet.connectors.base import DeliveryRow, WriteFence, table_settings
 from docfleet.connectors.delivery import deliver_files, withdraw_files
 from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolResultInvalid
+from docfleet.core.evidence import EVIDENCE_BYTES, DocumentEvidence
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.names import API_CONNECTION_TYPES
 from docfleet.core.nesting import exceeds_depth
 from docfleet.core.runs import RESULT_BYTES
-from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
+from docfleet.core.storage import COPY_TO_FOLDER, EVIDENCE, INFILE, METADATA
 
 MAX_RESULT_BYTES = 6 * 1024**2
 """An outcome is part of a request body, of which the backend accepts 10 MB."""
+MAX_API_EVIDENCE_BYTES = 1024**2
+"""The most bytes of evidence that go with the result of an API's run; more is left out."""
 MAX_RESULT_DEPTH = 200
 """The most levels of nesting in a result: a database or a caller that reads it has a limited stack."""
 
@@ -92,6 +95,7 @@ class DatabaseSink:
             error_message=delivery.error,
             metadata=_metadata_of_failed(delivery.folder) if failed else read_metadata(delivery.folder),
             attempt=delivery.attempt,
+            evidence=read_evidence(delivery.folder) if self._target.evidence_column and not failed else None,
         )
         receipt = self._database.deliver(self._target, row)
         return Delivered(outputs=[f"{receipt.table}:{delivery.file_execution_id}"], digest=receipt.digest)
@@ -106,6 +110,7 @@ class FileSystemSink:
 
     def __init__(self, config: DestinationConfig, origin: str) -> None:
         self._origin = origin
+        self._with_evidence = bool(config.settings.get("evidence"))
         self._output_folder = str(config.settings.get("outputFolder") or "/")
         self._files = open_file_system(config.connector_id or "", config.connector_settings)
 
@@ -123,6 +128,8 @@ class FileSystemSink:
             suffix = ".txt" if isinstance(read_result(delivery.folder, delivery.result_bytes), str) else ".json"
             stem = Path(delivery.file.file_name).stem.encode()[:200].decode(errors="ignore") or "result"
             shutil.copyfile(delivery.folder / INFILE, outputs / f"{stem}{suffix}")
+        if self._with_evidence and (delivery.folder / EVIDENCE).exists():
+            shutil.copyfile(delivery.folder / EVIDENCE, outputs / EVIDENCE)
         delivered = deliver_files(
             self._files,
             outputs,
@@ -158,6 +165,9 @@ class ApiSink:
         output = read_result(delivery.folder, delivery.result_bytes)
         item = {"output": output, "metadata": inner, "metrics": delivery.metrics}
         result = msgspec.json.encode(item)
+        evidence = read_evidence(delivery.folder, MAX_API_EVIDENCE_BYTES)
+        if evidence is not None:
+            metadata["evidence"] = evidence
         if len(result) > MAX_RESULT_BYTES:
             raise ToolOutputTooLarge(
                 f"the result has {len(result) / 1024**2:.1f} MB, at most {MAX_RESULT_BYTES // 1024**2} MB "
@@ -193,6 +203,20 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ToolResultInvalid(f"{METADATA} of the file cannot be read: {error}") from error
     return metadata
+
+
+def read_evidence(folder: Path, most: int = EVIDENCE_BYTES) -> dict[str, Any] | None:
+    """The evidence for the result, none where the last tool left none or more than ``most`` bytes. Raises
+    ``ToolResultInvalid``."""
+    try:
+        raw = (folder / EVIDENCE).read_bytes() if (folder / EVIDENCE).stat().st_size <= most else None
+        evidence = None if raw is None else msgspec.json.decode(raw, type=DocumentEvidence)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ToolResultInvalid(f"{EVIDENCE} of the tool cannot be read: {error}") from error
+    built: dict[str, Any] | None = msgspec.to_builtins(evidence)
+    return built
 
 
 def _metadata_of_failed(folder: Path) -> dict[str, Any]:

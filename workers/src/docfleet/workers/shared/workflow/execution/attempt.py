@@ -9,15 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from docfleet.core.batch_calls import FileClaim
 from docfleet.core.errors import DocfleetError
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.faults import point
 from docfleet.core.results import FileOutcome
-from docfleet.core.runs import RunLine, RunRequest, RunState
+from docfleet.core.runs import RunLimits, RunLine, RunRequest, RunState
 from docfleet.core.status import ExecutionStatus
-from docfleet.core.storage import INFILE, METADATA, SOURCE, file_folder, resolve_folder
+from docfleet.core.storage import (
+    EVIDENCE,
+    INFILE,
+    METADATA,
+    SOURCE,
+    evidence_folder,
+    file_folder,
+    resolve_folder,
+    safe_segment,
+)
 from docfleet.workers.shared.clients.tool_client import ToolClient
 from docfleet.workers.shared.infrastructure.config.settings import WorkerSettings
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery
@@ -27,6 +37,10 @@ from docfleet.workers.shared.workflow.execution.file_lines import FileLines
 from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 from docfleet.workers.shared.workflow.execution.steps import StepResults
 
+log = structlog.get_logger()
+
+RUN_NICE = 10
+"""The niceness of the tools of runs: on a busy machine those of calls go first."""
 TEXT_BYTES = 1024 * 1024
 """The most bytes of a document's text that are kept for a caller who requests it."""
 
@@ -125,6 +139,22 @@ class Attempt:
         self.outcome.outputs, self.outcome.digest = delivered.outputs, delivered.digest
         self.outcome.result, self.outcome.metadata = delivered.result, delivered.metadata
 
+    def keep_evidence(self) -> None:
+        """Keep the evidence for a delivered result when its folder is removed. Never raises: the result is delivered.
+
+        The result of an API's run has its evidence in itself, and lives as long.
+        """
+        if self._context.destination_config.is_api or not (self.folder / EVIDENCE).exists():
+            return
+        try:
+            folder = evidence_folder(
+                self._root, self._context.organization_context.organization_id, self._context.execution.id
+            )
+            folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / EVIDENCE).replace(folder / f"{safe_segment(self.claim.file_execution_id)}.json")
+        except OSError as error:
+            log.warning("evidence.not_kept", error=str(error))
+
     def remove_last_step(self) -> None:
         """Remove the last tool's result, which is at fault: the next attempt has to run that tool again."""
         steps.remove(self.step_paths[-1])
@@ -157,7 +187,7 @@ class Attempt:
             folder=self._relative_folder,
             step=step,
             settings=tool.metadata,
-            limits=self._settings.run_limits,
+            limits=self._run_limits(),
             organization_id=self._context.organization_context.organization_id,
             execution_id=self._context.execution.id,
             file_execution_id=file_execution_id,
@@ -172,6 +202,11 @@ class Attempt:
             )
         self.lines.step_done(step, tool.tool_id, state)
         return state
+
+    def _run_limits(self) -> RunLimits:
+        limits = self._settings.run_limits
+        # Somebody waits for the answer of a call, and nobody for a file of a run.
+        return limits if self._context.destination_config.is_api else msgspec.structs.replace(limits, nice=RUN_NICE)
 
     def _read_text(self, state: RunState, result: Path) -> None:
         """Keep what a step read from the document, for a caller of an API."""
@@ -214,6 +249,8 @@ def _metadata(claim: FileClaim, context: ExecutionContext) -> dict[str, Any]:
         "file_execution_id": claim.file_execution_id,
         "tags": [tag.name for tag in context.execution.tags],
         "workflow_start_time": time.time(),
+        # A tool that is not the last one leaves more for those that follow.
+        "steps": len(context.tool_instances),
         "tool_metadata": [],
         "total_elapsed_time": 0.0,
         **options,

@@ -119,6 +119,7 @@ class FileRun:
         attempt.run_tools(self._tools)
         try:
             attempt.delivered(self._deliver(attempt.delivery()))
+            attempt.keep_evidence()
         except ToolError:
             attempt.remove_last_step()
             raise

@@ -5,6 +5,7 @@ A step's result is stored beside the working folders, under a key of everything 
     {storage root}/.steps/{organization}/{workflow}/
         {key}           what the step left as INFILE
         {key}.copies/   what is in COPY_TO_FOLDER since, if anything is
+        {key}.WORDS     the words of the document, and likewise {key}.EVIDENCE.json, if there are any
         {key}.json      the verdict on the step, and the digests of these files
         {key}.counted   present once the usage of the step is reported
 
@@ -31,7 +32,7 @@ import structlog
 
 from docfleet.core.execution import ExecutionContext
 from docfleet.core.runs import RunState
-from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA, SOURCE, steps_folder
+from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA, SIDE_FILES, SOURCE, steps_folder
 
 log = structlog.get_logger()
 
@@ -119,6 +120,9 @@ class StepResults:
         _link(path, f"{folder}/{INFILE}")
         if os.path.isdir(path + COPIES):
             shutil.copytree(path + COPIES, folder / COPY_TO_FOLDER, copy_function=_link)
+        for name in SIDE_FILES:
+            if os.path.exists(f"{path}.{name}"):
+                _link(f"{path}.{name}", f"{folder}/{name}")
         metadata = {
             **self._metadata,
             "tool_metadata": [state.tool_metadata for state in states],
@@ -130,7 +134,8 @@ class StepResults:
 
     def _reset(self, folder: Path) -> None:
         shutil.rmtree(folder / COPY_TO_FOLDER, ignore_errors=True)
-        (folder / INFILE).unlink(missing_ok=True)
+        for name in (INFILE, *SIDE_FILES):
+            (folder / name).unlink(missing_ok=True)
         (folder / INFILE).hardlink_to(folder / SOURCE)
         (folder / METADATA).write_bytes(msgspec.json.encode(self._metadata))
 
@@ -138,7 +143,7 @@ class StepResults:
 def remove(path: str) -> None:
     """Remove a kept result; harmless when it is gone."""
     # The record first: without it the rest does not count.
-    for name in (path + RECORD, path, path + COUNTED):
+    for name in (path + RECORD, path, path + COUNTED, *(f"{path}.{name}" for name in SIDE_FILES)):
         with contextlib.suppress(OSError):
             os.unlink(name)
     try:
@@ -186,7 +191,7 @@ def _read(path: str) -> StepRecord | None:
         if hashlib.sha256(written[_DIGEST:]).hexdigest().encode() != written[:_DIGEST]:
             raise ValueError("the record is not as it was written")
         record = msgspec.json.decode(written[_DIGEST:], type=StepRecord)
-        files = {INFILE: path} | _files(path + COPIES)
+        files = {INFILE: path} | _side_files(path) | _files(path + COPIES)
         if {name: _sha256(file) for name, file in files.items()} != record.files:
             raise ValueError("its files are not as they were written")
     except (OSError, ValueError) as error:  # a decoding error is a ValueError
@@ -203,12 +208,25 @@ def _copy(folder: str, path: str) -> dict[str, str]:
     copies = _files(f"{folder}/{COPY_TO_FOLDER}")
     if copies:
         shutil.rmtree(path + COPIES, ignore_errors=True)
+    for name in SIDE_FILES:
+        source = f"{folder}/{name}"
+        if os.path.exists(source):
+            _link(source, f"{path}.{name}")
+        else:  # one of another attempt does not belong to this result
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{path}.{name}")
+    digests |= {name: _sha256(file) for name, file in _side_files(path).items()}
     for name, source in copies.items():
         target = f"{path}{COPIES}/{name}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
         _link(source, target)
         digests[name] = _sha256(target)
     return digests
+
+
+def _side_files(path: str) -> dict[str, str]:
+    """What is kept beside a result. The slash distinguishes their names from those of copies."""
+    return {f"/{name}": f"{path}.{name}" for name in SIDE_FILES if os.path.exists(f"{path}.{name}")}
 
 
 def _files(folder: str) -> dict[str, str]:

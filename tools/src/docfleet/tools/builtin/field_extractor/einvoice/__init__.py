@@ -1,0 +1,1 @@
+"""Reads electronic invoices: Cross Industry Invoice (Factur-X, ZUGFeRD, XRechnung), UBL and FatturaPA."""

@@ -1,0 +1,141 @@
+"""Whether an electronic invoice agrees with itself, and with the text that people read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import Decimal
+from itertools import chain, combinations
+from typing import Any
+
+from docfleet.tools.builtin.field_extractor.einvoice.model import Invoice
+
+Check = dict[str, Any]
+
+_CENT = Decimal("0.01")
+_MAX_EXTRAS = 6
+# A page with fewer letters and digits is no rendering of an invoice.
+_FEW_CHARACTERS = 40
+_ORDINAL = r"(?:st|nd|rd|th|er|[.ºª])?"
+_MONTH_NAME = r"[^\W\d_]{3,12}\.?"
+_BETWEEN = r"[\s.,/-]{0,3}(?:(?:de|del|of|di)\s{1,2})?"
+
+
+def check(name: str, detail: str, *, ok: bool) -> Check:
+    """One check as the result shows it."""
+    return {"check": name, "ok": ok, "detail": detail}
+
+
+def totals(invoice: Invoice) -> list[Check]:
+    """Net and tax are the gross, lines their sum, tax lines the tax: as far as the XML states the parts."""
+    found = []
+    if invoice.gross is not None and invoice.net is not None and invoice.tax is not None:
+        expected = invoice.net + invoice.tax
+        found.append(
+            check(
+                "net_and_tax",
+                f"net {invoice.net} and tax {invoice.tax} are {expected}, the gross is {invoice.gross}",
+                ok=any(_near(expected + extra, invoice.gross) for extra in _sums(invoice.extras)),
+            )
+        )
+    amounts = [line.amount for line in invoice.lines if line.amount is not None]
+    if amounts and len(amounts) == len(invoice.lines) and invoice.line_total is not None:
+        expected = sum(amounts, Decimal())
+        found.append(
+            check(
+                "sum_of_lines",
+                f"the lines are {expected}, their stated sum is {invoice.line_total}",
+                ok=_near(expected, invoice.line_total, len(amounts)),
+            )
+        )
+    taxes = [part.tax for part in invoice.tax_lines if part.tax is not None]
+    if taxes and len(taxes) == len(invoice.tax_lines) and invoice.tax is not None:
+        expected = sum(taxes, Decimal())
+        found.append(
+            check(
+                "sum_of_taxes",
+                f"the tax lines are {expected}, the tax is {invoice.tax}",
+                ok=_near(expected, invoice.tax, len(taxes)),
+            )
+        )
+    return found
+
+
+def _near(one: Decimal, other: Decimal, parts: int = 1) -> bool:
+    """Equal but for rounding of each part."""
+    return abs(one - other) <= _CENT * parts
+
+
+def _sums(amounts: tuple[Decimal, ...]) -> list[Decimal]:
+    few = amounts[:_MAX_EXTRAS]
+    subsets = chain.from_iterable(combinations(few, size) for size in range(len(few) + 1))
+    return [sum(subset, Decimal()) for subset in subsets]
+
+
+def against_text(invoice: Invoice, text: str, *, by_ocr: bool) -> list[Check]:
+    """Whether number, date and gross of the XML stand in the text, in whatever notation.
+
+    Nothing else is compared: a rendering may leave the rest out. Words that OCR read may be misread, so one value
+    that is not among them proves nothing; all of them do.
+    """
+    text = _with_ascii_digits(unicodedata.normalize("NFKC", text))
+    if len(_squashed(text)) < _FEW_CHARACTERS:
+        return []
+    found = []
+    if invoice.number is not None:
+        ok = _squashed(invoice.number) in _squashed(text)
+        found.append(check("text_number", f"invoice number {invoice.number} of the XML", ok=ok))
+    if invoice.date is not None:
+        ok = _date_pattern(invoice.date).search(text) is not None
+        found.append(check("text_date", f"date {invoice.date} of the XML", ok=ok))
+    if invoice.gross is not None:
+        # Of an invoice that is paid in part, some print only what is left.
+        printed = [amount for amount in (invoice.gross, invoice.payable) if amount is not None]
+        ok = any(_amount_pattern(amount).search(text) for amount in printed)
+        found.append(check("text_amount", f"amount {invoice.gross} of the XML", ok=ok))
+    if by_ocr and any(each["ok"] for each in found):
+        return [each | _told(each) for each in found if each["ok"]]
+    return [each | _told(each) for each in found]
+
+
+def _told(each: Check) -> Check:
+    return {"detail": f"{each['detail']} {'stands' if each['ok'] else 'does not stand'} in the text"}
+
+
+def _squashed(text: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _with_ascii_digits(text: str) -> str:
+    foreign = {character for character in set(text) if not character.isascii() and character.isdecimal()}
+    return text.translate({ord(character): str(unicodedata.decimal(character)) for character in foreign})
+
+
+def _date_pattern(iso: str) -> re.Pattern[str]:
+    year, month, day = iso.split("-")
+    years = rf"(?:{year}|{year[2:]})"
+    months = rf"(?:0?{int(month)})"
+    days = rf"(?:0?{int(day)})"
+    separator = r"\s?[-./\s年月]\s?"
+    notations = (
+        f"{days}{separator}{months}{separator}{years}",
+        f"{months}{separator}{days}{separator}{years}",
+        f"{years}{separator}{months}{separator}{days}",
+        f"{year}{month}{day}",
+        f"{day}{month}{year}",
+        # The name of the month is not looked up: any language has its own.
+        f"{days}{_ORDINAL}{_BETWEEN}{_MONTH_NAME}{_BETWEEN}{years}",
+        rf"{_MONTH_NAME}\s{{1,3}}{days}{_ORDINAL},?\s{{1,3}}{year}",
+        rf"{year}{_BETWEEN}{_MONTH_NAME}{_BETWEEN}{days}",
+    )
+    return re.compile("|".join(rf"(?<!\d)(?:{notation})(?!\d)" for notation in notations), re.IGNORECASE)
+
+
+def _amount_pattern(amount: Decimal) -> re.Pattern[str]:
+    digits, _, fraction = f"{abs(amount):f}".partition(".")
+    fraction = fraction.rstrip("0").ljust(2, "0")
+    integer = r"[.,'`\u2019\u00b4\s]?".join(digits)
+    decimals = rf"\s?[.,]?\s?{fraction}"
+    if not int(fraction):
+        decimals = f"(?:{decimals})?"
+    return re.compile(rf"(?<!\d){integer}{decimals}(?!\d)")

@@ -1,0 +1,1 @@
+"""Office Open XML: word processing, workbooks and slides, of every variant."""

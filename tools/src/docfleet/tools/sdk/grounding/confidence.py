@@ -1,0 +1,144 @@
+"""How probable it is that a field is right, from its evidence and its checks.
+
+A logistic regression of a few features, whose weights are fitted to labelled documents: of the fields with a
+confidence of 0.9, nine in ten are right. The weights of a workflow are kept with it, in the settings of its tool.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from docfleet.core.errors import InvalidInput
+from docfleet.core.evidence import Evidence, FieldEvidence, MatchKind
+
+FEATURES = ("normalised", "fuzzy", "none", "difference", "ambiguity", "ocr", "unsure", "short", "passed", "failed")
+"""An exact, unique match in text of the document itself has 0 in all of them."""
+
+MIN_SAMPLES = 20
+_RIDGE = 1.0
+_STEPS = 50
+_MOST = 0.999
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The weights of the features, and how many fields of which documents they were fitted to."""
+
+    intercept: float
+    weights: dict[str, float]
+    samples: int = 0
+    source: str = ""
+
+
+class Sample(NamedTuple):
+    """A field with its evidence and checks, and whether its value is right."""
+
+    evidence: FieldEvidence
+    right: bool
+
+
+def features(evidence: Evidence, passed: int = 0, failed: int = 0) -> list[float]:
+    """The features of a field, each from 0 up, in the order of ``FEATURES``."""
+    ocr = evidence.ocr_confidence
+    return [
+        float(evidence.match is MatchKind.NORMALISED),
+        float(evidence.match is MatchKind.FUZZY),
+        float(evidence.match is MatchKind.NONE),
+        1.0 - evidence.similarity,
+        math.log(min(max(evidence.places, 1), 20)),
+        float(ocr is not None),
+        0.0 if ocr is None else 1.0 - ocr,
+        float(len(evidence.quote) <= 2 and evidence.match is not MatchKind.NONE),
+        float(passed > 0),
+        float(failed > 0),
+    ]
+
+
+def confidence(evidence: FieldEvidence, calibration: Calibration) -> float:
+    """The probability that the field is right, from 0 to 1."""
+    passed = sum(check.ok for check in evidence.checks)
+    values = features(evidence, passed, len(evidence.checks) - passed)
+    total = calibration.intercept + sum(
+        calibration.weights.get(name, 0.0) * value for name, value in zip(FEATURES, values, strict=True)
+    )
+    return round(min(max(_probability(total), 1 - _MOST), _MOST), 3)
+
+
+def calibrate(samples: Iterable[Sample], source: str = "") -> Calibration:
+    """Fit the weights to labelled fields. Raises ``InvalidInput`` for less than ``MIN_SAMPLES``, or when all are right
+    or all are wrong.
+
+    Weights that the samples say nothing about stay near those that are shipped.
+    """
+    rows, rights = [], []
+    for sample in samples:
+        passed = sum(check.ok for check in sample.evidence.checks)
+        rows.append([1.0, *features(sample.evidence, passed, len(sample.evidence.checks) - passed)])
+        rights.append(float(sample.right))
+    if len(rows) < MIN_SAMPLES or len(set(rights)) < 2:
+        raise InvalidInput(
+            f"a calibration needs at least {MIN_SAMPLES} labelled fields, some right and some wrong; there are "
+            f"{len(rows)}, {int(sum(rights))} of them right: label more documents"
+        )
+    weights = _fit(rows, rights, [DEFAULT.intercept, *(DEFAULT.weights[name] for name in FEATURES)])
+    return Calibration(
+        round(weights[0], 4),
+        {name: round(weight, 4) for name, weight in zip(FEATURES, weights[1:], strict=True)},
+        samples=len(rows),
+        source=source,
+    )
+
+
+def _probability(total: float) -> float:
+    return 1 / (1 + math.exp(-total)) if total >= 0 else math.exp(total) / (1 + math.exp(total))
+
+
+def _fit(rows: Sequence[Sequence[float]], rights: Sequence[float], prior: Sequence[float]) -> list[float]:
+    """Newton's method for a logistic regression that is drawn to ``prior``; the intercept is free."""
+    size = len(prior)
+    weights = list(prior)
+    ridge = [0.01, *([_RIDGE] * (size - 1))]
+    for _ in range(_STEPS):
+        gradient = [ridge[at] * (prior[at] - weights[at]) for at in range(size)]
+        hessian = [[ridge[at] if at == other else 0.0 for other in range(size)] for at in range(size)]
+        for row, right in zip(rows, rights, strict=True):
+            probability = _probability(sum(map(float.__mul__, weights, row)))
+            spread = max(probability * (1 - probability), 1e-6)
+            for at, value in enumerate(row):
+                if value:
+                    gradient[at] += (right - probability) * value
+                    for other in range(size):
+                        hessian[at][other] += spread * value * row[other]
+        step = _solved(hessian, gradient)
+        weights = [weight + change for weight, change in zip(weights, step, strict=True)]
+        if max(map(abs, step)) < 1e-6:
+            break
+    return weights
+
+
+def _solved(matrix: list[list[float]], values: list[float]) -> list[float]:
+    """Solve ``matrix`` x = ``values``; the matrix is symmetric and positive definite."""
+    size = len(values)
+    rows = [[*matrix[at], values[at]] for at in range(size)]
+    for at in range(size):
+        for other in range(at + 1, size):
+            factor = rows[other][at] / rows[at][at]
+            rows[other] = [one - factor * two for one, two in zip(rows[other], rows[at], strict=True)]
+    solution = [0.0] * size
+    for at in reversed(range(size)):
+        known = sum(rows[at][other] * solution[other] for other in range(at + 1, size))
+        solution[at] = (rows[at][size] - known) / rows[at][at]
+    return solution
+
+
+DEFAULT = Calibration(
+    intercept=2.2,
+    weights={
+        "normalised": -0.3, "fuzzy": -2.0, "none": -2.5, "difference": -4.0, "ambiguity": -0.3, "ocr": -0.2,
+        "unsure": -1.5, "short": -0.5, "passed": 1.2, "failed": -2.5,
+    },
+)  # fmt: skip
+"""Careful weights for any workflow: a field that stands in the document once is right in nine of ten cases."""
