@@ -28,8 +28,8 @@ MUTANTS = (
     ),
     mutant(
         "a picture is made small enough for Tesseract",
-        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_picture_with_a_side_too_long_for_tesseract_is_read",
-        (f"{TEXT_EXTRACTOR}/ocr.py", "if max(image.size) * scale > _LONGEST_PIXELS:", "if False:"),
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_picture_with_a_side_too_long_for_tesseract_is_read[tesseract]",
+        (f"{TEXT_EXTRACTOR}/tesseract.py", "if max(image.size) * scale > _LONGEST_PIXELS:", "if False:"),
     ),
     mutant(
         "a chapter is read once",
