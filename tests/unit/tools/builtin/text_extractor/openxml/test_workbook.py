@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from docfleet.tools.sdk import words
+from docfleet.tools.sdk.grounding import WordIndex, ground
 from tests.unit.tools.builtin.text_extractor.documents import Extract
 from tests.unit.tools.builtin.text_extractor.openxml.packages import Parts, lines, package, relations, root, workbook
 
@@ -47,6 +51,16 @@ def test_covered_cells_of_a_merged_one_are_not_shown(extract: Extract) -> None:
     merged = '<x:mergeCells><x:mergeCell ref="A1:B2"/><x:mergeCell ref="C3"/><x:mergeCell ref="?"/></x:mergeCells>'
     text = extract(workbook(*(row.format(number) for number in (1, 2, 3)), after=merged))
     assert text == "Sheet: One\n10\t\t12\n\t\t22\n30\t31\t32\n"
+
+
+def test_a_cell_is_a_word_with_its_name(extract: Extract, tmp_path: Path) -> None:
+    cells = '<x:c r="B2" t="s"><x:v>0</x:v></x:c><x:c r="AA2"><x:v>2</x:v></x:c>'
+    extract(workbook("<x:c><x:v>7</x:v></x:c>", cells, strings=("<x:t>Total amount</x:t>",)))
+    (page,) = words.load(tmp_path / "WORDS")
+    assert (page.name, page.width) == ("One", 0)
+    assert [(word.text, word.place) for word in page.words] == [("7", "A1"), ("Total amount", "B2"), ("2", "AA2")]
+    found = ground("total AMOUNT", WordIndex([page]))
+    assert (found.place, found.quote, found.boxes) == ("B2", "Total amount", [])
 
 
 def test_a_wide_sheet_is_written_without_its_empty_columns(extract: Extract) -> None:

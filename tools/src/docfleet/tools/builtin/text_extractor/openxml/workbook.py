@@ -26,6 +26,7 @@ from docfleet.tools.builtin.text_extractor.openxml.package import (
     opened,
     text_of,
 )
+from docfleet.tools.sdk.words import Page, Word, words_of_cells
 
 _WHAT = "the workbook"
 # A sheet that is wider than this is written without its empty columns.
@@ -70,7 +71,7 @@ def read_workbook(path: Path, reading: Reading) -> Document:
 
     Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``.
     """
-    pages: list[str] = []
+    pages: list[Page] = []
     names: list[str] = []
     hidden: list[str] = []
     with opened(path, _WHAT, reading) as package:
@@ -83,6 +84,7 @@ def read_workbook(path: Path, reading: Reading) -> Document:
         if not any(package.target(main, sheet) for sheet in sheets):
             raise CorruptFile(f"the workbook lacks its sheets, so it cannot be read: {SEND_AGAIN}")
         texts: dict[str | None, list[str]] = {None: [_MISSING]}
+        words: dict[str | None, list[Word]] = {}
         for entry in sheets:
             name = entry.get("name", "")
             names.append(name)
@@ -92,11 +94,12 @@ def read_workbook(path: Path, reading: Reading) -> Document:
             if part in texts:
                 book.budget.spend(sum(map(len, texts[part])))
             elif part is not None:
-                texts[part] = _lines(package, part, book)
+                texts[part], words[part] = _read_sheet(package, part, book)
             lines = texts[part]
-            pages.append("\n".join([f"Sheet: {name}", *(lines or [_EMPTY])]))
+            text = "\n".join([f"Sheet: {name}", *(lines or [_EMPTY])])
+            pages.append(Page(text, words.get(part, []), name=name))
             reading.progress(len(pages), len(sheets))
-    return Document.of_texts(pages, {"sheets": names} | ({"hidden_sheets": hidden} if hidden else {}))
+    return Document(pages, {"sheets": names} | ({"hidden_sheets": hidden} if hidden else {}))
 
 
 def _strings(package: Package, main: str) -> list[str]:
@@ -125,7 +128,8 @@ def _formats(package: Package, main: str) -> list[str]:
     return [known.get(style, GENERAL) for style in styles]
 
 
-def _lines(package: Package, part: str, book: _Book) -> list[str]:
+def _read_sheet(package: Package, part: str, book: _Book) -> tuple[list[str], list[Word]]:
+    """The lines of a sheet, and its cells as words with their names; what lies over the cells has no place."""
     sheet = _Sheet()
     with package.open(part) as stream:
         for element in elements(stream, "row", "mergeCell", "headerFooter"):
@@ -140,7 +144,11 @@ def _lines(package: Package, part: str, book: _Book) -> list[str]:
     if drawing is not None and root is not None:
         sheet.outside += filter(str.strip, drawn(package, drawing, root))
     sheet.outside += _comments(package, part)
-    return [*_table(sheet.rows, book), *dict.fromkeys(sheet.outside)]
+    outside = list(dict.fromkeys(sheet.outside))
+    below = sheet.rows[-1][0] + 2 if sheet.rows else 1
+    words = words_of_cells(sheet.rows)
+    words += [Word(line, 1, below + at, 1.8, below + at + 0.8) for at, line in enumerate(outside)]
+    return [*_table(sheet.rows, book), *outside], words
 
 
 def _add_row(sheet: _Sheet, row: Element, book: _Book) -> None:
