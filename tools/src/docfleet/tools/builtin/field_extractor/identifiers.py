@@ -13,7 +13,7 @@ TAX_ID = re.compile(
     r"(?<![^\W_])(?P<id>[A-Z]{2,3}[ -]?(?=[\dA-Z])[\dA-Z](?:[ .\-/]?[\dA-Z]){6,14}|\d(?:[ .\-/]?\d){6,14})(?![^\W_])"
 )
 _EUROPEAN = {
-    *"AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split(),
+    *["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"],
     "EL",
     "XI",
 }  # fmt: skip
