@@ -69,7 +69,7 @@ MUTANTS = (
         "a sink: numbers exact",
         "tests/contract/connectors/databases/test_tables.py::test_a_column_of_numbers_takes_fractions_and_keeps_whole_numbers[postgresql]",
         (
-            "connectors/src/docfleet/connectors/databases/schema.py",
+            "connectors/src/docfleet/connectors/databases/types.py",
             "Decimal(repr(value)) if isinstance(value, float) else value",
             "value",
         ),
@@ -206,6 +206,43 @@ MUTANTS = (
             "connectors/src/docfleet/connectors/filesystems/walk.py",
             "                if error.errno == errno.ENAMETOOLONG:\n                    self._skip(f",
             "                if False:\n                    self._skip(f",
+        ),
+    ),
+    mutant(
+        "a column is a matter of its field alone",
+        "tests/unit/connectors/test_column_names.py::test_names_that_are_alike_are_columns_of_their_own",
+        (
+            "connectors/src/docfleet/connectors/column_names.py",
+            "{stem.encode()[: MAX_NAME_BYTES - 1 - _HASH_DIGITS].decode('utf-8', 'ignore')}_{digest}",
+            "{stem.encode()[: MAX_NAME_BYTES].decode('utf-8', 'ignore')}",
+        ),
+    ),
+    mutant(
+        "two fields of one column are refused",
+        "tests/unit/connectors/test_column_names.py::test_two_fields_of_one_column_are_refused_and_named",
+        ("connectors/src/docfleet/connectors/column_names.py", "if other != field:", "if False:"),
+    ),
+    mutant(
+        "a number is never rounded to a scale",
+        "tests/unit/connectors/test_columns.py::test_a_value_that_would_be_changed_is_refused",
+        ("connectors/src/docfleet/connectors/columns.py", "if exact != round(exact, scale):", "if False:"),
+    ),
+    mutant(
+        "a date is never read by the order of the server",
+        "tests/contract/connectors/databases/test_tables.py::test_what_a_narrow_type_would_change_is_refused",
+        (
+            "connectors/src/docfleet/connectors/databases/types.py",
+            "        case sa.Date():\n            return ColumnKind.DATE\n",
+            "",
+        ),
+    ),
+    mutant(
+        "the bounds of a domain are those of its base",
+        "tests/contract/connectors/databases/test_tables.py::test_what_a_narrow_type_would_change_is_refused",
+        (
+            "connectors/src/docfleet/connectors/databases/types.py",
+            "_strict(connection, _base(connection, reflected))",
+            "_strict(connection, reflected.data_type)",
         ),
     ),
 )

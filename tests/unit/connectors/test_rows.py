@@ -6,11 +6,9 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from docfleet.connectors.base import IDENTIFIER, ColumnMode, DeliveryRow, TableSettings, table_settings
-from docfleet.connectors.rows import ColumnKind, clean, fit, kind_of, shape_row, split_columns
+from docfleet.connectors.base import ColumnMode, DeliveryRow, TableSettings, table_settings
+from docfleet.connectors.rows import clean, shape_row, split_columns
 from docfleet.core.errors import ConfigurationError, DestinationRejected
 
 SPLIT = TableSettings(column_mode=ColumnMode.SPLIT)
@@ -80,71 +78,6 @@ def test_a_result_nested_too_deeply_is_refused() -> None:
         shape_row(TableSettings(), row(deep))
 
 
-@given(st.dictionaries(st.text(max_size=80), st.integers(), max_size=30))
-def test_split_columns_are_valid_distinct_and_lose_nothing(result: dict[str, int]) -> None:
-    columns = split_columns(SPLIT, result)
-    assert len({name.casefold() for name in columns}) == len(result)
-    assert sorted(columns.values()) == sorted(result.values())
-    ours = {name.casefold() for name in ("id", "status", "metadata", "file_path", "execution_id", "file_execution_id")}
-    for name in columns:
-        assert IDENTIFIER.fullmatch(name)
-        assert name.casefold() not in ours
-    assert split_columns(SPLIT, dict(reversed(result.items()))) == columns
-
-
-def test_names_of_split_columns() -> None:
-    columns = split_columns(SPLIT, {"Invoice Number": 1, "invoice_number": 2, "2nd": 3, "": 4, "Status": 5, "ÄÖ": 6})
-    assert columns == {
-        "invoice_number": 2,
-        "Invoice_Number_2": 1,
-        "_2nd": 3,
-        "field_3": 4,
-        "Status_field": 5,
-        "field_6": 6,
-    }
-
-
 def test_too_many_columns_are_refused() -> None:
     with pytest.raises(DestinationRejected, match="201"):
         split_columns(SPLIT, {f"k{n}": n for n in range(201)})
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "stored"),
-    [
-        (ColumnKind.TEXT, 12, "12"),
-        (ColumnKind.TEXT, True, "true"),
-        (ColumnKind.TEXT, {"a": "é"}, '{"a": "é"}'),
-        (ColumnKind.FLOAT, 12, 12.0),
-        (ColumnKind.INTEGER, 12.0, 12),
-        (ColumnKind.JSON, "x", "x"),
-        (ColumnKind.INTEGER, None, None),
-    ],
-)
-def test_a_value_that_fits_without_loss_is_stored(kind: ColumnKind, value: Any, stored: Any) -> None:
-    assert fit("c", kind, value) == stored
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [
-        (ColumnKind.INTEGER, "12"),
-        (ColumnKind.INTEGER, 12.5),
-        (ColumnKind.INTEGER, True),
-        (ColumnKind.BOOLEAN, 1),
-        (ColumnKind.FLOAT, "x"),
-        (ColumnKind.INTEGER, 2**63),
-        (ColumnKind.TIMESTAMP, "soon"),
-    ],
-)
-def test_a_value_that_does_not_fit_names_the_column_and_both_types(kind: ColumnKind, value: Any) -> None:
-    with pytest.raises(DestinationRejected) as caught:
-        fit("amount", kind, value)
-    assert "'amount'" in caught.value.message
-    assert kind.value in caught.value.message
-    assert type(value).__name__ in caught.value.message
-
-
-def test_a_whole_number_beyond_64_bits_becomes_text() -> None:
-    assert kind_of(2**63) is ColumnKind.TEXT
-    assert kind_of(2**63 - 1) is ColumnKind.INTEGER

@@ -24,15 +24,13 @@ from docfleet.connectors.base import (
     TableSettings,
     WriteFence,
 )
+from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
 from docfleet.connectors.paths import encode_name, path_parts
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
-    ColumnKind,
     attempt_of,
     check_growth,
-    column_kind,
     content_digest,
-    fit,
     fixed_columns,
     readable,
     shape_row,
@@ -212,7 +210,7 @@ class MemoryDatabase(ForkGuard):
             table = self._tables.get(target.table) or _Table(fixed_columns(target))
             _add_columns(table, target, cells)
             values = {
-                column: fit(column, table.kinds[column], value)
+                column: fit(column, ColumnType(table.kinds[column]), value)
                 for name, value in cells.items()
                 if (column := table.name_of(name)) is not None
             }

@@ -1,4 +1,4 @@
-"""The shape of a delivered row, the same in every database: its columns, their kinds, the values that fit.
+"""The shape of a delivered row, the same in every database: its columns and their values.
 
 Every text is made storable first: NUL characters and lone surrogates, which PostgreSQL refuses, become U+FFFD;
 NaN and the infinities, which JSON does not have, become null.
@@ -13,17 +13,17 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from docfleet.connectors.base import (
     FILE_EXECUTION_COLUMN,
-    IDENTIFIER,
     RESERVED_COLUMNS,
     ColumnMode,
     DeliveryRow,
     TableSettings,
 )
+from docfleet.connectors.column_names import columns_of
+from docfleet.connectors.columns import ColumnKind
 from docfleet.core.errors import DestinationRejected
 
 MAX_DATA_COLUMNS = 200
@@ -34,21 +34,6 @@ ATTEMPT_KEY = "attempt"
 """The ``metadata`` of a row keeps the attempt that wrote it: a late older attempt is refused."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_INT64 = range(-(2**63), 2**63)
-
-
-class ColumnKind(StrEnum):
-    """What a column holds, independent of the type names of the database."""
-
-    TEXT = "text"
-    INTEGER = "integer"
-    FLOAT = "float"
-    NUMBER = "number"
-    """Integers and fractions, each exact."""
-    BOOLEAN = "boolean"
-    JSON = "json"
-    TIMESTAMP = "timestamp"
-    OTHER = "other"
 
 
 def fixed_columns(target: TableSettings) -> dict[str, ColumnKind]:
@@ -124,40 +109,15 @@ def shape_row(target: TableSettings, row: DeliveryRow) -> dict[str, Any]:
 
 
 def split_columns(target: TableSettings, result: Mapping[str, Any]) -> dict[str, Any]:
-    """One column per top-level key.
-
-    A key that is an identifier keeps its name; in any other key each run of other characters becomes ``_`` (a
-    leading digit gets a ``_`` before it, an empty one becomes ``field_n``). A reserved name gets the suffix
-    ``_field``. Names that are equal but for letter case are numbered ``_2``, ``_3``..., keys that are identifiers
-    first, then by key.
-    """
+    """One column per top-level key. Raises ``DestinationRejected`` for too many, or for two keys of one column."""
     if len(result) > MAX_DATA_COLUMNS:
         raise DestinationRejected(
             f"the result has {len(result)} top-level keys, more than {MAX_DATA_COLUMNS} columns: "
             f"use {ColumnMode.SINGLE}"
         )
-    own = (*RESERVED_COLUMNS, target.file_path, target.execution_id, target.evidence_column)
-    ours = {name.casefold() for name in own if name}
-    taken = set(ours)
-    columns: dict[str, Any] = {}
-    ordered = sorted(result, key=lambda key: (not IDENTIFIER.fullmatch(key), key))
-    for number, key in enumerate(ordered, start=1):
-        wanted = key if IDENTIFIER.fullmatch(key) else _identifier(key, number)
-        if wanted.casefold() in ours:
-            wanted = f"{wanted[:57]}_field"
-        name, again = wanted, 2
-        while name.casefold() in taken:
-            name, again = f"{wanted[: 62 - len(str(again))]}_{again}", again + 1
-        taken.add(name.casefold())
-        columns[name] = result[key]
-    return columns
-
-
-def _identifier(key: str, number: int) -> str:
-    name = re.sub(r"[^A-Za-z0-9]+", "_", key).strip("_")
-    if not name:
-        return f"field_{number}"
-    return (f"_{name}" if name[0].isdigit() else name)[:63]
+    return columns_of(
+        result, filter(None, (*RESERVED_COLUMNS, target.file_path, target.execution_id, target.evidence_column))
+    )
 
 
 def clean(value: Any) -> Any:
@@ -176,64 +136,6 @@ def clean(value: Any) -> Any:
     raise DestinationRejected(
         f"the result holds a value of type {type(value).__name__}, which JSON does not have: "
         "the tool must write JSON values"
-    )
-
-
-def kind_of(value: Any) -> ColumnKind | None:
-    """The kind of column made for a value; ``None`` for null, which has no type."""
-    match value:
-        case None:
-            return None
-        case bool():
-            return ColumnKind.BOOLEAN
-        case int():
-            return ColumnKind.INTEGER if value in _INT64 else ColumnKind.TEXT
-        case float():
-            return ColumnKind.FLOAT
-        case dict() | list():
-            return ColumnKind.JSON
-        case datetime():
-            return ColumnKind.TIMESTAMP
-    return ColumnKind.TEXT
-
-
-def column_kind(value: Any) -> ColumnKind | None:
-    """The kind of data column to make for a value: the next file may have a fraction where this one has an integer."""
-    kind = kind_of(value)
-    return ColumnKind.NUMBER if kind in (ColumnKind.INTEGER, ColumnKind.FLOAT) else kind
-
-
-def fit(column: str, kind: ColumnKind, value: Any) -> Any:
-    """``value`` in the form that the existing column accepts without loss; a text column accepts everything.
-
-    Raises ``DestinationRejected`` naming the column, its kind and the value's type.
-    """
-    given = kind_of(value)
-    match kind, given:
-        case _, None:
-            return None
-        case ColumnKind.JSON, ColumnKind.TIMESTAMP:
-            return value.isoformat()
-        case ColumnKind.JSON, _:
-            return value
-        case ColumnKind.TEXT | ColumnKind.OTHER, _:
-            return value if kind is ColumnKind.OTHER and given is not ColumnKind.JSON else _text(value)
-        case ColumnKind.NUMBER, ColumnKind.INTEGER | ColumnKind.FLOAT:
-            return value
-        case ColumnKind.FLOAT, ColumnKind.INTEGER:
-            return float(value)
-        case ColumnKind.INTEGER, ColumnKind.FLOAT if value.is_integer() and int(value) in _INT64:
-            return int(value)
-        case ColumnKind.TIMESTAMP, ColumnKind.TEXT if isinstance(value, str):
-            try:
-                return datetime.fromisoformat(value)
-            except ValueError:
-                pass
-        case _ if kind is given:
-            return value
-    raise DestinationRejected(
-        f"column {column!r} is of type {kind} and does not take a value of type {type(value).__name__}: "
-        f"change the column's type, or use {ColumnMode.SINGLE}"
     )
 
 
@@ -273,15 +175,6 @@ def json_object(value: Any) -> dict[str, Any]:
 def _integral(value: Any) -> Any:
     # Some databases return 4.0 as 4.
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _text(value: Any) -> str:
-    match value:
-        case str():
-            return value
-        case datetime():
-            return value.isoformat()
-    return json.dumps(value, ensure_ascii=False)
 
 
 def readable(value: Any) -> Any:

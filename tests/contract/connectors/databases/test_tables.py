@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
+
 from docfleet.connectors.base import ColumnMode, DatabaseConnector, TableSettings
 from docfleet.connectors.databases.sql import SqlDatabase
+from docfleet.core.errors import DestinationRejected
 from tests.contract.connectors.databases.servers import Settings, execute, row
 
 SINGLE = TableSettings()
@@ -66,3 +69,89 @@ def test_a_table_dropped_meanwhile_is_made_again(settings: Settings, database: S
     execute(settings, "DROP TABLE docfleet_results")
     assert database.deliver(SINGLE, row({"n": 2})).outcome == "written"
     assert database.read_rows(SINGLE, 9)[0]["data"] == {"n": 2}
+
+
+NARROW = (
+    "CREATE DOMAIN price AS NUMERIC(6, 2)",
+    "CREATE DOMAIN net_price AS price CHECK (VALUE >= 0)",
+    "CREATE TYPE mood AS ENUM ('happy', 'sad')",
+    "CREATE TABLE narrow (tags TEXT[], counts INT[], codes VARCHAR(3)[], moods mood[], prices price[], parts JSONB[], "
+    "code VARCHAR(3), letters CHAR(3), small SMALLINT, amount NUMERIC(6, 2), day DATE, days DATE[], at TIMESTAMP, "
+    "mood mood, price price, net net_price, approximate REAL, cash MONEY, host INET, body BYTEA)",
+)
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("column", "value", "stored"),
+    [
+        ("tags", ["a b", 'c"d', None, "{"], ["a b", 'c"d', None, "{"]),
+        ("tags", [], []),
+        ("counts", [1, None, 3], [1, None, 3]),
+        ("counts", [[1, 2], [3, 4]], [[1, 2], [3, 4]]),
+        ("codes", ["DE", "FRA"], ["DE", "FRA"]),
+        ("moods", ["sad"], ["sad"]),
+        ("prices", [1.5, 2], "{1.50,2.00}"),
+        ("parts", [{"a": 1}, [2]], [{"a": 1}, [2]]),
+        ("code", 12, "12"),
+        ("letters", "DE", "DE "),
+        ("small", 32767, 32767),
+        ("amount", 9999.99, 9999.99),
+        ("day", "2024-03-05", "2024-03-05"),
+        ("days", ["2024-03-05"], ["2024-03-05"]),
+        ("at", "2024-03-05T10:00:00+02:00", "2024-03-05T08:00:00+00:00"),
+        ("mood", "happy", "happy"),
+        ("price", 12.34, 12.34),
+        ("net", 12.34, 12.34),
+        ("approximate", 12.34, 12.34),
+        ("cash", 12.34, "$12.34"),
+        ("host", "10.0.0.1", "10.0.0.1"),
+    ],
+)
+def test_a_narrow_type_of_the_customer_is_filled_as_it_is(
+    settings: Settings, database: SqlDatabase, column: str, value: object, stored: object
+) -> None:
+    execute(settings, *NARROW)
+    target = TableSettings(table="narrow", column_mode=ColumnMode.SPLIT)
+    database.deliver(target, row({column: value}))
+    found = database.read_rows(target, 1)[0][column]
+    found = [str(item) if column == "days" else item for item in found] if isinstance(found, list) else found
+    assert found == stored
+
+
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("tags", "a"),
+        ("tags", {"a": 1}),
+        ("counts", ["1"]),
+        ("counts", [[1], [2, 3]]),
+        ("codes", ["long"]),
+        ("moods", ["angry"]),
+        ("prices", [1.555]),
+        ("code", "long"),
+        ("letters", "long"),
+        ("small", 32768),
+        ("amount", 1.555),
+        ("amount", 10_000),
+        ("day", "05/03/2024"),
+        ("mood", "angry"),
+        ("price", 1.555),
+        ("net", 1.555),
+        ("net", -1),
+        ("approximate", 1234567.891),
+        ("cash", 1.555),
+        ("cash", "1.50"),
+        ("host", "nowhere"),
+        ("body", "text"),
+    ],
+)
+def test_what_a_narrow_type_would_change_is_refused(
+    settings: Settings, database: SqlDatabase, column: str, value: object
+) -> None:
+    execute(settings, *NARROW)
+    target = TableSettings(table="narrow", column_mode=ColumnMode.SPLIT)
+    with pytest.raises(DestinationRejected):
+        database.deliver(target, row({column: value}))
+    assert database.read_rows(target, 1) == []

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,28 +15,19 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from docfleet.connectors.base import FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableSettings
-from docfleet.connectors.rows import ColumnKind, check_growth, column_kind, fixed_columns
+from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind
+from docfleet.connectors.databases.types import ExactNumber, usable
+from docfleet.connectors.rows import check_growth, fixed_columns
 
 LEDGER_DAYS = 90
 """How long the ledger keeps a delivery. Deliveries of older executions are not repeated."""
-
-
-class _ExactNumber(sa.types.TypeDecorator[Any]):
-    """A fraction bound as a decimal: PostgreSQL would round a float to 15 digits on its way into NUMERIC."""
-
-    impl = sa.DECIMAL
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
-        """The shortest decimal that is this float."""
-        return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 _TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {
     ColumnKind.TEXT: sa.Text(),
     ColumnKind.INTEGER: sa.BigInteger(),
     ColumnKind.FLOAT: sa.Double(),
-    ColumnKind.NUMBER: _ExactNumber(),
+    ColumnKind.NUMBER: ExactNumber(),
     ColumnKind.BOOLEAN: sa.Boolean(create_constraint=False),
     ColumnKind.JSON: sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql"),
     ColumnKind.TIMESTAMP: sa.DateTime(timezone=True),
@@ -50,7 +40,7 @@ class Layout:
     table may not, ``ledger`` is the table that has it."""
 
     table: sa.Table
-    kinds: dict[str, ColumnKind]
+    types: dict[str, ColumnType]
     names: dict[str, str]  # casefolded name to the name in the database
     ledger: sa.Table | None = None
 
@@ -86,7 +76,7 @@ def prepare(
         column: kind for column, kind in wanted.items() if column in needed and column.casefold() not in layout.names
     }
     if missing:
-        check_growth(target, layout.kinds, missing)
+        check_growth(target, layout.types, missing)
         _add_columns(connection, layout, missing)
         layout = reflect(connection, schema, name)
     if _has_unique(connection, layout.table, {layout.names[column.casefold()] for column in key}):
@@ -114,53 +104,12 @@ def _prepare_ledger(connection: sa.Connection, schema: str | None) -> sa.Table:
 def reflect(connection: sa.Connection, schema: str | None, name: str) -> Layout:
     """The table's columns as the database has them."""
     columns = []
-    kinds = {}
+    types = {}
     for reflected in sa.inspect(connection).get_columns(name, schema=schema):
-        column_type, kinds[reflected["name"]] = _usable(reflected["type"], connection.dialect.name)
+        column_type, types[reflected["name"]] = usable(connection, reflected["type"])
         columns.append(sa.Column(reflected["name"], column_type))
     table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
-    return Layout(table, kinds, {column.casefold(): column for column in kinds})
-
-
-def _usable(reflected: sa.types.TypeEngine[Any], dialect: str) -> tuple[sa.types.TypeEngine[Any], ColumnKind]:
-    """The type to bind a reflected column with, and its kind."""
-    match reflected:
-        case JSONB():
-            return JSONB(none_as_null=True), ColumnKind.JSON
-        case sa.JSON():
-            return sa.JSON(none_as_null=True), ColumnKind.JSON
-        case sa.Uuid():
-            return sa.Uuid(as_uuid=False), ColumnKind.TEXT
-    kind = _kind(reflected)
-    if kind is ColumnKind.NUMBER:
-        if dialect != "sqlite":
-            return _ExactNumber(), kind
-        # SQLite shows a type name it does not know as a bare NUMERIC. It takes every number as it comes.
-        unknown = isinstance(reflected, sa.NUMERIC) and reflected.precision is None
-        return (sa.Text(), ColumnKind.TEXT) if unknown else (sa.types.NullType(), kind)
-    if dialect == "sqlite" and kind in (ColumnKind.TIMESTAMP, ColumnKind.OTHER):
-        # SQLite stores what it is given; as text a time keeps its zone, and odd customer values can be read.
-        return sa.Text(), ColumnKind.TEXT
-    return reflected, kind
-
-
-def _kind(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
-    match column_type:
-        case sa.Boolean():
-            return ColumnKind.BOOLEAN
-        case sa.Integer():
-            return ColumnKind.INTEGER
-        case sa.Float():
-            return ColumnKind.FLOAT
-        case sa.Numeric():
-            return ColumnKind.NUMBER
-        case sa.DateTime():
-            return ColumnKind.TIMESTAMP
-        case sa.Enum():
-            return ColumnKind.OTHER
-        case sa.String():
-            return ColumnKind.TEXT
-    return ColumnKind.OTHER
+    return Layout(table, types, {column.casefold(): column for column in types})
 
 
 def _new_table(schema: str | None, name: str, columns: Mapping[str, ColumnKind], key: tuple[str, str]) -> sa.Table:

@@ -27,13 +27,12 @@ from docfleet.connectors.base import (
     StoredRow,
     TableSettings,
 )
+from docfleet.connectors.columns import ColumnKind, fit
 from docfleet.connectors.databases.schema import Layout, prepare, reflect, split_table_name
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
-    ColumnKind,
     attempt_of,
     content_digest,
-    fit,
     json_object,
     readable,
     shape_row,
@@ -303,7 +302,7 @@ def _bind(layout: Layout, cells: dict[str, Any]) -> dict[str, Any]:
     for name, value in cells.items():
         column = layout.names.get(name.casefold())
         if column is not None:
-            values[column] = fit(column, layout.kinds[column], value)
+            values[column] = fit(column, layout.types[column], value)
     return values
 
 
@@ -312,7 +311,9 @@ def _new_id(layout: Layout) -> dict[str, Any]:
     column = layout.names.get("id")
     if column is None:
         return {}
-    return {column: str(uuid.uuid4())} if layout.kinds[column] is ColumnKind.TEXT else {}
+    new = str(uuid.uuid4())
+    takes = layout.types[column].kind is ColumnKind.TEXT and len(new) <= (layout.types[column].length or len(new))
+    return {column: new} if takes else {}
 
 
 def _earlier_columns(metadata: Any, layout: Layout) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from docfleet.tools.builtin.text_extractor.document import Reading
-from docfleet.tools.builtin.text_extractor.ocr import Recognized, read_image, recognize
+from docfleet.tools.builtin.text_extractor.ocr import read_image, recognize
+from docfleet.tools.builtin.text_extractor.recognized import Recognized
 from docfleet.tools.registry import ToolRegistry
 from docfleet.tools.sdk.words import Page, Word
 from tests.unit.tools.builtin.text_extractor.documents import Extract, picture
@@ -38,19 +38,14 @@ def test_every_page_of_a_tiff_is_read(extract: Extract) -> None:
 
 def test_an_ocr_language_that_is_missing_names_its_package(extract: Extract) -> None:
     error = extract(picture("x"), fails=True, ocr_language="tlh")
-    assert error.error_code == "tool_settings_invalid" and "tessdata-fast-tlh" in error.log
+    assert error.error_code == "tool_settings_invalid" and "tesseract-ocr-tlh" in error.log
 
 
-@pytest.mark.skipif(importlib.util.find_spec("rapidocr") is not None, reason="rapidocr is installed")
-def test_an_ocr_engine_that_is_missing_names_its_extra(extract: Extract) -> None:
-    error = extract(picture("x"), fails=True, ocr_engine="rapidocr")
-    assert error.error_code == "tool_settings_invalid" and "docfleet-tools[rapidocr]" in error.log
-
-
-def test_a_picture_with_a_side_too_long_for_tesseract_is_read(extract: Extract) -> None:
+@pytest.mark.parametrize("engine", ["ppocr", "tesseract"])
+def test_a_picture_with_a_side_too_long_for_tesseract_is_read(extract: Extract, engine: str) -> None:
     image = Image.new("L", (500, 40_000), 255)  # as a receipt on a roll
     ImageDraw.Draw(image).text((60, 60), "Harbour 4711", fill=0, font=ImageFont.load_default(48))
-    assert "Harbour" in extract(saved_as_png(image))
+    assert "Harbour" in extract(saved_as_png(image), ocr_engine=engine)
 
 
 def saved_as_png(image: Image.Image) -> bytes:

@@ -15,7 +15,7 @@ from docfleet.tools.builtin.text_extractor.pdf_text import whole_characters
 from docfleet.tools.sdk.words import Page
 from tests.unit.tools.builtin.text_extractor.documents import Extract
 
-READING = Reading("columns", "never", "tesseract", "eng", 300, 100, 10**8, 10**9, lambda done, total: None)
+READING = Reading("columns", "never", "tesseract", "eng", 300, 100, 10**8, 10**9, "refuse", lambda done, total: None)
 ROWS = [["Item", "Number", "Price"], ["Sea bolt", "2", "150.00"], ["Total due", "", "475.00"]]
 
 

@@ -33,7 +33,7 @@ def test_better_evidence_is_more_probable() -> None:
         best,
         confidence(field(), DEFAULT),
         confidence(field(places=4), DEFAULT),
-        confidence(field(MatchKind.FUZZY, 4, 0.5), DEFAULT),
+        confidence(field(MatchKind.FUZZY), DEFAULT),
         confidence(FieldEvidence(), DEFAULT),
     ]
     assert falling == sorted(falling, reverse=True) and 0.9 < best < 1 and falling[-1] < 0.5
@@ -51,6 +51,14 @@ def test_a_calibration_says_how_often_fields_are_right() -> None:
     assert (fitted.samples, fitted.source) == (4000, "a test")
     for kind, chance in chances.items():
         assert confidence(field(kind), fitted) == pytest.approx(chance, abs=0.04)
+
+
+def test_a_calibration_of_mostly_right_fields_does_not_run_away() -> None:
+    samples = [Sample(field(places=1 + at % 4), at not in (5, 9)) for at in range(250)]
+    samples += [Sample(field(MatchKind.NORMALISED), True) for _ in range(20)]
+    fitted = calibrate(samples)
+    assert all(abs(weight) < 10 for weight in (fitted.intercept, *fitted.weights.values()))
+    assert 0.97 < confidence(field(), fitted) < 0.999
 
 
 def test_a_calibration_survives_its_settings() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 VERSION = 1
-MAX_WORDS = 1_000_000
+MAX_WORDS = 500_000
 """The most words of a document that are kept with their places; later ones are left out."""
 
 _STEPS = 65535

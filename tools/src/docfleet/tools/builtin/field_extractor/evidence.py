@@ -20,11 +20,11 @@ _VERDICT = ("matched", "template", "checks")
 
 
 def preload() -> None:
-    """Load what grounding needs: the names of months in all languages take half a second."""
+    """Load what grounding needs: names of months in all languages, and the library for nearly equal text."""
     from docfleet.tools.sdk.grounding import WordIndex, dates, report
 
     dates.months()
-    report({"date": "2018-03-12"}, WordIndex([Page("12 March 2018")]))
+    report({"date": "2018-03-12", "name": "nobody at all"}, WordIndex([Page("12 March 2018")]))
 
 
 def evidence_for(
