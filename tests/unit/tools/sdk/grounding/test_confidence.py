@@ -53,12 +53,9 @@ def test_a_calibration_says_how_often_fields_are_right() -> None:
         assert confidence(field(kind), fitted) == pytest.approx(chance, abs=0.04)
 
 
-def test_a_calibration_of_mostly_right_fields_does_not_run_away() -> None:
-    samples = [Sample(field(), True)] * 120 + [Sample(field(MatchKind.NORMALISED), True)] * 80
-    samples += [Sample(field(MatchKind.NORMALISED, 1, None, True, True), False)] * 22
-    samples += [Sample(field(MatchKind.EXACT, 1, None, True, True), False)] * 5
-    samples += [Sample(FieldEvidence(), True)] * 4 + [Sample(field(ocr=0.9), at > 0) for at in range(4)]
-    fitted = calibrate(samples)
+def test_a_calibration_does_not_run_away() -> None:
+    samples = [Sample(field(MatchKind.NORMALISED, 1, None, True, True), False)] * 19
+    fitted = calibrate([*samples, Sample(field(places=3, ocr=0.9), True)])
     assert all(abs(weight) < 10 for weight in (fitted.intercept, *fitted.weights.values()))
 
 
