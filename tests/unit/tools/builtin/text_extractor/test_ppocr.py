@@ -59,9 +59,7 @@ def test_what_is_hardly_text_is_left_out(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read(monkeypatch, ("Total", 0.97), ("长於長於長於", 0.47)) == "Total"
 
 
-@pytest.mark.parametrize(
-    ("seen", "text"), [("Rate 6\uff05\uff08a\uff09", "Rate 6%(a)"), ("税率\uff16", "税率\uff16")]
-)
+@pytest.mark.parametrize(("seen", "text"), [("Rate 6\uff05\uff08a\uff09", "Rate 6%(a)"), ("税率\uff16", "税率\uff16")])
 def test_full_width_signs_are_kept_in_chinese_only(monkeypatch: pytest.MonkeyPatch, seen: str, text: str) -> None:
     assert read(monkeypatch, (seen, 0.97)).replace(" (", "(") == text
 
