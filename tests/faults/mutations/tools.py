@@ -71,6 +71,40 @@ MUTANTS = (
         (f"{TEXT_EXTRACTOR}/legacy.py", ", dir=path.parent) as name:", ") as name:"),
     ),
     mutant(
+        "a page on its side is turned",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[90-ppocr]",
+        (f"{TEXT_EXTRACTOR}/ocr.py", "for degrees in _turns(best):", "for degrees in ():"),
+    ),
+    mutant(
+        "a page askew is made level",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[4-ppocr]",
+        (f"{TEXT_EXTRACTOR}/ocr.py", "tilt = skew(image)", "tilt = 0.0"),
+    ),
+    mutant(
+        "a page in a script without data is no success",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_page_in_another_script_names_the_data_that_it_needs",
+        (
+            f"{TEXT_EXTRACTOR}/ocr.py",
+            "    if not languages:",
+            "    if not languages:\n        return best\n    if False:",
+        ),
+    ),
+    mutant(
+        "no engine with threads is loaded before a fork",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_nothing_that_a_fork_would_lose_is_preloaded",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", "    import faster_paddle  # noqa: F401", '    _engine("tiny", 1600)'),
+    ),
+    mutant(
+        "patterns are no text",
+        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_what_is_hardly_text_is_left_out",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", ">= _LEAST_CONFIDENCE]", ">= 0]"),
+    ),
+    mutant(
+        "serial numbers keep their digits",
+        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_letters_and_digits_that_look_alike",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", "_ALMOST_WORD.fullmatch(text) and", "True and"),
+    ),
+    mutant(
         "a chapter is read once",
         "tests/unit/tools/builtin/text_extractor/test_markup.py::test_a_chapter_is_read_once_however_often_a_book_names_it",
         (f"{TEXT_EXTRACTOR}/markup.py", "if name not in texts:", "if True:"),

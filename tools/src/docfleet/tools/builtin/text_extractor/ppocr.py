@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Text is looked for in a copy whose longer side has so many pixels, and is read in the picture itself. Beyond A4 at
-# 300 dpi the copy grows with the picture, in steps: each needs an engine of its own.
+# 300 dpi the copy grows with the picture, in steps: each needs an engine of its own. The limit is one of memory: the
+# search needs some 300 bytes for each pixel of the copy.
 _SEARCH_PIXELS = 1600
 _SEARCH_SCALE = 0.46
-_SEARCH_STEP = 800
-_LARGEST_SEARCH = 4000
+_SEARCH_STEP = 400
+_LARGEST_SEARCH = 2000
 # A longer strip of paper, such as a receipt on a roll, is read in parts that overlap by a share of the width.
 _LONGEST_RATIO = 3.0
 _PART_RATIO = 2.0
