@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
+import string
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile
@@ -31,9 +34,12 @@ _WIDE = 100
 _EMPTY = "[this sheet has no cells with content]"
 _MISSING = "[this sheet is missing in the file]"
 _COLUMN_LETTERS = 3
+_LETTERS = string.ascii_letters + "$"
 # A number that is kept as a workbook shows it when nothing else is asked for.
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,9})(?:\.\d{0,3}[1-9])?\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+# Where it lies if nothing says so.
+_STRINGS = "xl/sharedStrings.xml"
 _WHITE = re.compile(r"[\r\n\t\v\f]+")
 # Codes of a printed header: its three thirds, fonts, sizes, colours, and what the program fills in.
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d+|[A-Z&])')
@@ -97,8 +103,8 @@ def read_workbook(path: Path, reading: Reading) -> Document:
 
 
 def _strings(package: Package, main: str) -> list[str]:
-    part = package.related(main, "sharedStrings")
-    if part is None:
+    part = package.related(main, "sharedStrings") or _STRINGS
+    if part not in package:
         return []
     with package.open(part) as stream:
         return [_string(item) for item in elements(stream, "si")]
@@ -126,9 +132,11 @@ def _read_sheet(package: Package, part: str, book: _Book) -> tuple[list[str], li
     """The lines of a sheet, and its cells as words with their names; what lies over the cells has no place."""
     sheet = _Sheet()
     with package.open(part) as stream:
-        for element in elements(stream, "row", "headerFooter"):
+        for element in elements(stream, "row", "mergeCell", "headerFooter"):
             if element.tag.endswith("}row"):
                 _add_row(sheet, element, book)
+            elif element.tag.endswith("}mergeCell"):
+                _merge(sheet, element.get("ref", ""), book)
             else:
                 sheet.outside += _header_lines(element)
     drawing = package.related(part, "drawing")
@@ -154,6 +162,20 @@ def _add_row(sheet: _Sheet, row: Element, book: _Book) -> None:
             book.budget.spend(len(text))
     if cells:
         sheet.rows.append((at, cells))
+
+
+def _merge(sheet: _Sheet, area: str, book: _Book) -> None:
+    """Take away what stands in the covered cells of a merged one: a file may have it, no program shows it."""
+    first, _, last = area.partition(":")
+    left, right = _column(first), _column(last)
+    top, bottom = (number(corner.lstrip(_LETTERS)) for corner in (first, last))
+    start = bisect_left(sheet.rows, top, key=itemgetter(0))
+    end = bisect_right(sheet.rows, bottom, key=itemgetter(0))
+    book.budget.spend(max(end - start, 0))
+    for at, cells in sheet.rows[start:end]:
+        covered = [column for column in cells if left <= column <= right and (at, column) != (top, left)]
+        for column in covered if top <= at <= bottom else ():  # rows may stand in any order
+            del cells[column]
 
 
 def _column(reference: str | None) -> int:
