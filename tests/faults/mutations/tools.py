@@ -123,11 +123,6 @@ MUTANTS = (
         (f"{TEXT_EXTRACTOR}/openxml/story.py", '"del", "moveFrom", "rPr"', '"del", "rPr"'),
     ),
     mutant(
-        "what is drawn twice is read once",
-        f"{_TEXTS}/test_pdf_text.py::test_what_is_drawn_twice_is_read_once[page-1.0--1.0]",
-        (f"{TEXT_EXTRACTOR}/pdf_text.py", "        same.append(word)\n", ""),
-    ),
-    mutant(
         "a page that cannot be read is named",
         f"{_TEXTS}/test_pdf.py::test_a_broken_page_is_said_in_its_place",
         (f"{TEXT_EXTRACTOR}/pdf.py", '.setdefault("pages_unreadable", []).append(number)', ".copy()"),
