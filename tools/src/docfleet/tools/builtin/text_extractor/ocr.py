@@ -106,10 +106,10 @@ def recognize(image: Image, reading: Reading) -> Recognized:
 
 def _other_script(image: Image, best: Recognized, *, small: bool) -> Recognized:
     """What is read by the engine that knows the script of ``image``; ``best`` where the script is not clear."""
-    script = tesseract.look_at(image).script
+    script = tesseract.script_of(image, {*SMALL_SCRIPTS, *LANGUAGES_OF_SCRIPT})
     if script in SMALL_SCRIPTS:
         return best if small else _better(best, _read_by_ppocr(image, "small"))
-    if script not in LANGUAGES_OF_SCRIPT:
+    if not script:
         return best
     languages = tesseract.installed(LANGUAGES_OF_SCRIPT[script])
     if not languages:
@@ -151,10 +151,10 @@ def _read_by_tesseract(image: Image, language: str) -> Recognized:
     best = _level(image, lambda picture: tesseract.read(picture, language))
     if best.confidence >= _GOOD_TESSERACT:
         return best
-    seen = tesseract.look_at(image)
-    if not seen.turn:
+    turn = tesseract.turn_of(image)
+    if not turn:
         return best
-    return _better(best, _level(image, lambda picture: tesseract.read(picture, language), seen.turn))
+    return _better(best, _level(image, lambda picture: tesseract.read(picture, language), turn))
 
 
 def _better(one: Recognized, other: Recognized) -> Recognized:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 from docfleet.tools.builtin.text_extractor.layout import arrange
@@ -32,8 +33,13 @@ _OVERLAP = 0.2
 _MARGIN = 32
 # What is read with less confidence is a pattern, a logo, a row of asterisks.
 _LEAST_CONFIDENCE = 0.55
+_ALMOST_NUMBER = re.compile(r"\d[\dO]*[.,]?[\dO]+")
+_ALMOST_WORD = re.compile(r"[^\W\d_]*(?:[01][^\W\d_]+)+")
+_ZERO_IN_WORD = re.compile(r"0(?=[^\W\d_])")
+_ONE_IN_WORD = re.compile(r"(?<=[A-Z])1(?=[A-Z])")
+_LETTERS_OF_WORD = 4
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
-_FIRST_IDEOGRAPH, _LAST_IDEOGRAPH = "\u2e80", "\uffef"
+_FIRST_IDEOGRAPH, _LAST_IDEOGRAPH = "\u2e80", "\ufaff"
 
 
 def read(image: Image, size: str) -> Recognized:
@@ -44,6 +50,8 @@ def read(image: Image, size: str) -> Recognized:
         for line in lines:
             line.text = line.text.translate(_FULL_WIDTH)
     words = [word for line in lines for word in words_of(line, image)]
+    for word in words:
+        word.text = _mended(word.text)
     return Recognized(arrange(words), words, mean_confidence(found), is_sideways(found))
 
 
@@ -95,6 +103,19 @@ def _lines_of_strip(image: Image, size: str) -> list[Word]:
             if start <= line.middle < start + length:
                 lines.append(line)
     return lines
+
+
+def _mended(text: str) -> str:
+    """``text`` with digits instead of the letters that look like them within a number, and the reverse within a word.
+
+    A word has at least four letters and no other digit; a mixture, such as a serial number, stays as it was read.
+    """
+    if _ALMOST_NUMBER.fullmatch(text):
+        return text.replace("O", "0")
+    if _ALMOST_WORD.fullmatch(text) and sum(map(str.isalpha, text)) >= _LETTERS_OF_WORD:
+        text = _ZERO_IN_WORD.sub("O", text)
+        return _ONE_IN_WORD.sub("I", text)
+    return text
 
 
 def _is_ideographic(lines: list[Word]) -> bool:
