@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.mutations.mutant import mutant
 
 TEXT_EXTRACTOR = "tools/src/docfleet/tools/builtin/text_extractor"
+_TEXTS = "tests/unit/tools/builtin/text_extractor"
 E_INVOICE = "tools/src/docfleet/tools/builtin/field_extractor/einvoice"
 TESTS_E_INVOICE = "tests/unit/tools/builtin/field_extractor/einvoice"
 
@@ -193,5 +194,61 @@ MUTANTS = (
         "text that was moved away is left out",
         f"{_OPENXML}/test_word.py::test_tracked_changes_are_shown_as_accepted",
         (f"{TEXT_EXTRACTOR}/openxml/story.py", '"del", "moveFrom", "rPr"', '"del", "rPr"'),
+    ),
+    mutant(
+        "a page that cannot be read is named",
+        f"{_TEXTS}/test_pdf.py::test_a_broken_page_is_said_in_its_place",
+        (f"{TEXT_EXTRACTOR}/pdf.py", '.setdefault("pages_unreadable", []).append(number)', ".copy()"),
+    ),
+    mutant(
+        "glyphs without characters are read from the picture",
+        f"{_TEXTS}/test_pdf_ocr.py::test_glyphs_without_characters_are_read_from_the_picture[57376]",
+        (
+            f"{TEXT_EXTRACTOR}/pdf_ocr.py",
+            "in_doubt >= _DOUBTFUL_CHARACTERS or in_doubt >",
+            "in_doubt < 0 and in_doubt >",
+        ),
+    ),
+    mutant(
+        "a control character is no text",
+        f"{_TEXTS}/test_pdf_ocr.py::test_without_ocr_no_control_character_is_text",
+        (f"{TEXT_EXTRACTOR}/pdf_text.py", '("Cc", "Cn", "Co")', '("Cn", "Co")'),
+    ),
+    mutant(
+        "what a failed recognition left behind a scan is no text",
+        f"{_TEXTS}/test_pdf_ocr.py::test_what_a_failed_recognition_left_behind_a_scan_is_no_text",
+        (f"{TEXT_EXTRACTOR}/pdf_page.py", "kept if is_plausible(kept) else []", "kept"),
+    ),
+    mutant(
+        "a hidden note stays hidden",
+        f"{_TEXTS}/test_pdf_annotations.py::test_what_is_hidden_stays_hidden",
+        (
+            f"{TEXT_EXTRACTOR}/pdf_annotations.py",
+            "FPDFAnnot_GetFlags(annotation) & _HIDDEN",
+            "FPDFAnnot_GetFlags(annotation) & 0",
+        ),
+    ),
+    mutant(
+        "a password that is typed into a form stays out of the text",
+        f"{_TEXTS}/test_pdf_annotations.py::test_what_is_typed_into_a_form_stands_beside_its_label[True]",
+        (
+            f"{TEXT_EXTRACTOR}/pdf_annotations.py",
+            "FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:",
+            "FPDFAnnot_GetFormFieldFlags(form, annotation) & 0:",
+        ),
+    ),
+    mutant(
+        "a remark over several columns is no cell of a table",
+        f"{_TEXTS}/test_tables.py::test_a_remark_over_several_columns_is_no_cell",
+        (
+            f"{TEXT_EXTRACTOR}/tables.py",
+            "lambda line: any(_spans(cell, columns) for cell in line)",
+            "lambda line: False",
+        ),
+    ),
+    mutant(
+        "numbers below a heading are no part of it",
+        f"{_TEXTS}/test_tables.py::test_a_heading_that_stands_close_to_its_numbers_is_parted_from_them",
+        (f"{TEXT_EXTRACTOR}/tables.py", "if len(numbers & texts) >= _LEAST_NUMBERS:", "if False:"),
     ),
 )
