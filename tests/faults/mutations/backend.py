@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from tests.faults.mutations.mutant import mutant
 
+PARTS = "backend/src/docfleet/backend/http/calls/parts.py"
+PARTS_TESTS = "tests/integration/backend/http/calls/test_parts.py"
+REFUSED = f"{PARTS_TESTS}::test_what_is_not_so_encoded_is_refused"
+
 MUTANTS = (
     mutant(
         "a dispatch loads no result backend",
@@ -102,5 +106,25 @@ MUTANTS = (
             "return rules.outbound.connect(host, port, deadline)",
             "return socket.create_connection((str(rules.outbound.resolve(host, port)[0]), port))",
         ),
+    ),
+    mutant(
+        "a part is encoded as it says",
+        f"{REFUSED}[61-quoted-printable-50 =X-400]",
+        (PARTS, "if _HEX_FAULT.search(lines):", "if False:"),
+    ),
+    mutant(
+        "base64 is complete",
+        f"{REFUSED}[61-base64-aGVsbG8-400]",
+        (PARTS, "        if self._rest:\n", "        if False:\n"),
+    ),
+    mutant(
+        "an encoded line is bounded",
+        f"{REFUSED}[61-quoted-printable-sent8-400]",
+        (PARTS, "if len(self._rest) > _MAX_LINE_BYTES:", "if False:"),
+    ),
+    mutant(
+        "only charsets of texts are decoded",
+        f"{PARTS_TESTS}::test_a_field_has_its_charset[unicode_escape]",
+        (PARTS, "return name if _CHARSET.fullmatch(name) else None", "return name"),
     ),
 )

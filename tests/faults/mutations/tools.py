@@ -8,6 +8,8 @@ TEXT_EXTRACTOR = "tools/src/docfleet/tools/builtin/text_extractor"
 E_INVOICE = "tools/src/docfleet/tools/builtin/field_extractor/einvoice"
 TESTS_E_INVOICE = "tests/unit/tools/builtin/field_extractor/einvoice"
 
+_OPENXML = "tests/unit/tools/builtin/text_extractor/openxml"
+
 MUTANTS = (
     mutant(
         "an office file that is cut off is called so",
@@ -26,8 +28,47 @@ MUTANTS = (
     ),
     mutant(
         "a picture is made small enough for Tesseract",
-        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_picture_with_a_side_too_long_for_tesseract_is_read",
-        (f"{TEXT_EXTRACTOR}/ocr.py", "if max(image.size) * scale > _LONGEST_PIXELS:", "if False:"),
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_picture_with_a_side_too_long_for_tesseract_is_read[tesseract]",
+        (f"{TEXT_EXTRACTOR}/tesseract.py", "if max(image.size) * scale > _LONGEST_PIXELS:", "if False:"),
+    ),
+    mutant(
+        "UTF-8 with errors is no code page",
+        "tests/unit/tools/sdk/test_text.py::test_utf8_with_a_bad_byte_stays_utf8",
+        ("tools/src/docfleet/tools/sdk/text.py", "return sequences > errors,", "return False,"),
+    ),
+    mutant(
+        "a charset that the bytes contradict is not believed",
+        "tests/unit/tools/sdk/test_text.py::test_what_is_declared_counts_unless_the_bytes_contradict",
+        ("tools/src/docfleet/tools/sdk/text.py", 'text.count("\\ufffd") > high * _FEW_ERRORS', "False"),
+    ),
+    mutant(
+        "deleted text of OpenDocument is left out",
+        "tests/unit/tools/builtin/text_extractor/test_opendocument.py::test_what_stands_in_a_text",
+        (f"{TEXT_EXTRACTOR}/opendocument.py", '    "text:tracked-changes",\n', ""),
+    ),
+    mutant(
+        "repeated rows of OpenDocument are bounded",
+        "tests/unit/tools/builtin/text_extractor/test_opendocument.py::test_rows_that_are_repeated_without_end_are_refused",
+        (f"{TEXT_EXTRACTOR}/opendocument.py", "if self._size > self._limit:", "if False:"),
+    ),
+    mutant(
+        "deleted and hidden text of RTF is left out",
+        "tests/unit/tools/builtin/text_extractor/test_rtf.py::test_what_stands_in_rtf",
+        (f"{TEXT_EXTRACTOR}/rtf.py", "group.is_skipped or group.is_hidden or group.is_deleted", "group.is_skipped"),
+    ),
+    mutant(
+        "an encrypted Outlook message is not a signed one",
+        "tests/unit/tools/builtin/text_extractor/test_outlook.py::test_encrypted_and_signed_messages",
+        (
+            f"{TEXT_EXTRACTOR}/outlook.py",
+            "        if content is None:\n            raise PasswordRequired(ENCRYPTED)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "LibreOffice has a profile of its own in the run",
+        "tests/unit/tools/builtin/text_extractor/test_legacy.py::test_documents_of_office_97",
+        (f"{TEXT_EXTRACTOR}/legacy.py", ", dir=path.parent) as name:", ") as name:"),
     ),
     mutant(
         "a chapter is read once",
@@ -69,5 +110,54 @@ MUTANTS = (
         "the tax in another currency is not the tax",
         f"{TESTS_E_INVOICE}/test_cii.py::test_a_tax_in_a_second_currency_is_not_the_tax",
         (f"{E_INVOICE}/cii.py", 'if amount.get("currencyID") == currency]', "]"),
+    ),
+    mutant(
+        "what an office file shows again and again is bounded",
+        f"{_OPENXML}/test_workbook.py::test_a_string_shown_by_many_cells_is_a_bomb",
+        (f"{TEXT_EXTRACTOR}/openxml/package.py", "if self._spent > self._limit:", "if False:"),
+    ),
+    mutant(
+        "empty cells of a sheet are counted, too",
+        f"{_OPENXML}/test_workbook.py::test_empty_columns_and_rows_are_a_bomb",
+        (f"{TEXT_EXTRACTOR}/openxml/workbook.py", "book.budget.spend(len(rows) * len(columns))", "pass"),
+    ),
+    mutant(
+        "documents merged into each other end",
+        f"{_OPENXML}/test_word.py::test_documents_merged_into_each_other_end",
+        (f"{TEXT_EXTRACTOR}/openxml/word.py", "if depth > _MAX_DEPTH:", "if False:"),
+    ),
+    mutant(
+        "a drawing is read once",
+        f"{_OPENXML}/test_word.py::test_a_drawing_is_read_once_however_often_it_is_named",
+        (f"{TEXT_EXTRACTOR}/openxml/package.py", "if part in self._taken:", "if False:"),
+    ),
+    mutant(
+        "data of a document that many controls show is bounded",
+        f"{_OPENXML}/test_word.py::test_data_shown_by_many_controls_is_a_bomb",
+        (f"{TEXT_EXTRACTOR}/openxml/binding.py", "self._budget.spend(len(text))", "pass"),
+    ),
+    mutant(
+        "a number of a workbook keeps its sign",
+        f"{_OPENXML}/test_number_format.py::test_the_sign_of_a_number_is_never_lost",
+        (
+            f"{TEXT_EXTRACTOR}/openxml/number_format.py",
+            "if is_negative and not (",
+            "if is_negative and not is_without_sign and not (",
+        ),
+    ),
+    mutant(
+        "the currency of a machine is none of a workbook",
+        f"{_OPENXML}/test_number_format.py::test_currency_of_the_machine_is_no_currency_of_the_document",
+        (f"{TEXT_EXTRACTOR}/openxml/number_format.py", '44: "#,##0.00;(#,##0.00)"', '44: "$#,##0.00;($#,##0.00)"'),
+    ),
+    mutant(
+        "a field that never ends takes no text away",
+        f"{_OPENXML}/test_word.py::test_a_field_that_never_ends_takes_no_text_away",
+        (f"{TEXT_EXTRACTOR}/openxml/story.py", "if any(not each.is_result for each in self._fields):", "if False:"),
+    ),
+    mutant(
+        "text that was moved away is left out",
+        f"{_OPENXML}/test_word.py::test_tracked_changes_are_shown_as_accepted",
+        (f"{TEXT_EXTRACTOR}/openxml/story.py", '"del", "moveFrom", "rPr"', '"del", "rPr"'),
     ),
 )

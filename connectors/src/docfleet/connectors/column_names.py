@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from docfleet.connectors.base import ColumnMode
@@ -19,7 +19,7 @@ _SUFFIX = "_field"
 _HASH_DIGITS = 8
 
 
-def columns_of(result: Mapping[str, Any], reserved: Collection[str]) -> dict[str, Any]:
+def columns_of(result: Mapping[str, Any], reserved: Iterable[str]) -> dict[str, Any]:
     """The values of a result by column. Raises ``DestinationRejected`` when two fields have one column."""
     ours = {name.casefold() for name in (*reserved, *SYSTEM_COLUMNS)}
     columns: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from email.message import EmailMessage
@@ -23,6 +24,12 @@ def pdf(*pages: Sequence[tuple[float, float, str]], **options: Any) -> bytes:
         canvas.showPage()
     canvas.save()
     return buffer.getvalue()
+
+
+def canvas_of(size: tuple[float, float]) -> tuple[Canvas, io.BytesIO]:
+    """A canvas for a PDF, and where it is saved."""
+    buffer = io.BytesIO()
+    return Canvas(buffer, pagesize=size), buffer
 
 
 def raw_pdf(*objects: str, streams: dict[int, bytes] | None = None) -> bytes:
@@ -70,6 +77,72 @@ def saved(document: Any) -> bytes:
     buffer = io.BytesIO()
     document.save(buffer)
     return buffer.getvalue()
+
+
+_END, _FREE, _OF_TABLE = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
+
+
+def ole(streams: dict[str, bytes]) -> bytes:
+    """An OLE file with these streams of less than 4 KiB; slashes part the storages."""
+    tree: dict[str, Any] = {}
+    for path, content in streams.items():
+        *storages, name = path.split("/")
+        folder = tree
+        for storage in storages:
+            folder = folder.setdefault(storage, {})
+        folder[name] = content
+    entries: list[list[Any]] = [["Root Entry", 5, -1, -1, tree]]  # name, kind, next sibling, first child, content
+    for entry in entries:
+        if isinstance(entry[4], dict) and entry[4]:
+            entry[3] = len(entries)
+            for name, content in entry[4].items():
+                entries.append([name, 1 if isinstance(content, dict) else 2, len(entries) + 1, -1, content])
+            entries[-1][2] = -1
+    small, small_chain = _chained([entry[4] if isinstance(entry[4], bytes) else b"" for entry in entries], 64)
+    small_table = struct.pack(f"<{len(small_chain)}I", *small_chain)
+    directory = b""
+    at = 0
+    for name, kind, sibling, child, content in entries:
+        encoded = (name + "\0").encode("utf-16-le")
+        size = len(content) if isinstance(content, bytes) else len(small) if kind == 5 else 0
+        start = 0 if kind == 5 else at if size else _END
+        at += -(-size // 64) if kind == 2 else 0
+        fields = (encoded, len(encoded), kind, 1, -1, sibling, child, start, size, 0)
+        directory += struct.pack("<64sHBBiii36xIII", *fields)
+    parts = [small, small_table, directory]
+    data, chain = _chained(parts, 512)
+    starts = [sum(-(-len(part) // 512) for part in parts[:number]) for number in range(3)]
+    table = struct.pack(f"<{len(chain) + 1}I", *chain, _OF_TABLE).ljust(512, b"\xff")
+    assert len(table) == 512 and all(len(content) < 4096 for content in streams.values())
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    numbers = (
+        0x3E,
+        3,
+        0xFFFE,
+        9,
+        6,
+        0,
+        1,
+        starts[2],
+        0,
+        4096,
+        starts[1],
+        -(-len(small_table) // 512),
+        _END,
+        0,
+        len(chain),
+    )
+    return (header + struct.pack("<5H6x10I", *numbers)).ljust(512, b"\xff") + data + table
+
+
+def _chained(parts: list[bytes], size: int) -> tuple[bytes, list[int]]:
+    """The parts in sectors, one after another, and the table that chains the sectors of each."""
+    data, chain = b"", list[int]()
+    for part in parts:
+        count = -(-len(part) // size)
+        chain += [*range(len(chain) + 1, len(chain) + count), _END] if count else []
+        data += part.ljust(count * size, b"\0")
+    return data, chain
 
 
 def message(**options: Any) -> EmailMessage:

@@ -33,7 +33,7 @@ def test_better_evidence_is_more_probable() -> None:
         best,
         confidence(field(), DEFAULT),
         confidence(field(places=4), DEFAULT),
-        confidence(field(MatchKind.FUZZY, 4, 0.5), DEFAULT),
+        confidence(field(MatchKind.FUZZY), DEFAULT),
         confidence(FieldEvidence(), DEFAULT),
     ]
     assert falling == sorted(falling, reverse=True) and 0.9 < best < 1 and falling[-1] < 0.5
@@ -51,6 +51,12 @@ def test_a_calibration_says_how_often_fields_are_right() -> None:
     assert (fitted.samples, fitted.source) == (4000, "a test")
     for kind, chance in chances.items():
         assert confidence(field(kind), fitted) == pytest.approx(chance, abs=0.04)
+
+
+def test_a_calibration_does_not_run_away() -> None:
+    samples = [Sample(field(MatchKind.NORMALISED, 1, None, True, True), False)] * 19
+    fitted = calibrate([*samples, Sample(field(places=3, ocr=0.9), True)])
+    assert all(abs(weight) < 10 for weight in (fitted.intercept, *fitted.weights.values()))
 
 
 def test_a_calibration_survives_its_settings() -> None:

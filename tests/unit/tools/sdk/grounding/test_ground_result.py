@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from docfleet.core.evidence import MatchKind
-from docfleet.tools.sdk.grounding import WordIndex, ground_result
+from docfleet.tools.sdk.grounding import WordIndex, ground_result, report, results
 from docfleet.tools.sdk.words import Page
 from tests.unit.tools.sdk.grounding.test_ground import LETTER, LINE, page
 
@@ -93,3 +95,11 @@ def test_a_result_without_words_has_no_places() -> None:
     assert ground_result({"a": 1, "b": ["x"]}, WordIndex([Page("")])) == ground_result(
         {"a": 1, "b": ["x"]}, WordIndex([])
     )
+
+
+def test_a_long_list_is_grounded_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "MAX_FIELDS", 7)
+    words = WordIndex([page(*[f"code{number} {number}" for number in range(9)])])
+    result = {"title": "code0", "items": [{"code": f"code{number}", "count": number} for number in range(9)]}
+    assert sorted(ground_result(result, words))[-2:] == ["/items/2/count", "/title"]
+    assert report(result, words).omitted == 19 - 7

@@ -48,9 +48,34 @@ OLE = "application/x-ole-storage"
 PDF = "application/pdf"
 RTF = "application/rtf"
 HTML = "text/html"
+SVG = "image/svg+xml"
 CSV = "text/csv"
 EML = "message/rfc822"
 TXT = "text/plain"
+AVIF = "image/avif"
+HEIC = "image/heic"
+JPEG_2000 = "image/jp2"
+JPEG_XL = "image/jxl"
+PHOTOSHOP = "image/vnd.adobe.photoshop"
+DICOM = "application/dicom"
+DJVU = "image/x-djvu"
+POSTSCRIPT = "application/postscript"
+MOBI = "application/x-mobipocket-ebook"
+WORDPERFECT = "application/vnd.wordperfect"
+WORKS = "application/vnd.ms-works"
+VISIO = "application/vnd.visio"
+PUBLISHER = "application/x-mspublisher"
+HANGUL = "application/x-hwp"
+ONENOTE = "application/onenote"
+ACCESS = "application/x-msaccess"
+TNEF = "application/vnd.ms-tnef"
+OUTLOOK_FOLDER = "application/vnd.ms-outlook-pst"
+SMIME = "application/pkcs7-mime"
+IWORK = "application/x-iwork"
+MP4 = "video/mp4"
+PROGRAM = "application/x-executable"
+DAMAGED_ARCHIVE = "application/x-damaged-archive"
+"""An archive that lacks its end, of no kind that its beginning or its name tells."""
 ZIP = "application/zip"
 EMPTY = "application/x-empty"
 UNKNOWN = "application/octet-stream"
@@ -64,7 +89,36 @@ _SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
     (b"{\\rtf", RTF),
+    (b"\0\0\0\x0cjP  \r\n", JPEG_2000),
+    (b"\xff\x4f\xff\x51", JPEG_2000),
+    (b"\0\0\0\x0cJXL \r\n", JPEG_XL),
+    (b"8BPS", PHOTOSHOP),
+    (b"AT&TFORM", DJVU),
+    (b"%!PS", POSTSCRIPT),
+    (b"\xc5\xd0\xd3\xc6", POSTSCRIPT),
+    (b"\xffWPC", WORDPERFECT),
+    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", ONENOTE),
+    (b"\0\x01\0\0Standard ", ACCESS),
+    (b"\x78\x9f\x3e\x22", TNEF),
+    (b"!BDN", OUTLOOK_FOLDER),
+    (b"\x7fELF", PROGRAM),
+    (b"MZ\x90\0", PROGRAM),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"\x1f\x8b\x08", "application/gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"\x1a\x45\xdf\xa3", "video/x-matroska"),
 )
+# Brands of the container that videos and newer pictures share; of several that a file lists, the first here counts.
+_BRANDS = {
+    b"avif": AVIF, b"avis": AVIF, b"heic": HEIC, b"heix": HEIC, b"heim": HEIC, b"heis": HEIC, b"hevc": HEIC,
+    b"hevx": HEIC, b"hevm": HEIC, b"hevs": HEIC, b"mif1": HEIC, b"msf1": HEIC, b"M4A ": "audio/mp4",
+    b"qt  ": "video/quicktime",
+}  # fmt: skip
 _OPENXML = {"word/": DOCX, "xl/workbook.bin": XLSB, "xl/": XLSX, "ppt/": PPTX}
 _ZIPPED = {
     ".odt": ODT, ".ods": ODS, ".odp": ODP, ".odg": ODG, ".epub": EPUB, ".xlsb": XLSB,
@@ -74,8 +128,19 @@ _ZIPPED = {
 }  # fmt: skip
 _KNOWN_ARCHIVES = {*_ZIPPED.values(), *OPENDOCUMENT}
 # A package of Office says which of its kinds it is by the type of its main part.
-_MAIN_PART = re.compile(rb"""ContentType\s*=\s*["']([\w./-]+?)(?:Template)?\.main\+xml["']""", re.IGNORECASE)
+_MAIN_PART = re.compile(
+    rb"""ContentType\s*=\s*["']([\w./-]+?)(?:(?<=Enabled)Template)?\.main\+xml["']""", re.IGNORECASE
+)
 _MAIN_TYPES = {mime.removesuffix(".12").lower(): mime for mime in (*WORD, *WORKBOOKS, *SLIDES)}
+# Parts of packages that are of no office suite in this list, and of newer ones of Apple.
+_OTHER_PARTS = {
+    "visio/document.xml": VISIO,
+    "FixedDocumentSequence.fdseq": "application/vnd.ms-xpsdocument",
+    "FixedDocSeq.fdseq": "application/vnd.ms-xpsdocument",
+    "Index/Document.iwa": IWORK,
+    "Index.zip": IWORK,
+    "index.apxl": IWORK,
+}
 _TYPES_PART = "[content_types].xml"
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _MIMETYPE_BYTES = 200
@@ -83,13 +148,18 @@ _LEFT_BYTES = 1024 * 1024
 _MEMBER = b"PK\x03\x04"
 # Method of compression, compressed size, sizes of the name and of what follows it.
 _MEMBER_HEADER = struct.Struct("<4x4xH8xI4xHH")
+# Names in small letters: some programs write them in capitals.
 _OLE_STREAMS = (
-    ("EncryptedPackage", ENCRYPTED_OFFICE),
+    ("encryptedpackage", ENCRYPTED_OFFICE),
     ("__properties_version1.0", MSG),
-    ("WordDocument", DOC),
-    ("Workbook", XLS),
-    ("Book", XLS),
-    ("PowerPoint Document", PPT),
+    ("worddocument", DOC),
+    ("workbook", XLS),
+    ("book", XLS),
+    ("powerpoint document", PPT),
+    ("visiodocument", VISIO),
+    ("quill/quillsub/contents", PUBLISHER),
+    ("bodytext/section0", HANGUL),
+    ("matost", WORKS),
 )
 # Types that the name decides: the content of all of them is plain text.
 _BY_SUFFIX = {
@@ -97,6 +167,7 @@ _BY_SUFFIX = {
     ".tsv": "text/tab-separated-values",
     ".html": HTML,
     ".htm": HTML,
+    ".svg": SVG,
     ".eml": EML,
     ".md": "text/markdown",
     ".json": "application/json",
@@ -133,11 +204,23 @@ def detect(path: Path, name: str = "") -> str:
         return "image/bmp"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
+    if head[4:8] == b"ftyp":
+        return _by_brand(head)
+    if head[128:132] == b"DICM":
+        return DICOM
+    if head[60:68] == b"BOOKMOBI":
+        return MOBI
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _inside_zip(path, name)
     if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return _inside_ole(path)
     return _text(head, name) if looks_like_text(head) else _other(head, name)
+
+
+def _by_brand(head: bytes) -> str:
+    size = min(int.from_bytes(head[:4], "big"), 256)
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, size, 4))}
+    return next((mime for brand, mime in _BRANDS.items() if brand in brands), MP4)
 
 
 def looks_like_text(head: bytes) -> bool:
@@ -195,6 +278,7 @@ def _text(head: bytes, name: str) -> str:
 
 def _inside_zip(path: Path, name: str) -> str:
     types = b""
+    is_damaged = False
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
@@ -205,7 +289,7 @@ def _inside_zip(path: Path, name: str) -> str:
                 types = archive.read(listed)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
         members, named = _left_in(path)  # cut off, damaged or encrypted: its reader reports that
-        is_office = True
+        is_office = is_damaged = True
     else:
         is_office = _TYPES_PART in map(str.lower, members)
     mime = named.decode("ascii", "replace").strip()
@@ -217,7 +301,13 @@ def _inside_zip(path: Path, name: str) -> str:
     if mime in _KNOWN_ARCHIVES:
         return mime
     # What an archive lacks to be what its name says is damage, too.
-    return _ZIPPED.get(Path(name).suffix.lower()) or (mime if _MIME.fullmatch(mime) else ZIP)
+    of_name = _ZIPPED.get(Path(name).suffix.lower())
+    if of_name is not None:
+        return of_name
+    if _MIME.fullmatch(mime):
+        return mime
+    others = (kind for part, kind in _OTHER_PARTS.items() if part in members)
+    return next(others, DAMAGED_ARCHIVE if is_damaged else ZIP)
 
 
 def _left_in(path: Path) -> tuple[list[str], bytes]:
@@ -244,7 +334,7 @@ def _inside_ole(path: Path) -> str:
 
     try:
         with olefile.OleFileIO(path) as storage:
-            streams = {"/".join(parts) for parts in storage.listdir(streams=True, storages=False)}
+            streams = {"/".join(parts).lower() for parts in storage.listdir(streams=True, storages=False)}
     except (OSError, ValueError, IndexError):
         return OLE
     return next((mime for stream, mime in _OLE_STREAMS if stream in streams), OLE)
@@ -257,4 +347,6 @@ def _other(head: bytes, name: str) -> str:
         matches = [match.mime_type for match in puremagic.magic_string(head, name) if match.mime_type]
     except (puremagic.PureError, ValueError, IndexError):
         matches = []
-    return matches[0] if matches else mimetypes.guess_type(name)[0] or UNKNOWN
+    mime = matches[0] if matches else mimetypes.guess_type(name)[0] or UNKNOWN
+    # Named so, and no OLE file: it is damaged.
+    return OLE if mime in (DOC, XLS, PPT, MSG) else mime

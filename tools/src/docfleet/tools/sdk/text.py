@@ -92,7 +92,9 @@ def encoding_of(raw: bytes, declared: str | None = None) -> str:
         return "iso2022_jp_ext"
     codec = codec_of(declared) if declared else None
     if codec is not None and codec.startswith(("iso2022", "hz", "utf-7")):
-        return codec
+        if raw.isascii():
+            return codec
+        codec = "cp932" if codec.startswith("iso2022_jp") else None  # what programs write that mean the 7-bit form
     is_utf8, errors = _as_utf8(raw)
     if is_utf8 and (not errors or codec in (None, "utf-8")):
         return "utf-8"

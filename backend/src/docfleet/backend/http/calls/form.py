@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,10 +11,11 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 from litestar.exceptions import ClientException, InternalServerException
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from docfleet.backend.calls.options import MAX_FIELD_BYTES, MAX_FILES, Fields
 from docfleet.backend.calls.staging import Area, Incoming, check_name
+from docfleet.backend.http.calls import parts
 from docfleet.core.errors import CallRefused, invalid_field
 
 MAX_FIELDS = 100
@@ -27,6 +29,8 @@ MULTIPART = "multipart/form-data"
 URL_ENCODED = "application/x-www-form-urlencoded"
 JSON = "application/json"
 _MB = 1024 * 1024
+_FILES = re.compile(r"files(\[[0-9]*\])?")
+"""The field of the files. PHP names each of several files: ``files[0]``."""
 
 
 class SizeLimits(msgspec.Struct, frozen=True):
@@ -48,10 +52,11 @@ async def read(request: Request[Any, Any, Any], area: Area, limits: SizeLimits) 
     declared = request.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > limits.request_mb * _MB:
         raise _too_large(f"the request has {int(declared) / _MB:.0f} MB", limits.request_mb)
-    kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+    content_type = request.headers.get("Content-Type", "")
+    kind = content_type.partition(";")[0].strip().lower()
     try:
         if kind == MULTIPART:
-            return await _multipart(request, options.get("boundary", ""), area, limits)
+            return await _multipart(request, content_type, area, limits)
         if kind in (JSON, URL_ENCODED):
             return _document(kind, await _small(request))
     except MultipartError as error:
@@ -120,12 +125,15 @@ def _clean(name: str, text: str) -> str:
     return text
 
 
-async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area, limits: SizeLimits) -> Fields:
+async def _multipart(request: Request[Any, Any, Any], content_type: str, area: Area, limits: SizeLimits) -> Fields:
+    boundary = parts.boundary(content_type)
     if not boundary:
         raise CallRefused(400, "parse_error", "the Content-Type names no boundary", close=True)
     received = 0
-    reader = _FormReader(area, limits)
-    with PushMultipartParser(boundary, max_segment_count=MAX_FIELDS + MAX_FILES + 1, header_charset="utf8") as parser:
+    reader = _FormReader(area, limits, parts.charset(content_type))
+    with PushMultipartParser(
+        boundary, max_segment_count=MAX_FIELDS + MAX_FILES + 1, header_charset=parts.HEADER_CHARSET
+    ) as parser:
         async for chunk in _chunks(request):
             received += len(chunk)
             if received > limits.request_mb * _MB:
@@ -136,14 +144,18 @@ async def _multipart(request: Request[Any, Any, Any], boundary: str, area: Area,
 
 
 class _FormReader:
-    """Turns the parser's events into fields and staged files."""
+    """Turns the parser's events into fields and staged files. ``charset`` is the one that the form names."""
 
-    def __init__(self, area: Area, limits: SizeLimits) -> None:
+    def __init__(self, area: Area, limits: SizeLimits, charset: str | None) -> None:
         self.fields: Fields = {}
         self._area = area
         self._limits = limits
+        self._charset = charset
         self._count = 0
         self._segment: MultipartSegment | None = None
+        self._name = ""
+        self._filename: str | None = None
+        self._decoder: parts.Decoder | None = None
         self._file: Incoming | None = None
         self._text = bytearray()
 
@@ -152,27 +164,31 @@ class _FormReader:
         if isinstance(event, MultipartSegment):
             self._begin(event)
         elif event is not None:
-            self._bytes(event)
+            self._bytes(self._decoder.decode(event) if self._decoder else event)
         else:
+            if self._decoder:
+                self._bytes(self._decoder.finish())
             self._end()
 
     def _begin(self, segment: MultipartSegment) -> None:
         self._segment, self._file = segment, None
+        self._name, self._filename = parts.names(segment, self._charset)
+        self._decoder = parts.decoder(segment)
         self._text.clear()
-        name = segment.name or ""
-        if segment.filename is not None:
-            if name != "files":
+        if self._filename is not None:
+            if not _FILES.fullmatch(self._name):
+                name = self._name
                 raise invalid_field(name[:100], f"a file came in field {name!r:.100}; send files in the field 'files'")
             if len(self._area.files) >= MAX_FILES:
                 raise invalid_field("files", f"at most {MAX_FILES} files per call")
-            if segment.filename == "":
+            if self._filename == "":
                 return  # a browser's empty file input; bytes in it are refused below
-            self._file = self._area.open(check_name(segment.filename))
+            self._file = self._area.open(check_name(self._filename))
             return
         self._count += 1
         if self._count > MAX_FIELDS:
             raise invalid_field(None, f"at most {MAX_FIELDS} form fields per call")
-        if name == "files":
+        if _FILES.fullmatch(self._name):
             raise invalid_field("files", "the submitted data was not a file: give the part a filename")
 
     def _bytes(self, chunk: bytearray | bytes) -> None:
@@ -180,23 +196,23 @@ class _FormReader:
             self._file.write(chunk)
             if self._file.size > self._limits.file_mb * _MB:
                 raise _too_large(f"file {self._file.name!r:.120} is too large", self._limits.file_mb)
-        elif self._segment is not None and self._segment.filename == "":
+        elif self._filename == "" and chunk:
             raise invalid_field("files", "a file has no name")
         else:
             self._text += chunk
             if len(self._text) > MAX_FIELD_BYTES:
-                name = (self._segment.name or "")[:100] if self._segment else None
-                raise invalid_field(name, f"a form field has at most {MAX_FIELD_BYTES // 1024} KB")
+                raise invalid_field(self._name[:100], f"a form field has at most {MAX_FIELD_BYTES // 1024} KB")
 
     def _end(self) -> None:
         segment, self._segment = self._segment, None
         if self._file is not None:
             self._file.finish()
             self._file = None
-        elif segment is not None and segment.filename is None:
-            name = segment.name or ""
+        elif segment is not None and self._filename is None:
+            own = parts.charset(segment.header("Content-Type"))
             try:
-                text = self._text.decode("utf-8")
+                text = parts.text(self._text, own, self._charset)
             except UnicodeDecodeError as error:
-                raise invalid_field(name[:100], "the field is not valid UTF-8") from error
-            self.fields.setdefault(name, []).append(_clean(name, text))
+                detail = f"the field is not valid {(own or 'utf-8').upper()}"
+                raise invalid_field(self._name[:100], detail) from error
+            self.fields.setdefault(self._name, []).append(_clean(self._name, text))

@@ -76,6 +76,7 @@ class Reading:
     max_expanded_bytes: int
     progress: Callable[[int, int], None]
     """Called after each page with the pages read so far, and of how many."""
+    legacy_office: str = "refuse"
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], progress: Callable[[int, int], None]) -> Reading:
@@ -89,6 +90,7 @@ class Reading:
             max_pages=settings["max_pages"],
             max_pixels=settings["max_megapixels"] * 1_000_000,
             max_expanded_bytes=settings["max_expanded_megabytes"] * MIB,
+            legacy_office=settings["legacy_office"],
             progress=progress,
         )
 

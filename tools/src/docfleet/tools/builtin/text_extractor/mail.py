@@ -37,7 +37,7 @@ def read_eml(path: Path, _reading: Reading) -> Document:
     raw = path.read_bytes()
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:3] == b"\xef\xbb\xbf" or utf16_without_mark(raw):
         raw = decode_text(raw).encode("utf-8")
-    mail = _Mail()
+    mail = Mail()
     with reading_of("the mail"):
         lines = mail.message_lines(parsed(raw))
     return Document.of_texts(["\n".join(lines)], {"attachments": mail.attachments} if mail.attachments else {})
@@ -61,13 +61,14 @@ def header_text(value: str, charset: str | None = None) -> str:
     return " ".join("".join(pieces).split())
 
 
-class _Mail:
+class Mail:
     """What is read of one message and of those within it."""
 
     def __init__(self) -> None:
         self.attachments: list[str] = []
 
     def message_lines(self, message: EmailMessage) -> list[str]:
+        """The headers and the body."""
         headers = [f"{name}: {value}" for name in _HEADERS if (value := _header(message, name))]
         body = self.body_lines(message, is_root=True)
         if not any(line.strip() for line in body):
@@ -76,6 +77,7 @@ class _Mail:
         return [*headers, "", *body]
 
     def body_lines(self, part: EmailMessage, *, is_root: bool = False) -> list[str]:
+        """The text of a part, which is the message itself if ``is_root``. Raises ``PasswordRequired``."""
         kind = part.get_content_type()
         if kind == "multipart/encrypted":
             raise PasswordRequired(ENCRYPTED)
@@ -124,15 +126,22 @@ class _Mail:
         rich_lines = self.body_lines(others[-1]) if others else []
         if not others and plain is None:
             return [line for part in parts for line in self.body_lines(part)]
-        plain_words, rich_words = _words(plain_lines), _words(rich_lines)
-        if not plain_words:
-            return rich_lines
-        if len(rich_words & plain_words) >= _SAME_WORDS * len(rich_words):
-            pictures = {part.get_filename() for part in others[-1].walk() if part["Content-ID"]} if others else set()
+        lines = preferred(plain_lines, rich_lines)
+        if lines is plain_lines and others:
+            pictures = {part.get_filename() for part in others[-1].walk() if part["Content-ID"]}
             self.attachments = before + [name for name in self.attachments[len(before) :] if name not in pictures]
-            return plain_lines
-        # Stubs of all languages name what they ask for.
-        return rich_lines if "html" in plain_words else [*plain_lines, "", *rich_lines]
+        return lines
+
+
+def preferred(plain: list[str], rich: list[str]) -> list[str]:
+    """The plain one of two alternatives, unless it is blank or a stub; both, where they say different things."""
+    plain_words, rich_words = _words(plain), _words(rich)
+    if not plain_words:
+        return rich
+    if len(rich_words & plain_words) >= _SAME_WORDS * len(rich_words):
+        return plain
+    # Stubs of all languages name what they ask for.
+    return rich if "html" in plain_words else [*plain, "", *rich]
 
 
 def _field_lines(block: EmailMessage) -> list[str]:

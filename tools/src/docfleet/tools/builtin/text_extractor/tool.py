@@ -9,43 +9,26 @@ from typing import Any, cast, override
 
 from docfleet.core.errors import CorruptFile, PasswordRequired, UnsupportedFileType
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.formats import READERS, REFUSED
 from docfleet.tools.protocol import OutputType, ToolLogLevel
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 from docfleet.tools.sdk.words import Page
 
 Reader = Callable[[Path, Reading], Document]
 
-_IMAGES = ("image/png", "image/jpeg", "image/tiff", "image/bmp", "image/gif", "image/webp")
-_READERS = {
-    media.PDF: "pdf:read_pdf",
-    **dict.fromkeys(media.WORD, "openxml.word:read_word"),
-    **dict.fromkeys(media.WORKBOOKS, "openxml.workbook:read_workbook"),
-    **dict.fromkeys(media.SLIDES, "openxml.slides:read_slides"),
-    **dict.fromkeys(media.OPENDOCUMENT, "opendocument:read_opendocument"),
-    media.HTML: "markup:read_html",
-    "application/xhtml+xml": "markup:read_html",
-    media.EPUB: "markup:read_epub",
-    media.RTF: "rtf:read_rtf",
-    media.EML: "mail:read_eml",
-    media.MSG: "outlook:read_msg",
-    media.CSV: "plain:read_csv",
-    "text/tab-separated-values": "plain:read_csv",
-    media.TXT: "plain:read_text",
-    "text/markdown": "plain:read_text",
-    "application/json": "plain:read_text",
-    "application/xml": "plain:read_text",
-    "application/yaml": "plain:read_text",
-} | dict.fromkeys(_IMAGES, "ocr:read_image")
-_OTHER_FORMATS = {
-    media.DOC: ("the old Word 97 format", "DOCX"),
-    media.XLS: ("the old Excel 97 format", "XLSX"),
-    media.PPT: ("the old PowerPoint 97 format", "PPTX"),
-    media.XLSB: ("the binary Excel format", "XLSX"),
-    "image/heif": ("the image format HEIC", "JPEG or PNG"),
-}
 _SEND = "send a PDF, office, mail, web or image file"
-_MODULES = sorted({reader.partition(":")[0] for reader in _READERS.values()} | {"pdf_xfa"})
-_PRELOADED = ("pypdfium2", "PIL.Image", "tesserocr", "bs4", "lxml.html", "lxml.etree")
+_MODULES = sorted({reader.partition(":")[0] for reader in READERS.values()} | {"pdf_xfa"})
+_PRELOADED = (
+    "pypdfium2",
+    "PIL.Image",
+    "tesserocr",
+    "bs4",
+    "lxml.html",
+    "lxml.etree",
+    "chardetng_py",
+    "webencodings",
+    "python_calamine",
+)
 
 
 def reader_of(mime: str) -> Reader:
@@ -59,16 +42,19 @@ def reader_of(mime: str) -> Reader:
             "the file is an old office document or an Outlook message that is damaged or cut off, so it cannot be "
             f"read: {SEND_AGAIN}"
         )
-    if mime == media.ZIP:
-        raise UnsupportedFileType("ZIP archives are not supported: unpack it and send the files in it")
+    if mime == media.DAMAGED_ARCHIVE:
+        raise CorruptFile(
+            "the file is an office document or an archive that is damaged or cut off, so it cannot be read: send it"
+            " again, completely"
+        )
     if mime == media.UNKNOWN:
         raise UnsupportedFileType(f"the type of the file is not known, it is not supported or damaged: {_SEND}")
-    if mime in _OTHER_FORMATS:
-        this, other = _OTHER_FORMATS[mime]
-        raise UnsupportedFileType(f"files in {this} are not supported: save it as {other} and send it again")
-    if mime not in _READERS:
+    if mime in REFUSED:
+        this, other = REFUSED[mime]
+        raise UnsupportedFileType(f"the file is {this}, which is not supported: send {other}")
+    if mime not in READERS:
         raise UnsupportedFileType(f"files of type {mime} are not supported: {_SEND}")
-    module, _, function = _READERS[mime].partition(":")
+    module, _, function = READERS[mime].partition(":")
     # Each reader imports a library of its own; a run pays for one of them.
     return cast("Reader", getattr(importlib.import_module(f"{__package__}.{module}"), function))
 

@@ -11,10 +11,7 @@ import msgspec
 from docfleet.core.evidence import Check, DocumentEvidence, Evidence, FieldEvidence, PageShape
 from docfleet.tools.sdk.grounding.confidence import DEFAULT, Calibration, confidence
 from docfleet.tools.sdk.grounding.index import WordIndex
-from docfleet.tools.sdk.grounding.results import Labels, ground_result
-
-MAX_FIELDS = 5000
-"""The most fields in a report."""
+from docfleet.tools.sdk.grounding.results import Labels, count_fields, ground_result
 
 
 def report(
@@ -33,7 +30,7 @@ def report(
     ]
     found = ground_result(result, words, labels)
     fields = {}
-    for pointer, evidence in list(found.items())[:MAX_FIELDS]:
+    for pointer, evidence in found.items():
         name = pointer.split("/")[1] if "/" in pointer else ""
         own = [check for check, given in made if _concerns(check, given, name)]
         field = FieldEvidence(**_values(evidence), checks=own)
@@ -44,7 +41,7 @@ def report(
         fields=fields,
         pages=[_shape(words, page) for page in pages],
         checks=[check for check, _ in made],
-        omitted=max(len(found) - MAX_FIELDS, 0),
+        omitted=count_fields(result) - len(found),
     )
 
 

@@ -13,8 +13,8 @@ from docfleet.tools.sdk.grounding.matching import Match, Scalar, matches, quote
 from docfleet.tools.sdk.grounding.rows import Row, place_rows
 
 Labels = Mapping[str, Sequence[str]]
-MAX_FIELDS = 20_000
-"""The most values of a result that are looked for."""
+MAX_FIELDS = 5000
+"""The most values of a result that are looked for; of a longer list the first rows are."""
 _MAX_DEPTH = 40
 _MAX_QUOTE = 2000
 _SURE_PLACES = 3  # a value with no more places than this may help its neighbours
@@ -39,6 +39,21 @@ def ground_result(result: Any, words: WordIndex, labels: Labels | None = None) -
     walk = _Walk(words, labels or {})
     walk.visit(result, "", "", ())
     return walk.found
+
+
+def count_fields(result: Any) -> int:
+    """How many values of a JSON value are looked for when there is room."""
+    if isinstance(result, dict):
+        return sum(map(count_fields, result.values()))
+    if isinstance(result, list):
+        return sum(map(count_fields, result))
+    return int(_is_looked_for(result))
+
+
+def _is_looked_for(value: Any) -> bool:
+    return not (
+        value is None or isinstance(value, bool | dict | list) or (isinstance(value, str) and not value.strip())
+    )
 
 
 def pointer_part(name: str) -> str:
@@ -133,12 +148,14 @@ class _Walk:
 
     def _list(self, value: list[Any], pointer: str, name: str, near: Sequence[int]) -> None:
         rows: list[tuple[int, Row]] = []
+        room = MAX_FIELDS - len(self.found)
         for number, item in enumerate(value):
             places = dict(self._row(item))
+            room -= len(places)
+            if room < 0:
+                break
             if places:
                 rows.append((number, Row(places)))
-        if len(self.found) + sum(len(row.places) for _, row in rows) > MAX_FIELDS:
-            return
         place_rows(self.index, [row for _, row in rows], near)
         anchors = {}
         for number, row in rows:
@@ -172,7 +189,7 @@ class _Walk:
 
     def _matches(self, value: Any) -> list[Match] | None:
         """The places of a value; None for one that is not looked for."""
-        if value is None or isinstance(value, bool | dict | list) or (isinstance(value, str) and not value.strip()):
+        if not _is_looked_for(value):
             return None
         key = (type(value) is str, value)
         if key not in self._known:

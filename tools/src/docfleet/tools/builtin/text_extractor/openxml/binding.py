@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from docfleet.tools.builtin.text_extractor.openxml.package import Element, Package, W, text_of
+from docfleet.tools.builtin.text_extractor.openxml.package import Budget, Element, Package, W, text_of
 
 _PREFIX = re.compile(r"xmlns:([\w.-]+)\s*=\s*(['\"])(.*?)\2")
 _STEP = re.compile(r"/(@?)(?:([\w.-]+):)?([\w.-]+)(?:\[(\d+)\])?")
@@ -14,9 +14,11 @@ _CORE = "{6c3c8bc8-f283-45ae-878a-bab7291924a1}"
 class Bindings:
     """The stores of a document, by their ids. Word shows what they hold, whatever a control says itself."""
 
-    def __init__(self, package: Package, main: str) -> None:
+    def __init__(self, package: Package, main: str, budget: Budget) -> None:
         self._package = package
+        self._budget = budget
         self._stores: dict[str, str] = {}
+        self._roots: dict[str, Element | None] = {}
         for part in package.all_related(main, "customXml"):
             properties = package.xml_if_sound(package.related(part, "customXmlProps"))
             if properties is not None:
@@ -32,11 +34,18 @@ class Bindings:
         binding = properties.find(W + "dataBinding")
         if binding is None:
             return None
-        root = self._package.xml_if_sound(self._stores.get(binding.get(W + "storeItemID", "").lower()))
+        root = self._root(self._stores.get(binding.get(W + "storeItemID", "").lower(), ""))
         if root is None:
             return None
         prefixes = {match[1]: match[3] for match in _PREFIX.finditer(binding.get(W + "prefixMappings", ""))}
-        return _at(root, binding.get(W + "xpath", ""), prefixes) or None
+        text = _at(root, binding.get(W + "xpath", ""), prefixes)
+        self._budget.spend(len(text))
+        return text or None
+
+    def _root(self, part: str) -> Element | None:
+        if part not in self._roots:
+            self._roots[part] = self._package.xml_if_sound(part)
+        return self._roots[part]
 
 
 def _at(root: Element, path: str, prefixes: dict[str, str]) -> str:

@@ -84,9 +84,9 @@ def table_rows(table: Element) -> Iterator[str]:
 def drawn(package: Package, part: str, node: Element) -> Iterator[str]:
     """The lines of charts, diagrams, tables and texts anywhere below ``node``, an element of ``part``."""
     if node.tag in (C + "chart", CX + "chart"):
-        yield from chart_lines(package.xml_if_sound(package.target(part, node)))
+        yield from chart_lines(package.xml_if_sound(package.taken(package.target(part, node))))
     elif node.tag == DGM + "relIds":
-        yield from diagram_lines(package.xml_if_sound(package.target(part, node, "dm")))
+        yield from diagram_lines(package.xml_if_sound(package.taken(package.target(part, node, "dm"))))
     elif node.tag == A + "tbl":
         yield from table_rows(node)
     elif node.tag.endswith("}txBody"):
@@ -108,7 +108,8 @@ def _is_hidden(node: Element) -> bool:
 
 
 def chart_lines(root: Element | None) -> Iterator[str]:
-    """Titles, then a table of the values that the chart shows: a row for each category, a column for each series."""
+    """Titles, then a table: a row for each category, a column for each series. Its cells are filled where the chart
+    writes the values out; elsewhere it draws them, and the words are all that can be read."""
     if root is None:
         return
     if root.tag.startswith(CX):
@@ -117,18 +118,21 @@ def chart_lines(root: Element | None) -> Iterator[str]:
     for title in root.iter(C + "title"):
         lines = [line for body in title.iter(C + "rich") for line in paragraphs(body)] or [*_points(title).values()]
         yield from filter(str.strip, lines)
-    series = [
-        (_name(each), _column(each, "cat", "xVal"), _column(each, "val", "yVal")) for each in root.iter(C + "ser")
-    ]
+    is_written = any(is_on(label, "val") for label in root.iter(C + "showVal")) or any(
+        True for _ in root.iter(C + "dTable")
+    )
     categories: dict[int, str] = {}
-    for _, labels, _ in series:
-        categories = labels | categories
-    if any(name for name, _, _ in series):
-        yield "\t".join(["", *(name for name, _, _ in series)]).rstrip("\t")
-    rows = sorted({*categories, *(row for _, _, values in series for row in values)})
-    for row in rows[: _MAX_POINTS // max(len(series), 1)]:
-        cells = [categories.get(row, ""), *(values.get(row, "") for _, _, values in series)]
-        yield "\t".join(cells).rstrip("\t")
+    names: list[str] = []
+    columns: list[dict[int, str]] = []
+    for series in root.iter(C + "ser"):
+        names.append(_name(series))
+        categories = _column(series, "cat", "xVal" if is_written else "cat") | categories
+        columns.append(_column(series, "val", "yVal") if is_written else {})
+    if any(names):
+        yield "\t".join(["", *names]) if is_written else "\t".join(filter(None, names))
+    rows = sorted({*categories, *(row for values in columns for row in values)})
+    for row in rows[: _MAX_POINTS // max(len(columns), 1)]:
+        yield "\t".join([categories.get(row, ""), *(values.get(row, "") for values in columns)]).rstrip("\t")
 
 
 def _name(series: Element) -> str:

@@ -14,6 +14,7 @@ _LEVEL = re.compile(r"%([1-9])")
 _VALUE = W + "val"
 _BULLET = "•"
 _LEVELS = 9
+_LONGEST = 200  # a number is repeated for each paragraph of a list
 
 
 @dataclass(slots=True)
@@ -160,7 +161,7 @@ def _value(element: Element, name: str) -> str | None:
 
 def _level(element: Element) -> _Level:
     kind = _value(element, "numFmt") or next((each.get(_VALUE) for each in element.iter(W + "numFmt")), "decimal")
-    text = _value(element, "lvlText") or ""
+    text = (_value(element, "lvlText") or "")[:_LONGEST]
     font = element.find(f"{W}rPr/{W}rFonts")
     level = _Level(
         start=number(_value(element, "start"), 1),

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from docfleet.core.errors import CorruptFile
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Reading, check_archive, reading_of
+from docfleet.core.errors import CorruptFile, FileTooLarge
+from docfleet.tools.builtin.text_extractor.document import MIB, SEND_AGAIN, Reading, check_archive, reading_of
 
 Element = Any
 """An element of lxml, which has no types of its own."""
@@ -54,6 +54,7 @@ class Package:
         self._members = {_name(member.filename): member for member in archive.infolist()}
         self._relations: dict[str, dict[str, Relation]] = {}
         self._types: dict[str, str] | None = None
+        self._taken: set[str] = set()
 
     def __contains__(self, part: str) -> bool:
         return _name(part) in self._members
@@ -85,6 +86,14 @@ class Package:
             return None if part is None else self.xml(part)
         except (KeyError, etree.XMLSyntaxError):
             return None
+
+    def taken(self, part: str | None) -> str | None:
+        """``part`` the first time, None afterwards: a file of few bytes may name one drawing many times."""
+        if part in self._taken:
+            return None
+        if part is not None:
+            self._taken.add(part)
+        return part
 
     def relations(self, part: str) -> dict[str, Relation]:
         """What ``part`` refers to inside of the package, by id; "" is the package."""
@@ -157,6 +166,23 @@ def opened(path: Path, what: str, reading: Reading) -> Iterator[Package]:
     check_archive(path, what, reading)
     with reading_of(what), zipfile.ZipFile(path) as archive:
         yield Package(archive)
+
+
+class Budget:
+    """How much text may come out of a file. Few bytes may be shown many times: a string of a workbook, a slide."""
+
+    def __init__(self, what: str, reading: Reading) -> None:
+        self._what, self._limit = what, reading.max_expanded_bytes
+        self._spent = 0
+
+    def spend(self, size: int) -> None:
+        """Count ``size`` characters. Raises ``FileTooLarge``."""
+        self._spent += size
+        if self._spent > self._limit:
+            raise FileTooLarge(
+                f"{self._what} shows more than {self._limit // MIB} MiB of text, which looks like a bomb;"
+                " raise max_expanded_megabytes if it is intended"
+            )
 
 
 def elements(stream: IO[bytes], *names: str) -> Iterator[Element]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, FileTooLarge
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading
 from docfleet.tools.builtin.text_extractor.openxml.drawing import drawn, paragraphs
-from docfleet.tools.builtin.text_extractor.openxml.package import A, Element, P, Package, is_on, number, opened
+from docfleet.tools.builtin.text_extractor.openxml.package import A, Budget, Element, P, Package, is_on, number, opened
 
 _WHAT = "the presentation"
 _MISSING = "[this slide is missing in the file]"
 # Shapes whose tops differ by less than this stand side by side: a tenth of an inch, in the units of Office.
 _LINE = 91_440
+_MAX_PLACEHOLDERS = 100
 _SHAPES = tuple(P + name for name in ("sp", "grpSp", "graphicFrame", "pic", "cxnSp", "contentPart"))
 _Place = tuple[int, int]
 
@@ -25,7 +27,10 @@ def read_slides(path: Path, reading: Reading) -> Document:
     """
     with opened(path, _WHAT, reading) as package:
         main = package.main()
-        slides = [package.target(main, entry) for entry in package.xml(main).iterfind(f"{P}sldIdLst/{P}sldId")]
+        root = package.xml(main)
+        if root.tag != P + "presentation":
+            raise CorruptFile(f"{_WHAT} is damaged: its main part is none of a presentation; {SEND_AGAIN}")
+        slides = [package.target(main, entry) for entry in root.iterfind(f"{P}sldIdLst/{P}sldId")]
         if slides and not any(slides):
             raise CorruptFile(f"the presentation lacks its slides, so it cannot be read: {SEND_AGAIN}")
         if len(slides) > reading.max_pages:
@@ -33,14 +38,16 @@ def read_slides(path: Path, reading: Reading) -> Document:
         pages: list[str] = []
         hidden: list[int] = []
         seen: set[str] = set()
+        texts: dict[str | None, str] = {None: _MISSING}
+        budget = Budget(_WHAT, reading)
         for slide in slides:
-            if slide is None:
-                pages.append(_MISSING)
-                continue
-            root = package.xml(slide)
-            if not is_on(root, "show"):
-                hidden.append(len(pages) + 1)
-            pages.append("\n".join(line for line in _lines(package, slide, root, seen) if line.strip()))
+            if slide is not None and slide not in texts:
+                root = package.xml(slide)
+                if not is_on(root, "show"):
+                    hidden.append(len(pages) + 1)
+                texts[slide] = "\n".join(line for line in _lines(package, slide, root, seen) if line.strip())
+            pages.append(texts[slide])
+            budget.spend(len(texts[slide]))
             reading.progress(len(pages), len(slides))
     return Document.of_texts(pages, {"slides": len(pages)} | ({"hidden_slides": hidden} if hidden else {}))
 
@@ -86,7 +93,7 @@ def _place(shape: Element, layouts: list[Element]) -> _Place:
     kind = _placeholder(shape)
     if place is None and kind is not None:
         for layout in layouts:
-            for other in layout.iter(P + "sp"):
+            for other in islice(layout.iter(P + "sp"), _MAX_PLACEHOLDERS):
                 if place is None and _is_same(kind, _placeholder(other)):
                     place = _own_place(other)
     return place or (0, 0)

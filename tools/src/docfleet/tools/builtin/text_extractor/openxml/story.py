@@ -110,7 +110,7 @@ class Story:
             if block.tag == W + "tbl":
                 yield from self._table(block)
             else:
-                target = self._context.package.target(self._part, block)
+                target = self._context.package.taken(self._context.package.target(self._part, block))
                 yield from [] if target is None else self._context.merge(target)
         if kept:
             yield kept

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, PasswordRequired, UnsupportedFileType
-from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading
 from docfleet.tools.builtin.text_extractor.openxml.binding import Bindings
 from docfleet.tools.builtin.text_extractor.openxml.numbering import Numbering
-from docfleet.tools.builtin.text_extractor.openxml.package import Element, Package, W, opened
+from docfleet.tools.builtin.text_extractor.openxml.package import Budget, Element, Package, W, opened
 from docfleet.tools.builtin.text_extractor.openxml.story import Context, Notes, Story
 from docfleet.tools.builtin.text_extractor.openxml.styles import Styles
 from docfleet.tools.sdk import media
@@ -41,10 +41,12 @@ def _read(path: Path, reading: Reading, depth: int) -> Document:
         def merge(part: str) -> list[str]:
             return _merged(package, part, reading, depth + 1)
 
-        context = Context(package, styles, numbering, Bindings(package, main), Notes(), merge)
+        context = Context(package, styles, numbering, Bindings(package, main, Budget(_WHAT, reading)), Notes(), merge)
         root = package.xml(main)
         body = root.find(W + "body")
-        lines = Story(context, main).lines(root if body is None else body)
+        if body is None:
+            raise CorruptFile(f"{_WHAT} is damaged: its main part holds no text; {SEND_AGAIN}")
+        lines = Story(context, main).lines(body)
         notes = [*_notes(context, main, "footnote"), *_notes(context, main, "endnote")]
         headers = _frame(context, main, root, "header")
         footers = _frame(context, main, root, "footer")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime
 import re
+import string
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 
-from docfleet.core.errors import CorruptFile, FileTooLarge
-from docfleet.tools.builtin.text_extractor.document import MIB, SEND_AGAIN, Document, Reading
+from docfleet.core.errors import CorruptFile
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading
 from docfleet.tools.builtin.text_extractor.openxml.drawing import drawn
 from docfleet.tools.builtin.text_extractor.openxml.number_format import BUILT_IN, GENERAL, shown
 from docfleet.tools.builtin.text_extractor.openxml.package import (
+    Budget,
     Element,
     Package,
     elements,
@@ -21,14 +26,20 @@ from docfleet.tools.builtin.text_extractor.openxml.package import (
     opened,
     text_of,
 )
+from docfleet.tools.sdk.words import Page, Word, words_of_cells
 
 _WHAT = "the workbook"
 # A sheet that is wider than this is written without its empty columns.
 _WIDE = 100
 _EMPTY = "[this sheet has no cells with content]"
 _MISSING = "[this sheet is missing in the file]"
-_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d*)")
+_COLUMN_LETTERS = 3
+_LETTERS = string.ascii_letters + "$"
+# A number that is kept as a workbook shows it when nothing else is asked for.
+_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,9})(?:\.\d{0,3}[1-9])?\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+# Where it lies if nothing says so.
+_STRINGS = "xl/sharedStrings.xml"
 _WHITE = re.compile(r"[\r\n\t\v\f]+")
 # Codes of a printed header: its three thirds, fonts, sizes, colours, and what the program fills in.
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d+|[A-Z&])')
@@ -42,8 +53,7 @@ class _Book:
     strings: list[str]
     formats: list[str]
     is_1904: bool
-    max_size: int
-    size: int = 0
+    budget: Budget
 
 
 @dataclass(slots=True)
@@ -61,7 +71,7 @@ def read_workbook(path: Path, reading: Reading) -> Document:
 
     Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``.
     """
-    pages: list[str] = []
+    pages: list[Page] = []
     names: list[str] = []
     hidden: list[str] = []
     with opened(path, _WHAT, reading) as package:
@@ -69,25 +79,32 @@ def read_workbook(path: Path, reading: Reading) -> Document:
         root = package.xml(main)
         properties = root.find("{*}workbookPr")
         is_1904 = "date1904" in ({} if properties is None else properties.attrib) and is_on(properties, "date1904")
-        book = _Book(_strings(package, main), _formats(package, main), is_1904, reading.max_expanded_bytes)
+        book = _Book(_strings(package, main), _formats(package, main), is_1904, Budget(_WHAT, reading))
         sheets = root.findall("{*}sheets/{*}sheet")
         if not any(package.target(main, sheet) for sheet in sheets):
             raise CorruptFile(f"the workbook lacks its sheets, so it cannot be read: {SEND_AGAIN}")
+        texts: dict[str | None, list[str]] = {None: [_MISSING]}
+        words: dict[str | None, list[Word]] = {}
         for entry in sheets:
             name = entry.get("name", "")
             names.append(name)
             if entry.get("state", "visible") != "visible":
                 hidden.append(name)
             part = package.target(main, entry)
-            lines = [_MISSING] if part is None else _lines(package, part, book)
-            pages.append("\n".join([f"Sheet: {name}", *(lines or [_EMPTY])]))
+            if part in texts:
+                book.budget.spend(sum(map(len, texts[part])))
+            elif part is not None:
+                texts[part], words[part] = _read_sheet(package, part, book)
+            lines = texts[part]
+            text = "\n".join([f"Sheet: {name}", *(lines or [_EMPTY])])
+            pages.append(Page(text, words.get(part, []), name=name))
             reading.progress(len(pages), len(sheets))
-    return Document.of_texts(pages, {"sheets": names} | ({"hidden_sheets": hidden} if hidden else {}))
+    return Document(pages, {"sheets": names} | ({"hidden_sheets": hidden} if hidden else {}))
 
 
 def _strings(package: Package, main: str) -> list[str]:
-    part = package.related(main, "sharedStrings")
-    if part is None:
+    part = package.related(main, "sharedStrings") or _STRINGS
+    if part not in package:
         return []
     with package.open(part) as stream:
         return [_string(item) for item in elements(stream, "si")]
@@ -111,12 +128,15 @@ def _formats(package: Package, main: str) -> list[str]:
     return [known.get(style, GENERAL) for style in styles]
 
 
-def _lines(package: Package, part: str, book: _Book) -> list[str]:
+def _read_sheet(package: Package, part: str, book: _Book) -> tuple[list[str], list[Word]]:
+    """The lines of a sheet, and its cells as words with their names; what lies over the cells has no place."""
     sheet = _Sheet()
     with package.open(part) as stream:
-        for element in elements(stream, "row", "headerFooter"):
+        for element in elements(stream, "row", "mergeCell", "headerFooter"):
             if element.tag.endswith("}row"):
                 _add_row(sheet, element, book)
+            elif element.tag.endswith("}mergeCell"):
+                _merge(sheet, element.get("ref", ""), book)
             else:
                 sheet.outside += _header_lines(element)
     drawing = package.related(part, "drawing")
@@ -124,7 +144,11 @@ def _lines(package: Package, part: str, book: _Book) -> list[str]:
     if drawing is not None and root is not None:
         sheet.outside += filter(str.strip, drawn(package, drawing, root))
     sheet.outside += _comments(package, part)
-    return [*_table(sheet.rows, book), *dict.fromkeys(sheet.outside)]
+    outside = list(dict.fromkeys(sheet.outside))
+    below = sheet.rows[-1][0] + 2 if sheet.rows else 1
+    words = words_of_cells(sheet.rows)
+    words += [Word(line, 1, below + at, 1.8, below + at + 0.8) for at, line in enumerate(outside)]
+    return [*_table(sheet.rows, book), *outside], words
 
 
 def _add_row(sheet: _Sheet, row: Element, book: _Book) -> None:
@@ -135,48 +159,66 @@ def _add_row(sheet: _Sheet, row: Element, book: _Book) -> None:
         column = _column(cell.get("r")) or column + 1
         if text := _WHITE.sub(" ", _cell(cell, book)).strip(" "):
             cells[column] = text
-            book.size += len(text)
+            book.budget.spend(len(text))
     if cells:
         sheet.rows.append((at, cells))
-    _check_size(book)
 
 
-def _check_size(book: _Book) -> None:
-    # A string of a workbook is kept once, however many cells show it.
-    if book.size > book.max_size:
-        raise FileTooLarge(
-            f"the workbook shows more than {book.max_size // MIB} MiB of text, which looks like a bomb;"
-            " raise max_expanded_megabytes if it is intended"
-        )
+def _merge(sheet: _Sheet, area: str, book: _Book) -> None:
+    """Take away what stands in the covered cells of a merged one: a file may have it, no program shows it."""
+    first, _, last = area.partition(":")
+    left, right = _column(first), _column(last)
+    top, bottom = (number(corner.lstrip(_LETTERS)) for corner in (first, last))
+    start = bisect_left(sheet.rows, top, key=itemgetter(0))
+    end = bisect_right(sheet.rows, bottom, key=itemgetter(0))
+    book.budget.spend(max(end - start, 0))
+    for at, cells in sheet.rows[start:end]:
+        covered = [column for column in cells if left <= column <= right and (at, column) != (top, left)]
+        for column in covered if top <= at <= bottom else ():  # rows may stand in any order
+            del cells[column]
 
 
 def _column(reference: str | None) -> int:
-    """1 for A, 27 for AA; 0 where the cell does not say."""
-    match = _REFERENCE.match(reference or "")
+    """1 for A1, 27 for AA1; 0 where the cell does not say."""
+    return _column_of((reference or "").replace("$", "").rstrip("0123456789"))
+
+
+@lru_cache(maxsize=1024)
+def _column_of(letters: str) -> int:
+    if not (letters.isascii() and letters.isalpha() and len(letters) <= _COLUMN_LETTERS):
+        return 0
     column = 0
-    for letter in match[1].upper() if match else "":
+    for letter in letters.upper():
         column = column * 26 + ord(letter) - 64
     return column
 
 
 def _cell(cell: Element, book: _Book) -> str:
     kind = cell.get("t", "n")
-    if kind == "inlineStr":
-        inline = cell.find("{*}is")
-        return "" if inline is None else _string(inline)
-    value = cell.find("{*}v")
-    text = "" if value is None else text_of(value)
+    text = ""
+    for child in cell.iterchildren("{*}*"):
+        if child.tag.endswith("}v"):
+            text = text_of(child).strip() if kind != "str" else text_of(child)
+        elif kind == "inlineStr" and child.tag.endswith("}is"):
+            return _string(child)
     if kind == "s":
-        at = number(text.strip(), -1)
+        at = number(text, -1)
         return book.strings[at] if 0 <= at < len(book.strings) else ""
     if kind == "b":
-        return {"1": "TRUE", "0": "FALSE"}.get(text.strip(), text).upper()
+        return {"1": "TRUE", "0": "FALSE"}.get(text, text).upper()
     if kind in ("str", "e"):
-        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+        return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
     style = number(cell.get("s"), -1)
     code = book.formats[style] if 0 <= style < len(book.formats) else GENERAL
-    days = _days(text, is_1904=book.is_1904) if kind == "d" else _float(text)
-    return text if days is None else shown(days, code, is_1904=book.is_1904)
+    if not text or (code == GENERAL and _PLAIN.match(text)):
+        return text
+    return _number_shown(text, code, kind == "d", book.is_1904)
+
+
+@lru_cache(maxsize=4096)
+def _number_shown(text: str, code: str, is_date: bool, is_1904: bool) -> str:
+    value = _days(text, is_1904=is_1904) if is_date else _float(text)
+    return text if value is None else shown(value, code, is_1904=is_1904)
 
 
 def _float(text: str) -> float | None:
@@ -200,8 +242,7 @@ def _table(rows: list[tuple[int, dict[int, str]]], book: _Book) -> Iterator[str]
     columns = sorted({column for _, cells in rows for column in cells})
     if columns and columns[-1] <= _WIDE:
         columns = list(range(1, columns[-1] + 1))
-    book.size += len(rows) * len(columns)
-    _check_size(book)
+    book.budget.spend(len(rows) * len(columns))
     last = 0
     for at, cells in rows:
         if last and at > last + 1:
