@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SPACES = " \xa0\u202f\u2007\u2009\u200a\u2008\u2006"
 _MINUS = r"\-\u2212\u2013\uff0d\ufe63"
-# Marks of groups beside the point and the comma: spaces, apostrophes (also typographic), the middle dot, the Arabic one.
+# Marks of groups: point, comma, spaces, apostrophes (also typographic), the middle dot, the Arabic mark.
 _GROUP = rf"[.,'\u2019\u02bc\u2018`\u00b4\u00b7\u066c\uff0c{SPACES}]"
 _DECIMAL = r"[.,\u00b7\u066b\uff0e]"
 _SAME_AS = str.maketrans(

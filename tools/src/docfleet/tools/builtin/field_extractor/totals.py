@@ -19,7 +19,11 @@ _STOPS = ("gross", "payable", "net", "tax", "total", "due")
 _FREE_LETTERS = 6
 _MAX_CANDIDATES = 12
 _MAX_WORD = 24
-_WITH = r"in[ck]l[\w.]*|inkl[\w.]*|inc|sis\.?|med|con|com|avec|with|includ\w+|dahil|s|z|с|ar|su|vč\.?|včetně|vrátane|w\s+tym|με|със?|dont|davon|darin|im|sa|so|koos"
+# "Including", in the languages of Europe.
+_WITH = (
+    r"in[ck]l[\w.]*|inkl[\w.]*|inc|sis\.?|med|con|com|avec|with|includ\w+|dahil|s|z|с|ar|su|vč\.?|včetně|vrátane"
+    r"|w\s+tym|με|със?|dont|davon|darin|im|sa|so|koos"
+)
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?[%\u066a]")
 
 
@@ -43,8 +47,8 @@ class Totals:
 
     def times(self, sign: int) -> Totals:
         """The same totals, each times ``sign``."""
-        values = (None if value is None else sign * value for value in (self.gross, self.net, self.tax))
-        return Totals(*values, line=self.line)
+        gross, net, tax = (None if value is None else sign * value for value in (self.gross, self.net, self.tax))
+        return Totals(gross, net, tax, self.line)
 
 
 def totals_of(reading: Reading) -> Totals:
