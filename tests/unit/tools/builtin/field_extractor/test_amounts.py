@@ -42,6 +42,7 @@ def test_amounts(written: str, value: float | None) -> None:
     [
         "(1,234.56)", "1.234,56-", "\u22121.234,56 €", "Total: - 1,234.56", "-$1,234.56", "1,234.56 CR", "$-1,234.56",
         "- CHF 1'234.56", "(€ 1.234,56)", "(1,234.56 USD)", "\u20131.234,56", "EUR -1 234,56", "Total   - 1,234.56",
+        "1.234,56 €-", "1,234.56 USD CR",
     ],
 )  # fmt: skip
 def test_signs_of_negative_amounts(written: str) -> None:

@@ -46,7 +46,8 @@ def number_pattern() -> re.Pattern[str]:
         rf"|\d{{1,2}}(?P<lakh>[,{SPACES}])\d{{2}}(?:(?P=lakh)\d{{2}})*(?P=lakh)\d{{3}}(?:\.\d{{1,4}})?(?!\d)"
         rf"|\d{{1,{_MAX_DIGITS}}}(?:{_DECIMAL}\d{{1,6}})?|[.,]\d{{2}})"
         rf"(?P<even>[.,]\s?[{_MINUS}\u2014]{{1,2}}(?![\w{_MINUS}]))?"
-        rf"(?:(?<=[\d])(?P<behind>[{_MINUS}](?![\w{_MINUS}]))|\s?(?P<credit>CR\b|Cr\b))?"
+        rf"(?:(?:\s?(?:{sign_pattern()})(?=[{_MINUS}]|\s?C[Rr]\b))?"
+        rf"(?:(?P<behind>[{_MINUS}](?![\w{_MINUS}]))|\s?(?P<credit>CR\b|Cr\b)))?"
         rf"(?![\d%\u066a]|[.,/{_MINUS}\u00b7]\d|\s?[%\u066a])"
     )
 

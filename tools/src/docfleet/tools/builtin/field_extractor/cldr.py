@@ -34,7 +34,8 @@ _CUSTOMARY_SIGNS = {
     "kr": ("SEK", "NOK", "DKK", "ISK"), "kr.": ("SEK", "NOK", "DKK", "ISK"), "Kr": ("SEK", "NOK", "DKK", "ISK"),
     "Kr.": ("SEK", "NOK", "DKK", "ISK"), "Euro": ("EUR",), "Euros": ("EUR",), "euro": ("EUR",), "euros": ("EUR",),
     "zl": ("PLN",), "Kc": ("CZK",), "원": ("KRW",), "บาท": ("THB",), "đ": ("VND",), "VNĐ": ("VND",), "ریال": ("IRR",),
-    "₨": ("INR", "PKR", "LKR", "NPR", "MUR"), "Dhs": ("AED",), "Dhs.": ("AED",), "U$S": ("USD",), "¢": (),
+    "₨": ("INR", "PKR", "LKR", "NPR", "MUR"), "Dhs": ("AED",), "Dhs.": ("AED",),
+    "KSh": ("KES",), "Ksh.": ("KES",), "U$S": ("USD",), "¢": (),
 }  # fmt: skip
 # Written so by other languages than those that the CLDR has, by receipts, and without accents.
 _CUSTOMARY_MONTHS = {

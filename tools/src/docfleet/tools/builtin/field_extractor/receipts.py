@@ -93,7 +93,7 @@ def _is_name(line: str) -> bool:
 def _mended(line: str) -> str:
     """The first column of a line, with the digits that OCR read for letters within words."""
     cell = re.sub(r"\s+", " ", re.split(r"\s{12,}", line.strip())[0])
-    cell = re.sub(r"(?<=[A-Z]{2})0(?=[A-Z])|(?<![^\W_])0(?=[A-Z]{3})", "O", cell)
+    cell = re.sub(r"(?<=[A-Z]{2})0(?=[A-Z])|(?<![^\W_])0(?=[A-Z]{3})|(?<=[A-Z])0(?=[A-Z]{2})", "O", cell)
     cell = re.sub(r"(?<=[A-Z]{2})1(?=[A-Z]{2})", "I", cell)
     return re.sub(r"(?<![^\W_])5(?=[A-Z]{3})", "S", cell)
 

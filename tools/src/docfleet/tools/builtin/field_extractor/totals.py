@@ -16,6 +16,7 @@ _BELOW, _HEADING = 30, 25
 _PROOF = 60
 _CENT = 0.021
 _STOPS = ("gross", "payable", "net", "tax", "total", "due")
+_SUMS = {"gross", "payable", "net", "total", "due"}
 _FREE_LETTERS = 6
 _MAX_CANDIDATES = 12
 _MAX_WORD = 24
@@ -132,7 +133,7 @@ def _rest(reading: Reading, hit: Hit) -> tuple[int, int]:
     """The rest of the line up to the next total; "USt." in "Summe inkl. USt.: 12,00" is none."""
     start, end = reading.rest(hit)
     for other in reading.within(start, end, *_STOPS):
-        if not (other.fields <= {"tax", "vat_id"} and _is_net(reading, other, "tax")):
+        if not (not other.fields & _SUMS and _is_net(reading, other, "tax")):
             return start, other.start
     return start, end
 
