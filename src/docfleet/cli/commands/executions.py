@@ -10,8 +10,8 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
-from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.cli.show import terminal
+from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.log_events import LogLevel
 from docfleet.core.management.executions import (
