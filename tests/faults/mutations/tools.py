@@ -66,6 +66,11 @@ MUTANTS = (
         (f"{TEXT_EXTRACTOR}/ppocr.py", "_ALMOST_WORD.fullmatch(text) and", "True and"),
     ),
     mutant(
+        "a word in two parts of a picture is read once",
+        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_small_print_on_a_poster_is_read_and_each_word_once",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", "if left <= (moved.left + moved.right) / 2 < right and", "if"),
+    ),
+    mutant(
         "a chapter is read once",
         "tests/unit/tools/builtin/text_extractor/test_markup.py::test_a_chapter_is_read_once_however_often_a_book_names_it",
         (f"{TEXT_EXTRACTOR}/markup.py", "if name not in texts:", "if True:"),
