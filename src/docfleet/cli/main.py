@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "Make sample documents and run the example workflow on them.",
     "dev": "Start everything on this machine and stay.",
     "apply": "Publish a workflow file: create or change its workflow, API or pipeline.",
+    "evaluate": "Compare the results of a workflow with labels.",
     "pipelines": "List, preview, pause, resume and run pipelines.",
     "notifications": "List notifications, send dead ones again, send a test.",
     "executions": "List and show executions, print results.",

@@ -71,6 +71,45 @@ MUTANTS = (
         (f"{TEXT_EXTRACTOR}/ppocr.py", "if left <= (moved.left + moved.right) / 2 < right and", "if"),
     ),
     mutant(
+        "UTF-8 with errors is no code page",
+        "tests/unit/tools/sdk/test_text.py::test_utf8_with_a_bad_byte_stays_utf8",
+        ("tools/src/docfleet/tools/sdk/text.py", "return sequences > errors,", "return False,"),
+    ),
+    mutant(
+        "a charset that the bytes contradict is not believed",
+        "tests/unit/tools/sdk/test_text.py::test_what_is_declared_counts_unless_the_bytes_contradict",
+        ("tools/src/docfleet/tools/sdk/text.py", 'text.count("\\ufffd") > high * _FEW_ERRORS', "False"),
+    ),
+    mutant(
+        "deleted text of OpenDocument is left out",
+        "tests/unit/tools/builtin/text_extractor/test_opendocument.py::test_what_stands_in_a_text",
+        (f"{TEXT_EXTRACTOR}/opendocument.py", '    "text:tracked-changes",\n', ""),
+    ),
+    mutant(
+        "repeated rows of OpenDocument are bounded",
+        "tests/unit/tools/builtin/text_extractor/test_opendocument.py::test_rows_that_are_repeated_without_end_are_refused",
+        (f"{TEXT_EXTRACTOR}/opendocument.py", "if self._size > self._limit:", "if False:"),
+    ),
+    mutant(
+        "deleted and hidden text of RTF is left out",
+        "tests/unit/tools/builtin/text_extractor/test_rtf.py::test_what_stands_in_rtf",
+        (f"{TEXT_EXTRACTOR}/rtf.py", "group.is_skipped or group.is_hidden or group.is_deleted", "group.is_skipped"),
+    ),
+    mutant(
+        "an encrypted Outlook message is not a signed one",
+        "tests/unit/tools/builtin/text_extractor/test_outlook.py::test_encrypted_and_signed_messages",
+        (
+            f"{TEXT_EXTRACTOR}/outlook.py",
+            "        if content is None:\n            raise PasswordRequired(ENCRYPTED)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "LibreOffice has a profile of its own in the run",
+        "tests/unit/tools/builtin/text_extractor/test_legacy.py::test_documents_of_office_97",
+        (f"{TEXT_EXTRACTOR}/legacy.py", ", dir=path.parent) as name:", ") as name:"),
+    ),
+    mutant(
         "a chapter is read once",
         "tests/unit/tools/builtin/text_extractor/test_markup.py::test_a_chapter_is_read_once_however_often_a_book_names_it",
         (f"{TEXT_EXTRACTOR}/markup.py", "if name not in texts:", "if True:"),

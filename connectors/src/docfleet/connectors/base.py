@@ -24,6 +24,8 @@ databases."""
 
 OnSkip = Callable[[str, SkipReason], None]
 """Called with (path, reason) for each entry that a listing leaves out."""
+Ignore = Callable[[str], bool]
+"""Whether a file or a folder of this name is no document."""
 
 
 class ConnectorMode(StrEnum):
@@ -138,6 +140,14 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
     fs_metadata: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class FileState(msgspec.Struct, frozen=True):
+    """What shows whether a file is being written. ``is_open``: a process of this machine has it open for writing."""
+
+    size: int
+    modified_at: float
+    is_open: bool = False
+
+
 class WriteFence(msgspec.Struct, frozen=True):
     """The writer of a file: an attempt at a file execution, which has to hold its lease.
 
@@ -159,10 +169,17 @@ class FileSystemConnector(Protocol):
         be written."""
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
+        self,
+        folder: str = "",
+        *,
+        recursive: bool,
+        max_depth: int | None = None,
+        on_skip: OnSkip | None = None,
+        ignore: Ignore | None = None,
     ) -> Iterator[SourceEntry]:
         """Stream the files below ``folder``; ``max_depth`` counts folder levels, ``folder`` itself is 1. None means
-        any depth; a loop of links ends nevertheless. ``on_skip`` gets every entry that is left out.
+        any depth; a loop of links ends nevertheless. ``on_skip`` gets every entry that is left out; those that
+        ``ignore`` names are left out without a look at them (``NO_DOCUMENT``).
 
         A folder that cannot be read completely raises ``SourceNotFound``, ``SourceUnreadable`` or
         ``SourceVanished``: never a short list with success.
@@ -170,6 +187,9 @@ class FileSystemConnector(Protocol):
 
     def open(self, path: str) -> BinaryIO:
         """The content of one file. Raises ``UnsafePath``, ``FileMissing`` or another ``FileError``."""
+
+    def state(self, path: str) -> FileState | None:
+        """The present state of one file; None when the connector cannot say. Raises as ``open``."""
 
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """Write atomically, replacing an earlier file of this path; returns the final location.

@@ -18,6 +18,7 @@ from docfleet.connectors.base import (
     DeliveryReceipt,
     DeliveryRow,
     ForkGuard,
+    Ignore,
     OnSkip,
     SourceEntry,
     StoredRow,
@@ -75,7 +76,13 @@ class MemoryFileSystem(ForkGuard):
         self._guard()
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
+        self,
+        folder: str = "",
+        *,
+        recursive: bool,
+        max_depth: int | None = None,
+        on_skip: OnSkip | None = None,
+        ignore: Ignore | None = None,
     ) -> Iterator[SourceEntry]:
         """See ``FileSystemConnector``. The files are those at the time of the call."""
         self._guard()
@@ -86,6 +93,8 @@ class MemoryFileSystem(ForkGuard):
             raise SourceUnreadable(f"source {folder} is not a folder: name the folder that holds the files")
         if parts and not any(path[: len(parts)] == parts for path in files):
             raise SourceNotFound(f"source folder {folder} does not exist: create it or correct the path")
+        if ignore is not None:
+            files = _documents(files, parts, ignore, on_skip)
         return self._entries(files, parts, max_depth if recursive else 1, on_skip if recursive else None)
 
     def _entries(
@@ -107,6 +116,9 @@ class MemoryFileSystem(ForkGuard):
                 continue
             content, modified_at = files[path]
             yield SourceEntry(path=_shown(path), name=encode_name(path[-1]), size=len(content), modified_at=modified_at)
+
+    def state(self, path: str) -> None:
+        """See ``FileSystemConnector``: a file here is complete from the start."""
 
     def open(self, path: str) -> BinaryIO:
         """See ``FileSystemConnector``."""
@@ -165,6 +177,27 @@ class MemoryFileSystem(ForkGuard):
     def close(self) -> None:
         """See ``FileSystemConnector``."""
         self._guard()
+
+
+def _documents(
+    files: dict[tuple[str, ...], tuple[bytes, float]],
+    folder: tuple[str, ...],
+    ignore: Ignore,
+    on_skip: OnSkip | None,
+) -> dict[tuple[str, ...], tuple[bytes, float]]:
+    """The files that no name below ``folder`` leaves out."""
+    documents = {}
+    skipped: set[tuple[str, ...]] = set()
+    for path, file in files.items():
+        ends = (end for end in range(len(folder) + 1, len(path) + 1) if ignore(encode_name(path[end - 1])))
+        left_out = path[: next(ends, 0)]
+        if not left_out:
+            documents[path] = file
+        elif left_out not in skipped and path[: len(folder)] == folder:
+            skipped.add(left_out)
+            if on_skip is not None:
+                on_skip(_shown(left_out), SkipReason.NO_DOCUMENT)
+    return documents
 
 
 def _shown(parts: tuple[str, ...]) -> str:

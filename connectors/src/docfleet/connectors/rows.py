@@ -115,9 +115,8 @@ def split_columns(target: TableSettings, result: Mapping[str, Any]) -> dict[str,
             f"the result has {len(result)} top-level keys, more than {MAX_DATA_COLUMNS} columns: "
             f"use {ColumnMode.SINGLE}"
         )
-    return columns_of(
-        result, filter(None, (*RESERVED_COLUMNS, target.file_path, target.execution_id, target.evidence_column))
-    )
+    own = (*RESERVED_COLUMNS, target.file_path, target.execution_id, target.evidence_column)
+    return columns_of(result, [name for name in own if name])
 
 
 def clean(value: Any) -> Any:

@@ -88,7 +88,7 @@ def run(options: RunOptions) -> int:
                     "start `docfleet dev` and publish it with `docfleet apply`"
                 )
             with ExecutionView(console) as view:
-                result = _execute(options, workflow, view, interrupts)
+                result = execute(options, workflow, view, interrupts)
         except Interrupted:
             return _fail(options, "interrupted before the execution started", ExitCode.INTERRUPTED)
         except ConfigurationError as error:
@@ -103,7 +103,8 @@ def run(options: RunOptions) -> int:
         return ExitCode.INTERRUPTED if interrupts.requested() else result.exit_code
 
 
-def _execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, interrupts: Interrupts) -> RunResult:
+def execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, interrupts: Interrupts) -> RunResult:
+    """One execution, from starting the system to stopping it. Raises ``Interrupted``, and ``DocfleetError``s."""
     view.phase("starting the system")
     with EmbeddedSystem(
         options.data,

@@ -16,7 +16,7 @@ import pytest
 from docfleet.backend.executions import verification
 from docfleet.core.execution import DestinationConfig, ExecutionContext
 from docfleet.core.files import FileHashData
-from docfleet.core.storage import COPY_TO_FOLDER, INFILE, METADATA
+from docfleet.core.storage import COPY_TO_FOLDER, EVIDENCE, INFILE, METADATA
 from docfleet.workers.shared.workflow.connectors.destination import Delivered, Delivery, open_sink
 
 
@@ -53,6 +53,9 @@ class Run:
             (folder / COPY_TO_FOLDER / f"{page}.txt").write_text(f"page {page} of {name}")
         result = {"name": name, "total": 12.50, "items": [1, 2.0, None], "big": 1e22}
         (folder / INFILE).write_bytes(msgspec.json.encode(result))
+        (folder / EVIDENCE).write_bytes(
+            b'{"fields": {"/total": {"page": 1, "boxes": [[1.0, 2.5, 3, 4]], "quote": "12.50"}}}'
+        )
         (folder / METADATA).write_bytes(b'{"tool_metadata": [{"tool_name": "t", "output_type": "JSON"}]}')
         sink = open_sink(self.config)
         try:
@@ -151,6 +154,13 @@ def test_rows_that_were_damaged_are_named(to_rows: Callable[..., Run], table: Ta
     assert run.verify()["unexpected"] == 2
     table.execute("DROP TABLE rows")
     assert run.findings() == [("missing", f"f{n}.pdf") for n in (1, 2, 3)]
+
+
+def test_evidence_in_a_column_is_compared_too(to_rows: Callable[..., Run], table: Table) -> None:
+    run = to_rows(evidenceColumn="proof").process()
+    assert run.verify()["clean"]
+    table.execute("UPDATE rows SET proof = '{}' WHERE file_path = 'f2.pdf'")
+    assert run.findings() == [("changed", "f2.pdf")]
 
 
 def test_rows_of_another_execution_do_not_count(to_rows: Callable[..., Run], table: Table) -> None:

@@ -41,6 +41,12 @@ def test_what_utf_8_cannot_hold_does_not_fail_the_page() -> None:
     )
 
 
+def test_places_of_a_very_long_page_stay_apart() -> None:
+    (page,) = words.unpack(words.pack([Page("x", words_of_cells([(1, {1: "a"}), (2, {1: "b"}), (900_000, {3: "c"})]))]))
+    assert [round(word.top, 2) for word in page.words] == [1, 2, 900_000]
+    assert [word.place for word in page.words] == ["A1", "A2", "C900000"]
+
+
 def test_a_page_without_words_has_those_of_its_lines() -> None:
     (page,) = words.unpack(words.pack([Page("Total:  12\n\nDate 3")]))
     assert [(word.text, word.place) for word in page.words] == [
@@ -50,7 +56,7 @@ def test_a_page_without_words_has_those_of_its_lines() -> None:
 
 
 def test_cells_have_the_names_of_a_workbook() -> None:
-    cells = words_of_cells([["a", "", "c"], [""] * 27 + ["far"]])
+    cells = words_of_cells([(1, {3: "c", 1: "a"}), (2, {28: "far"})])
     assert [(cell.text, cell.place) for cell in cells] == [("a", "A1"), ("c", "C1"), ("far", "AB2")]
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
+from docfleet.core import file_patterns
+from docfleet.core.file_patterns import SYSTEM_FILES
 from docfleet.core.names import GivenName
 from docfleet.core.nesting import MAX_DEPTH, exceeds_depth
 from docfleet.core.review import ManualReviewConfig
@@ -15,12 +17,14 @@ AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 class SourceSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Where files come from. ``max_files`` None means all of them, and ``max_depth`` None any depth: 1 is a listed
-    folder itself. ``reprocess_interval`` counts ``interval_unit``."""
+    folder itself. Files and folders whose names match ``ignore_names`` are left out: these and ``file_extensions``
+    are groups, globs or extensions. ``reprocess_interval`` counts ``interval_unit``."""
 
     connector: str
     settings: dict[str, Any] = {}
     folders: list[str] = msgspec.field(default_factory=lambda: ["/"])
     file_extensions: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    ignore_names: list[str] = msgspec.field(default_factory=lambda: [SYSTEM_FILES])
     process_sub_directories: bool = True
     max_depth: AtLeastOne | None = None
     max_files: AtLeastOne | None = None
@@ -40,6 +44,8 @@ class SourceSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, renam
     )
 
     def __post_init__(self) -> None:
+        file_patterns.check("fileExtensions", self.file_extensions)
+        file_patterns.check("ignoreNames", self.ignore_names)
         if self.file_reprocessing_handling == "reprocess_after_interval" and self.reprocess_interval is None:
             raise ValueError("reprocess_after_interval needs a reprocessInterval (a number of days or months)")
 

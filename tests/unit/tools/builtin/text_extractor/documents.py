@@ -26,6 +26,12 @@ def pdf(*pages: Sequence[tuple[float, float, str]], **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def canvas_of(size: tuple[float, float]) -> tuple[Canvas, io.BytesIO]:
+    """A canvas for a PDF, and where it is saved."""
+    buffer = io.BytesIO()
+    return Canvas(buffer, pagesize=size), buffer
+
+
 def raw_pdf(*objects: str, streams: dict[int, bytes] | None = None) -> bytes:
     """A PDF of these objects, numbered from 1; the first is its catalog. ``streams`` are contents by the number."""
     content, places = b"%PDF-1.7\n", []

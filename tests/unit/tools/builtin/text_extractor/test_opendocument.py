@@ -135,7 +135,7 @@ def test_cells_and_rows_that_are_repeated_keep_their_places(extract: Extract) ->
 
 
 def test_rows_that_are_repeated_without_end_are_refused(extract: Extract) -> None:
-    row = f'<table:table-row table:number-rows-repeated="99999999">{_cell("words")}</table:table-row>'
+    row = f'<table:table-row table:number-rows-repeated="300000">{_cell("words")}</table:table-row>'
     book = _archive("spreadsheet", f'<table:table table:name="One">{row}</table:table>', mime=media.ODS)
     error = extract(book, "a.ods", fails=True, max_expanded_megabytes=1)
     assert error.error_code == "file_too_large" and "max_expanded_megabytes" in error.log
@@ -172,3 +172,36 @@ def test_templates_and_drawings_are_read_as_documents(extract: Extract, mime: st
     }
     body = bodies.get(kind, "<draw:page><draw:g><draw:rect><text:p>words</text:p></draw:rect></draw:g></draw:page>")
     assert "words" in extract(_archive(kind, body, mime=mime), "document")
+
+
+def test_lists_and_headings_have_the_numbers_that_pages_show(extract: Extract) -> None:
+    def level(number: int, kind: str, more: str = "") -> str:
+        return f'<text:list-level-style-number text:level="{number}" style:num-format="{kind}" {more}/>'
+
+    styles = (
+        '<text:list-style style:name="L">'
+        + level(1, "1", 'style:num-suffix="."')
+        + level(2, "a", 'style:num-prefix="(" style:num-suffix=")"')
+        + '</text:list-style><text:list-style style:name="D">'
+        + level(1, "I", 'text:start-value="4"')
+        + level(2, "1", 'text:display-levels="2" style:num-suffix=")"')
+        + '</text:list-style><text:list-style style:name="B"><text:list-level-style-bullet text:level="1"/>'
+        "</text:list-style>"
+    )
+    outline = f"<text:outline-style>{level(1, '1')}{level(2, '1', 'text:display-levels="2"')}</text:outline-style>"
+    item = "<text:list-item><text:p>{}</text:p>{}</text:list-item>"
+    inner = f"<text:list>{item.format('x', '')}{item.format('y', '<text:p>more</text:p>')}</text:list>"
+    body = (
+        f'<text:list text:style-name="L">{item.format("one", inner)}{item.format("two", "")}</text:list>'
+        f'<text:list text:style-name="L" text:continue-numbering="true">{item.format("three", inner)}</text:list>'
+        f'<text:list text:style-name="L">{item.format("again", "")}</text:list>'
+        f'<text:list text:style-name="D">{item.format("four", inner)}</text:list>'
+        f'<text:list text:style-name="B">{item.format("dot", "")}</text:list>'
+        '<text:h text:outline-level="1">A</text:h><text:h text:outline-level="2">B</text:h>'
+        '<text:h text:outline-level="1">C</text:h><text:h text:outline-level="2">D</text:h>'
+    )
+    lines = extract(_archive("text", body, outline, styles=styles), "a.odt").split("\n")
+    assert lines == [
+        "1. one", "(a) x", "(b) y", "more", "2. two", "3. three", "(a) x", "(b) y", "more", "1. again",
+        "IV four", "IV.1) x", "IV.2) y", "more", "dot", "1 A", "1.1 B", "2 C", "2.1 D", "",
+    ]  # fmt: skip

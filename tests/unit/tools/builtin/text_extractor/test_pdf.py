@@ -90,3 +90,16 @@ def test_pages_that_the_list_does_not_count_are_read(extract: Extract) -> None:
 def test_a_document_without_an_intact_page_is_damaged(extract: Extract) -> None:
     error = extract(broken(1, "[1 2]", "[4 0 R]").replace(b"/Type /Page /", b"/Type /Path /"), fails=True)
     assert error.error_code == "corrupt_file"
+
+
+def test_names_of_embedded_files_are_no_text_of_the_pages(extract: Extract) -> None:
+    import pypdfium2 as pdfium
+
+    document = pdfium.PdfDocument(pdf([(50, 700, "alpha beta")]))
+    document.new_attachment("Invoice 4711.xml").set_data(b"<a/>")
+    buffer = io.BytesIO()
+    document.save(buffer)
+    document.close()
+    found = extract(buffer.getvalue(), output="json")
+    assert found["text"].split() == ["alpha", "beta"]
+    assert found["metadata"]["attachments"] == ["Invoice 4711.xml"]

@@ -74,9 +74,9 @@ class Reading:
     max_pages: int
     max_pixels: int
     max_expanded_bytes: int
-    legacy_office: str
     progress: Callable[[int, int], None]
     """Called after each page with the pages read so far, and of how many."""
+    legacy_office: str = "refuse"
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], progress: Callable[[int, int], None]) -> Reading:

@@ -59,9 +59,10 @@ FORMATS = (
         tuple(sorted(media.OPENDOCUMENT)),
         "opendocument:read_opendocument",
         "lxml, reader of ours",
-        "headers and footers of the page styles in use, paragraphs, cells in their columns, repeated cells and rows, "
-        "notes, comments, text boxes, values of forms, notes of slides, what stands on the master of slides",
-        "deleted text, numbers of lists, embedded objects and charts, pictures",
+        "headers and footers of the page styles in use, paragraphs, numbers of lists and headings, cells in their "
+        "columns, repeated cells and rows, notes, comments, text boxes, values of forms, notes of slides, what stands "
+        "on the master of slides",
+        "deleted text, embedded objects and charts, pictures",
     ),
     Format(
         "Excel 97: XLS",

@@ -17,22 +17,10 @@ from docfleet.tools.builtin.text_extractor.document import (
     check_archive,
     reading_of,
 )
+from docfleet.tools.builtin.text_extractor.opendocument_lists import Lists
+from docfleet.tools.builtin.text_extractor.opendocument_names import NAMESPACES, attribute, count, name_of
 
 _WHAT = "the OpenDocument file"
-_PREFIXES = {
-    f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": prefix
-    for name, prefix in (
-        ("office", "office"),
-        ("style", "style"),
-        ("text", "text"),
-        ("table", "table"),
-        ("drawing", "draw"),
-        ("presentation", "presentation"),
-        ("form", "form"),
-        ("svg-compatible", "svg"),
-    )
-}
-_NAMESPACES = {prefix: namespace for namespace, prefix in _PREFIXES.items()}
 # What stands in a document and is no part of its text.
 _SKIPPED = {
     "text:tracked-changes",
@@ -72,13 +60,13 @@ def read_opendocument(path: Path, reading: Reading) -> Document:
     text boxes after the paragraph that holds them, footers."""
     content, styles = _parts(path, reading)
     with reading_of(_WHAT):
-        body = content.find(".//office:body", _NAMESPACES)
+        body = content.find(".//office:body", NAMESPACES)
         kind = next((child for child in body if isinstance(child.tag, str)), None) if body is not None else None
         if kind is None:
             raise CorruptFile(f"{_WHAT} has no content: {SEND_AGAIN}")
-        text = _Text(reading)
+        text = _Text(reading, Lists(content, styles))
         masters = _Masters(content, styles, text)
-        name = _name(kind)
+        name = name_of(kind)
         if name == "office:spreadsheet":
             return _sheets(kind, masters, text, reading)
         if name in ("office:presentation", "office:drawing"):
@@ -111,9 +99,9 @@ def _parts(path: Path, reading: Reading) -> tuple[Any, Any]:
 
 
 def _sheets(book: Any, masters: _Masters, text: _Text, reading: Reading) -> Document:
-    tables = book.findall("table:table", _NAMESPACES)
+    tables = book.findall("table:table", NAMESPACES)
     _check_pages(len(tables), "sheets", reading)
-    names = [_attribute(table, "table:name") for table in tables]
+    names = [attribute(table, "table:name") for table in tables]
     pages = []
     frame = masters.lines("header") + masters.lines("footer")
     for name, table in zip(names, tables, strict=True):
@@ -126,19 +114,19 @@ def _sheets(book: Any, masters: _Masters, text: _Text, reading: Reading) -> Docu
 
 
 def _slides(slides: Any, masters: _Masters, text: _Text, reading: Reading) -> Document:
-    shown = slides.findall("draw:page", _NAMESPACES)
+    shown = slides.findall("draw:page", NAMESPACES)
     _check_pages(len(shown), "slides", reading)
     declared = {
-        _attribute(each, "presentation:name"): "".join(each.itertext()).strip()
-        for each in slides.iterchildren(f"{{{_NAMESPACES['presentation']}}}footer-decl")
+        attribute(each, "presentation:name"): "".join(each.itertext()).strip()
+        for each in slides.iterchildren(f"{{{NAMESPACES['presentation']}}}footer-decl")
     }
     pages: list[str] = []
     used: set[str] = set()
     for slide in shown:
         lines = list(text.blocks(slide))
         repeated = [
-            *masters.shapes(_attribute(slide, "draw:master-page-name")),
-            declared.get(_attribute(slide, "presentation:use-footer-name"), ""),
+            *masters.shapes(attribute(slide, "draw:master-page-name")),
+            declared.get(attribute(slide, "presentation:use-footer-name"), ""),
         ]
         lines += [line for line in repeated if line and line not in used]
         used.update(repeated)
@@ -152,39 +140,24 @@ def _check_pages(count: int, what: str, reading: Reading) -> None:
         raise FileTooLarge(f"there are {count} {what}, the limit is {reading.max_pages} (max_pages)")
 
 
-def _name(node: Any) -> str:
-    """The name of an element as documents write it, and of comments nothing."""
-    if not isinstance(node.tag, str):
-        return ""
-    namespace, _, local = node.tag[1:].rpartition("}")
-    return f"{_PREFIXES.get(namespace, '')}:{local}"
-
-
-def _attribute(node: Any, name: str) -> str:
-    prefix, _, local = name.partition(":")
-    return str(node.get(f"{{{_NAMESPACES[prefix]}}}{local}", ""))
-
-
-def _count(node: Any, name: str, default: int = 1) -> int:
-    value = _attribute(node, name)
-    return int(value) if value.isdecimal() else default
-
-
 class _Text:
     """Lines of text of elements."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, lists: Lists) -> None:
+        self._lists = lists
         self._limit = reading.max_expanded_bytes
         self._size = 0
 
     def blocks(self, parent: Any) -> Iterator[str]:
         """Lines of the blocks within an element, in order."""
         for node in parent:
-            name = _name(node)
+            name = name_of(node)
             if name in _SKIPPED or name.endswith("-source") or _is_placeholder(node):
                 continue
             if name in _PARAGRAPHS:
-                yield from self._paragraph(node)
+                yield from _labelled(self._lists.heading(node) if name == "text:h" else "", self._paragraph(node))
+            elif name == "text:list":
+                yield from self._list(node)
             elif name in _ROWS:
                 yield from self._row(node)
             elif name == "presentation:notes":
@@ -202,20 +175,33 @@ class _Text:
         yield from (line.strip(" ") for line in text.split("\n"))
         yield from self.blocks(asides)
 
+    def _list(self, node: Any, style: str = "", level: int = 1, counts: dict[int, int] | None = None) -> Iterator[str]:
+        style = attribute(node, "text:style-name") or style
+        if counts is None:
+            counts = self._lists.begin(node, style)
+        for item in node:
+            label = self._lists.label(item, style, level, counts) if name_of(item) == "text:list-item" else ""
+            for part in item:
+                if name_of(part) == "text:list":
+                    yield from self._list(part, style, level + 1, counts)
+                else:
+                    yield from _labelled(label, self.blocks([part]))
+                    label = ""
+
     def _inline(self, node: Any, asides: list[Any]) -> Iterator[str]:
         if node.text:
             yield _WHITE_SPACE.sub(" ", node.text)
         for child in node:
-            name = _name(child)
+            name = name_of(child)
             if name == "text:s":
-                yield " " * min(_count(child, "text:c"), 100)
+                yield " " * min(count(child, "text:c"), 100)
             elif name == "text:tab":
                 yield "\t"
             elif name == "text:line-break":
                 yield "\n"
             elif name in _ASIDES or (name.startswith("draw:") and name != "draw:a"):
                 asides.append(child)
-            elif name and name not in _SKIPPED and _attribute(child, "text:is-hidden") != "true":
+            elif name and name not in _SKIPPED and attribute(child, "text:is-hidden") != "true":
                 yield from self._inline(child, asides)
             if child.tail:
                 yield _WHITE_SPACE.sub(" ", child.tail)
@@ -225,10 +211,10 @@ class _Text:
         asides: list[Any] = []
         empty = 0
         for cell in row:
-            if _name(cell) not in _CELLS:
+            if name_of(cell) not in _CELLS:
                 continue
             value = self._cell(cell, asides)
-            times = min(_count(cell, "table:number-columns-repeated"), _MAX_COLUMNS)
+            times = min(count(cell, "table:number-columns-repeated"), _MAX_COLUMNS)
             if not value:
                 empty += times
                 continue
@@ -237,7 +223,7 @@ class _Text:
             empty = 0
         line = "\t".join(cells)
         if line:
-            times = min(_count(row, "table:number-rows-repeated"), _MAX_ROWS)
+            times = min(count(row, "table:number-rows-repeated"), _MAX_ROWS)
             self._size += (len(line) + 1) * times
             if self._size > self._limit:
                 raise FileTooLarge(
@@ -248,20 +234,28 @@ class _Text:
         yield from self.blocks(asides)
 
     def _cell(self, cell: Any, asides: list[Any]) -> str:
-        notes = [child for child in cell if _name(child) in _ASIDES]
+        notes = [child for child in cell if name_of(child) in _ASIDES]
         asides.extend(notes)
         lines = self.blocks([child for child in cell if child not in notes])
         text = " ".join(" ".join(lines).split())
-        return text or next((value for name in _VALUES if (value := _attribute(cell, name))), "")
+        return text or next((value for name in _VALUES if (value := attribute(cell, name))), "")
+
+
+def _labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
+    """The lines, with the label before the first one that has text."""
+    for line in lines:
+        yield f"{label} {line}" if label and line.strip() else line
+        if line.strip():
+            label = ""
 
 
 def _is_placeholder(node: Any) -> bool:
-    return _name(node).startswith("draw:") and _attribute(node, "presentation:placeholder") == "true"
+    return name_of(node).startswith("draw:") and attribute(node, "presentation:placeholder") == "true"
 
 
 def _control_lines(node: Any, name: str) -> Iterator[str]:
     names = ("form:label",) if name in _LABELLED else ("form:current-value", "form:value")
-    value = next((value for each in names if (value := _attribute(node, each))), "")
+    value = next((value for each in names if (value := attribute(node, each))), "")
     if value:
         yield value
 
@@ -271,15 +265,15 @@ class _Masters:
 
     def __init__(self, content: Any, styles: Any, text: _Text) -> None:
         self._text = text
-        masters = styles.findall(".//office:master-styles/style:master-page", _NAMESPACES)
-        self._named = {_attribute(master, "style:name"): master for master in masters}
+        masters = styles.findall(".//office:master-styles/style:master-page", NAMESPACES)
+        self._named = {attribute(master, "style:name"): master for master in masters}
         self._used = list(self._uses(content))
 
     def _uses(self, content: Any) -> Iterator[Any]:
         names = [
             name
-            for style in content.iterfind(".//office:automatic-styles/style:style", _NAMESPACES)
-            if (name := _attribute(style, "style:master-page-name"))
+            for style in content.iterfind(".//office:automatic-styles/style:style", NAMESPACES)
+            if (name := attribute(style, "style:master-page-name"))
         ]
         pending = [*names, "Standard" if "Standard" in self._named else next(iter(self._named), "")]
         seen: set[str] = set()
@@ -289,15 +283,15 @@ class _Masters:
                 continue
             seen.add(name)
             yield self._named[name]
-            pending.append(_attribute(self._named[name], "style:next-style-name"))
+            pending.append(attribute(self._named[name], "style:next-style-name"))
 
     def lines(self, part: str) -> list[str]:
         """The lines of all headers or footers, each once."""
         lines: dict[str, None] = {}
         for master in self._used:
             for node in master:
-                name = _name(node)
-                if name.startswith(f"style:{part}") and _attribute(node, "style:display") != "false":
+                name = name_of(node)
+                if name.startswith(f"style:{part}") and attribute(node, "style:display") != "false":
                     blocks: Iterable[str] = self._text.blocks([child for child in node if not _is_page_number(child)])
                     lines.update(dict.fromkeys(line for line in blocks if line.strip()))
         return list(lines)
@@ -308,12 +302,12 @@ class _Masters:
         own = [
             child
             for child in ([] if master is None else master)
-            if _name(child).startswith("draw:") and not _attribute(child, "presentation:class")
+            if name_of(child).startswith("draw:") and not attribute(child, "presentation:class")
         ]
         return [line for line in self._text.blocks(own) if line.strip()]
 
 
 def _is_page_number(node: Any) -> bool:
-    if not node.findall(".//text:page-number", _NAMESPACES) and not node.findall(".//text:sheet-name", _NAMESPACES):
+    if not node.findall(".//text:page-number", NAMESPACES) and not node.findall(".//text:sheet-name", NAMESPACES):
         return False
     return sum(letter.isalnum() for letter in "".join(node.itertext())) <= _PAGE_NUMBER_LETTERS

@@ -39,9 +39,6 @@ def read_pdf(path: Path, reading: Reading) -> Document:
         _rescue(path, len(result.pages) - len(lost), reading, result)
     if len(lost) == len(result.pages):
         raise CorruptFile(f"the PDF is damaged: none of its pages can be read; {SEND_AGAIN}")
-    names = result.metadata.get("attachments")
-    if names:
-        result.pages[-1].text += "\n\nAttachments: " + ", ".join(names) + "\n"
     return result
 
 

@@ -128,7 +128,9 @@ class FileRun:
         if not self._context.tool_instances:
             raise ConfigurationError("the workflow has no tools: add one under `tools`")
         if self._source is None:
-            self._source = open_source(self._context, Path(self._settings.execution_storage_root))
+            self._source = open_source(
+                self._context, Path(self._settings.execution_storage_root), self._settings.source_still_seconds
+            )
         return self._source
 
     def _deliver(self, delivery: Delivery, *, already_failed: bool = False) -> Delivered:
