@@ -101,6 +101,16 @@ MUTANTS = (
         (f"{TEXT_EXTRACTOR}/ppocr.py", ">= _LEAST_CONFIDENCE]", ">= 0]"),
     ),
     mutant(
+        "a word in two parts of a picture is read once",
+        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_small_print_on_a_poster_is_read_and_each_word_once",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", "if left <= (moved.left + moved.right) / 2 < right and", "if"),
+    ),
+    mutant(
+        "a page in a script without data costs no other page",
+        "tests/unit/tools/builtin/text_extractor/test_pdf.py::test_a_page_in_a_script_without_data_costs_no_other_page",
+        (f"{TEXT_EXTRACTOR}/pdf.py", "    except LanguageMissing as error:\n", "    except ZeroDivisionError as error:\n"),
+    ),
+    mutant(
         "serial numbers keep their digits",
         "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_letters_and_digits_that_look_alike",
         (f"{TEXT_EXTRACTOR}/ppocr.py", "_ALMOST_WORD.fullmatch(text) and", "True and"),

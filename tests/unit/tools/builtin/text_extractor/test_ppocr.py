@@ -71,3 +71,11 @@ def test_a_roll_of_paper_is_read_in_parts_and_each_line_once() -> None:
         ImageDraw.Draw(image).text((40, 20 + (index - 11) * 66), text, fill=0, font=ImageFont.load_default(36))
     rows = [row.strip() for row in ppocr.read(image, "tiny").text.splitlines() if row.strip()]
     assert rows == [f"line {index} of it" for index in range(11, 71)]
+
+
+def test_small_print_on_a_poster_is_read_and_each_word_once() -> None:
+    image = Image.new("L", (9000, 1200), 255)
+    text = " ".join(f"word{index}" for index in range(11, 55))
+    for row in range(4):
+        ImageDraw.Draw(image).text((40, 100 + row * 250), text, fill=0, font=ImageFont.load_default(48))
+    assert ppocr.read(image, "tiny").text.split() == text.split() * 4
