@@ -108,7 +108,11 @@ MUTANTS = (
     mutant(
         "a page in a script without data costs no other page",
         "tests/unit/tools/builtin/text_extractor/test_pdf.py::test_a_page_in_a_script_without_data_costs_no_other_page",
-        (f"{TEXT_EXTRACTOR}/pdf.py", "    except LanguageMissing as error:\n", "    except ZeroDivisionError as error:\n"),
+        (
+            f"{TEXT_EXTRACTOR}/pdf.py",
+            "    except LanguageMissing as error:\n",
+            "    except ZeroDivisionError as error:\n",
+        ),
     ),
     mutant(
         "serial numbers keep their digits",

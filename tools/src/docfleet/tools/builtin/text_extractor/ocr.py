@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docfleet.core.errors import FileTooLarge, ToolSettingsInvalid
+from docfleet.core.errors import FileTooLarge
 from docfleet.tools.builtin.text_extractor import ppocr, tesseract
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, LanguageMissing, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.languages import (
     AUTO,
     LANGUAGES_OF_SCRIPT,
@@ -86,10 +86,6 @@ def _points_per_pixel(image: Image) -> tuple[float, float]:
     if len(resolutions) != 2 or any(round(value) not in _CREDIBLE_DPI for value in resolutions):
         return 1.0, 1.0
     return _POINTS_PER_INCH / resolutions[0], _POINTS_PER_INCH / resolutions[1]
-
-
-class LanguageMissing(ToolSettingsInvalid):
-    """A page is written in a script, and no language with it is installed for OCR."""
 
 
 def recognize(image: Image, reading: Reading) -> Recognized:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, LanguageMissing, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.pdf_page import read_page
 from docfleet.tools.builtin.text_extractor.pdf_rescue import rescued_pages, states_too_few
 from docfleet.tools.builtin.text_extractor.pdf_xfa import is_xfa, xfa_values
@@ -36,8 +36,9 @@ def read_pdf(path: Path, reading: Reading) -> Document:
         if is_xfa(document):
             _add_xfa(document, result)
     lost = result.metadata.get("pages_unreadable", [])
-    if lost or states_too_few(path, len(result.pages)):
-        _rescue(path, len(result.pages) - len(lost), reading, result)
+    damaged = len(lost) - len(unreadable)
+    if damaged or states_too_few(path, len(result.pages)):
+        _rescue(path, len(result.pages) - damaged, reading, result)
     if len(lost) == len(result.pages):
         if unreadable:
             raise unreadable[-1]

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import LanguageMissing, Reading
 from docfleet.tools.builtin.text_extractor.layout import arrange, is_right_to_left
 from docfleet.tools.builtin.text_extractor.pdf_annotations import Annotations, flatten, read_annotations
 from docfleet.tools.builtin.text_extractor.pdf_ocr import is_plausible, joined, needs_ocr, pictures, rendered
 from docfleet.tools.builtin.text_extractor.pdf_text import Direction, directions, of_mute_fonts, tidy, written
+from docfleet.tools.builtin.text_extractor.recognized import Recognized
 from docfleet.tools.sdk.words import Page, Word
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def read_page(document: pdfium.PdfDocument, index: int, reading: Reading, laid_out: str | None = None) -> Page:
     """The text and the words of a page. ``laid_out`` is its typed text, where another reader has arranged it."""
-    from docfleet.tools.builtin.text_extractor.ocr import LanguageMissing, Recognized, recognize
+    from docfleet.tools.builtin.text_extractor.ocr import recognize
 
     with _opened(document, index) as (page, annotations):
         width, height = page.get_size()
