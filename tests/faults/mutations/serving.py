@@ -268,8 +268,8 @@ MUTANTS = (
         "tests/unit/cli/show/test_terminal.py::test_a_console_goes_on_without_a_reader",
         (
             "src/docfleet/cli/show/terminal.py",
-            "        except BrokenPipeError:\n            discard(self._stream)",
-            "        except ZeroDivisionError:\n            discard(self._stream)",
+            "            self._stream.flush()\n        except BrokenPipeError:\n            discard(self._stream)",
+            "            self._stream.flush()\n        except BrokenPipeError:\n            raise",
         ),
     ),
 )
