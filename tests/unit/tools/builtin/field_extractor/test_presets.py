@@ -29,7 +29,7 @@ def test_values_beside_and_below_their_labels() -> None:
     ("number", "date", "total"),
     [
         ("Rechnungs-Nr.: {}", "Rechnungsdatum: {}", "Rechnungsbetrag {}"),
-        ("Mietrechnung Nr. {} vom 14.03.2024", "", "Gesamtbetrag der Abschläge -0,00\nBruttosumme: {}"),
+        ("Mietrechnung Nr. {} vom 14.03.2024", "", "Gesamtbetrag: {}\nGesamtbetrag der Abschläge -0,00"),
         ("Rechnungsnummer (bitte angeben): {}", "Datum: {}", "Gesamtsumme (inkl. MwSt.): {}"),
         ("Facture n° {} du 14/03/2024", "", "Net à payer : {}"),
         ("Numéro de facture : {}", "Date de facture : {}", "Total HT : 1,00\nTotal TTC : {}"),
