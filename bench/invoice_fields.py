@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from docfleet.core.settings import environment
+from docfleet.tools.builtin.field_extractor.amounts import parse_amount
+from docfleet.tools.builtin.field_extractor.dates import parse_date
+from docfleet.tools.builtin.field_extractor.locale import Locale
 from docfleet.tools.builtin.field_extractor.tool import tool as field_extractor
-from docfleet.tools.builtin.field_extractor.values import Locale, parse_amount, parse_date
 from docfleet.tools.builtin.text_extractor.tool import tool as text_extractor
 from docfleet.tools.sdk import run_tool
 

@@ -44,6 +44,8 @@ SETTINGS = {
     "TOOL_MEMORY_BYTES": str(400 * 1024**2),
     "TOOL_FILE_SIZE_BYTES": str(8 * 1024**2),
     "CELERY_RESULT_CHORD_RETRY_INTERVAL": "0.3",
+    # Documents of tests are complete when a run begins.
+    "SOURCE_STILL_SECONDS": "0",
     "API_MAX_FILE_SIZE_MB": "210",
     "API_MAX_REQUEST_SIZE_MB": "220",
 }
@@ -51,9 +53,12 @@ _OURS = ("CELERY_", "WORKER_", "INTERNAL_", "RUNNER_", "BACKEND_", "TOOL_", "API
 
 
 def plain_environment() -> dict[str, str]:
-    """This process's environment without settings of Docfleet: a test says what it sets."""
+    """This process's environment without settings of Docfleet: a test says what it sets, but for documents, which
+    are complete when a run begins."""
     single = {"REDIS_URL", "DATABASE_URL", "ENCRYPTION_KEY", "EXECUTION_STORAGE_ROOT", *SETTINGS}
-    return {name: value for name, value in os.environ.items() if name not in single and not name.startswith(_OURS)}
+    still = {"SOURCE_STILL_SECONDS": SETTINGS["SOURCE_STILL_SECONDS"]}
+    kept = {name: value for name, value in os.environ.items() if name not in single and not name.startswith(_OURS)}
+    return {**kept, **still}
 
 
 class Fleet:

@@ -14,6 +14,9 @@ triggered. ``pipeline: {name: nightly, schedule: {cron: 30 2 * * *, timeZone: Eu
 Both may have ``notifications: [{name: ops, provider: slack, settings: {url: https://...}}]``: who is notified when a
 run ends.
 
+``${NAME}`` in a value is that variable of the environment, and ``${file:PATH}`` the content of a file (see
+``variables``).
+
 Relative paths are relative to the file. What a connector or a tool takes is checked by the backend, which knows them.
 """
 
@@ -27,10 +30,13 @@ from typing import Annotated, Any
 import msgspec
 import yaml
 
+from docfleet.cli.variables import Variables
 from docfleet.core.errors import InvalidInput
 from docfleet.core.management import MAX_REQUEST_BYTES
+from docfleet.core.masking import mask_text
 from docfleet.core.names import API_CONNECTOR, ApiName, GivenName, readable_error
 from docfleet.core.schedule import Schedule
+from docfleet.core.settings import environment
 
 PATH_SETTING = "path"
 _LOCATION = re.compile(r"\s*-\s*at `\$(?P<path>[^`]*)`")
@@ -135,7 +141,7 @@ class WorkflowFile(msgspec.Struct):
         inside = ((at, line) for at, line in self.lines.items() if at[: len(part)] == part)
         begins = self.lines.get(part) if part else None
         line = next((line for at, line in inside if at and at[-1] in words), begins)
-        return f"{self.path}{f', line {line}' if line else ''}: {fault}"
+        return f"{self.path}{f', line {line}' if line else ''}: {mask_text(fault)}"
 
     @property
     def destination(self) -> dict[str, Any]:
@@ -212,11 +218,14 @@ def _check_notifications(path: Path, file: _Sections, lines: dict[tuple[str, ...
 
 
 def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
+    variables = Variables(path.absolute().parent, environment())
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
         if root is not None:
             _note_lines(path, root, (), lines)
-        document = yaml.safe_load(text)
+            variables.expand(root)
+        document = None if root is None else loader.construct_document(root)
         if isinstance(document, dict):
             _check_plain(path, document, (), lines)
     except RecursionError:
@@ -227,9 +236,13 @@ def _parse(path: Path, text: str, lines: dict[tuple[str, ...], int]) -> dict[str
         # A quoted word of the file may be a password that begins with * or !: only its position is shown.
         problem, words = _QUOTED_WORD.subn("", error.problem or error.context or "")
         remedy = "; a text that begins with * or ! has to be in quotes" if words else ""
+        if mark and any("${" in line for line in text.split("\n")[mark.line : mark.line + 1]):
+            remedy += "; a variable within { } or [ ] has to be in quotes"
         raise WorkflowFileInvalid(f"{path}{where}: not valid YAML: {problem}{remedy}") from error
     except yaml.YAMLError as error:
         raise WorkflowFileInvalid(f"{path}: not valid YAML: {error}") from error
+    if variables.faults:
+        raise WorkflowFileInvalid(f"{path}: {'; '.join(variables.faults)}")
     if not isinstance(document, dict):
         raise WorkflowFileInvalid(f"{path}: expected the sections workflow, source, tools and destination")
     return document
@@ -280,7 +293,7 @@ def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str
     where = f", line {line}" if line else ""
     field = f"{'.'.join(steps)}: " if steps else ""
     fault = readable_error(message[: location.start()] if location else message)
-    return f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}"
+    return mask_text(f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}")
 
 
 def _resolved(endpoint: dict[str, Any], folder: Path, given: Path | None) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
-from docfleet.connectors.base import ConnectorInfo, OnSkip, SourceEntry
+from docfleet.connectors.base import ConnectorInfo, SourceEntry
 from docfleet.connectors.filesystems.local import LocalFileSystem
 
 
@@ -23,10 +23,8 @@ class VanishingFolder(LocalFileSystem):
         LocalFileSystem.info, connector_id="vanishing|00000000-0000-4000-8000-000000000001", name="Vanishing folder"
     )
 
-    def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
-    ) -> Iterator[SourceEntry]:
-        found = super().list_files(folder, recursive=recursive, max_depth=max_depth, on_skip=on_skip)
+    def list_files(self, folder: str = "", *, recursive: bool, **options: Any) -> Iterator[SourceEntry]:
+        found = super().list_files(folder, recursive=recursive, **options)
         for number, entry in enumerate(found, start=1):
             yield entry
             if number == self.AFTER:
@@ -42,10 +40,8 @@ class PausedFolder(LocalFileSystem):
         LocalFileSystem.info, connector_id="paused|00000000-0000-4000-8000-000000000002", name="Paused folder"
     )
 
-    def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int = 10, on_skip: OnSkip | None = None
-    ) -> Iterator[SourceEntry]:
-        found = super().list_files(folder, recursive=recursive, max_depth=max_depth, on_skip=on_skip)
+    def list_files(self, folder: str = "", *, recursive: bool, **options: Any) -> Iterator[SourceEntry]:
+        found = super().list_files(folder, recursive=recursive, **options)
         stage, until = Path(self.root).parent, time.monotonic() + self.MAX_SECONDS
         for number, entry in enumerate(found, start=1):
             yield entry

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.faults.mutations.mutant import mutant
 
+SOURCES = "tests/unit/workers/shared/workflow/connectors/test_source.py"
+STILLNESS = "workers/src/docfleet/workers/shared/workflow/connectors/stillness.py"
+
 MUTANTS = (
     mutant(
         "a repeated row is a no-op (SQLite)",
@@ -237,6 +240,43 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "what systems leave behind is no document",
+        "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_what_systems_leave_behind_is_left_out_unread",
+        (
+            "connectors/src/docfleet/connectors/filesystems/walk.py",
+            "if self._ignore is not None and self._ignore(encode_name(name)):",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a file that is open for writing is not listed",
+        f"{SOURCES}::test_a_file_that_a_program_writes_is_left_out_of_a_listing_and_refused[0.0]",
+        (
+            "connectors/src/docfleet/connectors/filesystems/local.py",
+            "return error.errno == errno.EAGAIN",
+            "return False",
+        ),
+    ),
+    mutant(
+        "a file that was just written is waited for",
+        f"{SOURCES}::test_a_file_that_is_opened_for_each_line_is_left_out",
+        (STILLNESS, "if self._seconds and entry.modified_at > time.time() - self._seconds:", "if False:"),
+    ),
+    mutant(
+        "a file that changed meanwhile is left out",
+        f"{SOURCES}::test_a_file_that_is_opened_for_each_line_is_left_out",
+        (STILLNESS, "if state is None or _is_same(state, entry):", "if True:"),
+    ),
+    mutant(
+        "a file that changes while it is read is refused",
+        f"{SOURCES}::test_a_file_that_changes_while_it_is_read_is_refused",
+        (
+            "workers/src/docfleet/workers/shared/workflow/connectors/source.py",
+            "        self._stillness.compare(file.file_path, before, size)\n",
+            "",
+        ),
+    ),
+    mutant(
         "the bounds of a domain are those of its base",
         "tests/contract/connectors/databases/test_tables.py::test_what_a_narrow_type_would_change_is_refused",
         (
@@ -244,5 +284,42 @@ MUTANTS = (
             "_strict(connection, _base(connection, reflected))",
             "_strict(connection, reflected.data_type)",
         ),
+    ),
+    mutant(
+        "a row of a later execution is not replaced by an earlier one",
+        "tests/contract/connectors/databases/test_documents.py::test_a_late_delivery_of_an_earlier_execution_changes_nothing",
+        (
+            "connectors/src/docfleet/connectors/rows.py",
+            "one.created_at <= other.created_at and (other.status",
+            "(other.status",
+        ),
+    ),
+    mutant(
+        "an error does not replace what was read before",
+        "tests/contract/connectors/databases/test_documents.py::test_an_error_replaces_errors_only_and_is_replaced_by_what_can_be_read",
+        ("connectors/src/docfleet/connectors/rows.py", '(other.status != "ERROR" or one.status == "ERROR")', "True"),
+    ),
+    mutant(
+        "executions at once leave one row of a document",
+        "tests/contract/connectors/databases/test_documents.py::test_executions_at_once_leave_one_row_of_a_document[postgresql]",
+        (
+            "connectors/src/docfleet/connectors/databases/sql.py",
+            "        self._lock_schema(connection, document)\n",
+            "        return\n",
+        ),
+    ),
+    mutant(
+        "verify does not miss what a later execution replaced",
+        "tests/integration/backend/executions/test_verification.py::test_a_row_that_a_later_execution_replaced_is_not_missing[sqlite-path]",
+        (
+            "backend/src/docfleet/backend/executions/verification.py",
+            "if target.on_change is OnChange.REPLACE and self._is_replaced(row, target.identity):",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a file group that is none is refused",
+        "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_wrong_options_are_named[wrong3]",
+        ("core/src/docfleet/core/file_patterns.py", '" " in text or ', "False and "),
     ),
 )

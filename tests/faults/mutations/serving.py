@@ -243,4 +243,33 @@ MUTANTS = (
             "if key is None:",
         ),
     ),
+    mutant(
+        "a variable without a value is an error",
+        "tests/unit/cli/test_variables.py::test_everything_that_is_missing_is_named_at_once",
+        ("src/docfleet/cli/workflow_file.py", "    if variables.faults:\n", "    if False:\n"),
+    ),
+    mutant(
+        "what a variable holds has no variables",
+        "tests/unit/cli/test_variables.py::test_an_alias_is_replaced_once",
+        ("src/docfleet/cli/variables.py", "if id(node) in self._done:", "if False:"),
+    ),
+    mutant(
+        "a secret of a variable is in no message",
+        "tests/unit/cli/test_variables.py::test_a_secret_is_in_no_message",
+        ("src/docfleet/cli/variables.py", "        masking.remember(self._secrets)\n", ""),
+    ),
+    mutant(
+        "a change shows no secret of a variable",
+        "tests/unit/cli/test_variables.py::test_a_secret_is_in_no_message",
+        ("src/docfleet/cli/commands/apply.py", "{mask_text(line)}", "{line}"),
+    ),
+    mutant(
+        "a console goes on without a reader",
+        "tests/unit/cli/show/test_terminal.py::test_a_console_goes_on_without_a_reader",
+        (
+            "src/docfleet/cli/show/terminal.py",
+            "            self._stream.flush()\n        except BrokenPipeError:\n            discard(self._stream)",
+            "            self._stream.flush()\n        except BrokenPipeError:\n            raise",
+        ),
+    ),
 )

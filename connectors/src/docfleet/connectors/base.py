@@ -24,6 +24,8 @@ databases."""
 
 OnSkip = Callable[[str, SkipReason], None]
 """Called with (path, reason) for each entry that a listing leaves out."""
+Ignore = Callable[[str], bool]
+"""Whether a file or a folder of this name is no document."""
 
 
 class ConnectorMode(StrEnum):
@@ -138,6 +140,14 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
     fs_metadata: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class FileState(msgspec.Struct, frozen=True):
+    """What shows whether a file is being written. ``is_open``: a process of this machine has it open for writing."""
+
+    size: int
+    modified_at: float
+    is_open: bool = False
+
+
 class WriteFence(msgspec.Struct, frozen=True):
     """The writer of a file: an attempt at a file execution, which has to hold its lease.
 
@@ -159,10 +169,17 @@ class FileSystemConnector(Protocol):
         be written."""
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
+        self,
+        folder: str = "",
+        *,
+        recursive: bool,
+        max_depth: int | None = None,
+        on_skip: OnSkip | None = None,
+        ignore: Ignore | None = None,
     ) -> Iterator[SourceEntry]:
         """Stream the files below ``folder``; ``max_depth`` counts folder levels, ``folder`` itself is 1. None means
-        any depth; a loop of links ends nevertheless. ``on_skip`` gets every entry that is left out.
+        any depth; a loop of links ends nevertheless. ``on_skip`` gets every entry that is left out; those that
+        ``ignore`` names are left out without a look at them (``NO_DOCUMENT``).
 
         A folder that cannot be read completely raises ``SourceNotFound``, ``SourceUnreadable`` or
         ``SourceVanished``: never a short list with success.
@@ -170,6 +187,9 @@ class FileSystemConnector(Protocol):
 
     def open(self, path: str) -> BinaryIO:
         """The content of one file. Raises ``UnsafePath``, ``FileMissing`` or another ``FileError``."""
+
+    def state(self, path: str) -> FileState | None:
+        """The present state of one file; None when the connector cannot say. Raises as ``open``."""
 
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """Write atomically, replacing an earlier file of this path; returns the final location.
@@ -198,7 +218,23 @@ class ColumnMode(StrEnum):
     SPLIT = "SPLIT_JSON_INTO_COLUMNS"
 
 
+class OnChange(StrEnum):
+    """What becomes of the row that an earlier execution delivered for the same document."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+
+
+class DocumentIdentity(StrEnum):
+    """What makes two documents of one workflow and source the same one."""
+
+    PATH = "path"
+    CONTENT = "content"
+
+
 FILE_EXECUTION_COLUMN = "file_execution_id"
+DOCUMENT_COLUMN = "docfleet_document"
+"""Says which document a row is of, where rows are replaced across executions."""
 LEDGER_TABLE = "docfleet_deliveries"
 """Keeps the delivery keys of tables that have no unique key for them: tables that Docfleet did not create."""
 
@@ -219,6 +255,8 @@ class TableSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     file_path: str = "file_path"
     execution_id: str = "execution_id"
     evidence_column: str = ""
+    on_change: OnChange = OnChange.APPEND
+    identity: DocumentIdentity = DocumentIdentity.PATH
     """Where the evidence for the result goes; empty: nowhere."""
 
     def __post_init__(self) -> None:
@@ -283,13 +321,21 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     attempt: int = 0
     evidence: dict[str, Any] | None = None
+    document: str | None = None
+    """Which document it is, the same in every execution; used where rows are replaced across executions."""
+    execution_created_at: str = ""
+    """When the execution was created, in ISO 8601: a later execution has the later document."""
 
 
 class DeliveryReceipt(msgspec.Struct, frozen=True):
-    """The result of a delivery: ``written`` the first time, ``replaced`` when its key was there already. ``digest`` is
-    the SHA-256 of the row's content as the database stored it (``rows.content_digest``)."""
+    """The result of a delivery.
 
-    outcome: Literal["written", "replaced"]
+    ``written`` the first time, ``replaced`` when its key was there already, ``superseded`` when a later execution has
+    delivered the same document. ``digest`` is the SHA-256 of the row's content as the database stored it
+    (``rows.content_digest``).
+    """
+
+    outcome: Literal["written", "replaced", "superseded"]
     table: str
     columns: tuple[str, ...]
     digest: str

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, ClassVar, Literal
 
 from docfleet.connectors.base import (
+    DOCUMENT_COLUMN,
     FILE_EXECUTION_COLUMN,
     ColumnMode,
     ConnectorInfo,
@@ -18,6 +19,8 @@ from docfleet.connectors.base import (
     DeliveryReceipt,
     DeliveryRow,
     ForkGuard,
+    Ignore,
+    OnChange,
     OnSkip,
     SourceEntry,
     StoredRow,
@@ -28,12 +31,15 @@ from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
 from docfleet.connectors.paths import encode_name, path_parts
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
+    Standing,
     attempt_of,
     check_growth,
     content_digest,
     fixed_columns,
+    gives_way,
     readable,
     shape_row,
+    standing,
 )
 from docfleet.core.errors import (
     DestinationRejected,
@@ -75,7 +81,13 @@ class MemoryFileSystem(ForkGuard):
         self._guard()
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
+        self,
+        folder: str = "",
+        *,
+        recursive: bool,
+        max_depth: int | None = None,
+        on_skip: OnSkip | None = None,
+        ignore: Ignore | None = None,
     ) -> Iterator[SourceEntry]:
         """See ``FileSystemConnector``. The files are those at the time of the call."""
         self._guard()
@@ -86,6 +98,8 @@ class MemoryFileSystem(ForkGuard):
             raise SourceUnreadable(f"source {folder} is not a folder: name the folder that holds the files")
         if parts and not any(path[: len(parts)] == parts for path in files):
             raise SourceNotFound(f"source folder {folder} does not exist: create it or correct the path")
+        if ignore is not None:
+            files = _documents(files, parts, ignore, on_skip)
         return self._entries(files, parts, max_depth if recursive else 1, on_skip if recursive else None)
 
     def _entries(
@@ -107,6 +121,9 @@ class MemoryFileSystem(ForkGuard):
                 continue
             content, modified_at = files[path]
             yield SourceEntry(path=_shown(path), name=encode_name(path[-1]), size=len(content), modified_at=modified_at)
+
+    def state(self, path: str) -> None:
+        """See ``FileSystemConnector``: a file here is complete from the start."""
 
     def open(self, path: str) -> BinaryIO:
         """See ``FileSystemConnector``."""
@@ -167,6 +184,27 @@ class MemoryFileSystem(ForkGuard):
         self._guard()
 
 
+def _documents(
+    files: dict[tuple[str, ...], tuple[bytes, float]],
+    folder: tuple[str, ...],
+    ignore: Ignore,
+    on_skip: OnSkip | None,
+) -> dict[tuple[str, ...], tuple[bytes, float]]:
+    """The files that no name below ``folder`` leaves out."""
+    documents = {}
+    skipped: set[tuple[str, ...]] = set()
+    for path, file in files.items():
+        ends = (end for end in range(len(folder) + 1, len(path) + 1) if ignore(encode_name(path[end - 1])))
+        left_out = path[: next(ends, 0)]
+        if not left_out:
+            documents[path] = file
+        elif left_out not in skipped and path[: len(folder)] == folder:
+            skipped.add(left_out)
+            if on_skip is not None:
+                on_skip(_shown(left_out), SkipReason.NO_DOCUMENT)
+    return documents
+
+
 def _shown(parts: tuple[str, ...]) -> str:
     return "/".join(encode_name(part) for part in parts)
 
@@ -221,7 +259,9 @@ class MemoryDatabase(ForkGuard):
                 raise Fenced(f"a later attempt than {row.attempt} has delivered file execution {key[1]}")
             table.rows[key] = _merged(target, old, values)
             digest = content_digest(target, table.rows[key])
-        outcome: Literal["written", "replaced"] = "written" if old is None else "replaced"
+            superseded = target.on_change is OnChange.REPLACE and _gave_way(table, key, cells.get(DOCUMENT_COLUMN))
+        outcome: Literal["written", "replaced", "superseded"] = "written" if old is None else "replaced"
+        outcome = "superseded" if superseded else outcome
         return DeliveryReceipt(outcome, target.table, tuple(values), digest)
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
@@ -251,6 +291,28 @@ class MemoryDatabase(ForkGuard):
     def close(self) -> None:
         """See ``DatabaseConnector``."""
         self._guard()
+
+
+def _gave_way(table: _Table, key: tuple[str, str], document: str | None) -> bool:
+    """Delete the rows of other executions that give way to this one, or this one where it gives way to another."""
+    if document is None:
+        return False
+    others = {
+        other: _standing(row)
+        for other, row in table.rows.items()
+        if row.get(DOCUMENT_COLUMN) == document and other[0] != key[0]
+    }
+    mine = _standing(table.rows[key])
+    for other in [other for other, stands in others.items() if gives_way(stands, mine)]:
+        del table.rows[other], others[other]
+    if not any(gives_way(mine, other) for other in others.values()):
+        return False
+    del table.rows[key]
+    return True
+
+
+def _standing(row: dict[str, Any]) -> Standing:
+    return standing(row.get("status"), row.get("metadata"))
 
 
 def _add_columns(table: _Table, target: TableSettings, cells: Mapping[str, Any]) -> None:

@@ -24,8 +24,8 @@ A class without a code of its own has its parent's.
     │   ├── SourceUnreadable
     │   └── SourceVanished      it was there when the listing began
     ├── FileError               one document, its neighbours are untouched
-    │   ├── FileMissing  EmptyFile  UnsupportedFileType  PasswordRequired
-    │   └── CorruptFile  FileTooLarge
+    │   ├── FileMissing  FileChanging  EmptyFile  UnsupportedFileType
+    │   └── PasswordRequired  CorruptFile  FileTooLarge
     ├── ToolError               the tool that ran on one document
     │   ├── ToolUnknown  ToolSettingsInvalid  ToolFailed  ToolCrashed  ToolTimeout
     │   └── ToolMemoryExceeded  ToolOutputTooLarge  ToolResultInvalid  ToolStopped
@@ -229,6 +229,12 @@ class FileMissing(FileError):
     """The file is no longer there."""
 
     code = "file_missing"
+
+
+class FileChanging(FileError):
+    """The file is still being written."""
+
+    code = "file_changing"
 
 
 class EmptyFile(FileError):

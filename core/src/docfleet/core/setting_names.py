@@ -97,6 +97,7 @@ SETTINGS: dict[str, frozenset[str]] = {
             "NOTIFICATION_TIMEOUT_SECONDS",
             "REDIS_URL",
             "RUNNER_API_KEY",
+            "SOURCE_STILL_SECONDS",
             "SWEEP_INTERVAL_SECONDS",
             "TICK_INTERVAL_SECONDS",
             "TOOL_CPU_SECONDS",

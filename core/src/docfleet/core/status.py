@@ -73,6 +73,8 @@ class SkipReason(StrEnum):
     OVER_LIMIT = "over_limit"
     OVER_QUOTA = "over_quota"
     # The rest is left out by the listing itself.
+    NO_DOCUMENT = "no_document"
+    STILL_WRITTEN = "still_written"
     TOO_DEEP = "too_deep"
     LISTED_ALREADY = "listed_already"
     BROKEN_LINK = "broken_link"
@@ -82,7 +84,13 @@ class SkipReason(StrEnum):
 
 
 _FAULTS: frozenset[str] = frozenset(
-    {SkipReason.BROKEN_LINK, SkipReason.LINK_OUTSIDE, SkipReason.NOT_A_FILE, SkipReason.PATH_TOO_LONG}
+    {
+        SkipReason.STILL_WRITTEN,
+        SkipReason.BROKEN_LINK,
+        SkipReason.LINK_OUTSIDE,
+        SkipReason.NOT_A_FILE,
+        SkipReason.PATH_TOO_LONG,
+    }
 )
 _SKIP_WORDS: dict[str, str] = {
     SkipReason.DUPLICATE: "listed twice",
@@ -91,6 +99,8 @@ _SKIP_WORDS: dict[str, str] = {
     SkipReason.ACTIVE_ELSEWHERE: "being processed by another execution",
     SkipReason.OVER_LIMIT: "over the limit of maxFiles",
     SkipReason.OVER_QUOTA: "over the organization's quota; a later run takes them (`docfleet organizations show`)",
+    SkipReason.NO_DOCUMENT: "no document by name: left by a system, an editor or a download (ignoreNames)",
+    SkipReason.STILL_WRITTEN: "not read: still being written; a later run takes it when it is complete",
     SkipReason.TOO_DEEP: "not listed: folder below the limit of maxDepth",
     SkipReason.LISTED_ALREADY: "not listed again: link to a folder that is listed already",
     SkipReason.BROKEN_LINK: "not read: link to nothing (mend or remove it)",

@@ -18,6 +18,7 @@ from docfleet.core.errors import ConfigurationError, Conflict, InvalidInput, Rev
 from docfleet.core.management.deployments import DeploymentRequest
 from docfleet.core.management.keys import Scope
 from docfleet.core.management.pipelines import PipelineRequest
+from docfleet.core.masking import mask_text
 from docfleet.core.notify import ENDED
 
 KEY_NAME = "docfleet apply"
@@ -78,7 +79,7 @@ class Plan(msgspec.Struct):
         if not self.after:
             return f"= {what}: unchanged"
         head = f"~ {what}: {'would change' if dry_run else 'changed'}: {', '.join(self.after)}"
-        return "\n".join([head, *(f"    {line}" for line in difference(self.before, self.after))])
+        return "\n".join([head, *(f"    {mask_text(line)}" for line in difference(self.before, self.after))])
 
 
 def _plans(client: ManagementClient, workflow: WorkflowFile) -> list[Plan]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.cli.embedded.supervisor import Interrupted
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.interrupts import Interrupts
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.progress import ExecutionView
 from docfleet.cli.show.summary import SHOWN_FAILURES, SHOWN_ROWS, RunResult, as_json, show
@@ -78,7 +77,7 @@ def command(
 
 def run(options: RunOptions) -> int:
     """Run the workflow, print the result, return the exit code."""
-    console = Console(stderr=options.as_json)
+    console = terminal.console(stderr=options.as_json)
     with Interrupts() as interrupts:
         try:
             workflow = read_workflow(options.workflow, source=options.source, output=options.output)
@@ -88,7 +87,7 @@ def run(options: RunOptions) -> int:
                     "start `docfleet dev` and publish it with `docfleet apply`"
                 )
             with ExecutionView(console) as view:
-                result = _execute(options, workflow, view, interrupts)
+                result = execute(options, workflow, view, interrupts)
         except Interrupted:
             return _fail(options, "interrupted before the execution started", ExitCode.INTERRUPTED)
         except ConfigurationError as error:
@@ -103,7 +102,8 @@ def run(options: RunOptions) -> int:
         return ExitCode.INTERRUPTED if interrupts.requested() else result.exit_code
 
 
-def _execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, interrupts: Interrupts) -> RunResult:
+def execute(options: RunOptions, workflow: WorkflowFile, view: ExecutionView, interrupts: Interrupts) -> RunResult:
+    """One execution, from starting the system to stopping it. Raises ``Interrupted``, and ``DocfleetError``s."""
     view.phase("starting the system")
     with EmbeddedSystem(
         options.data,
@@ -193,5 +193,5 @@ def _files(
 def _fail(options: RunOptions, message: str, code: int) -> int:
     click.echo(f"docfleet: {message}", err=True)
     if options.as_json:
-        click.echo(json.dumps({"error": message}, ensure_ascii=False))
+        click.echo(terminal.as_json({"error": message}, None))
     return code

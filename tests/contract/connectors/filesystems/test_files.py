@@ -72,6 +72,29 @@ def test_folder_recursion_and_depth(files: FileSystemConnector) -> None:
     assert skipped == ["s/t/u"]
 
 
+def test_what_is_no_document_is_left_out_once(files: FileSystemConnector) -> None:
+    for path in ("a", "no", "s/b", "s/no/c", "s/no/t/no", "no more/d"):
+        write(files, path)
+    skipped: list[tuple[str, str]] = []
+
+    def listed(folder: str) -> list[str]:
+        found = files.list_files(
+            folder, recursive=True, on_skip=lambda *entry: skipped.append(entry), ignore=lambda name: name == "no"
+        )
+        return [entry.path for entry in found]
+
+    assert listed("") == ["a", "no more/d", "s/b"] or listed("") == ["a", "s/b", "no more/d"]
+    assert set(skipped) == {("no", "no_document"), ("s/no", "no_document")}
+    assert listed("s/no") == ["s/no/c"]
+
+
+def test_the_state_of_a_file_is_that_of_its_listing(files: FileSystemConnector) -> None:
+    write(files, "a", b"four")
+    (entry,) = files.list_files(recursive=True)
+    state = files.state("a")
+    assert state is None or (state.size, state.modified_at, state.is_open) == (4, entry.modified_at, False)
+
+
 def test_a_repeated_write_replaces(files: FileSystemConnector) -> None:
     location = write(files, "out/a.txt", b"first, and longer")
     assert write(files, "out/a.txt", b"second") == location

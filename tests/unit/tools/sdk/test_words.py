@@ -34,11 +34,23 @@ def test_a_box_beyond_the_rim_of_its_page_stays_in_it() -> None:
     assert (word.left, word.top) == (0, 0) and word.right == pytest.approx(700, abs=0.02)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf"), 1e30])
+def test_a_box_that_is_no_box_does_not_fail_the_page(wrong: float) -> None:
+    (page,) = words.unpack(words.pack([Page("x", [Word("a", wrong, 1, wrong, 9), Word("b", 5, 1, 50, 9)], 600, 800)]))
+    assert (page.words[0].left, page.words[0].right) == (0, 0) and page.words[1].right == pytest.approx(50, abs=0.02)
+
+
 def test_what_utf_8_cannot_hold_does_not_fail_the_page() -> None:
     assert (
         words.unpack(words.pack([Page("x", [Word("a\ud800", 0, 0, 1, 1), Word("b\nc", 0, 0, 1, 1)])]))[0].words[1].text
         == "b c"
     )
+
+
+def test_places_of_a_very_long_page_stay_apart() -> None:
+    (page,) = words.unpack(words.pack([Page("x", words_of_cells([(1, {1: "a"}), (2, {1: "b"}), (900_000, {3: "c"})]))]))
+    assert [round(word.top, 2) for word in page.words] == [1, 2, 900_000]
+    assert [word.place for word in page.words] == ["A1", "A2", "C900000"]
 
 
 def test_a_page_without_words_has_those_of_its_lines() -> None:
@@ -50,7 +62,7 @@ def test_a_page_without_words_has_those_of_its_lines() -> None:
 
 
 def test_cells_have_the_names_of_a_workbook() -> None:
-    cells = words_of_cells([["a", "", "c"], [""] * 27 + ["far"]])
+    cells = words_of_cells([(1, {3: "c", 1: "a"}), (2, {28: "far"})])
     assert [(cell.text, cell.place) for cell in cells] == [("a", "A1"), ("c", "C1"), ("far", "AB2")]
 
 

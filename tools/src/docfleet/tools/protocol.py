@@ -169,11 +169,13 @@ def encode_line(message: ToolMessage) -> bytes:
 
 
 class ToolMetadata(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The entry of one finished tool; ``elapsed_time`` in seconds, ``pages`` read, ``usage`` free counters."""
+    """The entry of one finished tool; ``elapsed_time`` and ``cpu_seconds`` in seconds, ``pages`` read, ``usage`` free
+    counters."""
 
     tool_name: str
     elapsed_time: float
     output_type: OutputType
+    cpu_seconds: float = 0.0
     pages: int = 0
     usage: dict[str, Any] = {}
 

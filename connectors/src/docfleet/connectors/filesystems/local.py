@@ -10,9 +10,11 @@ opened folder by folder without following links, so that a link swapped in betwe
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
+import signal
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -22,7 +24,9 @@ from typing import Any, BinaryIO, ClassVar
 from docfleet.connectors.base import (
     ConnectorInfo,
     ConnectorMode,
+    FileState,
     ForkGuard,
+    Ignore,
     OnSkip,
     SourceEntry,
     WriteFence,
@@ -102,12 +106,19 @@ class LocalFileSystem(ForkGuard):
             )
 
     def list_files(
-        self, folder: str = "", *, recursive: bool, max_depth: int | None = None, on_skip: OnSkip | None = None
+        self,
+        folder: str = "",
+        *,
+        recursive: bool,
+        max_depth: int | None = None,
+        on_skip: OnSkip | None = None,
+        ignore: Ignore | None = None,
     ) -> Iterator[SourceEntry]:
         """See ``FileSystemConnector``. Files of one folder come sorted by name, before those of its subfolders."""
         self._guard()
         real = self._folder(folder)
-        walk = Walk(os.path.realpath(self.root), max_depth if recursive else 1, recursive, on_skip, _is_temporary)
+        levels = max_depth if recursive else 1
+        walk = Walk(os.path.realpath(self.root), levels, recursive, on_skip, _is_temporary, ignore)
         return walk.files(real, "/".join(path_parts(folder.lstrip("/"))))
 
     def open(self, path: str) -> BinaryIO:
@@ -131,6 +142,12 @@ class LocalFileSystem(ForkGuard):
             os.close(descriptor)
             raise FileError(f"{path} in {self.root} cannot be read: it is not a regular file")
         return os.fdopen(descriptor, "rb")
+
+    def state(self, path: str) -> FileState:
+        """See ``FileSystemConnector``."""
+        with self.open(path) as file:
+            status = os.fstat(file.fileno())
+            return FileState(status.st_size, status.st_mtime, _is_written(file.fileno()))
 
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``. Missing folders are created; returns an absolute (encoded) path."""
@@ -202,6 +219,22 @@ class LocalFileSystem(ForkGuard):
 
 def _is_temporary(name: str) -> bool:
     return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
+
+
+def _is_written(descriptor: int) -> bool:
+    """Whether a process of this machine has the file open for writing: then Linux gives no read lease. False where
+    nobody knows: on network shares, and for files of other users."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        # A writer that opens the file meanwhile waits, and the holder of the lease gets a signal: by default SIGIO,
+        # which would end this process. SIGURG is ignored.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
 
 
 def _inside(root: str, real: str, path: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from docfleet.connectors.base import OnSkip, SourceEntry
+from docfleet.connectors.base import Ignore, OnSkip, SourceEntry
 from docfleet.connectors.paths import encode_name
 from docfleet.core.errors import SourceUnreadable, SourceVanished
 from docfleet.core.status import SkipReason
@@ -38,12 +38,15 @@ class Walk:
         max_depth: int | None,
         recursive: bool,
         on_skip: OnSkip | None,
-        ignore: Callable[[str], bool],
+        hidden: Callable[[str], bool],
+        ignore: Ignore | None = None,
     ) -> None:
+        """Entries whose names are ``hidden`` are not even counted."""
         self._root = root
         self._max_depth = max_depth
         self._recursive = recursive
         self._on_skip = on_skip
+        self._hidden = hidden
         self._ignore = ignore
         self._pending: list[_Folder] = []
         self._linked: deque[_Folder] = deque()
@@ -72,7 +75,10 @@ class Walk:
             raise self._failure(folder, error) from error
         below: list[_Folder] = []
         for name in names:
-            if self._ignore(name):
+            if self._hidden(name):
+                continue
+            if self._ignore is not None and self._ignore(encode_name(name)):
+                self._skip(f"{folder.relative}/{name}" if folder.relative else name, SkipReason.NO_DOCUMENT)
                 continue
             path = os.path.join(folder.real, name)
             try:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
+from docfleet.core import file_patterns
+from docfleet.core.file_patterns import SYSTEM_FILES
 from docfleet.core.names import GivenName
 from docfleet.core.nesting import MAX_DEPTH, exceeds_depth
 from docfleet.core.review import ManualReviewConfig
@@ -15,12 +17,14 @@ AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 class SourceSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Where files come from. ``max_files`` None means all of them, and ``max_depth`` None any depth: 1 is a listed
-    folder itself. ``reprocess_interval`` counts ``interval_unit``."""
+    folder itself. Files and folders whose names match ``ignore_names`` are left out: these and ``file_extensions``
+    are groups, globs or extensions. ``reprocess_interval`` counts ``interval_unit``."""
 
     connector: str
     settings: dict[str, Any] = {}
     folders: list[str] = msgspec.field(default_factory=lambda: ["/"])
     file_extensions: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    ignore_names: list[str] = msgspec.field(default_factory=lambda: [SYSTEM_FILES])
     process_sub_directories: bool = True
     max_depth: AtLeastOne | None = None
     max_files: AtLeastOne | None = None
@@ -40,6 +44,8 @@ class SourceSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, renam
     )
 
     def __post_init__(self) -> None:
+        file_patterns.check("fileExtensions", self.file_extensions)
+        file_patterns.check("ignoreNames", self.ignore_names)
         if self.file_reprocessing_handling == "reprocess_after_interval" and self.reprocess_interval is None:
             raise ValueError("reprocess_after_interval needs a reprocessInterval (a number of days or months)")
 
@@ -58,7 +64,7 @@ class ToolSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Where results go: ``table`` and the column settings for a database, ``output_folder`` for a file system. With
     ``evidence_column`` a database gets the evidence for each result in a column, with ``evidence`` a file system in a
-    file."""
+    file. With ``on_change: replace`` a database keeps one row of a document, which ``identity`` tells from others."""
 
     connector: str
     settings: dict[str, Any] = {}
@@ -72,6 +78,8 @@ class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, 
     execution_id: str | None = None
     output_folder: str | None = None
     evidence_column: str | None = None
+    on_change: Literal["append", "replace"] | None = None
+    identity: Literal["path", "content"] | None = None
     evidence: bool | None = None
 
 

@@ -22,7 +22,7 @@ def evidence(folder: Path) -> DocumentEvidence:
 def test_each_field_has_its_line(run: Any, tmp_path: Path) -> None:
     result = run(tool, TEXT, {})
     found = evidence(tmp_path).fields
-    assert set(found) == {f"/{name}" for name in result if name not in ("matched", "template", "checks")}
+    assert set(found) == {f"/{name}" for name in result if name not in ("matched", "template", "checks", "kind")}
     assert (found["/invoice_number"].place, found["/invoice_number"].match) == ("line 1", MatchKind.EXACT)
     assert (found["/date"].place, found["/date"].match) == ("line 2", MatchKind.NORMALISED)
     assert found["/amount"].place == "line 4" and found["/amount"].boxes == []

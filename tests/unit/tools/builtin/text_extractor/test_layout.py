@@ -5,6 +5,7 @@ from __future__ import annotations
 from docfleet.tools.builtin.text_extractor.layout import arrange
 from docfleet.tools.sdk.words import Word
 from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf
+from tests.unit.tools.builtin.text_extractor.test_tables import words
 
 
 def test_columns_stay_on_one_line_and_apart(extract: Extract) -> None:
@@ -28,3 +29,19 @@ def test_words_of_one_line_need_not_stand_exactly_level() -> None:
     words = [Word("b", 100, 10.4, 110, 20.4), Word("a", 0, 10, 10, 20), Word("c", 0, 24, 10, 34)]
     assert [line.split() for line in arrange(words).split("\n")] == [["a", "b"], ["c"]]
     assert arrange([]) == ""
+
+
+def test_a_word_that_is_broken_at_the_end_of_a_line_is_one_word() -> None:
+    lines = [
+        (0, {0: "The harbour of this town is a har-"}),
+        (12, {0: "bour for all of the well-"}),
+        (24, {0: "Known ships of the E-"}),
+        (36, {0: "Mail services."}),
+    ]
+    text = arrange(words(*lines))
+    assert "a harbour\nfor" in text and "well-\nKnown" in text and "E-\nMail" in text
+
+
+def test_words_of_latin_script_keep_their_order_in_a_line_from_right_to_left() -> None:
+    line = words((0, {0: "INVOICE TAX", 80: "ضريبية", 115: "فاتورة"}))
+    assert arrange(line) == "فاتورة ضريبية INVOICE TAX"

@@ -11,7 +11,8 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docfleet.tools import protocol
-from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture, raw_pdf
+from docfleet.tools.builtin.text_extractor import tesseract
+from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture, raw_pdf, russian
 
 
 @pytest.mark.parametrize("pdf_text", ["columns", "reading", "layout"])
@@ -82,6 +83,28 @@ def test_a_broken_page_is_said_in_its_place(extract: Extract) -> None:
     assert found["metadata"]["pages_unreadable"] == [2]
 
 
+def test_a_page_in_a_script_without_data_costs_no_other_page(extract: Extract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tesseract, "_SYSTEM_FOLDERS", ())
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    scan = ImageReader(russian())
+    canvas.drawImage(scan, 40, 400, 520, 178)
+    canvas.showPage()
+    canvas.drawString(50, 600, "a page of text")
+    canvas.drawImage(scan, 40, 400, 520, 178)
+    canvas.drawString(50, 580, "which stands on a picture")
+    canvas.showPage()
+    canvas.save()
+    found = extract(buffer.getvalue(), output="json")
+    assert found["pages"][0] == "[page 1 cannot be read]" and found["metadata"]["pages_unreadable"] == [1]
+    assert "a page of text" in found["pages"][1]
+    canvas = Canvas(buffer := io.BytesIO())
+    canvas.drawImage(scan, 40, 400, 520, 178)
+    canvas.save()
+    error = extract(buffer.getvalue(), fails=True)
+    assert "tesseract-ocr-rus" in error.log
+
+
 def test_pages_that_the_list_does_not_count_are_read(extract: Extract) -> None:
     found = extract(broken(1, "<< /Type /Font >>", "[3 0 R 5 0 R]"), output="json")
     assert "last words" in found["text"] and found["metadata"]["pages"] == 2
@@ -90,3 +113,16 @@ def test_pages_that_the_list_does_not_count_are_read(extract: Extract) -> None:
 def test_a_document_without_an_intact_page_is_damaged(extract: Extract) -> None:
     error = extract(broken(1, "[1 2]", "[4 0 R]").replace(b"/Type /Page /", b"/Type /Path /"), fails=True)
     assert error.error_code == "corrupt_file"
+
+
+def test_names_of_embedded_files_are_no_text_of_the_pages(extract: Extract) -> None:
+    import pypdfium2 as pdfium
+
+    document = pdfium.PdfDocument(pdf([(50, 700, "alpha beta")]))
+    document.new_attachment("Invoice 4711.xml").set_data(b"<a/>")
+    buffer = io.BytesIO()
+    document.save(buffer)
+    document.close()
+    found = extract(buffer.getvalue(), output="json")
+    assert found["text"].split() == ["alpha", "beta"]
+    assert found["metadata"]["attachments"] == ["Invoice 4711.xml"]

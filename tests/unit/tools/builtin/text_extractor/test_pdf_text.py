@@ -11,11 +11,12 @@ from reportlab.pdfgen.canvas import Canvas
 
 from docfleet.tools.builtin.text_extractor.document import Reading
 from docfleet.tools.builtin.text_extractor.pdf import read_pdf
-from docfleet.tools.builtin.text_extractor.pdf_text import whole_characters
+from docfleet.tools.builtin.text_extractor.pdf_text import whole_characters, without_soft_hyphens
+from docfleet.tools.registry import ToolRegistry
 from docfleet.tools.sdk.words import Page
 from tests.unit.tools.builtin.text_extractor.documents import Extract
 
-READING = Reading("columns", "never", "tesseract", "eng", 300, 100, 10**8, 10**9, "refuse", lambda done, total: None)
+READING = Reading.from_settings(ToolRegistry.load().validate("text_extractor", {"ocr": "never"}), lambda *_: None)
 ROWS = [["Item", "Number", "Price"], ["Sea bolt", "2", "150.00"], ["Total due", "", "475.00"]]
 
 
@@ -108,3 +109,24 @@ def test_what_is_drawn_twice_is_read_once(extract: Extract, across: float, down:
 
 def test_half_a_character_does_not_cost_the_rest() -> None:
     assert whole_characters("good \ud83d\ude00 \ud800 \udc00 text") == "good \U0001f600 \ufffd \ufffd text"
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Liefer\u00adbedingungen", "Lieferbedingungen"),
+        ("0800\u00ad4711", "0800-4711"),
+        ("E\u00adMail", "E-Mail"),
+        ("Zahlungs\u00ad", "Zahlungs-"),
+    ],
+)
+def test_a_soft_hyphen_in_a_word_is_no_text(typed: str, read: str) -> None:
+    assert without_soft_hyphens(typed) == read
+
+
+def test_a_word_with_a_hyphen_at_the_end_of_its_line_is_one(extract: Extract) -> None:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    canvas.drawString(60, 660, "Zahlungs\u00ad")
+    canvas.drawString(60, 647, "bedingungen gelten")
+    assert extract(saved(canvas, buffer)) == "Zahlungsbedingungen\ngelten\n"

@@ -53,6 +53,12 @@ def test_a_calibration_says_how_often_fields_are_right() -> None:
         assert confidence(field(kind), fitted) == pytest.approx(chance, abs=0.04)
 
 
+def test_a_calibration_does_not_run_away() -> None:
+    samples = [Sample(field(MatchKind.NORMALISED, 1, None, True, True), False)] * 19
+    fitted = calibrate([*samples, Sample(field(places=3, ocr=0.9), True)])
+    assert all(abs(weight) < 10 for weight in (fitted.intercept, *fitted.weights.values()))
+
+
 def test_a_calibration_survives_its_settings() -> None:
     fitted = calibrate([Sample(field(places=1 + at % 3), at % 4 > 0) for at in range(40)])
     assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(fitted)), Calibration) == fitted

@@ -6,6 +6,7 @@ import argparse
 import errno
 import json
 import re
+import resource
 import sys
 import time
 import traceback
@@ -94,12 +95,18 @@ def _write_result(tool: Tool, context: RunContext, result: ToolResult, started: 
 
         _replace(context.folder / WORDS, words.pack(result.words))
     if result.evidence is not None:
-        _replace(context.folder / EVIDENCE, msgspec.json.encode(result.evidence))
+        evidence = json.dumps(msgspec.to_builtins(result.evidence), ensure_ascii=False)
+        _replace(context.folder / EVIDENCE, evidence.encode("utf-8", "replace"))
     elapsed = round(time.monotonic() - started, 6)
     path = context.folder / METADATA
     # The dict, not RunMetadata: keys this version does not know have to survive.
     metadata: dict[str, Any] = json.loads(path.read_bytes())
-    entry: dict[str, Any] = {"tool_name": tool.name, "elapsed_time": elapsed, "output_type": result.output_type.value}
+    entry: dict[str, Any] = {
+        "tool_name": tool.name,
+        "elapsed_time": elapsed,
+        "cpu_seconds": _cpu_seconds(),
+        "output_type": result.output_type.value,
+    }
     if result.pages:
         entry["pages"] = result.pages
     if result.usage:
@@ -116,6 +123,12 @@ def _write_result(tool: Tool, context: RunContext, result: ToolResult, started: 
             }
         )
     )
+
+
+def _cpu_seconds() -> float:
+    """Of this process, which does nothing but this run, and of what it started."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round(time.process_time() + children.ru_utime + children.ru_stime, 4)
 
 
 def _failure(tool: Tool, error: Exception) -> DocfleetError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,10 @@ VERSION = 1
 MAX_WORDS = 500_000
 """The most words of a document that are kept with their places; later ones are left out."""
 
-_STEPS = 65535
+_CODES = {8: "H", 16: "I"}
+"""Types of the four numbers of a box, by the bytes of the box: the short one where it is fine enough."""
+_COARSEST = 0.1
+_FARTHEST = 1e8
 _UNSURE = 255  # no confidence: text of the document itself
 _SURE = 200
 
@@ -73,16 +76,14 @@ def words_of_text(text: str) -> list[Word]:
     return words
 
 
-def words_of_cells(rows: Iterable[Sequence[str]], first_row: int = 1, first_column: int = 1) -> list[Word]:
-    """One word for each cell of a sheet that is not empty; its place is named as in a workbook (``B7``)."""
-    width = 20.0
-    words = []
-    for row, cells in enumerate(rows, start=first_row):
-        for column, cell in enumerate(cells, start=first_column):
-            if cell.strip():
-                left = (column - 1) * width
-                words.append(Word(cell, left, row, left + width * 0.9, row + 0.9, place=f"{_column_name(column)}{row}"))
-    return words
+def words_of_cells(rows: Iterable[tuple[int, Mapping[int, str]]]) -> list[Word]:
+    """One word for each cell of a sheet; its place is named as in a workbook (``B7``). ``rows`` are their numbers and
+    their texts by column, both from 1."""
+    return [
+        Word(text, column, row, column + 0.8, row + 0.8, place=f"{_column_name(column)}{row}")
+        for row, cells in rows
+        for column, text in sorted(cells.items())
+    ]
 
 
 def _column_name(column: int) -> str:
@@ -94,7 +95,8 @@ def _column_name(column: int) -> str:
 
 
 class _PackedPage(msgspec.Struct, array_like=True):
-    """The words of a page in columns. Boxes are in steps of ``unit``; four numbers of two bytes a word."""
+    """The words of a page in columns. Boxes are four numbers a word, of two bytes, or four on a very long page, in
+    steps of ``unit``."""
 
     width: float
     height: float
@@ -144,12 +146,19 @@ def load(path: Path) -> list[Page]:
 
 
 def _packed(page: Page, words: Sequence[Word]) -> _PackedPage:
-    extent = max(page.width, page.height, *(max(word.right, word.bottom) for word in words), 1.0) if words else 1.0
-    unit = extent / _STEPS
+    # Broken files have boxes without end, or that are no numbers at all.
+    numbers = [
+        number if -_FARTHEST < number < _FARTHEST else 0.0
+        for word in words
+        for number in (word.left, word.top, word.right, word.bottom)
+    ]
+    extent = max(*numbers, 1.0) if numbers else 1.0
+    code = "H" if extent / 65535 <= _COARSEST else "I"
+    steps = 65535 if code == "H" else 2**32 - 1
+    unit = extent / steps
     scale = 1 / unit
-    numbers = [number for word in words for number in (word.left, word.top, word.right, word.bottom)]
     # A box may reach over the rim of its page.
-    boxes = array("H", [min(max(int(number * scale + 0.5), 0), _STEPS) for number in numbers])
+    boxes = array(code, [min(max(int(number * scale + 0.5), 0), steps) for number in numbers])
     if sys.byteorder == "big":
         boxes.byteswap()
     sure = any(word.confidence is not None for word in words)
@@ -157,26 +166,30 @@ def _packed(page: Page, words: Sequence[Word]) -> _PackedPage:
         width=round(page.width, 3),
         height=round(page.height, 3),
         by_ocr=page.by_ocr,
-        name=page.name,
+        name=_storable(page.name),
         unit=unit,
-        # A lone surrogate (from a broken PDF) has no UTF-8 form.
-        texts="\n".join(word.text.replace("\n", " ") for word in words).encode("utf-8", "replace").decode(),
+        texts=_storable("\n".join(word.text.replace("\n", " ") for word in words)),
         boxes=boxes.tobytes(),
         confidences=bytes(map(_confidence_code, words)) if sure else b"",
-        places=[word.place for word in words] if any(word.place for word in words) else [],
+        places=[_storable(word.place) for word in words] if any(word.place for word in words) else [],
     )
 
 
+def _storable(text: str) -> str:
+    # A lone surrogate (from a broken PDF) has no UTF-8 form.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _unpacked(packed: _PackedPage) -> Page:
-    boxes = array("H")
-    if len(packed.boxes) % (4 * boxes.itemsize):
+    texts = packed.texts.split("\n") if packed.boxes else []
+    count = len(texts)
+    boxes = array(_CODES.get(len(packed.boxes) // max(count, 1), "H"))
+    if len(packed.boxes) % boxes.itemsize:
         raise ValueError("the boxes of the words are cut off")
     boxes.frombytes(packed.boxes)
     if sys.byteorder == "big":
         boxes.byteswap()
-    count = len(boxes) // 4
-    texts = packed.texts.split("\n") if count else []
-    if len(texts) != count or len(packed.confidences) not in (0, count) or len(packed.places) not in (0, count):
+    if len(boxes) != 4 * count or len(packed.confidences) not in (0, count) or len(packed.places) not in (0, count):
         raise ValueError("words and boxes differ in number")
     unit = packed.unit
     page = Page("", width=packed.width, height=packed.height, by_ocr=packed.by_ocr, name=packed.name)

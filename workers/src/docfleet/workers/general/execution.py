@@ -14,6 +14,7 @@ from docfleet.core.files import WorkerFileData
 from docfleet.core.log_events import LogStage
 from docfleet.core.names import execution_queues
 from docfleet.workers.shared.infrastructure.logging.workflow_log import WorkflowLogger
+from docfleet.workers.shared.infrastructure.process.process_settings import settings
 from docfleet.workers.shared.workflow.connectors.source import ConnectorSource
 from docfleet.workers.shared.workflow.execution.context import WorkerExecutionContext
 from docfleet.workers.shared.workflow.execution.execution_message import ExecutionMessage
@@ -47,7 +48,7 @@ def orchestrate(message: ExecutionMessage) -> dict[str, Any]:
 
 def _run(orchestrator: Orchestrator, source_config: SourceConfig, file_data: WorkerFileData) -> OrchestrationResult:
     try:
-        source = ConnectorSource(source_config)
+        source = ConnectorSource(source_config, settings().source_still_seconds)
     except DocfleetError as error:
         return orchestrator.fail(error)
     try:

@@ -25,6 +25,12 @@ SECRET = '<w:rStyle w:val="Secret"/>'
 SHOWN = '<w:vanish w:val="0"/>'
 PAINTED = f"<w:pict><v:shape><v:textbox>{BOX}</v:textbox></v:shape></w:pict>"
 
+WEB_ARCHIVE = (
+    'MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary="b"; type="text/html"\r\n\r\n--b\r\n'
+    "Content-Type: text/html; charset=utf-8\r\nContent-Location: file:///a.htm\r\n\r\n<html><body><p>merged in</p>"
+    "</body></html>\r\n--b--\r\n"
+)
+
 
 def cell(content: str, properties: str = "") -> str:
     return f"<w:tc><w:tcPr>{properties}</w:tcPr>{content}</w:tc>"
@@ -205,6 +211,7 @@ def test_signs_of_a_line(extract: Extract) -> None:
         ("chunk.html", "<html><body><p>merged in</p></body></html>"),
         ("chunk.rtf", r"{\rtf1\ansi merged in}"),
         ("chunk.txt", "merged in"),
+        ("chunk.mht", WEB_ARCHIVE),
         ("chunk.docx", word(paragraph("merged in"))),
         ("chunk.bin", "\0\1\2"),
     ],

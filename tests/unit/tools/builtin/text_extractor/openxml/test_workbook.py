@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from docfleet.tools.sdk import words
+from docfleet.tools.sdk.grounding import WordIndex, ground
 from tests.unit.tools.builtin.text_extractor.documents import Extract
 from tests.unit.tools.builtin.text_extractor.openxml.packages import Parts, lines, package, relations, root, workbook
 
@@ -42,6 +46,23 @@ def test_places_of_cells_and_rows(extract: Extract) -> None:
     assert extract(package("xl/workbook.xml", "spreadsheetml.sheet", parts)) == "Sheet: S\n\t1\t\t2\n\n\t\t3\n"
 
 
+def test_covered_cells_of_a_merged_one_are_not_shown(extract: Extract) -> None:
+    row = "".join(f'<x:c r="{letter}{{0}}"><x:v>{{0}}{at}</x:v></x:c>' for at, letter in enumerate("ABC"))
+    merged = '<x:mergeCells><x:mergeCell ref="A1:B2"/><x:mergeCell ref="C3"/><x:mergeCell ref="?"/></x:mergeCells>'
+    text = extract(workbook(*(row.format(number) for number in (1, 2, 3)), after=merged))
+    assert text == "Sheet: One\n10\t\t12\n\t\t22\n30\t31\t32\n"
+
+
+def test_a_cell_is_a_word_with_its_name(extract: Extract, tmp_path: Path) -> None:
+    cells = '<x:c r="B2" t="s"><x:v>0</x:v></x:c><x:c r="AA2"><x:v>2</x:v></x:c>'
+    extract(workbook("<x:c><x:v>7</x:v></x:c>", cells, strings=("<x:t>Total amount</x:t>",)))
+    (page,) = words.load(tmp_path / "WORDS")
+    assert (page.name, page.width) == ("One", 0)
+    assert [(word.text, word.place) for word in page.words] == [("7", "A1"), ("Total amount", "B2"), ("2", "AA2")]
+    found = ground("total AMOUNT", WordIndex([page]))
+    assert (found.place, found.quote, found.boxes) == ("B2", "Total amount", [])
+
+
 def test_a_wide_sheet_is_written_without_its_empty_columns(extract: Extract) -> None:
     cells = '<x:c r="A1"><x:v>1</x:v></x:c><x:c r="XFD1"><x:v>2</x:v></x:c>'
     assert extract(workbook(cells)) == "Sheet: One\n1\t2\n"
@@ -76,6 +97,11 @@ def test_broken_styles_do_not_matter(extract: Extract, styles: str) -> None:
 )
 def test_what_excel_opens_is_read(extract: Extract, options: dict[str, str], more: Parts) -> None:
     assert extract(workbook(SHARED, strings=HELLO, more=more, **options)) == "Sheet: One\nhello\n"
+
+
+def test_strings_that_nothing_refers_to_are_found(extract: Extract) -> None:
+    more = {"xl/_rels/workbook.xml.rels": relations(("s", "worksheet", "worksheets/sheet1.xml"))}
+    assert extract(workbook(SHARED, strings=HELLO, more=more)) == "Sheet: One\nhello\n"
 
 
 def test_names_of_parts_with_backslashes(extract: Extract) -> None:

@@ -41,7 +41,16 @@ def test_discovery_options(folder: Path) -> None:
     assert listed(folder, fileProcessingOrder="newest_first") == ["e.txt", "a.pdf", "b.pdf"]
 
 
-@pytest.mark.parametrize("wrong", [{"maxFiles": 0}, {"maxFiles": "many"}, {"fileProcessingOrder": "random"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"maxFiles": 0},
+        {"maxFiles": "many"},
+        {"fileProcessingOrder": "random"},
+        {"fileExtensions": ["PDF document"]},
+        {"ignoreNames": ["system"]},
+    ],
+)
 def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         SourceOptions.from_settings(wrong)
@@ -69,3 +78,27 @@ def test_what_is_left_out_is_counted_and_the_first_are_named(tmp_path: Path) -> 
         "not_a_file": ["pipe"],
         "too_deep": ["sub/deep"],
     }
+
+
+def test_what_systems_leave_behind_is_left_out_unread(tmp_path: Path) -> None:
+    for name in (".DS_Store", "~$a.docx", "@eaDir/a.pdf/thumb.jpg", "$RECYCLE.BIN/old.pdf", "sub/._a.pdf", "sub/a.pdf"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "lost+found").mkdir(mode=0o000)
+    left_out = LeftOut()
+    options = SourceOptions.from_settings({"processSubDirectories": True})
+    connector = LocalFileSystem({"path": str(tmp_path)})
+    assert [file.file_path for file in discover(connector, options, "local", left_out)] == ["sub/a.pdf"]
+    assert left_out.counts == {"no_document": 6}
+    assert set(left_out.examples["no_document"]) < {
+        *("$RECYCLE.BIN", ".DS_Store", "@eaDir", "lost+found", "sub/._a.pdf", "~$a.docx")
+    }
+
+
+def test_what_is_left_out_by_name_is_a_choice(tmp_path: Path) -> None:
+    for name in (".DS_Store", "a.bak", "a.pdf"):
+        (tmp_path / name).write_bytes(b"x")
+    assert listed(tmp_path) == ["a.bak", "a.pdf"]
+    assert listed(tmp_path, ignoreNames=[]) == [".DS_Store", "a.bak", "a.pdf"]
+    assert listed(tmp_path, ignoreNames=["system files", "*.BAK"]) == ["a.pdf"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from docfleet.tools.sdk import RunContext
 
 # What the tool says about the result is not in the document.
-_VERDICT = ("matched", "template", "checks")
+_VERDICT = ("matched", "template", "checks", "kind")
 
 
 def preload() -> None:

@@ -9,14 +9,9 @@ from functools import lru_cache
 from itertools import islice
 
 from docfleet.core.errors import ToolSettingsInvalid
-from docfleet.tools.builtin.field_extractor.values import (
-    DATE,
-    NUMBER,
-    Locale,
-    parse_amount,
-    parse_date,
-    parse_integer,
-)
+from docfleet.tools.builtin.field_extractor.amounts import amounts, parse_amount, parse_integer
+from docfleet.tools.builtin.field_extractor.dates import dates, parse_date
+from docfleet.tools.builtin.field_extractor.locale import Locale
 
 Value = str | float | int
 _TEXT = re.compile(r"\S+(?: \S+)*")
@@ -32,16 +27,13 @@ _AFTER_LABEL = " :.#=-\u2013\t"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One field. Labels are tried in order; ``value`` narrows what counts, ``skip`` drops lines that mean another."""
+    """One field of a workflow. Labels are tried in order."""
 
     name: str
     type: str
     labels: tuple[str, ...] = ()
     regex: str | None = None
     required: bool = False
-    value: re.Pattern[str] | None = None
-    skip: re.Pattern[str] | None = None
-    last: bool = False
 
 
 def find(rule: Rule, text: str, locale: Locale) -> Value | None:
@@ -53,18 +45,15 @@ def find(rule: Rule, text: str, locale: Locale) -> Value | None:
     for label in rule.labels:
         if _label_pattern(label).search(expanded) is None:
             continue  # most labels are absent, and one search of the text is cheaper than one per line
-        occurrences = list(_occurrences(rule, label, lines))
-        beside = (_first(rule, _beside(lines[index], match), locale) for index, match in occurrences)
-        matches = [value for value in beside if value is not None]
-        if not matches:
-            below = (
-                _below(rule, lines, index, match, locale)
-                for index, match in occurrences
-                if " " in label or _is_a_cell(lines[index], match)
-            )
-            matches = [value for value in below if value is not None]
-        if matches:
-            return matches[-1] if rule.last else matches[0]
+        occurrences = list(_occurrences(label, lines))
+        for index, match in occurrences:
+            for _, _, value in _values(rule, lines[index], match.end(), locale):
+                return value
+        for index, match in occurrences:
+            if " " in label or is_a_cell(lines[index], match.start(), match.end()):
+                below = _below(rule, lines, index, match, locale)
+                if below is not None:
+                    return below
     return None
 
 
@@ -97,12 +86,11 @@ def _label_pattern(label: str) -> re.Pattern[str]:
     return re.compile(before + words + after, re.IGNORECASE)
 
 
-def _occurrences(rule: Rule, label: str, lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
-    """The occurrences of ``label``: line number and match, without lines that mean something else."""
+def _occurrences(label: str, lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
+    """The occurrences of ``label``: line number and match."""
     pattern = _label_pattern(label)
     for index, line in enumerate(lines):
-        if rule.skip is None or not rule.skip.search(line):
-            yield from ((index, match) for match in islice(pattern.finditer(line), _MAX_OCCURRENCES))
+        yield from ((index, match) for match in islice(pattern.finditer(line), _MAX_OCCURRENCES))
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -112,55 +100,41 @@ def _lines(text: str) -> Iterator[str]:
             yield line[start : start + _MAX_LINE]
 
 
-def _beside(line: str, label: re.Match[str]) -> str:
-    """The text after the label."""
-    return line[label.end() :].lstrip(_AFTER_LABEL)[:_BESIDE_CHARACTERS]
-
-
-def _is_a_cell(line: str, match: re.Match[str]) -> bool:
-    """Whether the match stands alone: a heading of a table, not a word in "copy of the invoice"."""
-    before, after = line[: match.start()], line[match.end() :]
+def is_a_cell(line: str, start: int, end: int) -> bool:
+    """Whether ``line[start:end]`` stands alone: a heading of a table, not a word in "copy of the invoice"."""
+    before, after = line[:start], line[end:]
     return (not before.strip() or before.endswith("  ")) and re.match(r"\s?[:.#]?(?:\s{2}|\s*$)", after) is not None
 
 
-def _candidates(rule: Rule, text: str) -> list[re.Match[str]]:
-    if rule.value is not None:
-        return list(rule.value.finditer(text))
+def _values(rule: Rule, line: str, start: int, locale: Locale) -> Iterator[tuple[int, int, Value]]:
+    """The values of the rule's type in ``line`` from ``start`` on, best first: where each stands, and its value."""
+    end = min(len(line), start + _BESIDE_CHARACTERS)
     if rule.type == "date":
-        return list(DATE.finditer(text))
-    if rule.type == "text":
-        return list(_TEXT.finditer(text))
-    matches = list(NUMBER.finditer(text))
-    # Amounts have cents far more often than not: 12.50 beats the 2 of "2 items".
-    with_cents = [match for match in matches if re.search(r"[.,]\d{2}$", match[0])]
-    return with_cents if rule.type == "amount" and with_cents else matches
-
-
-def _first(rule: Rule, rest: str, locale: Locale) -> Value | None:
-    for match in _candidates(rule, rest):
-        value = _parse(rule, match[0], locale)
-        if value is not None:
-            return value
-    return None
+        yield from ((match.start(), match.end(), value) for match, value in dates(line, locale, start, end))
+    elif rule.type == "amount":
+        found = list(amounts(line, locale, start, end))
+        # Amounts have cents far more often than not: 12.50 beats the 2 of "2 items".
+        found.sort(key=lambda item: not re.search(r"\d[^\d]\d{2}$", item[0]["number"]))
+        yield from ((match.start(), match.end(), value) for match, value in found)
+    else:
+        while start < end and line[start] in _AFTER_LABEL and not re.match(r"-\d", line[start:]):
+            start += 1
+        for match in _TEXT.finditer(line, start, end):
+            value = _parse(rule, match[0], locale)
+            if value is not None:
+                yield match.start(), match.end(), value
 
 
 def _below(rule: Rule, lines: list[str], index: int, label: re.Match[str], locale: Locale) -> Value | None:
     """The value below the label, as in a table: the nearest one that overlaps its column."""
     middle = (label.start() + label.end()) / 2
-    checked = 0
-    for line in lines[index + 1 :]:
-        if not line.strip():
-            continue
-        checked += 1
+    below = (line for line in lines[index + 1 :] if line.strip())
+    for line in islice(below, _BELOW_LINES):
         near = [
-            match
-            for match in _candidates(rule, line)
-            if match.start() < label.end() + _BELOW_MARGIN and match.end() > label.start() - _BELOW_MARGIN
+            (start, end, value)
+            for start, end, value in _values(rule, line, 0, locale)
+            if start < label.end() + _BELOW_MARGIN and end > label.start() - _BELOW_MARGIN
         ]
-        for match in sorted(near, key=lambda match: abs((match.start() + match.end()) / 2 - middle)):
-            value = _parse(rule, match[0], locale)
-            if value is not None:
-                return value
-        if checked == _BELOW_LINES:
-            break
+        if near:
+            return min(near, key=lambda place: abs((place[0] + place[1]) / 2 - middle))[2]
     return None

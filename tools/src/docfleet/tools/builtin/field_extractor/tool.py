@@ -6,16 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
 
-from docfleet.tools.builtin.field_extractor import evidence, presets, rules, templates, values
+from docfleet.tools.builtin.field_extractor import checks, evidence, labels, presets, rules, templates
 from docfleet.tools.builtin.field_extractor.einvoice import reader as einvoice
 from docfleet.tools.builtin.field_extractor.einvoice.reader import EInvoice
 from docfleet.tools.builtin.field_extractor.evidence import evidence_for
-from docfleet.tools.builtin.field_extractor.values import Locale
+from docfleet.tools.builtin.field_extractor.locale import Locale
 from docfleet.tools.protocol import OutputType
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 from docfleet.tools.sdk.text import decode_text, earlier_text
 
 _SAMPLE = "Nobody\nInvoice No: 1\nInvoice date: 12 March 2018\nTotal: 12.50 EUR\n"
+_MAX_EVIDENCE = 100_000
 
 
 class FieldExtractor(Tool):
@@ -24,11 +25,10 @@ class FieldExtractor(Tool):
     @override
     def preload(self) -> None:
         super().preload()
-        # Patterns and the words of dates are compiled and loaded on first use: here, once for all runs.
-        locale = Locale.of(_SAMPLE, "auto", "auto")
-        for preset in presets.PRESETS:
+        # Labels, patterns and the data of languages are loaded on first use: here, once for all runs.
+        locale = locale_of(_SAMPLE, {"decimal_comma": "auto", "day_first": "auto"})
+        for preset in presets.REQUIRED:
             presets.apply_preset(preset, _SAMPLE, locale)
-        values.parse_date("12 mars 2018", locale)
         einvoice.preload()
         evidence.preload()
         templates.extract(_SAMPLE, list(templates.packaged_templates()), Path(), is_pdf=False)
@@ -37,9 +37,9 @@ class FieldExtractor(Tool):
     def run(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
         result = self._extract(settings, context)
         if settings["evidence"] and isinstance(result.output, dict):
-            labels = {rule.name: rule.labels for rule in presets.PRESETS[settings["preset"]]}
-            labels |= {field["name"]: tuple(field.get("labels", ())) for field in settings["fields"]}
-            result = replace(result, evidence=evidence_for(result.output, settings, context, labels))
+            known = presets.labels_of(settings["preset"])
+            known |= {field["name"]: tuple(field.get("labels", ())) for field in settings["fields"]}
+            result = replace(result, evidence=evidence_for(result.output, settings, context, known))
         return result
 
     def _extract(self, settings: dict[str, Any], context: RunContext) -> ToolResult:
@@ -55,10 +55,10 @@ class FieldExtractor(Tool):
             )
             for field in settings["fields"]
         ]
-        locale = Locale.of(text, settings["decimal_comma"], settings["day_first"])
+        locale = locale_of(text, settings)
         values = {rule.name: rules.find(rule, text, locale) for rule in own}
         by_rule = {name: value for name, value in values.items() if value is not None}
-        required = [rule.name for rule in (*own, *presets.PRESETS[settings["preset"]]) if rule.required]
+        required = [*(rule.name for rule in own if rule.required), *presets.REQUIRED[settings["preset"]]]
         invoice = self._by_xml(text, context) if settings["preset"] == "invoice" else None
         if invoice is not None and invoice.fields is not None:
             # Templates of the workflow may know more of a supplier than its XML says, never better.
@@ -67,7 +67,7 @@ class FieldExtractor(Tool):
             matched = invoice.agrees and all(name in fields for name in required)
             verdict = {"matched": matched, "template": invoice.syntax}
             return ToolResult({**verdict, **fields, **verdict, "checks": invoice.checks}, OutputType.JSON)
-        result = self._by_text(text, settings, context, by_rule, required)
+        result = self._by_text(text, locale, settings, context, by_rule, required)
         if invoice is not None:
             result |= {"matched": False, "checks": [*result.get("checks", []), *invoice.checks]}
         return ToolResult(result, OutputType.JSON)
@@ -75,6 +75,7 @@ class FieldExtractor(Tool):
     def _by_text(
         self,
         text: str,
+        locale: Locale,
         settings: dict[str, Any],
         context: RunContext,
         by_rule: dict[str, rules.Value],
@@ -84,11 +85,14 @@ class FieldExtractor(Tool):
         if template is not None:
             # A field of the workflow wins over a field of the same name in a template.
             return {**template, **by_rule}
-        locale = Locale.of(text, settings["decimal_comma"], settings["day_first"])
         preset = presets.apply_preset(settings["preset"], text, locale)
         fields = {**preset, **by_rule}
         complete = bool(fields) and all(name in fields for name in required)
-        return {"matched": complete, "template": None, **fields}
+        if settings["preset"] != "invoice":
+            return {"matched": complete, "template": None, **fields}
+        made = checks.checks_of(fields)
+        complete = complete and all(each["ok"] for each in made)
+        return {"matched": complete, "template": None, **fields, "checks": made}
 
     @staticmethod
     def _by_xml(text: str, context: RunContext) -> EInvoice | None:
@@ -108,6 +112,12 @@ class FieldExtractor(Tool):
             plain = templates.pdf_plain_text(context.source_path)
             fields = templates.extract(plain, candidates, context.source_path, is_pdf=True) if plain else None
         return fields
+
+
+def locale_of(text: str, settings: dict[str, Any]) -> Locale:
+    """How ``text`` writes numbers and dates, by the settings ``decimal_comma`` and ``day_first`` and its evidence."""
+    languages = labels.languages_of(labels.hits(text[:_MAX_EVIDENCE]))
+    return Locale.of(text, settings["decimal_comma"], settings["day_first"], languages)
 
 
 tool = FieldExtractor(Path(__file__).parent / "config")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import statistics
 import unicodedata
+from collections.abc import Iterator
 
-from docfleet.tools.builtin.text_extractor.regions import Region, regions
+from docfleet.tools.builtin.text_extractor.regions import Region, has_wide_gap, regions
+from docfleet.tools.builtin.text_extractor.tables import Table, continued, is_close, tables
 from docfleet.tools.sdk.words import Word
 
-# The widest space of justified text, as a part of the height of its line.
-_JUSTIFIED = 1.5
+# What stands this far from a line of prose is no part of it; a part of its height.
+_ASIDE = 2.5
 
 
 def is_right_to_left(text: str) -> bool:
@@ -39,40 +41,97 @@ def _text(region: Region, unit: float, height: float) -> str:
     origin = min(line[0].left for line in region.lines)
     rows: list[str] = []
     bottom: float | None = None
-    for line in region.lines:
+    for line, text in _rows(region, origin, unit, height):
         top = min(word.top for word in line)
         if bottom is not None and top - bottom > 0.9 * height:
             rows.append("")
+        elif rows:
+            rows[-1], text = _unbroken(rows[-1], text)
         bottom = max(word.bottom for word in line)
-        flows = region.prose and not _has_wide_gap(line)
-        rows.append(" ".join(word.text for word in line) if flows else _row(line, origin, unit))
+        rows.append(text)
     return "\n".join(rows)
 
 
-def _has_wide_gap(line: list[Word]) -> bool:
-    """Whether something stands in the line apart from the rest; justified text has wide spaces, too."""
-    return any(
-        after.left - before.right > _JUSTIFIED * min(before.height, after.height)
-        for before, after in itertools.pairwise(line)
-    )
+def _unbroken(row: str, following: str) -> tuple[str, str]:
+    """Two rows of running text, with the word that is broken between them in the first."""
+    flows = "  " not in row.strip() and "  " not in following.strip()
+    if not flows or not following.lstrip()[:1].islower():
+        return row, following
+    first, _, rest = following.lstrip().partition(" ")
+    together = continued(row, first)
+    return (row, following) if together is None or not rest else (together, rest)
+
+
+def _rows(region: Region, origin: float, unit: float, height: float) -> Iterator[tuple[list[Word], str]]:
+    """The rows of a region, each with its text."""
+    if region.prose:
+        for line in region.lines:
+            yield line, _row(line, origin, unit) if has_wide_gap(line, _ASIDE) else " ".join(word.text for word in line)
+        return
+    found = tables(region.lines, unit, height)
+    last = 0
+    for table in found:
+        yield from ((line, _row(line, origin, unit)) for line in region.lines[last : table.first])
+        yield from zip(_words_of(table), _table_rows(table, origin, unit), strict=True)
+        last = table.last
+    yield from ((line, _row(line, origin, unit)) for line in region.lines[last:])
+
+
+def _words_of(table: Table) -> list[list[Word]]:
+    return [[cell for _, cell in row] for row in table.rows]
+
+
+def _table_rows(table: Table, origin: float, unit: float) -> list[str]:
+    """The rows of a table on a grid; a column moves to the right where joined lines need more room before it."""
+    columns = sorted({column for row in table.rows for column, _ in row})
+    texts = [""] * len(table.rows)
+    moved = 0
+    for column in columns:
+        here = [
+            (number, round((cell.left - origin) / unit), cell.text)
+            for number, row in enumerate(table.rows)
+            for at, cell in row
+            if at == column
+        ]
+        moved = max([moved, *(len(texts[number]) + 2 - place for number, place, _ in here if texts[number])])
+        for number, place, text in here:
+            least = len(texts[number]) + 2 if texts[number] else 0
+            texts[number] = texts[number].ljust(max(place + moved, least)) + text
+    return texts
 
 
 def _row(line: list[Word], origin: float, unit: float) -> str:
-    if is_right_to_left("".join(word.text for word in line)):
-        return " ".join(word.text for word in reversed(line))
+    if is_right_to_left("".join([word.text for word in line])):
+        return _right_to_left(line, unit)
     row = ""
     previous: Word | None = None
     for word in line:
-        if previous is not None:
-            gap = word.left - previous.right
-            # Large type has wide spaces, hence its height counts too.
-            if gap < max(1.2 * unit, 0.75 * min(word.height, previous.height)):
-                row += " "
-            else:
-                column = round((word.left - origin) / unit)
-                row += " " * max(column - len(row), 2)
+        column = max(round((word.left - origin) / unit), 0)
+        if previous is None:
+            row = " " * column
+        elif is_close(previous, word, unit):
+            row += " "
         else:
-            row = " " * max(round((word.left - origin) / unit), 0)
+            row += " " * max(column - len(row), 2)
         row += word.text
         previous = word
     return row.rstrip()
+
+
+def _right_to_left(line: list[Word], unit: float) -> str:
+    """The words of a line in the order in which they are read; those of Latin script among them run rightwards."""
+    row = ""
+    previous: Word | None = None
+    for rightwards, run in itertools.groupby(reversed(line), lambda word: not _has_right_to_left(word.text)):
+        words = list(run)
+        for word in reversed(words) if rightwards else words:
+            if previous is not None:
+                left, right = sorted((previous, word), key=lambda word: word.left)
+                row += " " if is_close(left, right, unit) or rightwards else "  "
+            row += word.text
+            previous = word
+    return row
+
+
+def _has_right_to_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)

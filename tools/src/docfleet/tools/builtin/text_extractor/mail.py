@@ -30,15 +30,16 @@ _SAME_WORDS = 0.5
 
 
 def read_eml(path: Path, _reading: Reading) -> Document:
-    """Headers, text (plain before HTML), the names of attachments. Raises ``PasswordRequired``, ``CorruptFile``."""
+    """Headers and text (plain before HTML); the names of attachments are metadata.
+
+    Raises ``PasswordRequired``, ``CorruptFile``.
+    """
     raw = path.read_bytes()
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:3] == b"\xef\xbb\xbf" or utf16_without_mark(raw):
         raw = decode_text(raw).encode("utf-8")
     mail = Mail()
     with reading_of("the mail"):
         lines = mail.message_lines(parsed(raw))
-    if mail.attachments:
-        lines += ["", "Attachments: " + ", ".join(mail.attachments)]
     return Document.of_texts(["\n".join(lines)], {"attachments": mail.attachments} if mail.attachments else {})
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docfleet.core.errors import FileTooLarge, ToolSettingsInvalid
+from docfleet.core.errors import FileTooLarge
 from docfleet.tools.builtin.text_extractor import ppocr, tesseract
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, LanguageMissing, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.languages import (
     AUTO,
     LANGUAGES_OF_SCRIPT,
@@ -92,7 +92,7 @@ def recognize(image: Image, reading: Reading) -> Recognized:
     """The text in ``image``, columns kept apart by spaces, and its words with boxes in pixels of ``image`` as it is.
 
     A picture that is askew, on its side or upside down is turned before it is read. Raises ``ToolSettingsInvalid`` for
-    a language that is not installed, also for one that the script of the picture needs.
+    a language that is not installed, ``LanguageMissing`` for one that the script of the picture needs.
     """
     grey = _grey(image)
     if _by_tesseract(reading):
@@ -106,15 +106,15 @@ def recognize(image: Image, reading: Reading) -> Recognized:
 
 def _other_script(image: Image, best: Recognized, *, small: bool) -> Recognized:
     """What is read by the engine that knows the script of ``image``; ``best`` where the script is not clear."""
-    script = tesseract.look_at(image).script
+    script = tesseract.script_of(image, {*SMALL_SCRIPTS, *LANGUAGES_OF_SCRIPT})
     if script in SMALL_SCRIPTS:
         return best if small else _better(best, _read_by_ppocr(image, "small"))
-    if script not in LANGUAGES_OF_SCRIPT:
+    if not script:
         return best
     languages = tesseract.installed(LANGUAGES_OF_SCRIPT[script])
     if not languages:
         usual = LANGUAGES_OF_SCRIPT[script][0]
-        raise ToolSettingsInvalid(
+        raise LanguageMissing(
             f"a page is written in {script} script, and no language with it is installed for OCR: add the data of its"
             f" language, for instance {tesseract.package_of(usual)}, or set ocr_language"
         )
@@ -151,10 +151,10 @@ def _read_by_tesseract(image: Image, language: str) -> Recognized:
     best = _level(image, lambda picture: tesseract.read(picture, language))
     if best.confidence >= _GOOD_TESSERACT:
         return best
-    seen = tesseract.look_at(image)
-    if not seen.turn:
+    turn = tesseract.turn_of(image)
+    if not turn:
         return best
-    return _better(best, _level(image, lambda picture: tesseract.read(picture, language), seen.turn))
+    return _better(best, _level(image, lambda picture: tesseract.read(picture, language), turn))
 
 
 def _better(one: Recognized, other: Recognized) -> Recognized:

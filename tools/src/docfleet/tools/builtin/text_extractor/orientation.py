@@ -20,7 +20,7 @@ _UPRIGHT_RATIO = 1.5
 _LINE_CHARACTERS = 3
 # The skew is looked for in a small copy, first in steps of a degree, then around the best of them.
 _SKEW_PIXELS = 700
-_COARSE = tuple(range(-8, 9))
+_COARSE = tuple(range(-12, 13))
 _FINE = (-0.75, -0.5, -0.25, 0.25, 0.5, 0.75)
 _LEAST_SKEW = 0.4
 # How much sharper the lines of a turned picture have to be, so that a picture without lines is left as it is.
@@ -82,11 +82,11 @@ def skew(image: Image) -> float:
     fine = max((best, *(best + step for step in _FINE)), key=lambda degrees: _sharpness(small, degrees))
     if abs(fine) < _LEAST_SKEW or _sharpness(small, fine) < _SHARPER * level:
         return 0.0
-    return float(fine)
+    return -float(fine)
 
 
 def _sharpness(image: Image, degrees: float) -> float:
-    """How much the darkness of neighbouring rows differs when the rows are inclined by this angle."""
+    """How much the darkness of neighbouring rows differs when the rows rise by this angle."""
     import PIL.Image
 
     slope = math.tan(math.radians(degrees))

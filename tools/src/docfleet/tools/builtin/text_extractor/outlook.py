@@ -32,14 +32,12 @@ _EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 
 
 def read_msg(path: Path, _reading: Reading) -> Document:
-    """Headers, text and the names of attachments of an Outlook message, and the messages attached to it."""
+    """Headers and text of an Outlook message, and the messages attached to it; attachments by name in ``metadata``."""
     import olefile
 
     with reading_of("the Outlook message"), olefile.OleFileIO(path) as storage:
         message = _Outlook(storage, ())
         lines, attachments = message.lines(), message.attachments
-    if attachments:
-        lines += ["", "Attachments: " + ", ".join(attachments)]
     return Document.of_texts(["\n".join(lines)], {"attachments": attachments} if attachments else {})
 
 

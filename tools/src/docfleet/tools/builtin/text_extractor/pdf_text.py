@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 UNREADABLE = "\ufffd"
 # PDFium uses these for a hyphen at a line end, and for characters it does not know.
-_NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: ""}
+_NOISE = {0xFFFE: "-", 0x02: "-", 0xFEFF: "", 0xFFFF: "", 0x00: "", 0x200B: "", 0x2060: ""}
+_SOFT_HYPHEN = "\u00ad"
+_LATIN_LIGATURES = range(0xFB00, 0xFB07)
 # The usual signs of symbol fonts, whose codes have no meaning of their own.
 _SYMBOLS = {0xF0A7: "•", 0xF0B7: "•", 0xF0D8: "•", 0xF06E: "•", 0xF0FC: "✓", 0xF0FE: "☑", 0xF0A8: "☐", 0xF06F: "☐"}
 _BLANK = frozenset((0x20, 0xA0, 0x09, 0x0A, 0x0D))
@@ -28,6 +30,8 @@ _BLANK = frozenset((0x20, 0xA0, 0x09, 0x0A, 0x0D))
 _ASKEW = 2
 # Copies of a word that stand apart by less than this part of its height are one word in fake bold, or its shadow.
 _SHADOW = 0.2
+# A word is compared with so many of the same text, at most: a page may be nothing but dots.
+_MOST_COPIES = 100
 # Letters of one word stand apart by less than this part of their height; the second is for letters that PDFium parts.
 _APART, _TOUCHING = 0.18, 0.05
 # Type in a form: its size in points, and the width of a letter as a part of that.
@@ -67,6 +71,8 @@ class Direction:
 def tidy(text: str) -> str:
     """``text`` as PDFium returns it, without its marks, with plain line ends, and each character in one piece."""
     plain = whole_characters(text.replace("\r\n", "\n").replace("\r", "\n").translate(_NOISE))
+    if _SOFT_HYPHEN in plain:
+        plain = without_soft_hyphens(plain)
     return "".join(character if character in "\t\n" else _character(ord(character)) for character in plain)
 
 
@@ -83,6 +89,8 @@ def _character(code: int) -> str:
     known = _NOISE.get(code, _SYMBOLS.get(code))
     if known is not None:
         return known
+    if code in _LATIN_LIGATURES:
+        return unicodedata.normalize("NFKC", chr(code))
     if 0x80 <= code < 0xA0:
         # Nobody draws control characters: these are codes of Windows, such as its euro sign.
         return bytes((code,)).decode("cp1252", "replace")
@@ -171,12 +179,25 @@ def of_mute_fonts(textpage: pdfium.PdfTextPage, runs: list[Direction]) -> set[in
 def _finish(group: Direction) -> None:
     for word in group.words:
         word.text = whole_characters(word.text)
+        if _SOFT_HYPHEN in word.text:
+            word.text = without_soft_hyphens(word.text)
     # A single sign without a meaning is a bullet or a logo.
     group.words = _once([word for word in group.words if word.text != UNREADABLE])
     unmapped = {id(word) for word in group.doubtful if len(word.text) > 1}
     group.doubtful = [
         word for word in group.words if id(word) in unmapped or (UNREADABLE in word.text and len(word.text) > 1)
     ]
+
+
+def without_soft_hyphens(text: str) -> str:
+    """``text`` without soft hyphens in words. Some programs write them for the usual hyphen, and at the end of a line
+    one is drawn: then it is a hyphen.
+    """
+    parts = text.split(_SOFT_HYPHEN)
+    result = parts[0]
+    for part in parts[1:]:
+        result += part if part[:1].islower() and result[-1:].isalpha() else "-" + part
+    return result
 
 
 def _degrees(clockwise: float, page_rotation: int) -> int:
@@ -278,7 +299,9 @@ def _once(words: list[Word]) -> list[Word]:
     for word in words:
         same = places.setdefault(word.text, [])
         near = _SHADOW * word.height
-        if any(abs(word.left - other.left) < near and abs(word.top - other.top) < near for other in same):
+        if any(
+            abs(word.left - other.left) < near and abs(word.top - other.top) < near for other in same[-_MOST_COPIES:]
+        ):
             continue
         same.append(word)
         kept.append(word)

@@ -13,6 +13,8 @@ from docfleet.tools.sdk.words import Word
 # A strip between columns is at least as wide as this part of the height of a line, and as tall as so many lines.
 _GUTTER = 0.55
 _LEAST_LINES = 4
+# A line above or below columns that is so many widths of a strip away is no line of theirs.
+_ALONE = 3
 # Lines of prose fill their column: so many of them reach so far, and are as long.
 _FILLED, _REACHED = 0.5, 0.65
 _LONG_LINE, _LONG_IDEOGRAPHS = 18, 8
@@ -21,6 +23,8 @@ _MIDDLE_OF_SENTENCE = 0.2
 _LETTERS = 0.7
 # Blocks of two columns that begin beside each other this often are the rows of a table.
 _PARALLEL = 0.7
+# The widest space of justified text, as a part of the height of its line; and how many lines of prose have wider ones.
+_JUSTIFIED, _APART = 1.5, 0.2
 _MOST_STRIPS = 60
 _DEEPEST = 6
 
@@ -84,7 +88,8 @@ def regions(words: list[Word]) -> list[Region]:
 def _split(lines: list[list[Word]], least: float, depth: int) -> list[Region]:
     if len(lines) < _LEAST_LINES or depth > _DEEPEST:
         return [Region(lines)] if lines else []
-    for strip in _strips(lines, least):
+    for found in _strips(lines, least):
+        strip = _trimmed(found, lines, least)
         left, right = _sides(lines, strip)
         if _are_columns(left, right, least):
             return [
@@ -137,6 +142,20 @@ def _strips(lines: list[list[Word]], least: float) -> list[_Strip]:
     )[:8]
 
 
+def _trimmed(strip: _Strip, lines: list[list[Word]], least: float) -> _Strip:
+    """The strip without lines above and below the columns that stand apart, such as a page number."""
+    first, last = strip.first, strip.last
+    while last - first > _LEAST_LINES and _distance(lines[last - 2], lines[last - 1]) > _ALONE * least:
+        last -= 1
+    while last - first > _LEAST_LINES and _distance(lines[first], lines[first + 1]) > _ALONE * least:
+        first += 1
+    return _Strip(strip.left, strip.right, first, last)
+
+
+def _distance(above: list[Word], below: list[Word]) -> float:
+    return min(word.top for word in below) - max(word.bottom for word in above)
+
+
 def _gaps(line: list[Word], least: float) -> list[tuple[float, float]]:
     gaps = [(float("-inf"), line[0].left)]
     end = line[0].right
@@ -178,6 +197,14 @@ def _reads_alone(lines: list[list[Word]], least: float, depth: int = 0) -> bool:
     return False
 
 
+def has_wide_gap(line: list[Word], wide: float = _JUSTIFIED) -> bool:
+    """Whether something stands in the line apart from the rest by more than ``wide``, a part of its height."""
+    return any(
+        after.left - before.right > wide * min(before.bottom - before.top, after.bottom - after.top)
+        for before, after in itertools.pairwise(line)
+    )
+
+
 def is_prose(lines: list[list[Word]]) -> bool:
     """Whether the lines are running text: long, full to the edge of their column, without gaps between cells."""
     if len(lines) < 3:
@@ -187,6 +214,8 @@ def is_prose(lines: list[list[Word]]) -> bool:
     column = sorted(widths)[int(0.9 * (len(widths) - 1))]
     texts = ["".join([word.text for word in line]) for line in lines]
     together = "".join(texts)
+    if sum(has_wide_gap(line) for line in lines) > _APART * len(lines):
+        return False
     letters = sum(map(str.isalpha, together))
     if letters < _LETTERS * len(together):
         return False

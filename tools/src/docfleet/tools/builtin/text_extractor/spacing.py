@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from docfleet.tools.sdk.words import Word
@@ -122,12 +123,13 @@ def _cuts(spaces: list[int], letters: str, spans: list[Span]) -> dict[int, Span]
         if space in cuts:
             continue
         nearest = min(max(round(space / rate), 1), len(spans) - 1) - 1
-        if exact and widths[nearest] < _NO_SPACE * usual:
+        if exact and widths[nearest] < max(_NO_SPACE * usual, min(_NO_SPACE * 2 * usual, 1.25 * median(widths))):
             continue
         reach = range(nearest, nearest + 1) if exact else range(max(nearest - 1, 0), min(nearest + 2, len(gaps)))
         free = [index for index in reach if gaps[index] not in cuts.values()]
-        if free:
-            cuts[space] = gaps[max(free, key=lambda index: widths[index])]
+        if not free:
+            return _spread(spaces, letters, spans)
+        cuts[space] = gaps[max(free, key=lambda index: widths[index])]
     ordered = dict(sorted(cuts.items()))
     return ordered if list(ordered.values()) == sorted(ordered.values()) else _spread(spaces, letters, spans)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,9 @@ _LONGEST_PIXELS = 32_767
 _FEW_CHARACTERS = 8
 _BORDER = 0.03
 _DPI = 300
-# A look at the direction and the script needs no larger picture; what is not clear in one may be so in a smaller one.
-# It is believed from this confidence on.
-_LOOK_PIXELS = (2500, 1250)
+# A look at the direction and the script needs no larger picture; a script that is not clear in one size may be in
+# another. It is believed from this confidence on.
+_LOOK_PIXELS = (2500, 1000)
 _SURE = 1.0
 
 # More threads make a page slower. The C library reads this when it is loaded, hence before any import of tesserocr.
@@ -73,11 +73,6 @@ def read(image: Image, language: str) -> Recognized:
     return recognized
 
 
-def preload(language: str) -> None:
-    """Load the data of ``language``: runs that are forked later have it."""
-    _engine(language)
-
-
 def installed(languages: tuple[str, ...]) -> list[str]:
     """Those of ``languages`` whose data some folder has."""
     return [language for language in languages if any(_has(folder, language) for folder in _folders())]
@@ -90,41 +85,33 @@ def package_of(language: str) -> str:
     return f"the package tesseract-ocr-{language.lower().replace('_', '-')} of Debian or Ubuntu"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a look at the shapes of a picture says, without reading it."""
-
-    turn: int = 0
-    """By how many degrees counter-clockwise the picture has to be turned to be upright."""
-    script: str = ""
-    """The name of the script, empty where it is not sure."""
+def turn_of(image: Image) -> int:
+    """By how many degrees counter-clockwise ``image`` has to be turned to be upright, by the shapes of its letters."""
+    return int(_look_at(image, _LOOK_PIXELS[0]).get("orient_deg", 0))
 
 
-def look_at(image: Image) -> Seen:
-    """The direction and the script of the text in ``image``."""
-    seen = Seen()
-    for pixels in _LOOK_PIXELS:
-        small = image.copy()
-        small.thumbnail((pixels, pixels))
-        seen = _look_at(small)
-        if seen.script:
-            break
-    return seen
+def script_of(image: Image, among: Collection[str]) -> str:
+    """Which of the scripts ``among`` the shapes in ``image`` are most like; empty where that is not clear."""
+    looks = [_look_at(image, pixels) for pixels in _LOOK_PIXELS]
+    likely = max(
+        (look for look in looks if look.get("script_name") in among), key=lambda look: look["script_conf"], default={}
+    )
+    return str(likely["script_name"]) if likely and likely["script_conf"] >= _SURE else ""
 
 
-def _look_at(image: Image) -> Seen:
+def _look_at(image: Image, pixels: int) -> dict[str, Any]:
+    """What the engine says of direction and script without reading; nothing for a picture with few letters."""
+    small = image.copy()
+    small.thumbnail((pixels, pixels))
     engine = _look_engine()
     try:
-        engine.SetImage(image)
+        engine.SetImage(small)
         engine.SetSourceResolution(_DPI)
-        found = engine.DetectOrientationScript()
+        return engine.DetectOrientationScript() or {}
     except RuntimeError:
-        found = None
+        return {}
     finally:
         engine.Clear()
-    if not found:
-        return Seen()
-    return Seen(int(found["orient_deg"]), str(found["script_name"]) if found["script_conf"] >= _SURE else "")
 
 
 @functools.lru_cache(maxsize=1)

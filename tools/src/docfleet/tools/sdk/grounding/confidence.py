@@ -21,6 +21,7 @@ FEATURES = ("normalised", "fuzzy", "none", "difference", "ambiguity", "ocr", "un
 MIN_SAMPLES = 20
 _RIDGE = 1.0
 _STEPS = 50
+_TOLERANCE = 1e-6
 _MOST = 0.999
 
 
@@ -96,11 +97,22 @@ def _probability(total: float) -> float:
     return 1 / (1 + math.exp(-total)) if total >= 0 else math.exp(total) / (1 + math.exp(total))
 
 
+def _log1p_exp(total: float) -> float:
+    return max(total, 0.0) + math.log1p(math.exp(-abs(total)))
+
+
 def _fit(rows: Sequence[Sequence[float]], rights: Sequence[float], prior: Sequence[float]) -> list[float]:
     """Newton's method for a logistic regression that is drawn to ``prior``; the intercept is free."""
     size = len(prior)
     weights = list(prior)
     ridge = [0.01, *([_RIDGE] * (size - 1))]
+
+    def _loss(weights: Sequence[float]) -> float:
+        totals = (sum(map(float.__mul__, weights, row)) for row in rows)
+        unlikely = sum(_log1p_exp(-total if right else total) for total, right in zip(totals, rights, strict=True))
+        drawn = zip(ridge, weights, prior, strict=True)
+        return unlikely + sum(strength * (weight - at) ** 2 / 2 for strength, weight, at in drawn)
+
     for _ in range(_STEPS):
         gradient = [ridge[at] * (prior[at] - weights[at]) for at in range(size)]
         hessian = [[ridge[at] if at == other else 0.0 for other in range(size)] for at in range(size)]
@@ -113,8 +125,14 @@ def _fit(rows: Sequence[Sequence[float]], rights: Sequence[float], prior: Sequen
                     for other in range(size):
                         hessian[at][other] += spread * value * row[other]
         step = _solved(hessian, gradient)
-        weights = [weight + change for weight, change in zip(weights, step, strict=True)]
-        if max(map(abs, step)) < 1e-6:
+        loss = _loss(weights)
+        # A whole step may overshoot where nearly all samples are right: then the next one goes further astray.
+        while _loss(moved := [weight + change for weight, change in zip(weights, step, strict=True)]) > loss:
+            step = [change / 2 for change in step]
+            if max(map(abs, step)) < _TOLERANCE:
+                return weights
+        weights = moved
+        if max(map(abs, step)) < _TOLERANCE:
             break
     return weights
 

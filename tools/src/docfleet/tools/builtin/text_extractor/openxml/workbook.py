@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
+import string
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile
@@ -23,6 +26,7 @@ from docfleet.tools.builtin.text_extractor.openxml.package import (
     opened,
     text_of,
 )
+from docfleet.tools.sdk.words import Page, Word, words_of_cells
 
 _WHAT = "the workbook"
 # A sheet that is wider than this is written without its empty columns.
@@ -30,9 +34,12 @@ _WIDE = 100
 _EMPTY = "[this sheet has no cells with content]"
 _MISSING = "[this sheet is missing in the file]"
 _COLUMN_LETTERS = 3
+_LETTERS = string.ascii_letters + "$"
 # A number that is kept as a workbook shows it when nothing else is asked for.
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,9})(?:\.\d{0,3}[1-9])?\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+# Where it lies if nothing says so.
+_STRINGS = "xl/sharedStrings.xml"
 _WHITE = re.compile(r"[\r\n\t\v\f]+")
 # Codes of a printed header: its three thirds, fonts, sizes, colours, and what the program fills in.
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d+|[A-Z&])')
@@ -64,7 +71,7 @@ def read_workbook(path: Path, reading: Reading) -> Document:
 
     Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``.
     """
-    pages: list[str] = []
+    pages: list[Page] = []
     names: list[str] = []
     hidden: list[str] = []
     with opened(path, _WHAT, reading) as package:
@@ -77,6 +84,7 @@ def read_workbook(path: Path, reading: Reading) -> Document:
         if not any(package.target(main, sheet) for sheet in sheets):
             raise CorruptFile(f"the workbook lacks its sheets, so it cannot be read: {SEND_AGAIN}")
         texts: dict[str | None, list[str]] = {None: [_MISSING]}
+        words: dict[str | None, list[Word]] = {}
         for entry in sheets:
             name = entry.get("name", "")
             names.append(name)
@@ -86,16 +94,17 @@ def read_workbook(path: Path, reading: Reading) -> Document:
             if part in texts:
                 book.budget.spend(sum(map(len, texts[part])))
             elif part is not None:
-                texts[part] = _lines(package, part, book)
+                texts[part], words[part] = _read_sheet(package, part, book)
             lines = texts[part]
-            pages.append("\n".join([f"Sheet: {name}", *(lines or [_EMPTY])]))
+            text = "\n".join([f"Sheet: {name}", *(lines or [_EMPTY])])
+            pages.append(Page(text, words.get(part, []), name=name))
             reading.progress(len(pages), len(sheets))
-    return Document.of_texts(pages, {"sheets": names} | ({"hidden_sheets": hidden} if hidden else {}))
+    return Document(pages, {"sheets": names} | ({"hidden_sheets": hidden} if hidden else {}))
 
 
 def _strings(package: Package, main: str) -> list[str]:
-    part = package.related(main, "sharedStrings")
-    if part is None:
+    part = package.related(main, "sharedStrings") or _STRINGS
+    if part not in package:
         return []
     with package.open(part) as stream:
         return [_string(item) for item in elements(stream, "si")]
@@ -119,12 +128,15 @@ def _formats(package: Package, main: str) -> list[str]:
     return [known.get(style, GENERAL) for style in styles]
 
 
-def _lines(package: Package, part: str, book: _Book) -> list[str]:
+def _read_sheet(package: Package, part: str, book: _Book) -> tuple[list[str], list[Word]]:
+    """The lines of a sheet, and its cells as words with their names; what lies over the cells has no place."""
     sheet = _Sheet()
     with package.open(part) as stream:
-        for element in elements(stream, "row", "headerFooter"):
+        for element in elements(stream, "row", "mergeCell", "headerFooter"):
             if element.tag.endswith("}row"):
                 _add_row(sheet, element, book)
+            elif element.tag.endswith("}mergeCell"):
+                _merge(sheet, element.get("ref", ""), book)
             else:
                 sheet.outside += _header_lines(element)
     drawing = package.related(part, "drawing")
@@ -132,7 +144,11 @@ def _lines(package: Package, part: str, book: _Book) -> list[str]:
     if drawing is not None and root is not None:
         sheet.outside += filter(str.strip, drawn(package, drawing, root))
     sheet.outside += _comments(package, part)
-    return [*_table(sheet.rows, book), *dict.fromkeys(sheet.outside)]
+    outside = list(dict.fromkeys(sheet.outside))
+    below = sheet.rows[-1][0] + 2 if sheet.rows else 1
+    words = words_of_cells(sheet.rows)
+    words += [Word(line, 1, below + at, 1.8, below + at + 0.8) for at, line in enumerate(outside)]
+    return [*_table(sheet.rows, book), *outside], words
 
 
 def _add_row(sheet: _Sheet, row: Element, book: _Book) -> None:
@@ -146,6 +162,20 @@ def _add_row(sheet: _Sheet, row: Element, book: _Book) -> None:
             book.budget.spend(len(text))
     if cells:
         sheet.rows.append((at, cells))
+
+
+def _merge(sheet: _Sheet, area: str, book: _Book) -> None:
+    """Take away what stands in the covered cells of a merged one: a file may have it, no program shows it."""
+    first, _, last = area.partition(":")
+    left, right = _column(first), _column(last)
+    top, bottom = (number(corner.lstrip(_LETTERS)) for corner in (first, last))
+    start = bisect_left(sheet.rows, top, key=itemgetter(0))
+    end = bisect_right(sheet.rows, bottom, key=itemgetter(0))
+    book.budget.spend(max(end - start, 0))
+    for at, cells in sheet.rows[start:end]:
+        covered = [column for column in cells if left <= column <= right and (at, column) != (top, left)]
+        for column in covered if top <= at <= bottom else ():  # rows may stand in any order
+            del cells[column]
 
 
 def _column(reference: str | None) -> int:

@@ -95,6 +95,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper
     """RabbitMQ's `consumer_timeout` in seconds, as configured there. Unset, 1800. A time limit that does not fit within
     it is refused."""
 
+    source_still_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 2.0
+    """Seconds without a write after which a file of a source counts as complete. One that is written later is left out
+    (`still_written`) or refused (`file_changing`). 0 waits for no file, and still refuses those that change while they
+    are read. Raise it for writers that pause."""
     internal_api_timeout: Seconds = 30.0
     """Seconds that one call of the backend may take."""
     internal_api_retry_attempts: Positive = 12

@@ -10,10 +10,12 @@ import msgspec
 import structlog
 
 from docfleet.connectors.base import FileSystemConnector, SourceEntry
+from docfleet.core import file_patterns
 from docfleet.core.batch_calls import LeftOut
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.file_patterns import SYSTEM_FILES, ignored, name_filter
 from docfleet.core.files import FileHashData
-from docfleet.workers.shared.workflow.connectors.filters import name_filter
+from docfleet.workers.shared.workflow.connectors.stillness import Stillness
 
 log = structlog.get_logger()
 
@@ -23,6 +25,7 @@ class SourceOptions(msgspec.Struct, frozen=True, rename="camel"):
 
     folders: list[str] = []
     file_extensions: list[str] = []
+    ignore_names: list[str] = msgspec.field(default_factory=lambda: [SYSTEM_FILES])
     process_sub_directories: bool = False
     max_files: Annotated[int, msgspec.Meta(ge=1)] | None = None
     max_depth: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -37,17 +40,25 @@ class SourceOptions(msgspec.Struct, frozen=True, rename="camel"):
         fields = {field.name: field.encode_name for field in msgspec.structs.fields(cls)}
         known = {fields.get(key, key): value for key, value in settings.items() if value is not None}
         try:
-            return msgspec.convert({name: known[name] for name in fields.values() if name in known}, cls)
-        except msgspec.ValidationError as error:
+            options = msgspec.convert({name: known[name] for name in fields.values() if name in known}, cls)
+            file_patterns.check("fileExtensions", options.file_extensions)
+            file_patterns.check("ignoreNames", options.ignore_names)
+            return options
+        except ValueError as error:
             raise ConfigurationError(f"the source's options are not valid: {error}") from error
 
 
 def discover(
-    connector: FileSystemConnector, options: SourceOptions, connector_id: str | None, left_out: LeftOut
+    connector: FileSystemConnector,
+    options: SourceOptions,
+    connector_id: str | None,
+    left_out: LeftOut,
+    still_seconds: float = 0.0,
 ) -> Iterator[FileHashData]:
-    """The files of all folders that match, in the requested order. ``left_out`` gets every other entry, but for files
-    whose names do not match. Raises ``SourceError``: a listing that fails is never a short list."""
-    entries = _entries(connector, options, left_out)
+    """The files of all folders that match, in the requested order; each was not written for ``still_seconds``.
+    ``left_out`` gets every other entry, but for files whose names do not match. Raises ``SourceError``: a listing that
+    fails is never a short list."""
+    entries = _entries(connector, options, left_out, Stillness(connector, still_seconds))
     if options.file_processing_order != "unordered":
         # An order by time needs the complete listing; only the entries are held, never the files.
         newest = options.file_processing_order == "newest_first"
@@ -64,7 +75,9 @@ def discover(
         )
 
 
-def _entries(connector: FileSystemConnector, options: SourceOptions, left_out: LeftOut) -> Iterator[SourceEntry]:
+def _entries(
+    connector: FileSystemConnector, options: SourceOptions, left_out: LeftOut, stillness: Stillness
+) -> Iterator[SourceEntry]:
     def note(path: str, reason: str) -> None:
         if left_out.note(path, reason):  # a million pipes are not a million lines
             log.warning("source.entry_skipped", path=path, reason=reason)
@@ -72,11 +85,14 @@ def _entries(connector: FileSystemConnector, options: SourceOptions, left_out: L
     recursive = options.process_sub_directories
     wanted = name_filter(options.file_extensions)
     for folder in _outermost(options.folders or ["/"], recursive=recursive):
-        for entry in connector.list_files(
-            folder.strip("/"), recursive=recursive, max_depth=options.max_depth, on_skip=note
-        ):
-            if wanted(entry.name):
-                yield entry
+        entries = connector.list_files(
+            folder.strip("/"),
+            recursive=recursive,
+            max_depth=options.max_depth,
+            on_skip=note,
+            ignore=ignored(options.ignore_names),
+        )
+        yield from stillness.still((entry for entry in entries if wanted(entry.name)), note)
 
 
 def _outermost(folders: list[str], *, recursive: bool) -> list[str]:

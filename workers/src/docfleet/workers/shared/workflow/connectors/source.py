@@ -17,6 +17,7 @@ from docfleet.core.execution import ExecutionContext, SourceConfig
 from docfleet.core.files import FileHashData
 from docfleet.core.storage import resolve_folder, upload_folder
 from docfleet.workers.shared.workflow.connectors.discovery import SourceOptions, discover
+from docfleet.workers.shared.workflow.connectors.stillness import Stillness
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -43,20 +44,23 @@ class Source(Protocol):
 class ConnectorSource:
     """Files of a file-system connector. Made and used inside one task."""
 
-    def __init__(self, config: SourceConfig) -> None:
+    def __init__(self, config: SourceConfig, still_seconds: float) -> None:
+        """Files that were written in the last ``still_seconds`` are waited for."""
         if not config.connector_id:
             raise ConfigurationError("the workflow's source has no connector: set `source.connector`")
         self.options = SourceOptions.from_settings(config.source_settings)
         self.left_out = LeftOut()
         self._connector_id = config.connector_id
         self._connector: FileSystemConnector = open_file_system(config.connector_id, config.connector_settings)
+        self._still_seconds = still_seconds
+        self._stillness = Stillness(self._connector, still_seconds)
 
     def files(self) -> Iterator[FileHashData]:
         """As ``Source.files``: the listing."""
-        return discover(self._connector, self.options, self._connector_id, self.left_out)
+        return discover(self._connector, self.options, self._connector_id, self.left_out, self._still_seconds)
 
     def fetch(self, file: FileHashData, target: Path) -> str:
-        """As ``Source.fetch``: a copy, under a temporary name until it is complete."""
+        """As ``Source.fetch``: a copy, under a temporary name until it is complete. Raises ``FileChanging``."""
         # Checked first, because a copy that fills the disk would fail the other files in work, too.
         free = shutil.disk_usage(target.parent).free
         if file.file_size > free:
@@ -64,6 +68,7 @@ class ConnectorSource:
                 f"there is no space to work in: the file has {file.file_size / 1024**2:.1f} MB, and "
                 f"{free / 1024**2:.1f} MB are free; make room where EXECUTION_STORAGE_ROOT is and retry it"
             )
+        before = self._stillness.require(file.file_path)
         digest = hashlib.sha256()
         partial = target.with_name(target.name + ".partial")
         with self._connector.open(file.file_path) as source, partial.open("wb") as copy:
@@ -71,6 +76,7 @@ class ConnectorSource:
                 digest.update(chunk)
                 copy.write(chunk)
             size = copy.tell()
+        self._stillness.compare(file.file_path, before, size)
         if size == 0:
             partial.unlink()
             raise _empty()
@@ -122,11 +128,12 @@ class UploadSource:
         """Nothing is held."""
 
 
-def open_source(context: ExecutionContext, root: Path) -> Source:
-    """Where the bytes of this execution's files are. ``root`` is the storage root. Raises ``ConfigurationError``."""
+def open_source(context: ExecutionContext, root: Path, still_seconds: float) -> Source:
+    """Where the bytes of this execution's files are. ``root`` is the storage root; ``still_seconds`` as
+    ``ConnectorSource``. Raises ``ConfigurationError``."""
     if context.source_config.is_api:
         return UploadSource(root, context)
-    return ConnectorSource(context.source_config)
+    return ConnectorSource(context.source_config, still_seconds)
 
 
 def _empty() -> EmptyFile:

@@ -128,13 +128,16 @@ class FileRun:
         if not self._context.tool_instances:
             raise ConfigurationError("the workflow has no tools: add one under `tools`")
         if self._source is None:
-            self._source = open_source(self._context, Path(self._settings.execution_storage_root))
+            self._source = open_source(
+                self._context, Path(self._settings.execution_storage_root), self._settings.source_still_seconds
+            )
         return self._source
 
     def _deliver(self, delivery: Delivery, *, already_failed: bool = False) -> Delivered:
         """``already_failed``: an earlier delivery failed, and part of it may be at the destination."""
         if self._sink is None:
-            self._sink = open_sink(self._context.destination_config, _origin(self._context))
+            created_at = self._context.execution.created_at
+            self._sink = open_sink(self._context.destination_config, _origin(self._context), created_at)
         sink = self._sink
         started = already_failed
 

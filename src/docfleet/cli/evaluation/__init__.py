@@ -1,0 +1,1 @@
+"""How good a workflow is: its results against labels."""
