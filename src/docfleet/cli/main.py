@@ -9,6 +9,7 @@ from typing import cast
 
 import click
 
+from docfleet.cli.show import terminal
 from docfleet.core.errors import ConfigurationError, DocfleetError
 from docfleet.core.exit_codes import ExitCode
 
@@ -58,6 +59,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and end the process with its exit code: 2 for a wrong setting or option, 1 for a failure."""
+    terminal.prepare()
     try:
         code = cli.main(args=arguments, prog_name="docfleet", standalone_mode=False)
     except click.ClickException as error:
@@ -68,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DocfleetError as error:
         click.echo(f"docfleet: {error.message}", err=True)
         code = ExitCode.WRONG_CONFIGURATION if isinstance(error, ConfigurationError) else ExitCode.FAILURE
+    terminal.finish()
     sys.exit(code if isinstance(code, int) else 0)
 
 

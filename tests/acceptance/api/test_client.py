@@ -85,7 +85,7 @@ def test_several_files_one_of_them_bad_and_one_of_no_use(fleet: Fleet, documents
     assert [item["file"] for item in items] == names
     assert [item["status"] for item in items] == ["Success", "Failed", "Failed", "Success"]
     assert [bool(item["error"]) for item in items] == [False, True, True, False]
-    assert "portable-executable" in items[2]["error"]
+    assert "is a program" in items[2]["error"]
     assert items[1]["result"] is None
 
 

@@ -115,6 +115,7 @@ def test_an_admins_key_runs_every_command_of_its_organization(fleet: Fleet, tmp_
     assert "Execution ended" in logs
     assert run["id"] in docfleet("executions", "show", run["id"])
     docfleet("executions", "why", run["id"])
+    assert "no evidence" in docfleet("executions", "evidence", run["id"], "1", fails=1)
     docfleet("verify", run["id"])
     assert docfleet("organizations", "show") == docfleet("organizations", "show", organization)
     assert "had ended before" in docfleet("executions", "stop", run["id"])

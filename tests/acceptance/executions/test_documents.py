@@ -46,7 +46,7 @@ def test_an_empty_a_foreign_and_a_locked_document_cost_only_themselves(fleet: Fl
     bad = {name: (found[name].error_code, found[name].error) for name in ("empty.txt", "song.mp3", "cut.pdf")}
     assert [code for code, _ in bad.values()] == ["empty_file", "unsupported_file_type", "corrupt_file"]
     assert "0 bytes" in str(bad["empty.txt"][1])
-    assert "audio" in str(bad["song.mp3"][1])
+    assert "is a sound" in str(bad["song.mp3"][1])
     page = run.page()
     assert all(str(message) in page for _, message in bad.values())
 

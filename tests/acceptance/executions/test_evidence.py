@@ -42,6 +42,8 @@ def test_a_field_is_shown_where_it_stands(fleet: Fleet, tmp_path: Path) -> None:
     (row,) = run.rows()
     fields = json.loads(row["evidence"])["fields"]
     assert (fields["/invoice_number"]["page"], fields["/invoice_number"]["quote"]) == (2, "INV-4711")
+    ((left, top, right, bottom),) = fields["/invoice_number"]["boxes"]
+    assert 100 < left < right < 200 and 842 - 775 < top < bottom < 842 - 755
     assert fields["/date"]["match"] == "normalised" and fields["/date"]["page"] == 2
     assert "evidence" not in json.loads(row["data"])
     command = [*DOCFLEET, "executions", "evidence", run.id, "a b.pdf"]

@@ -286,6 +286,38 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "a row of a later execution is not replaced by an earlier one",
+        "tests/contract/connectors/databases/test_documents.py::test_a_late_delivery_of_an_earlier_execution_changes_nothing",
+        (
+            "connectors/src/docfleet/connectors/rows.py",
+            "one.created_at <= other.created_at and (other.status",
+            "(other.status",
+        ),
+    ),
+    mutant(
+        "an error does not replace what was read before",
+        "tests/contract/connectors/databases/test_documents.py::test_an_error_replaces_errors_only_and_is_replaced_by_what_can_be_read",
+        ("connectors/src/docfleet/connectors/rows.py", '(other.status != "ERROR" or one.status == "ERROR")', "True"),
+    ),
+    mutant(
+        "executions at once leave one row of a document",
+        "tests/contract/connectors/databases/test_documents.py::test_executions_at_once_leave_one_row_of_a_document[postgresql]",
+        (
+            "connectors/src/docfleet/connectors/databases/sql.py",
+            "        self._lock_schema(connection, document)\n",
+            "        return\n",
+        ),
+    ),
+    mutant(
+        "verify does not miss what a later execution replaced",
+        "tests/integration/backend/executions/test_verification.py::test_a_row_that_a_later_execution_replaced_is_not_missing[sqlite-path]",
+        (
+            "backend/src/docfleet/backend/executions/verification.py",
+            "if target.on_change is OnChange.REPLACE and self._is_replaced(row, target.identity):",
+            "if False:",
+        ),
+    ),
+    mutant(
         "a file group that is none is refused",
         "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_wrong_options_are_named[wrong3]",
         ("core/src/docfleet/core/file_patterns.py", '" " in text or ', "False and "),

@@ -263,4 +263,13 @@ MUTANTS = (
         "tests/unit/cli/test_variables.py::test_a_secret_is_in_no_message",
         ("src/docfleet/cli/commands/apply.py", "{mask_text(line)}", "{line}"),
     ),
+    mutant(
+        "a console goes on without a reader",
+        "tests/unit/cli/show/test_terminal.py::test_a_console_goes_on_without_a_reader",
+        (
+            "src/docfleet/cli/show/terminal.py",
+            "            self._stream.flush()\n        except BrokenPipeError:\n            discard(self._stream)",
+            "            self._stream.flush()\n        except BrokenPipeError:\n            raise",
+        ),
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.mutations.mutant import mutant
 
 TEXT_EXTRACTOR = "tools/src/docfleet/tools/builtin/text_extractor"
+_TEXTS = "tests/unit/tools/builtin/text_extractor"
 E_INVOICE = "tools/src/docfleet/tools/builtin/field_extractor/einvoice"
 TESTS_E_INVOICE = "tests/unit/tools/builtin/field_extractor/einvoice"
 
@@ -30,45 +31,6 @@ MUTANTS = (
         "a picture is made small enough for Tesseract",
         "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_picture_with_a_side_too_long_for_tesseract_is_read[tesseract]",
         (f"{TEXT_EXTRACTOR}/tesseract.py", "if max(image.size) * scale > _LONGEST_PIXELS:", "if False:"),
-    ),
-    mutant(
-        "a page on its side is turned",
-        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[90-ppocr]",
-        (f"{TEXT_EXTRACTOR}/ocr.py", "for degrees in _turns(best):", "for degrees in ():"),
-    ),
-    mutant(
-        "a page askew is made level",
-        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[-9-tesseract]",
-        (f"{TEXT_EXTRACTOR}/ocr.py", "tilt = skew(image)", "tilt = 0.0"),
-    ),
-    mutant(
-        "a page in a script without data is no success",
-        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_page_in_another_script_names_the_data_that_it_needs",
-        (
-            f"{TEXT_EXTRACTOR}/ocr.py",
-            "    if not languages:",
-            "    if not languages:\n        return best\n    if False:",
-        ),
-    ),
-    mutant(
-        "no engine with threads is loaded before a fork",
-        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_nothing_that_a_fork_would_lose_is_preloaded",
-        (f"{TEXT_EXTRACTOR}/ppocr.py", "    import faster_paddle  # noqa: F401", '    _engine("tiny", 1600)'),
-    ),
-    mutant(
-        "patterns are no text",
-        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_what_is_hardly_text_is_left_out",
-        (f"{TEXT_EXTRACTOR}/ppocr.py", ">= _LEAST_CONFIDENCE]", ">= 0]"),
-    ),
-    mutant(
-        "serial numbers keep their digits",
-        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_letters_and_digits_that_look_alike",
-        (f"{TEXT_EXTRACTOR}/ppocr.py", "_ALMOST_WORD.fullmatch(text) and", "True and"),
-    ),
-    mutant(
-        "a word in two parts of a picture is read once",
-        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_small_print_on_a_poster_is_read_and_each_word_once",
-        (f"{TEXT_EXTRACTOR}/ppocr.py", "if left <= (moved.left + moved.right) / 2 < right and", "if"),
     ),
     mutant(
         "UTF-8 with errors is no code page",
@@ -108,6 +70,54 @@ MUTANTS = (
         "LibreOffice has a profile of its own in the run",
         "tests/unit/tools/builtin/text_extractor/test_legacy.py::test_documents_of_office_97",
         (f"{TEXT_EXTRACTOR}/legacy.py", ", dir=path.parent) as name:", ") as name:"),
+    ),
+    mutant(
+        "a page on its side is turned",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[90-ppocr]",
+        (f"{TEXT_EXTRACTOR}/ocr.py", "for degrees in _turns(best):", "for degrees in ():"),
+    ),
+    mutant(
+        "a page askew is made level",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[-9-tesseract]",
+        (f"{TEXT_EXTRACTOR}/ocr.py", "tilt = skew(image)", "tilt = 0.0"),
+    ),
+    mutant(
+        "a page in a script without data is no success",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_page_in_another_script_names_the_data_that_it_needs",
+        (
+            f"{TEXT_EXTRACTOR}/ocr.py",
+            "    if not languages:",
+            "    if not languages:\n        return best\n    if False:",
+        ),
+    ),
+    mutant(
+        "no engine with threads is loaded before a fork",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_nothing_that_a_fork_would_lose_is_preloaded",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", "    import faster_paddle  # noqa: F401", '    _engine("tiny", 1600)'),
+    ),
+    mutant(
+        "patterns are no text",
+        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_what_is_hardly_text_is_left_out",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", ">= _LEAST_CONFIDENCE]", ">= 0]"),
+    ),
+    mutant(
+        "a word in two parts of a picture is read once",
+        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_small_print_on_a_poster_is_read_and_each_word_once",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", "if left <= (moved.left + moved.right) / 2 < right and", "if"),
+    ),
+    mutant(
+        "a page in a script without data costs no other page",
+        "tests/unit/tools/builtin/text_extractor/test_pdf.py::test_a_page_in_a_script_without_data_costs_no_other_page",
+        (
+            f"{TEXT_EXTRACTOR}/pdf.py",
+            "    except LanguageMissing as error:\n",
+            "    except ZeroDivisionError as error:\n",
+        ),
+    ),
+    mutant(
+        "serial numbers keep their digits",
+        "tests/unit/tools/builtin/text_extractor/test_ppocr.py::test_letters_and_digits_that_look_alike",
+        (f"{TEXT_EXTRACTOR}/ppocr.py", "_ALMOST_WORD.fullmatch(text) and", "True and"),
     ),
     mutant(
         "a chapter is read once",
@@ -198,5 +208,61 @@ MUTANTS = (
         "text that was moved away is left out",
         f"{_OPENXML}/test_word.py::test_tracked_changes_are_shown_as_accepted",
         (f"{TEXT_EXTRACTOR}/openxml/story.py", '"del", "moveFrom", "rPr"', '"del", "rPr"'),
+    ),
+    mutant(
+        "a page that cannot be read is named",
+        f"{_TEXTS}/test_pdf.py::test_a_broken_page_is_said_in_its_place",
+        (f"{TEXT_EXTRACTOR}/pdf.py", '.setdefault("pages_unreadable", []).append(number)', ".copy()"),
+    ),
+    mutant(
+        "glyphs without characters are read from the picture",
+        f"{_TEXTS}/test_pdf_ocr.py::test_glyphs_without_characters_are_read_from_the_picture[57376]",
+        (
+            f"{TEXT_EXTRACTOR}/pdf_ocr.py",
+            "in_doubt >= _DOUBTFUL_CHARACTERS or in_doubt >",
+            "in_doubt < 0 and in_doubt >",
+        ),
+    ),
+    mutant(
+        "a control character is no text",
+        f"{_TEXTS}/test_pdf_ocr.py::test_without_ocr_no_control_character_is_text",
+        (f"{TEXT_EXTRACTOR}/pdf_text.py", '("Cc", "Cn", "Co")', '("Cn", "Co")'),
+    ),
+    mutant(
+        "what a failed recognition left behind a scan is no text",
+        f"{_TEXTS}/test_pdf_ocr.py::test_what_a_failed_recognition_left_behind_a_scan_is_no_text",
+        (f"{TEXT_EXTRACTOR}/pdf_page.py", "kept if is_plausible(kept) else []", "kept"),
+    ),
+    mutant(
+        "a hidden note stays hidden",
+        f"{_TEXTS}/test_pdf_annotations.py::test_what_is_hidden_stays_hidden",
+        (
+            f"{TEXT_EXTRACTOR}/pdf_annotations.py",
+            "FPDFAnnot_GetFlags(annotation) & _HIDDEN",
+            "FPDFAnnot_GetFlags(annotation) & 0",
+        ),
+    ),
+    mutant(
+        "a password that is typed into a form stays out of the text",
+        f"{_TEXTS}/test_pdf_annotations.py::test_what_is_typed_into_a_form_stands_beside_its_label[True]",
+        (
+            f"{TEXT_EXTRACTOR}/pdf_annotations.py",
+            "FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:",
+            "FPDFAnnot_GetFormFieldFlags(form, annotation) & 0:",
+        ),
+    ),
+    mutant(
+        "a remark over several columns is no cell of a table",
+        f"{_TEXTS}/test_tables.py::test_a_remark_over_several_columns_is_no_cell",
+        (
+            f"{TEXT_EXTRACTOR}/tables.py",
+            "lambda line: any(_spans(cell, columns) for cell in line)",
+            "lambda line: False",
+        ),
+    ),
+    mutant(
+        "numbers below a heading are no part of it",
+        f"{_TEXTS}/test_tables.py::test_a_heading_that_stands_close_to_its_numbers_is_parted_from_them",
+        (f"{TEXT_EXTRACTOR}/tables.py", "if len(numbers & texts) >= _LEAST_NUMBERS:", "if False:"),
     ),
 )

@@ -45,6 +45,8 @@ def test_a_worker_does_not_carry_the_terminal_or_the_backend() -> None:
     assert {name for name in found if name.startswith("docfleet.cli")} == {
         "docfleet.cli",
         "docfleet.cli.main",
+        "docfleet.cli.show",
+        "docfleet.cli.show.terminal",
         "docfleet.cli.commands",
         "docfleet.cli.commands.worker",
     }

@@ -218,7 +218,23 @@ class ColumnMode(StrEnum):
     SPLIT = "SPLIT_JSON_INTO_COLUMNS"
 
 
+class OnChange(StrEnum):
+    """What becomes of the row that an earlier execution delivered for the same document."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+
+
+class DocumentIdentity(StrEnum):
+    """What makes two documents of one workflow and source the same one."""
+
+    PATH = "path"
+    CONTENT = "content"
+
+
 FILE_EXECUTION_COLUMN = "file_execution_id"
+DOCUMENT_COLUMN = "docfleet_document"
+"""Says which document a row is of, where rows are replaced across executions."""
 LEDGER_TABLE = "docfleet_deliveries"
 """Keeps the delivery keys of tables that have no unique key for them: tables that Docfleet did not create."""
 
@@ -239,6 +255,8 @@ class TableSettings(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     file_path: str = "file_path"
     execution_id: str = "execution_id"
     evidence_column: str = ""
+    on_change: OnChange = OnChange.APPEND
+    identity: DocumentIdentity = DocumentIdentity.PATH
     """Where the evidence for the result goes; empty: nowhere."""
 
     def __post_init__(self) -> None:
@@ -303,13 +321,21 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     attempt: int = 0
     evidence: dict[str, Any] | None = None
+    document: str | None = None
+    """Which document it is, the same in every execution; used where rows are replaced across executions."""
+    execution_created_at: str = ""
+    """When the execution was created, in ISO 8601: a later execution has the later document."""
 
 
 class DeliveryReceipt(msgspec.Struct, frozen=True):
-    """The result of a delivery: ``written`` the first time, ``replaced`` when its key was there already. ``digest`` is
-    the SHA-256 of the row's content as the database stored it (``rows.content_digest``)."""
+    """The result of a delivery.
 
-    outcome: Literal["written", "replaced"]
+    ``written`` the first time, ``replaced`` when its key was there already, ``superseded`` when a later execution has
+    delivered the same document. ``digest`` is the SHA-256 of the row's content as the database stored it
+    (``rows.content_digest``).
+    """
+
+    outcome: Literal["written", "replaced", "superseded"]
     table: str
     columns: tuple[str, ...]
     digest: str

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, ClassVar, Literal
 
 from docfleet.connectors.base import (
+    DOCUMENT_COLUMN,
     FILE_EXECUTION_COLUMN,
     ColumnMode,
     ConnectorInfo,
@@ -19,6 +20,7 @@ from docfleet.connectors.base import (
     DeliveryRow,
     ForkGuard,
     Ignore,
+    OnChange,
     OnSkip,
     SourceEntry,
     StoredRow,
@@ -29,12 +31,15 @@ from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
 from docfleet.connectors.paths import encode_name, path_parts
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
+    Standing,
     attempt_of,
     check_growth,
     content_digest,
     fixed_columns,
+    gives_way,
     readable,
     shape_row,
+    standing,
 )
 from docfleet.core.errors import (
     DestinationRejected,
@@ -254,7 +259,9 @@ class MemoryDatabase(ForkGuard):
                 raise Fenced(f"a later attempt than {row.attempt} has delivered file execution {key[1]}")
             table.rows[key] = _merged(target, old, values)
             digest = content_digest(target, table.rows[key])
-        outcome: Literal["written", "replaced"] = "written" if old is None else "replaced"
+            superseded = target.on_change is OnChange.REPLACE and _gave_way(table, key, cells.get(DOCUMENT_COLUMN))
+        outcome: Literal["written", "replaced", "superseded"] = "written" if old is None else "replaced"
+        outcome = "superseded" if superseded else outcome
         return DeliveryReceipt(outcome, target.table, tuple(values), digest)
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
@@ -284,6 +291,28 @@ class MemoryDatabase(ForkGuard):
     def close(self) -> None:
         """See ``DatabaseConnector``."""
         self._guard()
+
+
+def _gave_way(table: _Table, key: tuple[str, str], document: str | None) -> bool:
+    """Delete the rows of other executions that give way to this one, or this one where it gives way to another."""
+    if document is None:
+        return False
+    others = {
+        other: _standing(row)
+        for other, row in table.rows.items()
+        if row.get(DOCUMENT_COLUMN) == document and other[0] != key[0]
+    }
+    mine = _standing(table.rows[key])
+    for other in [other for other, stands in others.items() if gives_way(stands, mine)]:
+        del table.rows[other], others[other]
+    if not any(gives_way(mine, other) for other in others.values()):
+        return False
+    del table.rows[key]
+    return True
+
+
+def _standing(row: dict[str, Any]) -> Standing:
+    return standing(row.get("status"), row.get("metadata"))
 
 
 def _add_columns(table: _Table, target: TableSettings, cells: Mapping[str, Any]) -> None:

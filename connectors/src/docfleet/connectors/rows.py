@@ -13,13 +13,15 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from docfleet.connectors.base import (
+    DOCUMENT_COLUMN,
     FILE_EXECUTION_COLUMN,
     RESERVED_COLUMNS,
     ColumnMode,
     DeliveryRow,
+    OnChange,
     TableSettings,
 )
 from docfleet.connectors.column_names import columns_of
@@ -30,6 +32,8 @@ MAX_DATA_COLUMNS = 200
 SPLIT_COLUMNS_KEY = "split_columns"
 """In split mode the ``metadata`` of a row lists its data columns, so that replacing the row clears those the new
 result does not have and leaves the customer's own columns alone."""
+CREATED_KEY = "execution_created_at"
+"""The ``metadata`` of a row keeps the age of its execution, where rows are replaced across executions."""
 ATTEMPT_KEY = "attempt"
 """The ``metadata`` of a row keeps the attempt that wrote it: a late older attempt is refused."""
 
@@ -52,6 +56,8 @@ def fixed_columns(target: TableSettings) -> dict[str, ColumnKind]:
         target.execution_id: ColumnKind.TEXT,
         FILE_EXECUTION_COLUMN: ColumnKind.TEXT,
     }
+    if target.on_change is OnChange.REPLACE:
+        kinds[DOCUMENT_COLUMN] = ColumnKind.TEXT
     if target.evidence_column:
         kinds[target.evidence_column] = ColumnKind.JSON
     if target.column_mode is ColumnMode.SINGLE:
@@ -98,6 +104,9 @@ def shape_row(target: TableSettings, row: DeliveryRow) -> dict[str, Any]:
         target.execution_id: clean(row.execution_id),
         FILE_EXECUTION_COLUMN: clean(row.file_execution_id),
     }
+    if target.on_change is OnChange.REPLACE:
+        cells[DOCUMENT_COLUMN] = row.document
+        metadata[CREATED_KEY] = row.execution_created_at
     if target.evidence_column:
         cells[target.evidence_column] = clean(row.evidence)
     if target.column_mode is ColumnMode.SINGLE:
@@ -115,7 +124,8 @@ def split_columns(target: TableSettings, result: Mapping[str, Any]) -> dict[str,
             f"the result has {len(result)} top-level keys, more than {MAX_DATA_COLUMNS} columns: "
             f"use {ColumnMode.SINGLE}"
         )
-    own = (*RESERVED_COLUMNS, target.file_path, target.execution_id, target.evidence_column)
+    own = [*RESERVED_COLUMNS, target.file_path, target.execution_id, target.evidence_column]
+    own += [DOCUMENT_COLUMN] if target.on_change is OnChange.REPLACE else []
     return columns_of(result, [name for name in own if name])
 
 
@@ -159,6 +169,28 @@ def attempt_of(metadata: Any) -> int:
     """The attempt that wrote a row, from its ``metadata``; 0 when it is missing."""
     attempt = json_object(metadata).get(ATTEMPT_KEY)
     return attempt if isinstance(attempt, int) else 0
+
+
+class Standing(NamedTuple):
+    """A row of a document among those of other executions."""
+
+    status: str
+    created_at: str
+    """When its execution was created."""
+
+
+def standing(status: Any, metadata: Any) -> Standing:
+    """Where a stored row stands."""
+    return Standing(str(status), str(json_object(metadata).get(CREATED_KEY, "")))
+
+
+def gives_way(one: Standing, other: Standing) -> bool:
+    """Whether the row ``one`` is replaced by ``other``, which is of the same document and of another execution.
+
+    The row of the later execution stays. An error replaces errors only: what was read of a document before stays
+    until it can be read again.
+    """
+    return one.created_at <= other.created_at and (other.status != "ERROR" or one.status == "ERROR")
 
 
 def json_object(value: Any) -> dict[str, Any]:

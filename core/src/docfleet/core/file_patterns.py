@@ -7,21 +7,39 @@ import fnmatch
 import re
 from collections.abc import Callable, Sequence
 
+_WORD = ("*.doc", "*.docx", "*.docm", "*.dot", "*.dotx", "*.dotm", "*.odt", "*.ott", "*.fodt")
+_EXCEL = ("*.xls", "*.xlsx", "*.xlsm", "*.xlsb", "*.xlt", "*.xltx", "*.xltm", "*.ods", "*.ots", "*.fods")
+_POWERPOINT = (
+    *("*.ppt", "*.pptx", "*.pptm", "*.pps", "*.ppsx", "*.ppsm", "*.pot", "*.potx", "*.potm"),
+    *("*.odp", "*.otp", "*.fodp"),
+)
 GROUPS: dict[str, tuple[str, ...]] = {
     "pdf documents": ("*.pdf",),
-    "word documents": ("*.doc", "*.docx", "*.odt", "*.rtf"),
-    "excel documents": ("*.xls", "*.xlsx", "*.ods"),
-    "powerpoint documents": ("*.ppt", "*.pptx", "*.odp"),
+    "word documents": (*_WORD, "*.rtf"),
+    "excel documents": _EXCEL,
+    "powerpoint documents": _POWERPOINT,
     "text files": ("*.txt", "*.md", "*.log"),
-    "image files": ("*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.bmp", "*.gif", "*.webp"),
+    "image files": (
+        "*.png",
+        "*.jpg",
+        "*.jpeg",
+        "*.tif",
+        "*.tiff",
+        "*.bmp",
+        "*.gif",
+        "*.webp",
+        "*.heic",
+        "*.heif",
+        "*.avif",
+    ),
     "csv files": ("*.csv", "*.tsv"),
     "json files": ("*.json", "*.jsonl"),
     "xml files": ("*.xml",),
     "all files": ("*",),
-    "office documents": ("*.doc", "*.docx", "*.xls", "*.xlsx", "*.ppt", "*.pptx", "*.odt", "*.ods", "*.odp"),
-    "document files": ("*.pdf", "*.doc", "*.docx", "*.odt", "*.rtf", "*.txt"),
-    "spreadsheet files": ("*.xls", "*.xlsx", "*.ods", "*.csv"),
-    "presentation files": ("*.ppt", "*.pptx", "*.odp"),
+    "office documents": (*_WORD, *_EXCEL, *_POWERPOINT),
+    "document files": ("*.pdf", *_WORD, "*.rtf", "*.txt"),
+    "spreadsheet files": (*_EXCEL, "*.csv"),
+    "presentation files": _POWERPOINT,
     "archive files": ("*.zip", "*.tar", "*.gz", "*.7z", "*.rar"),
     "video files": ("*.mp4", "*.mov", "*.avi", "*.mkv", "*.webm"),
     "audio files": ("*.mp3", "*.wav", "*.flac", "*.ogg", "*.m4a"),

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from docfleet.cli.embedded.supervisor import Interrupted
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.interrupts import Interrupts
 from docfleet.cli.management import ORGANIZATION_ID, ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.core.exit_codes import ExitCode
 from docfleet.core.names import WorkerType
 
@@ -31,7 +31,7 @@ def command(data: Path, json_output: bool) -> int:
 
     Ctrl-C stops it all. Its data stays in the data folder for the next start.
     """
-    console = Console(stderr=json_output)
+    console = terminal.console(stderr=json_output)
     with Interrupts() as interrupts:
         try:
             with EmbeddedSystem(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.execution import ExecutionInfo
 from docfleet.core.log_events import LogLevel
@@ -257,4 +257,4 @@ def _info(execution: ExecutionSummary) -> dict[str, Any]:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(terminal.as_json(value))

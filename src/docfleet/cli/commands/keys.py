@@ -10,6 +10,7 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.core.management.keys import Key, Role, Scope
 
 
@@ -65,7 +66,7 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
 
     keys = client.keys()
     if json_output:
-        click.echo(json.dumps(msgspec.to_builtins(keys), indent=2, ensure_ascii=False))
+        click.echo(terminal.as_json(msgspec.to_builtins(keys)))
         return 0
     for key in keys:
         used = f"used {_minute(key.last_used_at)}" if key.last_used_at else "never used"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import click
@@ -10,6 +9,7 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.management.notifications import Notification, OutboxEvent
 from docfleet.core.notify import NotificationState
@@ -37,7 +37,7 @@ def list_command(status: str | None, limit: int, json_output: bool, client: Mana
     events = client.notification_events(status, limit) if status else []
     notifications = [] if status else client.notifications()
     if json_output:
-        click.echo(json.dumps(msgspec.to_builtins(events if status else notifications), indent=2, ensure_ascii=False))
+        click.echo(terminal.as_json(msgspec.to_builtins(events if status else notifications)))
         return 0
     for line in [*map(_event, events), *map(_notification, notifications)]:
         click.echo(line)

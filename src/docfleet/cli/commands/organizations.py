@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.core.management.organizations import SettingInForce
 from docfleet.core.management.quotas import Quota, QuotaUse
 
@@ -49,7 +48,7 @@ def list_command(json_output: bool, client: ManagementClient) -> int:
 
     organizations = client.organizations()
     if json_output:
-        click.echo(json.dumps(msgspec.to_builtins(organizations), indent=2, ensure_ascii=False))
+        click.echo(terminal.as_json(msgspec.to_builtins(organizations)))
         return 0
     for organization in organizations:
         click.echo(f"{organization.organization_id:<20}  {plain(organization.name)}")
@@ -85,7 +84,7 @@ def show_command(organization_id: str | None, json_output: bool, client: Managem
     quotas, settings = client.quotas(), client.settings()
     if json_output:
         shown = {"quotas": quotas, "settings": settings}
-        click.echo(json.dumps(msgspec.to_builtins(shown), indent=2, ensure_ascii=False))
+        click.echo(terminal.as_json(msgspec.to_builtins(shown)))
         return 0
     for quota in quotas:
         click.echo(f"{_QUOTAS[quota.quota]:<16}  {_use(quota)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.core.status import PipelineStatus
 
 _json = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
@@ -134,4 +134,4 @@ def _moment(text: str) -> str:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=False))
+    click.echo(terminal.as_json(msgspec.to_builtins(value)))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from docfleet.cli.embedded.data_folder import DEFAULT
 from docfleet.cli.embedded.supervisor import Interrupted
 from docfleet.cli.embedded.system import EmbeddedSystem
 from docfleet.cli.interrupts import Interrupts
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.cli.show.destination import describe_destination, example_rows
 from docfleet.cli.show.progress import ExecutionView
 from docfleet.cli.show.summary import SHOWN_FAILURES, SHOWN_ROWS, RunResult, as_json, show
@@ -78,7 +77,7 @@ def command(
 
 def run(options: RunOptions) -> int:
     """Run the workflow, print the result, return the exit code."""
-    console = Console(stderr=options.as_json)
+    console = terminal.console(stderr=options.as_json)
     with Interrupts() as interrupts:
         try:
             workflow = read_workflow(options.workflow, source=options.source, output=options.output)
@@ -194,5 +193,5 @@ def _files(
 def _fail(options: RunOptions, message: str, code: int) -> int:
     click.echo(f"docfleet: {message}", err=True)
     if options.as_json:
-        click.echo(json.dumps({"error": message}, ensure_ascii=False))
+        click.echo(terminal.as_json({"error": message}, None))
     return code

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 import msgspec
 
 from docfleet.cli.connection import connected
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 
 _LINES = (
     ("expected", "files that were delivered"),
@@ -16,6 +15,7 @@ _LINES = (
     ("doubled", "there more than once"),
     ("missing", "not there"),
     ("changed", "there with another content"),
+    ("replaced", "replaced by the same document of a later execution"),
     ("unexpected", "there for a file that was not delivered"),
     ("error_rows", "error rows of failed files"),
     ("not_compared", "there, but delivered before digests were kept"),
@@ -38,7 +38,7 @@ def command(execution_id: str, json_output: bool, client: ManagementClient) -> i
 
     result = client.verify(execution_id)
     if json_output:
-        click.echo(json.dumps(msgspec.to_builtins(result), indent=2, ensure_ascii=False))
+        click.echo(terminal.as_json(msgspec.to_builtins(result)))
         return int(not result.clean)
     click.echo(f"execution {result.execution_id}  {result.status}  destination {result.destination.lower()}")
     for name, meaning in _LINES:

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from docfleet.cli.management import ManagementClient
+from docfleet.cli.show import terminal
 from docfleet.core.errors import BackendUnavailable
 from docfleet.core.log_events import LogLevel
 from docfleet.core.management.logs import LogFrame, LogLine
@@ -32,7 +33,7 @@ def show(client: ManagementClient, execution_id: str, *, follow: bool, level: Lo
 
 def json_line(event: LogLine) -> str:
     """One event for programs: on one line even with unusual line separators, and harmless to a terminal."""
-    text = json.dumps(msgspec.to_builtins(event), ensure_ascii=False)
+    text = terminal.as_json(msgspec.to_builtins(event), None)
     # JSON does not escape the upper control characters and U+2028. All unprintable characters are within strings.
     return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 

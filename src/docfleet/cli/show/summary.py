@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from docfleet.cli.show import terminal
 from docfleet.cli.workflow_file import PATH_SETTING
 from docfleet.core.exit_codes import ExitCode
 from docfleet.core.management.executions import ExecutionState, FileOfExecution
@@ -104,7 +106,7 @@ def as_json(result: RunResult) -> str:
                 "destination": result.destination,
                 **{key: value for key, value in extra.items() if value},
             },
-            ensure_ascii=False,
+            ensure_ascii=not terminal.is_unicode(sys.stdout),
             default=str,
         )
         .encode("utf-8", "backslashreplace")

@@ -29,6 +29,7 @@ class Run:
         self.execution = execution
         context = msgspec.convert(api.get(execution.path + "/"), ExecutionContext, strict=False)
         self.config: DestinationConfig = context.destination_config
+        self.created_at = context.execution.created_at
 
     def process(self, failing: tuple[str, ...] = ()) -> Run:
         claims = self.execution.take(200)
@@ -37,6 +38,7 @@ class Run:
             name = claim["file"]["file_name"]
             delivered = self.deliver(claim, "it broke" if name in failing else None)
             more = {"outputs": delivered.outputs, "digest": delivered.digest, "metadata": delivered.metadata}
+            more["file_hash"] = f"hash of {name}"
             if delivered.result is not None:
                 more["result"] = msgspec.json.decode(delivered.result)
             outcomes.append(self.api.outcome(claim, "ERROR" if name in failing else "COMPLETED", **more))
@@ -56,8 +58,10 @@ class Run:
         (folder / EVIDENCE).write_bytes(
             b'{"fields": {"/total": {"page": 1, "boxes": [[1.0, 2.5, 3, 4]], "quote": "12.50"}}}'
         )
-        (folder / METADATA).write_bytes(b'{"tool_metadata": [{"tool_name": "t", "output_type": "JSON"}]}')
-        sink = open_sink(self.config)
+        steps = [{"tool_name": "t", "output_type": "JSON"}]
+        metadata = {"source_hash": f"hash of {name}", "tool_metadata": steps}
+        (folder / METADATA).write_bytes(msgspec.json.encode(metadata))
+        sink = open_sink(self.config, "origin", self.created_at)
         try:
             return sink.deliver(
                 Delivery(
@@ -75,7 +79,8 @@ class Run:
 
     def verify(self) -> Any:
         found = self.api.get(f"/api/v1/executions/{self.execution.id}/verify")
-        assert found["expected"] == sum(found[name] for name in ("delivered_once", "doubled", "missing", "changed"))
+        counts = ("delivered_once", "doubled", "missing", "changed", "replaced")
+        assert found["expected"] == sum(found[name] for name in counts)
         return found
 
     def findings(self) -> list[tuple[str, str]]:
@@ -170,6 +175,27 @@ def test_rows_of_another_execution_do_not_count(to_rows: Callable[..., Run], tab
     table.execute(f"DELETE FROM rows WHERE execution_id = '{first.execution.id}'")
     assert len(first.findings()) == 4
     assert second.findings() == []
+
+
+@pytest.mark.parametrize("identity", ["path", "content"])
+def test_a_row_that_a_later_execution_replaced_is_not_missing(
+    api: Any, table: Table, tmp_path: Path, identity: str
+) -> None:
+    connector = "sqlite" if "path" in table.settings else "postgresql"
+    destination = {
+        "connector": connector, "settings": table.settings, "table": "rows",
+        "onChange": "replace", "identity": identity,
+    }  # fmt: skip
+    workflow = api.workflow(destination=destination)
+    first, second = (
+        Run(api, tmp_path, api.run(workflow, use_file_history=False).ready(files)).process() for files in (4, 3)
+    )
+    found = first.verify()
+    assert found["clean"] and (found["replaced"], found["delivered_once"]) == (3, 1)
+    assert second.verify()["delivered_once"] == 3
+    table.execute("DELETE FROM rows")
+    assert first.findings() == [("missing", "f4.pdf")]
+    assert len(second.findings()) == 3
 
 
 def test_a_doubled_row_of_a_table_without_the_key_is_found(to_rows: Callable[..., Run], table: Table) -> None:

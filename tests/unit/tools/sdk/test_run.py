@@ -121,6 +121,13 @@ def test_evidence_is_beside_the_result(probe: Probe, folder: Path) -> None:
     assert read_evidence((folder / "EVIDENCE.json").read_bytes()) == evidence
 
 
+def test_a_quote_that_utf_8_cannot_hold_does_not_fail_the_run(probe: Probe, folder: Path) -> None:
+    evidence = DocumentEvidence(fields={"/a\ud800": FieldEvidence(page=1, quote="x\ud800")})
+    probe.result = ToolResult({"a": "x"}, OutputType.JSON, evidence=evidence)
+    assert run_tool(probe, {}, folder) == 0
+    assert read_evidence((folder / "EVIDENCE.json").read_bytes()).fields["/a?"].quote == "x?"
+
+
 @pytest.mark.parametrize(
     ("failure", "code", "words"),
     [

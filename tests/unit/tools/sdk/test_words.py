@@ -34,6 +34,12 @@ def test_a_box_beyond_the_rim_of_its_page_stays_in_it() -> None:
     assert (word.left, word.top) == (0, 0) and word.right == pytest.approx(700, abs=0.02)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf"), 1e30])
+def test_a_box_that_is_no_box_does_not_fail_the_page(wrong: float) -> None:
+    (page,) = words.unpack(words.pack([Page("x", [Word("a", wrong, 1, wrong, 9), Word("b", 5, 1, 50, 9)], 600, 800)]))
+    assert (page.words[0].left, page.words[0].right) == (0, 0) and page.words[1].right == pytest.approx(50, abs=0.02)
+
+
 def test_what_utf_8_cannot_hold_does_not_fail_the_page() -> None:
     assert (
         words.unpack(words.pack([Page("x", [Word("a\ud800", 0, 0, 1, 1), Word("b\nc", 0, 0, 1, 1)])]))[0].words[1].text

@@ -17,9 +17,17 @@ from docfleet.backend.files.counts import count_files
 from docfleet.backend.files.results import text_digest
 from docfleet.backend.platform.db import Database, Record
 from docfleet.backend.platform.encryption import Cipher
+from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import deliveries, file_results
 from docfleet.backend.tables.files import file_executions as files
-from docfleet.connectors.base import FileSystemConnector, StoredRow, table_settings
+from docfleet.connectors.base import (
+    DocumentIdentity,
+    FileSystemConnector,
+    OnChange,
+    StoredRow,
+    TableSettings,
+    table_settings,
+)
 from docfleet.connectors.delivery import combined_digest, content_digest
 from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import Conflict, DestinationUnavailable, FileError, SourceError, UnsafePath
@@ -71,13 +79,14 @@ class _Rows:
     def compare(self, config: DestinationConfig) -> None:
         connector = open_database(config.connector_id or "", config.connector_settings)
         try:
-            stored = connector.read_back(table_settings(config.settings), self._result.execution_id)
+            target = table_settings(config.settings)
+            stored = connector.read_back(target, self._result.execution_id)
             for page in batched(stored, PAGE_FILES):
                 self._page(page)
         finally:
             connector.close()
         if sum(1 for state in self._state if state) < self._result.expected:
-            self._name_missing()
+            self._name_missing(target)
 
     def _page(self, page: tuple[StoredRow, ...]) -> None:
         ids = {row.file_execution_id for row in page}
@@ -111,10 +120,30 @@ class _Rows:
             self._state[row.file_number] = _SAME
             self._result.not_compared += row.digest is None
 
-    def _name_missing(self) -> None:
+    def _name_missing(self, target: TableSettings) -> None:
         for row in _completed_files(self._database, self._result.execution_id):
-            if self._state[row.file_number] == _UNSEEN:
+            if self._state[row.file_number] != _UNSEEN:
+                continue
+            if target.on_change is OnChange.REPLACE and self._is_replaced(row, target.identity):
+                self._result.replaced += 1
+            else:
                 self._result.add("missing", row.id, row.file_path, "no row")
+
+    def _is_replaced(self, row: Record, identity: DocumentIdentity) -> bool:
+        """Whether a later execution of the workflow has delivered the same document."""
+        if identity is DocumentIdentity.CONTENT and not row.file_hash:
+            return False
+        named = files.c.file_path if identity is DocumentIdentity.PATH else files.c.file_hash
+        this = select(executions).where(executions.c.id == self._result.execution_id).subquery()
+        later = (
+            select(files.c.id)
+            .join(executions, executions.c.id == files.c.execution_id)
+            .join(this, this.c.workflow_id == executions.c.workflow_id)
+            .where(executions.c.id != this.c.id, executions.c.created_at >= this.c.created_at)
+            .where(files.c.status == _COMPLETED, named == row._mapping[named.name])
+        )
+        with self._database.reading() as connection:
+            return connection.execute(later.limit(1)).first() is not None
 
 
 def _files(database: Database, result: Verification, config: DestinationConfig) -> None:
@@ -176,6 +205,7 @@ def _with_digest(execution_id: str) -> Any:
             files.c.id,
             files.c.file_number,
             files.c.file_path,
+            files.c.file_hash,
             files.c.status,
             files.c.outputs,
             deliveries.c.digest,

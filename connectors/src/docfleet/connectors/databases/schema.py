@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from docfleet.connectors.base import FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableSettings
+from docfleet.connectors.base import DOCUMENT_COLUMN, FILE_EXECUTION_COLUMN, LEDGER_TABLE, TableSettings
 from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind
 from docfleet.connectors.databases.types import ExactNumber, usable
 from docfleet.connectors.rows import check_growth, fixed_columns
@@ -70,6 +70,8 @@ def prepare(
     if not sa.inspect(connection).has_table(name, schema=schema):
         table = _new_table(schema, name, wanted, key)
         connection.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index, if_not_exists=True))
     layout = reflect(connection, schema, name)
     needed = set(cells)
     missing = {
@@ -120,7 +122,8 @@ def _new_table(schema: str | None, name: str, columns: Mapping[str, ColumnKind],
             sa.Column(column, _TYPES[kind], primary_key=column == "id", nullable=column != "id" and column not in key)
             for column, kind in columns.items()
         ),
-        sa.UniqueConstraint(*key, name=_key_name(name)),
+        sa.UniqueConstraint(*key, name=_bounded(name, "uq", "delivery")),
+        *(sa.Index(_bounded(name, "ix", "document"), column) for column in columns if column == DOCUMENT_COLUMN),
         schema=schema,
     )
 
@@ -161,7 +164,9 @@ def ledger_table(schema: str | None) -> sa.Table:
     )
 
 
-def _key_name(table: str) -> str:
+def _bounded(table: str, kind: str, purpose: str) -> str:
     """An index name of at most 63 bytes that is the table's own."""
-    name = f"uq_{table}_delivery"
-    return name if len(name) <= 63 else f"uq_{table[:40]}_{hashlib.sha256(table.encode()).hexdigest()[:8]}_delivery"
+    name = f"{kind}_{table}_{purpose}"
+    return (
+        name if len(name) <= 63 else f"{kind}_{table[:40]}_{hashlib.sha256(table.encode()).hexdigest()[:8]}_{purpose}"
+    )

@@ -18,12 +18,14 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import sqlalchemy as sa
 
 from docfleet.connectors.base import (
+    DOCUMENT_COLUMN,
     FILE_EXECUTION_COLUMN,
     ColumnMode,
     ConnectorInfo,
     DeliveryReceipt,
     DeliveryRow,
     ForkGuard,
+    OnChange,
     StoredRow,
     TableSettings,
 )
@@ -33,9 +35,11 @@ from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
     attempt_of,
     content_digest,
+    gives_way,
     json_object,
     readable,
     shape_row,
+    standing,
 )
 from docfleet.core.errors import DestinationError, DestinationRejected, DestinationUnavailable, Fenced
 
@@ -74,6 +78,10 @@ class SqlDatabase(ForkGuard, ABC):
 
     def _lock_schema(self, connection: sa.Connection, table: str) -> None:
         """Keep other Docfleet processes from changing the same table until the transaction ends."""
+
+    def _lock_document(self, connection: sa.Connection, document: str) -> None:
+        """Keep other executions from delivering the same document until the transaction ends."""
+        self._lock_schema(connection, document)
 
     def check(self) -> None:
         """See ``DatabaseConnector``."""
@@ -161,8 +169,12 @@ class SqlDatabase(ForkGuard, ABC):
     ) -> DeliveryReceipt:
         values = _bind(layout, cells)
         row = _Row(target, layout, values, attempt)
+        document = cells.get(DOCUMENT_COLUMN) if target.on_change is OnChange.REPLACE else None
+        if document is not None:
+            # Two executions with the same document at once would not see each other's row.
+            self._lock_document(connection, f"{layout.table.fullname} {document}")
         for _ in range(_WRITE_ATTEMPTS):
-            outcome: Literal["written", "replaced"] = "written"
+            outcome: Literal["written", "replaced", "superseded"] = "written"
             taken = layout.ledger is not None and not self._enter(connection, row, layout.ledger)
             stored = None if taken else self._insert(connection, row)
             if stored is None:
@@ -173,8 +185,31 @@ class SqlDatabase(ForkGuard, ABC):
                 stored = self._insert(connection, row)
             if stored is not None:
                 digest = content_digest(target, dict(stored))
+                if document is not None and self._gave_way(connection, row, document):
+                    outcome = "superseded"
                 return DeliveryReceipt(outcome, layout.table.fullname, tuple(values), digest)
         raise unavailable(self._place, f"the row is deleted from {layout.table.fullname} as often as it is written")
+
+    def _gave_way(self, connection: sa.Connection, row: _Row, document: str) -> bool:
+        """Delete the rows of other executions that give way to this one, or this one where it gives way to another."""
+        table, names = row.layout.table, row.layout.names
+        execution, file_execution = (table.c[name] for name in row.key)
+        status, metadata = table.c[names["status"]], table.c[names["metadata"]]
+        mine = standing(row.values[status.name], row.values[metadata.name])
+        others = {
+            (other[0], other[1]): standing(other[2], other[3])
+            for other in connection.execute(
+                sa.select(execution, file_execution, status, metadata)
+                .where(table.c[names[DOCUMENT_COLUMN]] == document, execution != row.values[execution.name])
+                .with_for_update()
+            )
+        }
+        old = [key for key, other in others.items() if gives_way(other, mine)]
+        superseded = any(gives_way(mine, other) for key, other in others.items() if key not in old)
+        own = (row.values[execution.name], row.values[file_execution.name])
+        for key in [*old, own] if superseded else old:
+            connection.execute(sa.delete(table).where(execution == key[0], file_execution == key[1]))
+        return superseded
 
     def _enter(self, connection: sa.Connection, row: _Row, ledger: sa.Table) -> bool:
         """Write the delivery into the ledger. False when it was there before, from this or an earlier attempt."""

@@ -20,8 +20,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, kw_only=True):
-    """The result. Counts are files; ``expected`` = ``delivered_once`` + ``doubled`` + ``missing`` + ``changed``.
+    """The result. Counts are files; ``expected`` = ``delivered_once`` + ``doubled`` + ``missing`` + ``changed`` +
+    ``replaced``.
 
+    ``replaced`` counts files whose document a later execution has delivered, where the destination keeps one row of it.
     ``unexpected`` counts what is there for a file that is not COMPLETED, ``error_rows`` the error rows of failed files,
     ``not_compared`` delivered files without a digest in the ledger (delivered by an earlier version).
     """
@@ -35,6 +37,7 @@ class Verification(msgspec.Struct, kw_only=True):
     doubled: int = 0
     missing: int = 0
     changed: int = 0
+    replaced: int = 0
     unexpected: int = 0
     error_rows: int = 0
     not_compared: int = 0
@@ -51,6 +54,6 @@ class Verification(msgspec.Struct, kw_only=True):
 
     def conclude(self) -> Self:
         """Work out ``delivered_once`` and ``clean`` from the counts."""
-        self.delivered_once = self.expected - self.doubled - self.missing - self.changed
+        self.delivered_once = self.expected - self.doubled - self.missing - self.changed - self.replaced
         self.clean = not (self.doubled or self.missing or self.changed or self.unexpected)
         return self

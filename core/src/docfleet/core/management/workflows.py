@@ -64,7 +64,7 @@ class ToolSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Where results go: ``table`` and the column settings for a database, ``output_folder`` for a file system. With
     ``evidence_column`` a database gets the evidence for each result in a column, with ``evidence`` a file system in a
-    file."""
+    file. With ``on_change: replace`` a database keeps one row of a document, which ``identity`` tells from others."""
 
     connector: str
     settings: dict[str, Any] = {}
@@ -78,6 +78,8 @@ class DestinationSpec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, 
     execution_id: str | None = None
     output_folder: str | None = None
     evidence_column: str | None = None
+    on_change: Literal["append", "replace"] | None = None
+    identity: Literal["path", "content"] | None = None
     evidence: bool | None = None
 
 

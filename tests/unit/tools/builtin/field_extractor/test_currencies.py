@@ -16,7 +16,8 @@ from docfleet.tools.builtin.field_extractor.currencies import find_currency
         ("\u20aa5", "ILS"), ("\u20a95", "KRW"), ("\u20a65", "NGN"), ("\u0e3f5", "THB"), ("5 \u20ab", "VND"),
         ("AED 500.00", "AED"), ("500,00 kr SEK", "SEK"), ("R 500.00 ZAR", "ZAR"), ("\uffe5500 CNY", "CNY"),
         # Signs of several currencies, and words that are codes, too.
-        ("kr 500", None), ("\u00a5 500", None), ("C$ 500", None), ("Rs. 500", None), ("ALL goods: 10 TOP products", None),
+        ("kr 500", None), ("\u00a5 500", None), ("C$ 500", None), ("Rs. 500", None),
+        ("ALL goods: 10 TOP products", None),
         ("Currency: GBP\nVAT in EUR 3.00\nEUR 4.00", "GBP"),
     ],
 )  # fmt: skip
@@ -26,7 +27,8 @@ def test_currencies(text: str, code: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("country", "text", "code"),
-    [("SE", "kr 5", "SEK"), ("DK", "5 kr.", "DKK"), ("JP", "\u00a55", "JPY"), ("CN", "\u00a55", "CNY"), ("AU", "$5", "AUD"),
+    [("SE", "kr 5", "SEK"), ("DK", "5 kr.", "DKK"), ("JP", "\u00a55", "JPY"), ("CN", "\u00a55", "CNY"),
+     ("AU", "$5", "AUD"),
      ("IN", "Rs. 5", "INR"), ("PK", "Rs 5", "PKR"), ("ZA", "R 5", "ZAR")],
 )  # fmt: skip
 def test_the_country_says_what_a_sign_means(country: str, text: str, code: str) -> None:

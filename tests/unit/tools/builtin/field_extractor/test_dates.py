@@ -35,7 +35,8 @@ def test_dates(written: str, value: str | None) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "14 March 2024", "14th of March, 2024", "Mar. 14, 2024", "14-Mar-24", "14MAR2024", "14/Mar/2024", "14. März 2024",
+        "14 March 2024", "14th of March, 2024", "Mar. 14, 2024", "14-Mar-24", "14MAR2024", "14/Mar/2024",
+        "14. März 2024",
         "14 mars 2024", "14 de marzo de 2024", "14 marzo 2024", "14 de março de 2024", "14 maart 2024", "14-mrt-2024",
         "14. marts 2024", "14. maaliskuuta 2024", "14. mars 2024", "14 marca 2024", "14. března 2024", "14. marec 2024",
         "2024. március 14.", "14 martie 2024", "14 март 2024", "14 ožujka 2024", "14. marec 2024", "14 Μαρτίου 2024",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from docfleet.tools.builtin.field_extractor.checks import checks_of
 from docfleet.tools.builtin.field_extractor.presets import apply_preset
 from docfleet.tools.builtin.field_extractor.tool import locale_of
 from tests.unit.tools.builtin.invoice import INVOICE
@@ -28,7 +29,7 @@ def test_values_beside_and_below_their_labels() -> None:
     ("number", "date", "total"),
     [
         ("Rechnungs-Nr.: {}", "Rechnungsdatum: {}", "Rechnungsbetrag {}"),
-        ("Mietrechnung Nr. {} vom 14.03.2024", "", "Gesamtbetrag der Abschläge -0,00\nBruttosumme: {}"),
+        ("Mietrechnung Nr. {} vom 14.03.2024", "", "Gesamtbetrag: {}\nGesamtbetrag der Abschläge -0,00"),
         ("Rechnungsnummer (bitte angeben): {}", "Datum: {}", "Gesamtsumme (inkl. MwSt.): {}"),
         ("Facture n° {} du 14/03/2024", "", "Net à payer : {}"),
         ("Numéro de facture : {}", "Date de facture : {}", "Total HT : 1,00\nTotal TTC : {}"),
@@ -43,8 +44,9 @@ def test_values_beside_and_below_their_labels() -> None:
         ("Rēķina Nr. {}", "Rēķina datums: {}", "Summa apmaksai: {}"),
         ("Sąskaita faktūra Nr. {}", "Išrašymo data: {}", "Mokėtina suma: {}"),
         ("Τιμολόγιο αρ. {}", "Ημερομηνία έκδοσης: {}", "Πληρωτέο ποσό: {}"),
+        ("Invoice no. (please quote): {}", "Invoice date (tax point): {}", "Total (incl. VAT): {}"),
         ("INVOICE NO\n{}", "INVOICE DATE\n{}", "AMOUNT DUE\n{}"),
-        ("請求書番号: {}", "発行日: {}", "合計金額: {}"),
+        ("請求書番号：{}", "発行日：{}", "合計金額: {}"),
     ],
 )
 def test_labels_of_many_languages(number: str, date: str, total: str) -> None:
@@ -89,3 +91,56 @@ def test_of_several_totals_those_are_right_that_add_up() -> None:
 
 def test_a_date_that_may_be_two_is_left_out() -> None:
     assert "date" not in invoice("Invoice date: 05/03/2024\nfrom 13/01/2024 to 01/13/2024")
+
+
+def test_items_and_parties_and_checks() -> None:
+    text = """
+Seller:
+Harbour Light Ltd.
+VAT no.: DE136695976
+
+Buyer:
+Kaimauer GmbH
+VAT no.: FR19787878784
+
+Invoice no. A-7                 Invoice date: 14 March 2024     Due date: 13 April 2024
+Pos   Description          Quantity   Price      Amount
+1     Lamp, brass              2      10.00       20.00
+2     Rope                    12.5     4.00       50.00
+Net amount                                        70.00
+VAT 19%                                           13.30
+Total incl. VAT                               EUR 83.30
+IBAN: DE02 1203 0000 0000 2020 51
+"""
+    found = invoice(text)
+    assert (found["seller"], found["seller_tax_id"]) == ("Harbour Light Ltd.", "DE136695976")
+    assert (found["buyer"], found["buyer_tax_id"]) == ("Kaimauer GmbH", "FR19787878784")
+    assert (found["iban"], found["date_due"]) == ("DE02120300000000202051", "2024-04-13")
+    assert found["lines"] == [
+        {"description": "Lamp, brass", "quantity": 2.0, "unit_price": 10.0, "amount": 20.0},
+        {"description": "Rope", "quantity": 12.5, "unit_price": 4.0, "amount": 50.0},
+    ]
+    made = {each["check"]: each["ok"] for each in checks_of(found)}
+    names = ("net_and_tax", "sum_of_taxes", "sum_of_lines", "order_of_dates", "iban", "seller_tax_id", "buyer_tax_id")
+    assert made == dict.fromkeys(names, True)
+
+
+def test_items_that_are_not_the_total_are_left_out() -> None:
+    assert "lines" not in invoice("Lamp   2   10.00   20.00\nNet amount 21.00\nVAT 2.00\nGrand total 23.00")
+
+
+@pytest.mark.parametrize(
+    ("fields", "check"),
+    [
+        ({"amount": 12.0, "net": 10.0, "tax": 1.9}, "net_and_tax"),
+        ({"net": 10.0, "tax": 2.0, "tax_lines": [{"rate": 19.0, "net": 10.0, "tax": 1.9}]}, "sum_of_taxes"),
+        ({"net": 10.0, "lines": [{"amount": 9.0}]}, "sum_of_lines"),
+        ({"date": "2024-03-14", "date_due": "2024-03-13"}, "order_of_dates"),
+        ({"iban": "DE02120300000000202052"}, "iban"),
+        ({"seller_tax_id": "DE136695977"}, "seller_tax_id"),
+        ({"buyer_tax_id": "FR19787878785"}, "buyer_tax_id"),
+    ],
+)
+def test_each_check_can_fail(fields: dict[str, Any], check: str) -> None:
+    (made,) = checks_of(fields)
+    assert made["check"] == check and made["ok"] is False and made["detail"]

@@ -72,3 +72,10 @@ def test_what_differs_from_the_text_is_not_matched(run: Run) -> None:
 def test_other_presets_read_the_text_only(run: Run) -> None:
     document = pdf(["a"], {"x": cii().encode()})
     assert "invoice_number" not in run(field_extractor, b"a", {"preset": "none"}, source=document)
+
+
+def test_a_check_that_fails_is_said_and_nothing_matches(run: Run) -> None:
+    found = run(field_extractor, INVOICE.replace(" 3,80", " 3,90").encode(), {})
+    assert found["matched"] is False and found["amount"] == 23.8
+    assert [each["check"] for each in found["checks"] if not each["ok"]] == ["net_and_tax"]
+    assert run(field_extractor, INVOICE.encode(), {})["matched"] is True

@@ -7,12 +7,20 @@ import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
 
 Extract = Callable[..., Any]
+
+FONTS = [
+    Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+    Path("/usr/share/fonts/TTF/DejaVuSans.ttf"),
+    Path("/Library/Fonts/Arial Unicode.ttf"),
+]
 
 
 def pdf(*pages: Sequence[tuple[float, float, str]], **options: Any) -> bytes:
@@ -150,3 +158,24 @@ def message(**options: Any) -> EmailMessage:
     mail["From"], mail["To"], mail["Subject"] = "Ä <a@example.org>", "b@example.org", "Prüfung"
     mail.set_content(options.get("text", "plain body"))
     return mail
+
+
+def written(*lines: str) -> Image.Image:
+    """A page in letters that the built-in font lacks."""
+    font = next((path for path in FONTS if path.exists()), None)
+    if font is None:
+        pytest.skip("no font with letters of other languages is installed")
+    image = Image.new("L", (1400, 120 + 90 * len(lines)), 255)
+    ImageDraw.Draw(image).multiline_text(
+        (60, 60), "\n".join(lines), fill=0, font=ImageFont.truetype(font, 40), spacing=30
+    )
+    return image
+
+
+def russian() -> Image.Image:
+    return written(
+        "Счёт на оплату 4711 от 12 марта",
+        "Поставщик: Ромашка, Москва, улица Ленина",
+        "Итого к оплате: 12345 рублей",
+        "Срок оплаты: десять банковских дней",
+    )

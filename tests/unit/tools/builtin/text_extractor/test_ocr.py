@@ -17,13 +17,7 @@ from docfleet.tools.builtin.text_extractor.ocr import read_image, recognize
 from docfleet.tools.builtin.text_extractor.recognized import Recognized
 from docfleet.tools.registry import ToolRegistry
 from docfleet.tools.sdk.words import Page, Word
-from tests.unit.tools.builtin.text_extractor.documents import Extract, picture
-
-FONTS = [
-    Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
-    Path("/usr/share/fonts/TTF/DejaVuSans.ttf"),
-    Path("/Library/Fonts/Arial Unicode.ttf"),
-]
+from tests.unit.tools.builtin.text_extractor.documents import Extract, picture, russian, written
 
 
 @pytest.mark.parametrize(
@@ -209,27 +203,6 @@ def test_a_page_in_another_script_is_read_in_the_languages_that_are_installed(mo
     monkeypatch.setattr(tesseract, "read", remembered)
     assert recognize(russian(), reading()).text == "Счёт"
     assert read_in == ["rus+bul"]
-
-
-def russian() -> Image.Image:
-    return written(
-        "Счёт на оплату 4711 от 12 марта",
-        "Поставщик: Ромашка, Москва, улица Ленина",
-        "Итого к оплате: 12345 рублей",
-        "Срок оплаты: десять банковских дней",
-    )
-
-
-def written(*lines: str) -> Image.Image:
-    """A page in letters that the built-in font lacks."""
-    font = next((path for path in FONTS if path.exists()), None)
-    if font is None:
-        pytest.skip("no font with letters of other languages is installed")
-    image = Image.new("L", (1400, 120 + 90 * len(lines)), 255)
-    ImageDraw.Draw(image).multiline_text(
-        (60, 60), "\n".join(lines), fill=0, font=ImageFont.truetype(font, 40), spacing=30
-    )
-    return image
 
 
 @pytest.mark.parametrize("language", ["deu", "eng+fra", "chi_sim"])

@@ -11,7 +11,8 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docfleet.tools import protocol
-from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture, raw_pdf
+from docfleet.tools.builtin.text_extractor import tesseract
+from tests.unit.tools.builtin.text_extractor.documents import Extract, pdf, picture, raw_pdf, russian
 
 
 @pytest.mark.parametrize("pdf_text", ["columns", "reading", "layout"])
@@ -80,6 +81,28 @@ def test_a_broken_page_is_said_in_its_place(extract: Extract) -> None:
     found = extract(broken(3, "[1 2]"), output="json")
     assert found["pages"] == ["first words", "[page 2 is damaged and cannot be read]", "last words"]
     assert found["metadata"]["pages_unreadable"] == [2]
+
+
+def test_a_page_in_a_script_without_data_costs_no_other_page(extract: Extract, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tesseract, "_SYSTEM_FOLDERS", ())
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    scan = ImageReader(russian())
+    canvas.drawImage(scan, 40, 400, 520, 178)
+    canvas.showPage()
+    canvas.drawString(50, 600, "a page of text")
+    canvas.drawImage(scan, 40, 400, 520, 178)
+    canvas.drawString(50, 580, "which stands on a picture")
+    canvas.showPage()
+    canvas.save()
+    found = extract(buffer.getvalue(), output="json")
+    assert found["pages"][0] == "[page 1 cannot be read]" and found["metadata"]["pages_unreadable"] == [1]
+    assert "a page of text" in found["pages"][1]
+    canvas = Canvas(buffer := io.BytesIO())
+    canvas.drawImage(scan, 40, 400, 520, 178)
+    canvas.save()
+    error = extract(buffer.getvalue(), fails=True)
+    assert "tesseract-ocr-rus" in error.log
 
 
 def test_pages_that_the_list_does_not_count_are_read(extract: Extract) -> None:

@@ -67,6 +67,14 @@ def test_a_heading_of_several_lines_is_one_row_and_parted_from_the_numbers() -> 
     ]
 
 
+def test_a_heading_that_stands_close_to_its_numbers_is_parted_from_them() -> None:
+    lines: list[tuple[float, dict[Any, str]]] = [(0, {0: "Article", 200: "Pieces", 300: "Price"})]
+    for row in range(3):
+        top = 10.0 + 30 * row
+        lines += [(top, {0: f"Article {row}", 200: f"{row}", 300: "5.00"}), (top + 10, {0: "of steel"})]
+    assert cells(arrange(words(*lines)))[:2] == [["Article", "Pieces", "Price"], ["Article 0 of steel", "0", "5.00"]]
+
+
 def test_blocks_of_a_letter_stay_in_their_lines() -> None:
     lines = [
         (0, {0: "Anna Berg", 200: "Invoice number", 320: "4711"}),

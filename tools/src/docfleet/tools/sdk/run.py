@@ -95,7 +95,8 @@ def _write_result(tool: Tool, context: RunContext, result: ToolResult, started: 
 
         _replace(context.folder / WORDS, words.pack(result.words))
     if result.evidence is not None:
-        _replace(context.folder / EVIDENCE, msgspec.json.encode(result.evidence))
+        evidence = json.dumps(msgspec.to_builtins(result.evidence), ensure_ascii=False)
+        _replace(context.folder / EVIDENCE, evidence.encode("utf-8", "replace"))
     elapsed = round(time.monotonic() - started, 6)
     path = context.folder / METADATA
     # The dict, not RunMetadata: keys this version does not know have to survive.

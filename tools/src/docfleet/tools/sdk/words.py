@@ -17,6 +17,7 @@ MAX_WORDS = 500_000
 _CODES = {8: "H", 16: "I"}
 """Types of the four numbers of a box, by the bytes of the box: the short one where it is fine enough."""
 _COARSEST = 0.1
+_FARTHEST = 1e8
 _UNSURE = 255  # no confidence: text of the document itself
 _SURE = 200
 
@@ -145,12 +146,17 @@ def load(path: Path) -> list[Page]:
 
 
 def _packed(page: Page, words: Sequence[Word]) -> _PackedPage:
-    extent = max(page.width, page.height, *(max(word.right, word.bottom) for word in words), 1.0) if words else 1.0
+    # Broken files have boxes without end, or that are no numbers at all.
+    numbers = [
+        number if -_FARTHEST < number < _FARTHEST else 0.0
+        for word in words
+        for number in (word.left, word.top, word.right, word.bottom)
+    ]
+    extent = max(*numbers, 1.0) if numbers else 1.0
     code = "H" if extent / 65535 <= _COARSEST else "I"
     steps = 65535 if code == "H" else 2**32 - 1
     unit = extent / steps
     scale = 1 / unit
-    numbers = [number for word in words for number in (word.left, word.top, word.right, word.bottom)]
     # A box may reach over the rim of its page.
     boxes = array(code, [min(max(int(number * scale + 0.5), 0), steps) for number in numbers])
     if sys.byteorder == "big":
@@ -160,14 +166,18 @@ def _packed(page: Page, words: Sequence[Word]) -> _PackedPage:
         width=round(page.width, 3),
         height=round(page.height, 3),
         by_ocr=page.by_ocr,
-        name=page.name,
+        name=_storable(page.name),
         unit=unit,
-        # A lone surrogate (from a broken PDF) has no UTF-8 form.
-        texts="\n".join(word.text.replace("\n", " ") for word in words).encode("utf-8", "replace").decode(),
+        texts=_storable("\n".join(word.text.replace("\n", " ") for word in words)),
         boxes=boxes.tobytes(),
         confidences=bytes(map(_confidence_code, words)) if sure else b"",
-        places=[word.place for word in words] if any(word.place for word in words) else [],
+        places=[_storable(word.place) for word in words] if any(word.place for word in words) else [],
     )
+
+
+def _storable(text: str) -> str:
+    # A lone surrogate (from a broken PDF) has no UTF-8 form.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _unpacked(packed: _PackedPage) -> Page:

@@ -148,3 +148,39 @@ def test_a_result_beyond_its_bound_is_refused_before_it_is_read(
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path.name} was read"))
     with pytest.raises(ToolOutputTooLarge, match=r"11 bytes.*TOOL_RESULT_BYTES"):
         ApiSink().deliver(made)
+
+
+def _documents(tmp_path: Path, identity: str, *deliveries: tuple[str, str, str, str]) -> list[tuple[str, str]]:
+    """The rows after deliveries of (execution, time, path, hash) into a table that keeps one row of a document."""
+    path = tmp_path / "rows.db"
+    settings = {"table": "t", "onChange": "replace", "identity": identity}
+    config = DestinationConfig(
+        connection_type="DATABASE",
+        connector_id="sqlite",
+        connector_settings={"path": str(path)},
+        settings=settings,
+    )
+    for number, (execution, created_at, name, content) in enumerate(deliveries):
+        sink = open_sink(config, "workflow\0source", created_at)
+        file = FileHashData(file_name=name, file_path=name, file_hash=content)
+        given = delivery(tmp_path / str(number), b"{}", "JSON", execution_id=execution, file=file)
+        sink.deliver(given)
+        sink.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT execution_id, file_path FROM t ORDER BY 1, 2").fetchall()
+
+
+def test_a_document_is_known_by_its_path_or_by_its_content(tmp_path: Path) -> None:
+    changed = (("e1", "2024-03-04", "a.pdf", "1"), ("e2", "2024-03-05", "a.pdf", "2"))
+    renamed = (("e1", "2024-03-04", "a.pdf", "1"), ("e2", "2024-03-05", "b.pdf", "1"))
+    for folder in ("1", "2", "3", "4"):
+        (tmp_path / folder).mkdir()
+    assert _documents(tmp_path / "1", "path", *changed) == [("e2", "a.pdf")]
+    assert _documents(tmp_path / "2", "path", *renamed) == [("e1", "a.pdf"), ("e2", "b.pdf")]
+    assert _documents(tmp_path / "3", "content", *changed) == [("e1", "a.pdf"), ("e2", "a.pdf")]
+    assert _documents(tmp_path / "4", "content", *renamed) == [("e2", "b.pdf")]
+
+
+def test_a_document_of_unknown_content_is_nobody_s(tmp_path: Path) -> None:
+    unknown = (("e1", "2024-03-04", "a.pdf", ""), ("e2", "2024-03-05", "b.pdf", ""))
+    assert len(_documents(tmp_path, "content", *unknown)) == 2

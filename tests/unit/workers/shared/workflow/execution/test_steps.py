@@ -35,6 +35,7 @@ from docfleet.workers.shared.workflow.execution.lease import LeaseKeeper
 class Settings(msgspec.Struct):
     execution_storage_root: str
     run_limits: RunLimits = msgspec.field(default_factory=RunLimits)
+    source_still_seconds: float = 0.0
 
 
 class Tools:

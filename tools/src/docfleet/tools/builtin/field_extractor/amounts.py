@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SPACES = " \xa0\u202f\u2007\u2009\u200a\u2008\u2006"
 _MINUS = r"\-\u2212\u2013\uff0d\ufe63"
-# Marks of groups beside the point and the comma: spaces, apostrophes (also typographic), the middle dot, the Arabic one.
+# Marks of groups: point, comma, spaces, apostrophes (also typographic), the middle dot, the Arabic mark.
 _GROUP = rf"[.,'\u2019\u02bc\u2018`\u00b4\u00b7\u066c\uff0c{SPACES}]"
 _DECIMAL = r"[.,\u00b7\u066b\uff0e]"
 _SAME_AS = str.maketrans(
@@ -46,7 +46,8 @@ def number_pattern() -> re.Pattern[str]:
         rf"|\d{{1,2}}(?P<lakh>[,{SPACES}])\d{{2}}(?:(?P=lakh)\d{{2}})*(?P=lakh)\d{{3}}(?:\.\d{{1,4}})?(?!\d)"
         rf"|\d{{1,{_MAX_DIGITS}}}(?:{_DECIMAL}\d{{1,6}})?|[.,]\d{{2}})"
         rf"(?P<even>[.,]\s?[{_MINUS}\u2014]{{1,2}}(?![\w{_MINUS}]))?"
-        rf"(?:(?<=[\d])(?P<behind>[{_MINUS}](?![\w{_MINUS}]))|\s?(?P<credit>CR\b|Cr\b))?"
+        rf"(?:(?:\s?(?:{sign_pattern()})(?=[{_MINUS}]|\s?C[Rr]\b))?"
+        rf"(?:(?P<behind>[{_MINUS}](?![\w{_MINUS}]))|\s?(?P<credit>CR\b|Cr\b)))?"
         rf"(?![\d%\u066a]|[.,/{_MINUS}\u00b7]\d|\s?[%\u066a])"
     )
 

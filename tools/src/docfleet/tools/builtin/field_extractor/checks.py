@@ -15,7 +15,7 @@ _LINE_CENT = 0.011
 
 
 def checks_of(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The checks that these fields (``amount``, ``net``, ``tax``, ...) allow; fields that are absent are not checked."""
+    """The checks that these fields (``amount``, ``net``, ...) allow; what is absent is not checked."""
     return [{"check": name, "ok": ok, "detail": detail} for name, ok, detail in _checks(fields)]
 
 
@@ -45,6 +45,6 @@ def _checks(fields: Mapping[str, Any]) -> Iterator[tuple[str, bool, str]]:
     if fields.get("iban"):
         yield "iban", identifiers.is_iban(fields["iban"]), f"the check digits of iban {fields['iban']}"
     for name in ("seller_tax_id", "buyer_tax_id"):
-        ok = identifiers.check_tax_id(fields[name]) if fields.get(name) else None
-        if ok is not None:
-            yield name, ok, f"the check digits of {name} {fields[name]}"
+        right = identifiers.check_tax_id(fields[name]) if fields.get(name) else None
+        if right is not None:
+            yield name, right, f"the check digits of {name} {fields[name]}"

@@ -10,76 +10,29 @@ from docfleet.tools.builtin.field_extractor import cldr
 
 # Names of taxes, registers and legal forms that one country has.
 _OWN_WORDS = {
-    "IN": r"GSTIN|CGST|SGST|IGST|Pvt\.? Ltd", "AU": r"ABN|A\.B\.N\.", "DK": r"CVR(?:-?nr)?|ApS", "SE": r"Momsreg\S*|Bankgiro",
-    "NO": r"MVA|Org\.?\s?nr\.?\s\d{3}\s?\d{3}\s?\d{3}", "BR": r"CNPJ|CPF|Nota Fiscal|Ltda", "PL": r"NIP|sp\. z o\.\s?o\.",
-    "MX": r"RFC|CFDI", "MY": r"SDN\.?\s?BHD|SST ID", "NZ": r"NZBN", "SG": r"UEN|Pte\.? Ltd", "CA": r"HST|QST|GST/HST",
+    "IN": r"GSTIN|CGST|SGST|IGST|Pvt\.? Ltd", "AU": r"ABN|A\.B\.N\.", "DK": r"CVR(?:-?nr)?|ApS",
+    "SE": r"Momsreg\S*|Bankgiro", "NO": r"MVA|Org\.?\s?nr\.?\s\d{3}\s?\d{3}\s?\d{3}",
+    "BR": r"CNPJ|CPF|Nota Fiscal|Ltda", "PL": r"NIP|sp\. z o\.\s?o\.", "MX": r"RFC|CFDI",
+    "MY": r"SDN\.?\s?BHD|SST ID", "NZ": r"NZBN", "SG": r"UEN|Pte\.? Ltd", "CA": r"HST|QST|GST/HST",
     "CZ": r"DIČ", "SK": r"IČ DPH", "HU": r"Kft|Zrt|Adószám", "TR": r"VKN|Vergi Dairesi", "ZA": r"\(Pty\) Ltd",
-    "GB": r"Companies House|PLC", "CH": r"MWST-Nr|UID", "IE": r"Eircode", "JP": r"株式会社|消費税", "CN": r"有限公司|增值税",
-    "AR": r"CUIT", "CL": r"RUT", "CO": r"NIT", "PE": r"RUC", "PK": r"NTN|STRN", "LK": r"Colombo", "IS": r"VSK|Kennitala",
-    "FI": r"Y-tunnus", "AE": r"TRN|Dubai", "US": r"EIN|Sales Tax|LLC|Inc\.",
+    "GB": r"Companies House|PLC", "CH": r"MWST-Nr|CHE-\d{3}", "IE": r"Eircode", "JP": r"株式会社|消費税",
+    "CN": r"有限公司|增值税",
+    "AR": r"CUIT", "CL": r"RUT", "CO": r"NIT", "PE": r"RUC", "PK": r"NTN|STRN", "LK": r"Colombo",
+    "IS": r"VSK|Kennitala", "FI": r"Y-tunnus", "AE": r"TRN|Dubai", "US": r"Sales Tax|LLC|Inc\.",
 }  # fmt: skip
 _LANGUAGE_OF_ONE = {
     "sv": "SE", "da": "DK", "nb": "NO", "is": "IS", "fi": "FI", "pl": "PL", "cs": "CZ", "hu": "HU", "tr": "TR",
     "bg": "BG", "lt": "LT", "lv": "LV", "et": "EE", "uk": "UA", "ja": "JP", "ko": "KR", "th": "TH", "he": "IL",
     "vi": "VN", "id": "ID", "ms": "MY", "hi": "IN",
 }  # fmt: skip
-_STATES = [
-    "AL",
-    "AK",
-    "AZ",
-    "AR",
-    "CA",
-    "CO",
-    "CT",
-    "DE",
-    "DC",
-    "FL",
-    "GA",
-    "HI",
-    "ID",
-    "IL",
-    "IN",
-    "IA",
-    "KS",
-    "KY",
-    "LA",
-    "ME",
-    "MD",
-    "MA",
-    "MI",
-    "MN",
-    "MS",
-    "MO",
-    "MT",
-    "NE",
-    "NV",
-    "NH",
-    "NJ",
-    "NM",
-    "NY",
-    "NC",
-    "ND",
-    "OH",
-    "OK",
-    "OR",
-    "PA",
-    "RI",
-    "SC",
-    "SD",
-    "TN",
-    "TX",
-    "UT",
-    "VT",
-    "VA",
-    "WA",
-    "WV",
-    "WI",
-    "WY",
-    "PR",
-]
+_STATES = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|DC|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO"
+    "|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|PR"
+)
 # "Austin, TX 78701": the city stands before the state. In "DE 80333 München" it stands behind the postcode.
 _AMERICAN_ADDRESS = re.compile(
-    rf"[^\W\d_]{{2}}\.?,?[ \t]+(?:{'|'.join(_STATES)})\.?[ \t]+\d{{5}}(?:-\d{{4}})?(?![\w-])(?![ \t]{{1,2}}(?!USA|US\b|U\.S|United)[^\W\d_]{{2}})"
+    rf"[^\W\d_]{{2}}\.?,?[ \t]+(?:{_STATES})\.?[ \t]+\d{{5}}(?:-\d{{4}})?(?![\w-])"
+    rf"(?![ \t]{{1,2}}(?!USA|US\b|U\.S|United)[^\W\d_]{{2}})"
 )
 _DOMAIN = re.compile(r"[\w-]\.([a-z]{2})(?=[\s/,;)>]|\.?$)", re.MULTILINE)
 _PREFIXED = re.compile(r"(?<![^\W_])([A-Z]{2})(?:\s?\d{8,12}(?!\d)|\d{2}(?:\s?[A-Z0-9]{4}){3,})")

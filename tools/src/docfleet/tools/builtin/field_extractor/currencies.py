@@ -98,7 +98,7 @@ def _counts(match: re.Match[str], countries: Mapping[str, int], codes: Mapping[s
     beside = re.match(rf"[\s.:]{{0,2}}{_NEAR_NUMBER}", after) or re.search(r"\d[)\-]?\s?$", before)
     if not beside and not (before.endswith("(") and after.startswith(")")):
         return False
-    if len(sign.strip(".")) > 2 or "$" in sign or not sign.isascii() or sign in _SAFE_LETTERS:
+    if len(sign.strip(".")) > 2 or not sign.isascii() or not sign.replace(".", "").isalpha() or sign in _SAFE_LETTERS:
         return True
     known = cldr.currency_signs()[sign]
     return any(code in codes for code in known) or bool(known & _local(countries))

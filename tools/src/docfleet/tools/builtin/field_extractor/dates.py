@@ -77,9 +77,9 @@ def value_of(match: re.Match[str], locale: Locale) -> str | None:
     for number in "3456":
         name = match[f"month{number}"]
         if name:
-            day, year = match[f"d{number}"], match["y5" if number in "56" else f"y{number}"]
+            written = match["y5" if number in "56" else f"y{number}"]
             month = _month(name, locale)
-            return iso(_year(year, locale), month, int(day)) if month else None
+            return iso(_year(written, locale), month, int(match[f"d{number}"])) if month else None
     return None
 
 

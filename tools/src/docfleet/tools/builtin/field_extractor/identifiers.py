@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 _IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d{2}(?:[ \xa0]?[A-Z0-9]{2,4}){3,8}(?:[ \xa0]?[A-Z0-9]{1,3})?(?![^\W_])")
@@ -13,9 +12,8 @@ TAX_ID = re.compile(
     r"(?<![^\W_])(?P<id>[A-Z]{2,3}[ -]?(?=[\dA-Z])[\dA-Z](?:[ .\-/]?[\dA-Z]){6,14}|\d(?:[ .\-/]?\d){6,14})(?![^\W_])"
 )
 _EUROPEAN = {
-    *["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"],
-    "EL",
-    "XI",
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU",
+    "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "XI",
 }  # fmt: skip
 _SPACE = re.compile(r"[\s.\-/]")
 
@@ -48,11 +46,10 @@ def iban_of(text: str) -> str | None:
 
 
 @cache
-def _vat_module(country: str) -> ModuleType | None:
+def _vat_module(country: str) -> Any:
     from stdnum import get_cc_module
 
-    module: ModuleType | None = get_cc_module(country, "vat")
-    return module
+    return get_cc_module(country, "vat")
 
 
 def compact(written: str) -> str:

@@ -11,13 +11,13 @@ from docfleet.tools.builtin.field_extractor.reading import BRACKETS, Found, Read
 
 # Letters, digits and marks with at least one digit, perhaps after a series: "FT 2024/104".
 _CODE = re.compile(
-    r"(?<![^\s:#(])#?\s?(?P<code>(?:[A-Z]{1,5}\s(?=[A-Z]{0,4}\d[\w]*[/-]))?(?=[\w/.\-]*\d)[^\W_][\w/.\-]*\w|\d)(?![,%\w])"
+    r"(?<![^\s:#(：])#?\s?(?P<code>(?:[A-Z]{1,5}\s(?=[A-Z]{0,4}\d[\w]*[/-]))?(?=[\w/.\-]*\d)[^\W_][\w/.\-]*\w|\d)(?![,%\w])"
 )
 _NO_CODE = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|\d{1,2}:\d{2}(?::\d{2})?|(?:19|20)\d\d\s?[-/]\s?\d{1,2}|[A-Z]{2}\d{2}[A-Z0-9]{11,30}"
+    r"\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|\d{1,2}:\d{2}(?::\d{2})?|(?:19|20)\d\d\s?[-/]\s?\d{1,2}|[A-Z]{2}\d{2}[A-Z0-9]{11,30}"
 )
 # Behind a label: marks, a bracket, and the small words of all languages.
-_SEPARATOR = re.compile(r"[\s:.#=\-\u2013\u2014*|]*")
+_SEPARATOR = re.compile(r"[\s:：.#=\-\u2013\u2014*|]*")
 _FROM = (
     r"vom|von|du|de|del|della|of|dated|from|af|den|av|fr[aå]n|van|z\s+dnia|dnia|z|ze\s+dne|zo\s+d[nň]a|din|din\s+data(?:\s+de)?|от|від|от\s+дата|am|le|per|with\s+date|"
     r"z\s+dne|od|из|της|tarihli|kelt|datert|dateret|daterad|με\s+ημερομηνία|d\.d\.|dd\.?|on"

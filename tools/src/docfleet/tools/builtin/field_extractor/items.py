@@ -18,7 +18,7 @@ _TOTALS = ("gross", "payable", "net", "total")
 
 
 def items_of(reading: Reading, totals: Totals) -> list[dict[str, Any]]:
-    """The items as ``{description, quantity, unit_price, amount}``; empty unless their amounts are the net or gross total."""
+    """The items as ``{description, quantity, unit_price, amount}``; empty unless they add up to net or gross."""
     items = list(_rows(reading))[:_MAX_ITEMS]
     wanted = [total for total in (totals.net, totals.gross) if total is not None]
     total = sum(item["amount"] for item in items)

@@ -40,8 +40,8 @@ class Hit:
 @lru_cache(maxsize=4096)
 def _fold(letter: str) -> str:
     lower = letter.lower()
-    first, *rest = unicodedata.normalize("NFKD", lower)
-    plain = first if all(unicodedata.combining(mark) for mark in rest) else lower
+    parts = unicodedata.normalize("NFKD", lower)
+    plain = parts[0] if all(unicodedata.combining(mark) for mark in parts[1:]) else lower
     return plain if len(plain) == 1 else letter
 
 

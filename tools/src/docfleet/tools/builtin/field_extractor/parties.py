@@ -45,7 +45,7 @@ def _labels_of_parties(reading: Reading) -> Iterator[tuple[str, Hit]]:
     """Labels that begin a cell and are followed by nothing but a value."""
     for hit in reading.of("seller", "buyer"):
         if not reading.before(hit).strip() and len(hit.fields & {"seller", "buyer"}) == 1:
-            start, end = reading.line(hit.start)
+            _, end = reading.line(hit.start)
             rest = reading.text[hit.end : end]
             if re.match(r"\s*(?:[:/(]|\s{2}|$)", rest):
                 yield ("seller" if "seller" in hit.fields else "buyer"), hit

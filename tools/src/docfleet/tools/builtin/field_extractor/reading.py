@@ -52,7 +52,7 @@ class Reading:
         yield from self._dates[start, end]
 
     def _bounded(self, hits: list[Hit]) -> Iterator[Hit]:
-        """Lines of documents name a few labels. Without this bound a text of only labels would take hours."""
+        """Lines of documents name a few labels. More of them cost time and say nothing."""
         line, count = -1, 0
         for hit in hits:
             number = self.line_number(hit.start)

@@ -13,12 +13,15 @@ from docfleet.tools.builtin.field_extractor.reading import Reading
 _TENDER = 40
 # How much each label speaks for the total. What was paid after rounding to coins is the total.
 _TOTALS = (
-    (r"round\w*\W{0,2}\w?\s*total|total\s*(?:after\s+)?\(?round\w*|^\W*round(?:ing|ed)\W*(?:rm|rh)?\W*(?=\d{1,}[.,]\d\d\W*$)", 95),
-    (r"grand\s+total|total\s+(?:amount\s+)?payable|amount\s+(?:payable|due)|total\s+(?:amount\s+)?due|ne[t!]t?\s+total|total\s+ne[t!]t", 90),
+    (r"round\w*\W{0,2}\w?\s*total|total\s*(?:after\s+)?\(?round\w*"
+     r"|^\W*round(?:ing|ed)\W*(?:rm|rh)?\W*(?=\d{1,}[.,]\d\d\W*$)", 95),
+    (r"grand\s+total|total\s+(?:amount\s+)?payable|amount\s+(?:payable|due)|total\s+(?:amount\s+)?due"
+     r"|ne[t!]t?\s+total|total\s+ne[t!]t", 90),
     (r"total\s+(?:sales\s*)?\(?incl\w*|total\s+(?:inc|with|w/)\W*(?:of\s+)?(?:gst|vat|tax|sst)|total\s+amount|total\s+sales"
      r"|gesamtbetrag|endbetrag|zu\s+zahlen|total\s+ttc|montant\s+total|totale\s+complessivo|do\s+zapłaty|suma\s+pln|te\s+betalen"
      r"|att\s+betala|at\s+betale|å\s+betale|total\s+a\s+pagar|net\s+à\s+payer|jumlah\s+(?:bayaran|besar)", 85),
-    (r"t[o0]t[ae]l|summe|totaal|jumlah|totale|summa|razem|suma|yhteensä|celkem|итого|összesen|i\s+alt|σύνολο|toplam", 80),
+    (r"t[o0]t[ae]l|summe|totaal|jumlah|totale|summa|razem|suma|yhteensä|celkem|итого|összesen"
+     r"|i\s+alt|σύνολο|toplam", 80),
     (r"^\W*(?:cash|visa|master\w*|amex|debit|credit\s+card|bar|karte|carte|tunai|payment|amount|amt|card)\b", _TENDER),
 )  # fmt: skip
 _TOTAL_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), score) for pattern, score in _TOTALS)
@@ -90,7 +93,7 @@ def _is_name(line: str) -> bool:
 def _mended(line: str) -> str:
     """The first column of a line, with the digits that OCR read for letters within words."""
     cell = re.sub(r"\s+", " ", re.split(r"\s{12,}", line.strip())[0])
-    cell = re.sub(r"(?<=[A-Z]{2})0(?=[A-Z])|(?<![^\W_])0(?=[A-Z]{3})", "O", cell)
+    cell = re.sub(r"(?<=[A-Z]{2})0(?=[A-Z])|(?<![^\W_])0(?=[A-Z]{3})|(?<=[A-Z])0(?=[A-Z]{2})", "O", cell)
     cell = re.sub(r"(?<=[A-Z]{2})1(?=[A-Z]{2})", "I", cell)
     return re.sub(r"(?<![^\W_])5(?=[A-Z]{3})", "S", cell)
 

@@ -51,9 +51,9 @@ def find(rule: Rule, text: str, locale: Locale) -> Value | None:
                 return value
         for index, match in occurrences:
             if " " in label or is_a_cell(lines[index], match.start(), match.end()):
-                value = _below(rule, lines, index, match, locale)
-                if value is not None:
-                    return value
+                below = _below(rule, lines, index, match, locale)
+                if below is not None:
+                    return below
     return None
 
 

@@ -16,10 +16,15 @@ _BELOW, _HEADING = 30, 25
 _PROOF = 60
 _CENT = 0.021
 _STOPS = ("gross", "payable", "net", "tax", "total", "due")
+_SUMS = {"gross", "payable", "net", "total", "due"}
 _FREE_LETTERS = 6
 _MAX_CANDIDATES = 12
 _MAX_WORD = 24
-_WITH = r"in[ck]l[\w.]*|inkl[\w.]*|inc|sis\.?|med|con|com|avec|with|includ\w+|dahil|s|z|с|ar|su|vč\.?|včetně|vrátane|w\s+tym|με|със?|dont|davon|darin|im|sa|so|koos"
+# "Including", in the languages of Europe.
+_WITH = (
+    r"in[ck]l[\w.]*|inkl[\w.]*|inc|sis\.?|med|con|com|avec|with|includ\w+|dahil|s|z|с|ar|su|vč\.?|včetně|vrátane"
+    r"|w\s+tym|με|със?|dont|davon|darin|im|sa|so|koos"
+)
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?[%\u066a]")
 
 
@@ -43,8 +48,8 @@ class Totals:
 
     def times(self, sign: int) -> Totals:
         """The same totals, each times ``sign``."""
-        values = (None if value is None else sign * value for value in (self.gross, self.net, self.tax))
-        return Totals(*values, line=self.line)
+        gross, net, tax = (None if value is None else sign * value for value in (self.gross, self.net, self.tax))
+        return Totals(gross, net, tax, self.line)
 
 
 def totals_of(reading: Reading) -> Totals:
@@ -128,7 +133,7 @@ def _rest(reading: Reading, hit: Hit) -> tuple[int, int]:
     """The rest of the line up to the next total; "USt." in "Summe inkl. USt.: 12,00" is none."""
     start, end = reading.rest(hit)
     for other in reading.within(start, end, *_STOPS):
-        if not (other.fields <= {"tax", "vat_id"} and _is_net(reading, other, "tax")):
+        if not (not other.fields & _SUMS and _is_net(reading, other, "tax")):
             return start, other.start
     return start, end
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docfleet.core.errors import CorruptFile, DocfleetError, FileTooLarge, PasswordRequired
+from docfleet.core.errors import CorruptFile, DocfleetError, FileTooLarge, PasswordRequired, ToolSettingsInvalid
 from docfleet.core.machine import machine_trouble
 from docfleet.tools.sdk.words import Page
 
@@ -40,6 +40,10 @@ _USUAL = (
 _HARMLESS_BYTES = 50 * MIB
 _MAX_RATIO = 200
 _ENCRYPTED = 0x1  # a flag of a member of a zip archive
+
+
+class LanguageMissing(ToolSettingsInvalid):
+    """A page is written in a script, and no language with it is installed for OCR."""
 
 
 @dataclass(slots=True)
@@ -74,9 +78,9 @@ class Reading:
     max_pages: int
     max_pixels: int
     max_expanded_bytes: int
+    legacy_office: str
     progress: Callable[[int, int], None]
     """Called after each page with the pages read so far, and of how many."""
-    legacy_office: str = "refuse"
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], progress: Callable[[int, int], None]) -> Reading:

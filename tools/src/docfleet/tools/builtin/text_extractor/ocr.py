@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docfleet.core.errors import FileTooLarge, ToolSettingsInvalid
+from docfleet.core.errors import FileTooLarge
 from docfleet.tools.builtin.text_extractor import ppocr, tesseract
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, LanguageMissing, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.languages import (
     AUTO,
     LANGUAGES_OF_SCRIPT,
@@ -92,7 +92,7 @@ def recognize(image: Image, reading: Reading) -> Recognized:
     """The text in ``image``, columns kept apart by spaces, and its words with boxes in pixels of ``image`` as it is.
 
     A picture that is askew, on its side or upside down is turned before it is read. Raises ``ToolSettingsInvalid`` for
-    a language that is not installed, also for one that the script of the picture needs.
+    a language that is not installed, ``LanguageMissing`` for one that the script of the picture needs.
     """
     grey = _grey(image)
     if _by_tesseract(reading):
@@ -114,7 +114,7 @@ def _other_script(image: Image, best: Recognized, *, small: bool) -> Recognized:
     languages = tesseract.installed(LANGUAGES_OF_SCRIPT[script])
     if not languages:
         usual = LANGUAGES_OF_SCRIPT[script][0]
-        raise ToolSettingsInvalid(
+        raise LanguageMissing(
             f"a page is written in {script} script, and no language with it is installed for OCR: add the data of its"
             f" language, for instance {tesseract.package_of(usual)}, or set ocr_language"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, LanguageMissing, Reading, reading_of
 from docfleet.tools.builtin.text_extractor.pdf_page import read_page
 from docfleet.tools.builtin.text_extractor.pdf_rescue import rescued_pages, states_too_few
 from docfleet.tools.builtin.text_extractor.pdf_xfa import is_xfa, xfa_values
@@ -29,15 +29,19 @@ def read_pdf(path: Path, reading: Reading) -> Document:
             raise FileTooLarge(f"the PDF has {len(document)} pages, the limit is {reading.max_pages} (max_pages)")
         result = Document([], {"pages": len(document), **_facts(document)})
         laid_out = _pdfplumber_pages(path) if reading.pdf_text == "layout" else None
+        unreadable: list[LanguageMissing] = []
         for index in range(len(document)):
-            result.pages.append(_page(document, index, reading, laid_out, result))
+            result.pages.append(_page(document, index, reading, laid_out, result, unreadable))
             reading.progress(index + 1, len(document))
         if is_xfa(document):
             _add_xfa(document, result)
     lost = result.metadata.get("pages_unreadable", [])
-    if lost or states_too_few(path, len(result.pages)):
-        _rescue(path, len(result.pages) - len(lost), reading, result)
+    damaged = len(lost) - len(unreadable)
+    if damaged or states_too_few(path, len(result.pages)):
+        _rescue(path, len(result.pages) - damaged, reading, result)
     if len(lost) == len(result.pages):
+        if unreadable:
+            raise unreadable[-1]
         raise CorruptFile(f"the PDF is damaged: none of its pages can be read; {SEND_AGAIN}")
     return result
 
@@ -56,7 +60,12 @@ def _opened(path: Path) -> pdfium.PdfDocument:
 
 
 def _page(
-    document: pdfium.PdfDocument, index: int, reading: Reading, laid_out: list[str] | None, result: Document
+    document: pdfium.PdfDocument,
+    index: int,
+    reading: Reading,
+    laid_out: list[str] | None,
+    result: Document,
+    unreadable: list[LanguageMissing],
 ) -> Page:
     """A page; one that cannot be read is said in its place, and does not cost the others."""
     import pypdfium2 as pdfium
@@ -66,9 +75,13 @@ def _page(
         with reading_of(f"page {number} of the PDF", pdfium.PdfiumError):
             return read_page(document, index, reading, laid_out[index] if laid_out else None)
     except CorruptFile:
-        result.metadata.setdefault("pages_unreadable", []).append(number)
-        result.warnings.append(f"page {number} of {len(document)} is damaged and cannot be read")
-        return Page(f"[page {number} is damaged and cannot be read]")
+        cause = "is damaged and cannot be read"
+    except LanguageMissing as error:
+        unreadable.append(error)
+        cause = f"cannot be read: {error.message}"
+    result.metadata.setdefault("pages_unreadable", []).append(number)
+    result.warnings.append(f"page {number} of {len(document)} {cause}")
+    return Page(f"[page {number} {cause.partition(':')[0]}]")
 
 
 def _rescue(path: Path, intact: int, reading: Reading, result: Document) -> None:

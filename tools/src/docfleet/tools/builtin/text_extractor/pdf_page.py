@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import LanguageMissing, Reading
 from docfleet.tools.builtin.text_extractor.layout import arrange, is_right_to_left
 from docfleet.tools.builtin.text_extractor.pdf_annotations import Annotations, flatten, read_annotations
 from docfleet.tools.builtin.text_extractor.pdf_ocr import is_plausible, joined, needs_ocr, pictures, rendered
 from docfleet.tools.builtin.text_extractor.pdf_text import Direction, directions, of_mute_fonts, tidy, written
+from docfleet.tools.builtin.text_extractor.recognized import Recognized
 from docfleet.tools.sdk.words import Page, Word
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ def read_page(document: pdfium.PdfDocument, index: int, reading: Reading, laid_o
             values = _values(runs, page, annotations)
             if reading.ocr == "always" or (reading.ocr in ("auto", "pictures") and scanned):
                 picture = rendered(page, reading)
-                recognized = recognize(picture, reading)
+                try:
+                    recognized = recognize(picture, reading)
+                except LanguageMissing:
+                    if not _trusted(runs, textpage):
+                        raise
+                    recognized = Recognized("")  # what is typed is the better part of such a page
                 if recognized.text.strip():
                     seen = recognized.scaled(width / picture.width, height / picture.height)
                     kept = [] if reading.ocr == "always" else _trusted(runs, textpage)
@@ -46,7 +52,10 @@ def read_page(document: pdfium.PdfDocument, index: int, reading: Reading, laid_o
         words = [word for run in runs for word in run.placed()]
         by_ocr = False
         if reading.ocr == "pictures" and not scanned:
-            in_pictures = [recognize(picture, reading).text.strip("\n") for picture in pictures(page, reading)]
+            in_pictures = []
+            for picture in pictures(page, reading):
+                with suppress(LanguageMissing):  # a letterhead in another script does not cost the page
+                    in_pictures.append(recognize(picture, reading).text.strip("\n"))
             text = "\n\n".join([text, *(found for found in in_pictures if found.strip())])
             by_ocr = bool(in_pictures)
         return Page(_and_notes(text, annotations), words, width, height, by_ocr)

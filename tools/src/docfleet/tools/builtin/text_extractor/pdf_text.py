@@ -30,6 +30,8 @@ _BLANK = frozenset((0x20, 0xA0, 0x09, 0x0A, 0x0D))
 _ASKEW = 2
 # Copies of a word that stand apart by less than this part of its height are one word in fake bold, or its shadow.
 _SHADOW = 0.2
+# A word is compared with so many of the same text, at most: a page may be nothing but dots.
+_MOST_COPIES = 100
 # Letters of one word stand apart by less than this part of their height; the second is for letters that PDFium parts.
 _APART, _TOUCHING = 0.18, 0.05
 # Type in a form: its size in points, and the width of a letter as a part of that.
@@ -297,7 +299,9 @@ def _once(words: list[Word]) -> list[Word]:
     for word in words:
         same = places.setdefault(word.text, [])
         near = _SHADOW * word.height
-        if any(abs(word.left - other.left) < near and abs(word.top - other.top) < near for other in same):
+        if any(
+            abs(word.left - other.left) < near and abs(word.top - other.top) < near for other in same[-_MOST_COPIES:]
+        ):
             continue
         same.append(word)
         kept.append(word)

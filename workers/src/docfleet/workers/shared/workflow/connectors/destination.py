@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from docfleet.connectors.base import DeliveryRow, WriteFence, table_settings
+from docfleet.connectors.base import DeliveryRow, DocumentIdentity, WriteFence, table_settings
 from docfleet.connectors.delivery import deliver_files, withdraw_files
 from docfleet.connectors.registry import open_database, open_file_system
 from docfleet.core.errors import ConfigurationError, ToolOutputTooLarge, ToolResultInvalid
@@ -79,13 +79,16 @@ class Sink(Protocol):
 class DatabaseSink:
     """One row per file; a failed file gets an error row."""
 
-    def __init__(self, config: DestinationConfig) -> None:
+    def __init__(self, config: DestinationConfig, origin: str, created_at: str) -> None:
+        self._origin = origin
+        self._created_at = created_at
         self._target = table_settings(config.settings)
         self._database = open_database(config.connector_id or "", config.connector_settings)
 
     def deliver(self, delivery: Delivery) -> Delivered:
         """As ``Sink.deliver``; the key is (execution, file execution)."""
         failed = delivery.error is not None
+        metadata = _metadata_of_failed(delivery.folder) if failed else read_metadata(delivery.folder)
         row = DeliveryRow(
             execution_id=delivery.execution_id,
             file_execution_id=delivery.file_execution_id,
@@ -93,12 +96,22 @@ class DatabaseSink:
             result=None if failed else read_result(delivery.folder, delivery.result_bytes),
             status="ERROR" if failed else "SUCCESS",
             error_message=delivery.error,
-            metadata=_metadata_of_failed(delivery.folder) if failed else read_metadata(delivery.folder),
+            metadata=metadata,
             attempt=delivery.attempt,
             evidence=read_evidence(delivery.folder) if self._target.evidence_column and not failed else None,
+            document=self._document(delivery.file, metadata),
+            execution_created_at=self._created_at,
         )
         receipt = self._database.deliver(self._target, row)
         return Delivered(outputs=[f"{receipt.table}:{delivery.file_execution_id}"], digest=receipt.digest)
+
+    def _document(self, file: FileHashData, metadata: dict[str, Any]) -> str | None:
+        """The document within its workflow and source; None where it failed before its content was known."""
+        named = file.file_path
+        if self._target.identity is DocumentIdentity.CONTENT:
+            named = str(metadata.get("source_hash") or file.file_hash)
+        name = f"{self._target.identity}\0{self._origin}\0{named}"
+        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest() if named else None
 
     def close(self) -> None:
         """Close the connection."""
@@ -180,14 +193,17 @@ class ApiSink:
         """Nothing is held."""
 
 
-def open_sink(config: DestinationConfig, origin: str = "") -> Sink:
-    """The sink of a workflow's destination. ``origin`` distinguishes its documents from documents of the same path
-    from another source. Raises ``ConfigurationError`` for an unknown type."""
+def open_sink(config: DestinationConfig, origin: str = "", created_at: str = "") -> Sink:
+    """The sink of a workflow's destination.
+
+    ``origin`` distinguishes its documents from documents of the same path from another source; ``created_at`` is the
+    time of the execution. Raises ``ConfigurationError`` for an unknown type.
+    """
     if config.connection_type in API_CONNECTION_TYPES:
         return ApiSink()
     match config.connection_type:
         case "DATABASE":
-            return DatabaseSink(config)
+            return DatabaseSink(config, origin, created_at)
         case "FILESYSTEM":
             return FileSystemSink(config, origin)
         case other:

@@ -136,7 +136,8 @@ class FileRun:
     def _deliver(self, delivery: Delivery, *, already_failed: bool = False) -> Delivered:
         """``already_failed``: an earlier delivery failed, and part of it may be at the destination."""
         if self._sink is None:
-            self._sink = open_sink(self._context.destination_config, _origin(self._context))
+            created_at = self._context.execution.created_at
+            self._sink = open_sink(self._context.destination_config, _origin(self._context), created_at)
         sink = self._sink
         started = already_failed
 
