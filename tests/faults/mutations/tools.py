@@ -78,7 +78,7 @@ MUTANTS = (
     ),
     mutant(
         "a page askew is made level",
-        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[4-ppocr]",
+        "tests/unit/tools/builtin/text_extractor/test_ocr.py::test_a_turned_picture_is_read_in_its_direction_and_its_boxes_stay[-9-tesseract]",
         (f"{TEXT_EXTRACTOR}/ocr.py", "tilt = skew(image)", "tilt = 0.0"),
     ),
     mutant(

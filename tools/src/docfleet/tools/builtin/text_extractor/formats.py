@@ -142,7 +142,7 @@ FORMATS = (
         "Pictures: PNG, JPEG, TIFF (all its pages), BMP, GIF, WEBP, AVIF, JPEG 2000",
         ("image/png", "image/jpeg", "image/tiff", "image/bmp", "image/gif", "image/webp", media.AVIF, media.JPEG_2000),
         "ocr:read_image",
-        "Pillow; OCR by PP-OCRv6 or Tesseract",
+        "Pillow; OCR by PP-OCRv6 (faster-paddle) or Tesseract",
         "the text that OCR reads, words with their places and confidence",
         "frames of animations after the first",
     ),
