@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -63,6 +64,12 @@ class Stated:
     def __repr__(self) -> str:
         return self.text
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether one of its months has one of its days: the 30th of February is refused."""
+        longest = max(calendar.monthrange(2024, month)[1] for month in self.fields[3][1])
+        return min(self.fields[2][1]) <= longest
+
     def matches(self, time: datetime) -> bool:
         (_, minutes), (_, hours), (day, days), (_, months), (weekday, weekdays) = self.fields
         if time.minute not in minutes or time.hour not in hours or time.month not in months:
@@ -95,7 +102,9 @@ def wall(zone: str, instant: int) -> datetime:
 ANY_DAY = (("*", frozenset(range(1, 32))), ("*", frozenset(range(1, 13))), ("*", frozenset(range(7))))
 expressions = st.one_of(
     st.builds(Stated, any_of(0, 59), any_of(0, 23), *map(st.just, ANY_DAY)),
-    st.builds(Stated, any_of(0, 59), any_of(0, 23), any_of(1, 31), any_of(1, 12), any_of(0, 6)),
+    st.builds(Stated, any_of(0, 59), any_of(0, 23), any_of(1, 31), any_of(1, 12), any_of(0, 6)).filter(
+        lambda stated: stated.is_valid
+    ),
     st.builds(Stated, any_of(0, 59), some(0, 4), *map(st.just, ANY_DAY)),
 )
 zones = st.sampled_from(ZONES)
