@@ -28,7 +28,7 @@ def test_every_type_of_settings_belongs_to_a_process() -> None:
 
 
 def test_every_page_of_the_reference_is_known() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {*PAGES, "tool-protocol.md"}
+    assert {path.name for path in FOLDER.iterdir()} == {*PAGES, "tool-protocol.md", "quality.md"}
 
 
 @pytest.mark.parametrize("kind", settings_types(), ids=lambda kind: kind.__name__)
