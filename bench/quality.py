@@ -27,7 +27,7 @@ from rich.console import Console
 
 from bench import grounding
 from docfleet.cli.evaluation.labels import Labels
-from docfleet.cli.evaluation.report import Answer, Evaluation, evaluation
+from docfleet.cli.evaluation.report import DocumentAnswer, Evaluation, evaluation
 from docfleet.cli.evaluation.running import answers
 from docfleet.core.errors import DocfleetError
 from docfleet.core.settings import environment
@@ -39,7 +39,7 @@ INVOICE_FIELDS = ("invoice_number", "date", "amount", "currency")
 _TEXT: dict[str, Any] = {"tool": "text_extractor", "settings": {"ocr": "pictures"}}
 
 
-class Line(NamedTuple):
+class Measurement(NamedTuple):
     """One line of the table. ``goal`` is the share to reach; None where there is none."""
 
     what: str
@@ -49,7 +49,7 @@ class Line(NamedTuple):
     cpu_seconds: float | None = None
 
 
-def measured(data: Path) -> Iterator[Line]:
+def measured(data: Path) -> Iterator[Measurement]:
     """The lines of the table, one after the other."""
     with tempfile.TemporaryDirectory(prefix="docfleet-quality-") as name:
         folder = Path(name)
@@ -59,14 +59,14 @@ def measured(data: Path) -> Iterator[Line]:
         yield from _grounded(data)
 
 
-def _invoices(data: Path, folder: Path) -> Iterator[Line]:
+def _invoices(data: Path, folder: Path) -> Iterator[Measurement]:
     truth = {path.stem: json.loads(path.read_text("utf-8"))[0] for path in (data / "truth" / "invoices").glob("*.json")}
     labels = {name: {field: label.get(field) for field in INVOICE_FIELDS} for name, label in truth.items()}
     result = _evaluated(folder, data / "invoices", [_TEXT, _fields("invoice")], labels)
     yield _all_right("invoices of suppliers: number, date, amount and currency all right", result)
 
 
-def _receipts(data: Path, folder: Path) -> Iterator[Line]:
+def _receipts(data: Path, folder: Path) -> Iterator[Measurement]:
     labels = {}
     for path in (data / "truth" / "receipts").glob("*.json"):
         label = json.loads(path.read_text("utf-8"))
@@ -75,11 +75,13 @@ def _receipts(data: Path, folder: Path) -> Iterator[Line]:
         labels[path.stem] = {**label, "total": float(total) if total else None}
     result = _evaluated(folder, data / "receipts", [_TEXT, _fields("receipt")], labels)
     for field, goal in {"company": 0.70, "date": 0.93, "address": 0.45, "total": 0.88}.items():
-        yield Line(f"receipts, F1 of {field}", result.total.documents, result.fields[field].f1, goal)
-    yield Line("receipts, F1 of all four", result.total.documents, result.total.f1, None, result.total.cpu_seconds)
+        yield Measurement(f"receipts, F1 of {field}", result.total.documents, result.fields[field].f1, goal)
+    yield Measurement(
+        "receipts, F1 of all four", result.total.documents, result.total.f1, None, result.total.cpu_seconds
+    )
 
 
-def _e_invoices(data: Path, folder: Path) -> Iterator[Line]:
+def _e_invoices(data: Path, folder: Path) -> Iterator[Measurement]:
     pdfs, texts, labels = folder / "pdfs", folder / "texts", {}
     for made in (pdfs, texts):
         made.mkdir(parents=True)
@@ -100,21 +102,21 @@ def _e_invoices(data: Path, folder: Path) -> Iterator[Line]:
     yield _all_right("e-invoices with the XML inside", both, 1.0)
 
 
-def _grounded(data: Path) -> Iterator[Line]:
+def _grounded(data: Path) -> Iterator[Measurement]:
     totals: grounding.Totals = Counter()
     documents = sorted((data / "docubench" / "documents").glob("*.pdf"))
     for path in documents:
         grounding.measure(path, data / "docubench" / "labels" / f"{path.stem}.json", totals, missing=False)
     grounded, right = totals["grounded"] / totals["leaves"], totals["right"] / max(totals["paged"], 1)
-    yield Line("labels of documents in 11 languages that are grounded", len(documents), grounded, 0.88)
-    yield Line("of those, on the right page", len(documents), right, 0.98)
+    yield Measurement("labels of documents in 11 languages that are grounded", len(documents), grounded, 0.88)
+    yield Measurement("of those, on the right page", len(documents), right, 0.98)
 
 
 def _fields(preset: str) -> dict[str, Any]:
     return {"tool": "field_extractor", "settings": {"preset": preset}}
 
 
-def _answers(folder: Path, source: Path, tools: list[dict[str, Any]]) -> list[Answer]:
+def _answers(folder: Path, source: Path, tools: list[dict[str, Any]]) -> list[DocumentAnswer]:
     folder.mkdir(parents=True, exist_ok=True)
     workflow = folder / "workflow.yaml"
     document = {
@@ -139,12 +141,12 @@ def _evaluated(
     return evaluation(folder.name, found, Labels(written), evaluated_at=now, version=version("docfleet"))
 
 
-def _all_right(what: str, result: Evaluation, goal: float | None = None) -> Line:
+def _all_right(what: str, result: Evaluation, goal: float | None = None) -> Measurement:
     right = sum(document.f1 == 1 for document in result.documents)
-    return Line(what, result.total.documents, right / result.total.documents, goal, result.total.cpu_seconds)
+    return Measurement(what, result.total.documents, right / result.total.documents, goal, result.total.cpu_seconds)
 
 
-def table(lines: list[Line]) -> str:
+def table(lines: list[Measurement]) -> str:
     """The lines in Markdown."""
     rows = ["| measured | documents | share | goal | CPU s a document |", "| --- | ---: | ---: | ---: | ---: |"]
     for line in lines:

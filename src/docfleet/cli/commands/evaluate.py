@@ -54,14 +54,14 @@ def command(
     from docfleet.cli.evaluation.calibrating import calibrated
     from docfleet.cli.evaluation.labels import Labels
     from docfleet.cli.evaluation.page import page
-    from docfleet.cli.evaluation.report import Answer, evaluation
+    from docfleet.cli.evaluation.report import DocumentAnswer, evaluation
     from docfleet.cli.evaluation.running import answers
     from docfleet.cli.show.evaluation import show
 
     console = Console(stderr=json_output)
     labels = Labels(labels_folder)
 
-    def evaluate(path: Path) -> tuple[Evaluation, list[Answer]]:
+    def evaluate(path: Path) -> tuple[Evaluation, list[DocumentAnswer]]:
         found = answers(path, source, data, timeout, console)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return evaluation(path.stem, found, labels, evaluated_at=now, version=version("docfleet")), found

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from docfleet.cli.evaluation.labels import Labels
-from docfleet.cli.evaluation.report import Answer
+from docfleet.cli.evaluation.report import DocumentAnswer
 from docfleet.cli.evaluation.scoring import compare
 from docfleet.core.errors import InvalidInput
 from docfleet.tools.sdk.grounding.confidence import Calibration, Sample, calibrate
 
 
-def calibrated(workflow: str, answers: Iterable[Answer], labels: Labels) -> Calibration:
+def calibrated(workflow: str, answers: Iterable[DocumentAnswer], labels: Labels) -> Calibration:
     """The calibration for this workflow. Raises ``InvalidInput`` when there are too few labelled values with
     evidence."""
     samples: list[Sample] = []

@@ -13,7 +13,7 @@ from docfleet.core.errors import InvalidInput
 from docfleet.core.evidence import DocumentEvidence, MatchKind
 
 
-class Answer(msgspec.Struct, kw_only=True):
+class DocumentAnswer(msgspec.Struct, kw_only=True):
     """What a workflow made of a document: a result, or the error. ``cpu_seconds`` are those of its tools."""
 
     document: str
@@ -76,7 +76,7 @@ class Evaluation(msgspec.Struct, kw_only=True):
 
 
 def evaluation(
-    workflow: str, answers: Iterable[Answer], labels: Labels, *, evaluated_at: str, version: str
+    workflow: str, answers: Iterable[DocumentAnswer], labels: Labels, *, evaluated_at: str, version: str
 ) -> Evaluation:
     """Score the answers. Raises ``InvalidInput`` when no document has a label."""
     fields = labels.fields
@@ -116,7 +116,7 @@ def evaluation(
     )
 
 
-def _document(answer: Answer, comparison: Comparison) -> DocumentReport:
+def _document(answer: DocumentAnswer, comparison: Comparison) -> DocumentReport:
     evidence = list(answer.evidence.fields.values()) if answer.evidence is not None else []
     score = comparison.score
     return DocumentReport(

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 
 from docfleet.cli.commands.run import RunOptions, execute
-from docfleet.cli.evaluation.report import Answer
+from docfleet.cli.evaluation.report import DocumentAnswer
 from docfleet.cli.interrupts import Interrupts
 from docfleet.cli.show.progress import ExecutionView
 from docfleet.cli.workflow_file import WorkflowFile, WorkflowFileInvalid, read_workflow
@@ -27,7 +27,9 @@ _CONFIGURATION = {"table": "answers", "evidenceColumn": "evidence"}
 _MOST_ROWS = 1_000_000
 
 
-def answers(path: Path, source: Path | None, data: Path, timeout: float | None, console: Console) -> list[Answer]:
+def answers(
+    path: Path, source: Path | None, data: Path, timeout: float | None, console: Console
+) -> list[DocumentAnswer]:
     """The result of each document. Raises ``WorkflowFileInvalid``, ``DocfleetError`` for a run that did not end."""
     database = data.absolute() / FOLDER / f"{uuid.uuid4().hex}.db"
     workflow = _evaluated(path, source, database)
@@ -40,7 +42,7 @@ def answers(path: Path, source: Path | None, data: Path, timeout: float | None, 
         found = {answer.document: answer for answer in _rows(database, run.state.execution.id)}
         for file in run.files:
             if file.status is not ExecutionStatus.COMPLETED and file.path not in found:
-                found[file.path] = Answer(document=file.path, error=file.error or file.status.value)
+                found[file.path] = DocumentAnswer(document=file.path, error=file.error or file.status.value)
         if not found:
             raise DocfleetError(f"{workflow.name} read no document: {run.state.execution.error_message or 'none'}")
         return list(found.values())
@@ -66,7 +68,7 @@ def _evaluated(path: Path, source: Path | None, database: Path) -> WorkflowFile:
     return msgspec.structs.replace(workflow, document=document, api=None, pipeline=None)
 
 
-def _rows(database: Path, execution_id: str) -> Iterator[Answer]:
+def _rows(database: Path, execution_id: str) -> Iterator[DocumentAnswer]:
     reader = open_database(_CONNECTOR, {"path": str(database)})
     try:
         for row in reader.read_rows(table_settings(_CONFIGURATION), _MOST_ROWS, execution_id):
@@ -75,13 +77,13 @@ def _rows(database: Path, execution_id: str) -> Iterator[Answer]:
         reader.close()
 
 
-def _answer(row: dict[str, Any]) -> Answer:
+def _answer(row: dict[str, Any]) -> DocumentAnswer:
     result, evidence, metadata = (_decoded(row.get(name)) for name in ("data", "evidence", "metadata"))
     steps = (metadata or {}).get("tool_metadata", [])
     error = str(row.get("error_message") or "")
     if not error and not isinstance(result, dict):
         error = "the result is not an object: only workflows whose result is one can be evaluated"
-    return Answer(
+    return DocumentAnswer(
         document=str(row["file_path"]),
         result=result if isinstance(result, dict) else None,
         error=error,

@@ -7,6 +7,8 @@ result. Only fields that some label names are scored, because a label rarely nam
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import msgspec
 
 _DECIMALS = 6
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 _MOST_ITEMS = 2000
 """Longer lists are paired by their order: pairing by similarity is quadratic."""
 
@@ -73,7 +76,7 @@ def compare(label: dict[str, Any], result: dict[str, Any], fields: Iterable[str]
     """Compare the given top-level ``fields``."""
     comparison = Comparison()
     for name in fields:
-        walk = _Walk()
+        walk = _LeafWalk()
         walk.compare(label.get(name), result.get(name), f"/{_escaped(name)}")
         comparison.fields[name] = Score(len(walk.right), walk.labelled, walk.answered)
         comparison.mismatches += walk.mismatches
@@ -81,7 +84,7 @@ def compare(label: dict[str, Any], result: dict[str, Any], fields: Iterable[str]
     return comparison
 
 
-class _Walk:
+class _LeafWalk:
     """Goes through a label and a result together."""
 
     def __init__(self) -> None:
@@ -149,6 +152,8 @@ def is_equal(label: Any, result: Any) -> bool:
     one, two = _number(label), _number(result)
     if one is not None and two is not None:
         return round(one, _DECIMALS) == round(two, _DECIMALS)
+    if isinstance(label, int | float) or isinstance(result, int | float):
+        return bool(label == result)  # without its marks, the text "1,5" would be 15
     return _plain(str(label)) == _plain(str(result))
 
 
@@ -157,12 +162,13 @@ def _is_leaf(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, int | float):
-        return float(value)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return None  # "nan" and "1_0" are numbers to Python only
     try:
-        return float(value) if isinstance(value, str) and value.isascii() else None
-    except ValueError:
+        number = float(value)
+    except OverflowError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from docfleet.cli.evaluation.calibrating import calibrated
 from docfleet.cli.evaluation.labels import Labels
 from docfleet.cli.evaluation.page import MOST_DOCUMENTS, page
-from docfleet.cli.evaluation.report import Answer, Evaluation, evaluation
+from docfleet.cli.evaluation.report import DocumentAnswer, Evaluation, evaluation
 from docfleet.core.errors import InvalidInput
 from docfleet.core.evidence import DocumentEvidence, FieldEvidence, MatchKind
 
@@ -22,7 +22,7 @@ def labelled(folder: Path, **labels: object) -> Labels:
     return Labels(folder)
 
 
-def scored(answers: list[Answer], labels: Labels) -> Evaluation:
+def scored(answers: list[DocumentAnswer], labels: Labels) -> Evaluation:
     return evaluation("w", answers, labels, evaluated_at="2026-01-02T03:04:05+00:00", version="1")
 
 
@@ -31,10 +31,10 @@ def test_the_worst_document_is_first_and_nothing_is_left_out(tmp_path: Path) -> 
     evidence = DocumentEvidence(fields={"/n": FieldEvidence(match=MatchKind.EXACT), "/d": FieldEvidence()})
     result = scored(
         [
-            Answer(document="good.pdf", result={"n": 1, "d": "x"}, evidence=evidence, cpu_seconds=0.2),
-            Answer(document="bad.pdf", result={"n": 9, "d": "y"}, cpu_seconds=0.4),
-            Answer(document="broken.pdf", error="it is cut off"),
-            Answer(document="new.pdf", result={"n": 5}),
+            DocumentAnswer(document="good.pdf", result={"n": 1, "d": "x"}, evidence=evidence, cpu_seconds=0.2),
+            DocumentAnswer(document="bad.pdf", result={"n": 9, "d": "y"}, cpu_seconds=0.4),
+            DocumentAnswer(document="broken.pdf", error="it is cut off"),
+            DocumentAnswer(document="new.pdf", result={"n": 5}),
         ],
         labels,
     )
@@ -48,20 +48,20 @@ def test_the_worst_document_is_first_and_nothing_is_left_out(tmp_path: Path) -> 
 
 
 def test_a_field_that_was_never_answered_has_no_precision(tmp_path: Path) -> None:
-    result = scored([Answer(document="a.pdf", result={})], labelled(tmp_path, a={"n": 1}))
+    result = scored([DocumentAnswer(document="a.pdf", result={})], labelled(tmp_path, a={"n": 1}))
     assert result.fields["n"].precision is None and result.fields["n"].f1 == 0.0
 
 
 def test_documents_without_any_label_are_no_evaluation(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no document has a label"):
-        scored([Answer(document="x.pdf", result={})], labelled(tmp_path, a={"n": 1}))
+        scored([DocumentAnswer(document="x.pdf", result={})], labelled(tmp_path, a={"n": 1}))
 
 
 def test_the_page_shows_what_is_wrong_and_what_changed_and_escapes_it(tmp_path: Path) -> None:
     labels = labelled(tmp_path, **{f"d{number}": {"n": 1} for number in range(MOST_DOCUMENTS + 2)})
     names = [f"d{number}.pdf" for number in range(MOST_DOCUMENTS + 2)]
-    now = scored([Answer(document=name, result={"n": "<script>"}) for name in names], labels)
-    before = scored([Answer(document=name, result={"n": 1}) for name in names], labels)
+    now = scored([DocumentAnswer(document=name, result={"n": "<script>"}) for name in names], labels)
+    before = scored([DocumentAnswer(document=name, result={"n": 1}) for name in names], labels)
     shown = page(now, before)
     assert "&lt;script&gt;" in shown and "<script" not in shown
     assert "(-100.0)" in shown and "and 2 documents" in shown
@@ -69,10 +69,10 @@ def test_the_page_shows_what_is_wrong_and_what_changed_and_escapes_it(tmp_path: 
     assert page(before)
 
 
-def answered(right: int, wrong: int) -> list[Answer]:
-    def one(number: int, value: int, match: MatchKind) -> Answer:
+def answered(right: int, wrong: int) -> list[DocumentAnswer]:
+    def one(number: int, value: int, match: MatchKind) -> DocumentAnswer:
         evidence = DocumentEvidence(fields={"/n": FieldEvidence(match=match, quote="12345", places=1)})
-        return Answer(document=f"d{number}.pdf", result={"n": value}, evidence=evidence)
+        return DocumentAnswer(document=f"d{number}.pdf", result={"n": value}, evidence=evidence)
 
     return [one(number, 1, MatchKind.EXACT) for number in range(right)] + [
         one(right + number, 2, MatchKind.FUZZY) for number in range(wrong)
@@ -84,4 +84,4 @@ def test_confidence_is_fitted_to_labels(tmp_path: Path) -> None:
     fitted = calibrated("w", answered(30, 10), labels)
     assert fitted.samples == 40 and fitted.source == "w" and fitted.weights["fuzzy"] < -1
     with pytest.raises(InvalidInput, match="no labelled value has evidence"):
-        calibrated("w", [Answer(document="d1.pdf", result={"n": 1})], labels)
+        calibrated("w", [DocumentAnswer(document="d1.pdf", result={"n": 1})], labels)

@@ -53,6 +53,10 @@ def test_a_leaf_is_right_wrong_missing_or_surplus() -> None:
         (1, True, False),
         ("€ 5", "$ 5", False),
         ("nan", "inf", False),
+        ("NaN", "nan", True),
+        ("1_0", 10, False),
+        ("1,5", 15, False),
+        (10**400, 10**400, True),
     ],
 )
 def test_leaves_that_mean_the_same_are_equal(label: Any, result: Any, *, equal: bool) -> None:

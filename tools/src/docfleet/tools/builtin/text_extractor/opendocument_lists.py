@@ -13,7 +13,7 @@ _MAX_LEVELS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class _ListLevel:
     kind: str
     prefix: str
     suffix: str
@@ -26,8 +26,8 @@ class Lists:
     """Counts the items of a document's lists in the order in which they are asked for."""
 
     def __init__(self, *roots: Any) -> None:
-        self._styles: dict[str, dict[int, _Level]] = {}
-        self._outline: dict[int, _Level] = {}
+        self._styles: dict[str, dict[int, _ListLevel]] = {}
+        self._outline: dict[int, _ListLevel] = {}
         for root in roots:
             for style in root.iterfind(".//text:list-style", NAMESPACES):
                 self._styles.setdefault(attribute(style, "style:name"), _levels(style))
@@ -61,12 +61,12 @@ class Lists:
         return _label(self._outline, level, self._headings, attribute(node, "text:start-value"))
 
 
-def _levels(style: Any) -> dict[int, _Level]:
+def _levels(style: Any) -> dict[int, _ListLevel]:
     levels = {}
     for node in style:
         kind = _KINDS.get(attribute(node, "style:num-format"))
         if kind is not None:
-            levels[count(node, "text:level")] = _Level(
+            levels[count(node, "text:level")] = _ListLevel(
                 kind,
                 attribute(node, "style:num-prefix"),
                 attribute(node, "style:num-suffix"),
@@ -76,7 +76,7 @@ def _levels(style: Any) -> dict[int, _Level]:
     return levels
 
 
-def _label(levels: dict[int, _Level], level: int, counts: dict[int, int], start: str) -> str:
+def _label(levels: dict[int, _ListLevel], level: int, counts: dict[int, int], start: str) -> str:
     this = levels.get(level)
     first = int(start) if start.isdecimal() else None if level in counts else (this.start if this else 1)
     counts[level] = counts[level] + 1 if first is None else first
