@@ -38,27 +38,18 @@ def totals(invoice: Invoice) -> list[Check]:
                 ok=any(_near(expected + extra, invoice.gross) for extra in _sums(invoice.extras)),
             )
         )
-    amounts = [line.amount for line in invoice.lines if line.amount is not None]
-    if amounts and len(amounts) == len(invoice.lines) and invoice.line_total is not None:
-        expected = sum(amounts, Decimal())
-        found.append(
-            check(
-                "sum_of_lines",
-                f"the lines are {expected}, their stated sum is {invoice.line_total}",
-                ok=_near(expected, invoice.line_total, len(amounts)),
-            )
-        )
-    taxes = [part.tax for part in invoice.tax_lines if part.tax is not None]
-    if taxes and len(taxes) == len(invoice.tax_lines) and invoice.tax is not None:
-        expected = sum(taxes, Decimal())
-        found.append(
-            check(
-                "sum_of_taxes",
-                f"the tax lines are {expected}, the tax is {invoice.tax}",
-                ok=_near(expected, invoice.tax, len(taxes)),
-            )
-        )
+    found += _sum("sum_of_lines", "the lines", [line.amount for line in invoice.lines], invoice.line_total)
+    found += _sum("sum_of_taxes", "the tax lines", [part.tax for part in invoice.tax_lines], invoice.tax)
     return found
+
+
+def _sum(name: str, what: str, parts: list[Decimal | None], stated: Decimal | None) -> list[Check]:
+    """The check of a sum; none where the XML does not state each part and the sum."""
+    known = [part for part in parts if part is not None]
+    if not known or len(known) != len(parts) or stated is None:
+        return []
+    total = sum(known, Decimal())
+    return [check(name, f"{what} are {total}, their stated sum is {stated}", ok=_near(total, stated, len(known)))]
 
 
 def _near(one: Decimal, other: Decimal, parts: int = 1) -> bool:

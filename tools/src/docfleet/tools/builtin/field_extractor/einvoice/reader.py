@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from docfleet.tools.builtin.field_extractor.einvoice import checks, cii, fatturapa, ubl
 from docfleet.tools.builtin.field_extractor.einvoice.checks import Check, check
 from docfleet.tools.builtin.field_extractor.einvoice.model import Invoice
-from docfleet.tools.builtin.field_extractor.einvoice.sources import Source, is_markup, sources
+from docfleet.tools.builtin.field_extractor.einvoice.sources import XmlFile, is_markup, sources
 from docfleet.tools.builtin.field_extractor.einvoice.xml import XmlBroken, parse, plain
 from docfleet.tools.sdk.text import decode_text
 
@@ -64,7 +64,7 @@ def read(path: Path, name: str, text: str, *, is_pdf: bool, by_ocr: bool) -> EIn
     ``text`` is what people read of a PDF. It is compared with the XML.
     """
     failures: list[Check] = []
-    found: list[tuple[Source, str, list[Invoice]]] = []
+    found: list[tuple[XmlFile, str, list[Invoice]]] = []
     for source in sources(path, name, is_pdf=is_pdf):
         try:
             invoices = _invoices(source)
@@ -91,7 +91,7 @@ def read(path: Path, name: str, text: str, *, is_pdf: bool, by_ocr: bool) -> EIn
     return EInvoice(invoice.fields(), made, syntax)
 
 
-def _invoices(source: Source) -> tuple[str, list[Invoice]] | None:
+def _invoices(source: XmlFile) -> tuple[str, list[Invoice]] | None:
     """The syntax and the invoices; None for a file that is none. Raises ``XmlBroken``."""
     if not is_markup(source.content):
         if _NAMES.search(source.name):
@@ -118,6 +118,6 @@ def _root(document: _Element) -> _Element | None:
     return None
 
 
-def _claims_to_be_one(source: Source) -> bool:
+def _claims_to_be_one(source: XmlFile) -> bool:
     """Whether a broken file was meant to be an electronic invoice, by its name or by what it says."""
     return _NAMES.search(source.name) is not None or _ROOT.search(decode_text(source.content)) is not None

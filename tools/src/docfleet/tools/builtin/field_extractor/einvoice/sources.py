@@ -21,14 +21,14 @@ _MARKS = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class XmlFile:
     """One file that may be an electronic invoice."""
 
     name: str
     content: bytes
 
 
-def sources(path: Path, name: str, *, is_pdf: bool) -> Iterator[Source]:
+def sources(path: Path, name: str, *, is_pdf: bool) -> Iterator[XmlFile]:
     """The document if it is XML, or the files inside of a PDF. What cannot be read is left out."""
     if is_pdf:
         yield from _embedded(path)
@@ -37,7 +37,7 @@ def sources(path: Path, name: str, *, is_pdf: bool) -> Iterator[Source]:
         if is_markup(stream.read(_HEAD_BYTES)):
             stream.seek(0)
             # One byte more than allowed: the parser then says that it is too long.
-            yield Source(name, stream.read(MAX_BYTES + 1))
+            yield XmlFile(name, stream.read(MAX_BYTES + 1))
 
 
 def is_markup(head: bytes) -> bool:
@@ -45,7 +45,7 @@ def is_markup(head: bytes) -> bool:
     return head[:_HEAD_BYTES].lstrip(_MARKS).startswith(b"<")
 
 
-def _embedded(path: Path) -> Iterator[Source]:
+def _embedded(path: Path) -> Iterator[XmlFile]:
     """The embedded files, whatever their name and relationship."""
     import pypdfium2 as pdfium
 
@@ -63,7 +63,7 @@ def _embedded(path: Path) -> Iterator[Source]:
         yield from _associated(path)
 
 
-def _attachment(document: pdfium.PdfDocument, index: int) -> Source | None:
+def _attachment(document: pdfium.PdfDocument, index: int) -> XmlFile | None:
     import ctypes
 
     import pypdfium2 as pdfium
@@ -74,7 +74,7 @@ def _attachment(document: pdfium.PdfDocument, index: int) -> Source | None:
         size = ctypes.c_ulong()
         if not raw.FPDFAttachment_GetFile(attachment, None, 0, size) or not 0 < size.value <= MAX_BYTES:
             return None
-        return Source(attachment.get_name(), bytes(attachment.get_data()))
+        return XmlFile(attachment.get_name(), bytes(attachment.get_data()))
     except pdfium.PdfiumError:
         return None
 
@@ -84,7 +84,7 @@ def _mentions(path: Path, word: bytes) -> bool:
         return content.find(word) >= 0
 
 
-def _associated(path: Path) -> Iterator[Source]:
+def _associated(path: Path) -> Iterator[XmlFile]:
     """Files that only the catalog's list of associated files or a note on a page names: PDFium lists neither."""
     from pdfminer.pdfdocument import PDFDocument
     from pdfminer.pdfpage import PDFPage
@@ -107,7 +107,7 @@ def _associated(path: Path) -> Iterator[Source]:
         return
 
 
-def _file(specification: Any) -> Source | None:
+def _file(specification: Any) -> XmlFile | None:
     from pdfminer.pdftypes import PDFStream, resolve1
     from pdfminer.utils import decode_text
 
@@ -119,4 +119,4 @@ def _file(specification: Any) -> Source | None:
         return None
     name = resolve1(specification.get("UF") or specification.get("F") or b"")
     content = stream.get_data()
-    return Source(decode_text(name) if isinstance(name, bytes) else str(name), content) if content else None
+    return XmlFile(decode_text(name) if isinstance(name, bytes) else str(name), content) if content else None
