@@ -90,12 +90,13 @@ class Pipelines:
 
     def remove(self) -> None:
         """They run no more, and what was begun is over."""
-        with self.world.database.begin() as connection:
-            for statement in (
-                "UPDATE pipelines SET active = :no, next_run_at = NULL WHERE workflow_id = :w",
-                "UPDATE executions SET status = 'STOPPED', finished_at = created_at WHERE workflow_id = :w "
-                "AND status IN ('PENDING', 'EXECUTING')",
-            ):
+        for statement in (
+            "UPDATE pipelines SET active = :no, next_run_at = NULL WHERE workflow_id = :w",
+            "UPDATE executions SET status = 'STOPPED', finished_at = created_at WHERE workflow_id = :w "
+            "AND status IN ('PENDING', 'EXECUTING')",
+        ):
+            # Each by itself: the end of an execution locks its row first and that of its pipeline second.
+            with self.world.database.begin() as connection:
                 connection.execute(sa.text(statement), {"w": self.workflow, "no": False})
 
 
