@@ -38,6 +38,7 @@ class PostgresqlDatabase(SqlDatabase):
         mode=ConnectorMode.DATABASE,
         can_read=True,
         can_write=True,
+        tested="PostgreSQL 15",
         json_schema={
             "title": "PostgreSQL",
             "type": "object",

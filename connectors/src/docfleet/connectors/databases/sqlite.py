@@ -41,6 +41,7 @@ class SqliteDatabase(SqlDatabase):
         mode=ConnectorMode.DATABASE,
         can_read=True,
         can_write=True,
+        tested="SQLite 3",
         json_schema={
             "title": "SQLite",
             "type": "object",
