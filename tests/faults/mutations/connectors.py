@@ -322,4 +322,23 @@ MUTANTS = (
         "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_wrong_options_are_named[wrong3]",
         ("core/src/docfleet/core/file_patterns.py", '" " in text or ', "False and "),
     ),
+    mutant(
+        "a test of a connector shows no secret",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        (
+            "connectors/src/docfleet/connectors/probe.py",
+            'message = message.replace(secret, "***")',
+            "pass",
+        ),
+    ),
+    mutant(
+        "a test that fails after its write removes what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if written and not removed:", "if False:"),
+    ),
+    mutant(
+        "a test reads what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if stored.read() != content:", "if False:"),
+    ),
 )
