@@ -132,6 +132,9 @@ def test_directions_and_wrong_settings_are_refused(tmp_path: Path) -> None:
         probe("sqlite", {"path": str(tmp_path / "a.db")}, "source", {})
     with pytest.raises(ConfigurationError, match="'pth'"):
         probe("local", {"pth": "x"}, "source", {})
+    for wrong in ({"folders": "in"}, {"maxDepth": "deep"}, {"maxDepth": 0}):
+        with pytest.raises(ConfigurationError, match="options are not valid"):
+            probe("local", {"path": str(tmp_path)}, "source", wrong)
 
 
 def test_a_missing_library_is_named_before_anything_is_tried(

@@ -9,7 +9,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from docfleet.connectors.base import (
     ConnectorInfo,
@@ -55,7 +57,8 @@ def probe(
         steps = _database(open_database(connector, values), configuration)
     else:
         files = open_file_system(connector, values)
-        steps = _source(files, configuration) if direction == "source" else _folder(files, info, configuration)
+        is_source = direction == "source"
+        steps = _source(files, _listing(configuration)) if is_source else _folder(files, info, configuration)
     hidden = [str(values[field]) for field in info.secrets if len(str(values.get(field, ""))) >= _MIN_SECRET]
     done = list(_run(steps, hidden))
     return ConnectorTestResult(info.short_name, direction, all(step.ok for step in done), done)
@@ -90,10 +93,22 @@ def _run(steps: Generator[_Step], hidden: list[str]) -> Iterator[ProbeStep]:
     steps.close()
 
 
-def _source(files: FileSystemConnector, configuration: Mapping[str, Any]) -> Generator[_Step]:
-    folders = configuration.get("folders") or ["/"]
-    recursive = bool(configuration.get("processSubDirectories", True))
-    depth = configuration.get("maxDepth") or None
+class _Listing(msgspec.Struct, rename="camel"):
+    """What of a source's configuration says which files are listed."""
+
+    folders: list[str] = msgspec.field(default_factory=lambda: ["/"])
+    process_sub_directories: bool = True
+    max_depth: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+def _listing(configuration: Mapping[str, Any]) -> _Listing:
+    try:
+        return msgspec.convert({key: value for key, value in configuration.items() if value is not None}, _Listing)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"the source's options are not valid: {error}") from error
+
+
+def _source(files: FileSystemConnector, listing: _Listing) -> Generator[_Step]:
     first: list[str] = []
 
     def connect() -> str:
@@ -101,7 +116,8 @@ def _source(files: FileSystemConnector, configuration: Mapping[str, Any]) -> Gen
         return "the source answers"
 
     def list_page(folder: str) -> str:
-        entries = list(islice(files.list_files(folder, recursive=recursive, max_depth=depth), PAGE))
+        found = files.list_files(folder, recursive=listing.process_sub_directories, max_depth=listing.max_depth)
+        entries = list(islice(found, PAGE))
         first.extend(entry.path for entry in entries[:1])
         names = ", ".join(entry.path for entry in entries[:3])
         count = f"{len(entries)} or more files" if len(entries) == PAGE else f"{len(entries)} files"
@@ -114,8 +130,8 @@ def _source(files: FileSystemConnector, configuration: Mapping[str, Any]) -> Gen
 
     try:
         yield "connect", connect
-        for folder in folders:
-            yield "list", partial(list_page, str(folder))
+        for folder in listing.folders:
+            yield "list", partial(list_page, folder)
         if first:
             yield "read", read_first
     finally:
