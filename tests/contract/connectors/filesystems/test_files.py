@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from docfleet.connectors.base import FileSystemConnector
-from docfleet.connectors.filesystems.local import LocalFileSystem
-from docfleet.connectors.memory import MemoryFileSystem
 from docfleet.core.errors import (
     DestinationRejected,
     FileError,
@@ -21,15 +17,6 @@ from docfleet.core.errors import (
     UnsafePath,
 )
 from tests.contract.connectors.child_process import assert_refused_in_a_child
-
-
-@pytest.fixture(params=["local", "memory"])
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileSystemConnector]:
-    connector: FileSystemConnector = (
-        LocalFileSystem({"path": str(tmp_path)}) if request.param == "local" else MemoryFileSystem()
-    )
-    yield connector
-    connector.close()
 
 
 def write(files: FileSystemConnector, path: str, content: bytes = b"x") -> str:
