@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docfleet.connectors.base import FileSystemConnector
-from tests.contract.connectors.filesystems.stores import STORES, Open, Store
+from tests.contract.connectors.filesystems.stores import STORES, Place, Store
 
 
 @pytest.fixture(params=STORES, ids=lambda store: store.name)
@@ -18,13 +18,20 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 @pytest.fixture
-def opened(store: Store, tmp_path: Path) -> Iterator[Open]:
+def place(store: Store, tmp_path: Path) -> Iterator[Place]:
     with store.place(tmp_path) as found:
         yield found
 
 
 @pytest.fixture
-def files(opened: Open) -> Iterator[FileSystemConnector]:
-    connector = opened()
+def files(place: Place) -> Iterator[FileSystemConnector]:
+    connector = place.open()
     yield connector
     connector.close()
+
+
+@pytest.fixture
+def writable(store: Store, files: FileSystemConnector) -> FileSystemConnector:
+    if not store.can_write:
+        pytest.skip(f"{store.name} only reads")
+    return files
