@@ -341,4 +341,13 @@ MUTANTS = (
         "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
         ("connectors/src/docfleet/connectors/probe.py", "if stored.read() != content:", "if False:"),
     ),
+    mutant(
+        "a probe that fails drops its table",
+        "tests/contract/connectors/databases/test_probe.py::test_a_probe_that_fails_says_why_and_leaves_nothing[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/trial.py",
+            "        with suppress(DestinationError):  # the first error is the cause\n            drop(own)\n",
+            "",
+        ),
+    ),
 )

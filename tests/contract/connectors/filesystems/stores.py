@@ -7,20 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from docfleet.connectors.base import FileSystemConnector
-from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.connectors.memory import MemoryFileSystem
+from docfleet.connectors.registry import open_file_system
 
 
 @dataclass(frozen=True)
 class Place:
     """An empty place. ``open`` makes another connector to it, as another worker has one; the test closes it.
 
+    ``settings`` are the connector's name and settings for other processes; None: this process only has the files.
     ``put`` writes a file where the connector only reads; None: the connector writes it.
     """
 
     open: Callable[[], FileSystemConnector]
+    settings: tuple[str, dict[str, Any]] | None = None
     put: Callable[[str, bytes], object] | None = None
 
     def write(self, path: str, content: bytes = b"x") -> None:
@@ -33,12 +36,17 @@ class Place:
         connector.close()
 
 
+def through_registry(name: str, settings: dict[str, Any]) -> Place:
+    """The place that an installed connector reaches with these settings."""
+    return Place(lambda: open_file_system(name, settings), (name, settings))
+
+
 @dataclass(frozen=True)
 class Store:
     """One kind of file system. ``place`` starts its server, and skips the test without one.
 
     ``has_folders``: a folder is there by itself, so that no file can have its name. ``has_odd_names``: every name that
-    Linux has. ``is_shared``: what one process writes another one sees.
+    Linux has.
     """
 
     name: str
@@ -46,12 +54,11 @@ class Store:
     can_write: bool = True
     has_folders: bool = True
     has_odd_names: bool = True
-    is_shared: bool = True
 
 
 @contextmanager
 def _local(folder: Path) -> Iterator[Place]:
-    yield Place(lambda: LocalFileSystem({"path": str(folder)}))
+    yield through_registry("local", {"path": str(folder)})
 
 
 @contextmanager
@@ -62,5 +69,5 @@ def _memory(folder: Path) -> Iterator[Place]:
 
 STORES = (
     Store("local", _local),
-    Store("memory", _memory, is_shared=False),
+    Store("memory", _memory),
 )
