@@ -350,4 +350,9 @@ MUTANTS = (
             "",
         ),
     ),
+    mutant(
+        "what cannot be read back is not called clean",
+        "tests/integration/backend/executions/test_verification.py::test_a_destination_that_only_takes_files_says_so[sqlite]",
+        ("backend/src/docfleet/backend/executions/verification.py", "if not info.can_read:", "if False:"),
+    ),
 )
