@@ -23,6 +23,7 @@ from docfleet.tools.builtin.text_extractor.document import (
 from docfleet.tools.builtin.text_extractor.openxml.number_format import general
 from docfleet.tools.builtin.text_extractor.openxml.slides import read_slides
 from docfleet.tools.builtin.text_extractor.openxml.word import read_word
+from docfleet.tools.sdk.words import Page, words_of_cells
 
 PROGRAMS = ("soffice", "libreoffice")
 _EMPTY = "[this sheet has no cells with content]"
@@ -43,7 +44,7 @@ def read_xlsb(path: Path, reading: Reading) -> Document:
 def _read_workbook(path: Path, what: str, reading: Reading) -> Document:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-    pages: list[str] = []
+    pages: list[Page] = []
     size = 0
     with reading_of(what, CalamineError), _panics(what), path.open("rb") as stream:
         try:
@@ -54,8 +55,12 @@ def _read_workbook(path: Path, what: str, reading: Reading) -> Document:
             ) from error
         for name in book.sheet_names:
             lines: list[str] = []
-            for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False):
-                line = "\t".join(map(_shown, row)).rstrip("\t")
+            rows: list[tuple[int, dict[int, str]]] = []
+            for number, row in enumerate(book.get_sheet_by_name(name).to_python(skip_empty_area=False), start=1):
+                cells = list(map(_shown, row))
+                if any(cells):
+                    rows.append((number, {column: cell for column, cell in enumerate(cells, start=1) if cell}))
+                line = "\t".join(cells).rstrip("\t")
                 size += len(line)
                 if size > reading.max_expanded_bytes:
                     raise FileTooLarge(
@@ -66,9 +71,10 @@ def _read_workbook(path: Path, what: str, reading: Reading) -> Document:
                     lines.append(line)
             while lines and not lines[-1]:
                 lines.pop()
-            pages.append("\n".join([f"Sheet: {name}", *(lines or [_EMPTY])]))
+            text = "\n".join([f"Sheet: {name}", *(lines or [_EMPTY])])
+            pages.append(Page(text, words_of_cells(rows), name=name))
             reading.progress(len(pages), len(book.sheet_names))
-        return Document.of_texts(pages, {"sheets": list(book.sheet_names)})
+        return Document(pages, {"sheets": list(book.sheet_names)})
 
 
 @contextmanager

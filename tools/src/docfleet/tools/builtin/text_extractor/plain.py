@@ -8,6 +8,7 @@ from pathlib import Path
 
 from docfleet.tools.builtin.text_extractor.document import Document, Reading
 from docfleet.tools.sdk.text import decode_text, encoding_of
+from docfleet.tools.sdk.words import Page, words_of_cells
 
 _SAMPLE_CHARACTERS = 64 * 1024
 
@@ -31,5 +32,10 @@ def read_csv(path: Path, _reading: Reading) -> Document:
         rows = list(csv.reader(io.StringIO(text, newline=""), dialect))
     except csv.Error:
         return Document.of_texts([text], metadata)
-    cells = ("\t".join(cell.replace("\n", " ").replace("\t", " ") for cell in row) for row in rows)
-    return Document.of_texts(["\n".join(cells)], metadata | {"delimiter": dialect.delimiter, "rows": len(rows)})
+    rows = [[cell.replace("\n", " ").replace("\t", " ") for cell in row] for row in rows]
+    cells = (
+        (number, {column: cell for column, cell in enumerate(row, start=1) if cell.strip()})
+        for number, row in enumerate(rows, start=1)
+    )
+    page = Page("\n".join(map("\t".join, rows)), words_of_cells(cells))
+    return Document([page], metadata | {"delimiter": dialect.delimiter, "rows": len(rows)})
