@@ -16,7 +16,7 @@ from docfleet.tools.builtin.text_extractor.document import (
     MIB,
     SEND_AGAIN,
     Document,
-    Reading,
+    ReadOptions,
     check_archive,
     reading_of,
 )
@@ -29,19 +29,19 @@ PROGRAMS = ("soffice", "libreoffice")
 _EMPTY = "[this sheet has no cells with content]"
 
 
-def read_xls(path: Path, reading: Reading) -> Document:
+def read_xls(path: Path, reading: ReadOptions) -> Document:
     """One page per sheet, cells separated by tabs. Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``."""
     return _read_workbook(path, "the XLS workbook (Excel 97)", reading)
 
 
-def read_xlsb(path: Path, reading: Reading) -> Document:
+def read_xlsb(path: Path, reading: ReadOptions) -> Document:
     """As ``read_xls``, for binary workbooks of Excel 2007 and later."""
     what = "the XLSB workbook (binary Excel)"
     check_archive(path, what, reading)
     return _read_workbook(path, what, reading)
 
 
-def _read_workbook(path: Path, what: str, reading: Reading) -> Document:
+def _read_workbook(path: Path, what: str, reading: ReadOptions) -> Document:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
     pages: list[Page] = []
@@ -100,19 +100,19 @@ def _shown(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def read_doc(path: Path, reading: Reading) -> Document:
+def read_doc(path: Path, reading: ReadOptions) -> Document:
     """A document of Word 97, as the DOCX that LibreOffice makes of it. Raises ``UnsupportedFileType`` unless the
     settings allow that, ``ToolSettingsInvalid`` where LibreOffice is missing, ``CorruptFile``."""
     return _by_libreoffice(path, reading, "the DOC file (Word 97)", "docx", read_word)
 
 
-def read_ppt(path: Path, reading: Reading) -> Document:
+def read_ppt(path: Path, reading: ReadOptions) -> Document:
     """A presentation of PowerPoint 97, as the PPTX that LibreOffice makes of it. Raises as ``read_doc``."""
     return _by_libreoffice(path, reading, "the PPT file (PowerPoint 97)", "pptx", read_slides)
 
 
 def _by_libreoffice(
-    path: Path, reading: Reading, what: str, suffix: str, read: Callable[[Path, Reading], Document]
+    path: Path, reading: ReadOptions, what: str, suffix: str, read: Callable[[Path, ReadOptions], Document]
 ) -> Document:
     """Convert in this run, by a process of its own with a profile of its own in the run's folder: the runner ends it
     with the run and counts it in the run's limits, and what one run leaves no other one sees."""
