@@ -111,9 +111,9 @@ def reflect(connection: sa.Connection, dialect: Dialect, schema: str | None, nam
     """The table's columns as the database has them."""
     columns = []
     types = {}
-    for reflected in sa.inspect(connection).get_columns(name, schema=schema):
-        column_type, types[reflected["name"]] = dialect.usable(connection, reflected["type"])
-        columns.append(sa.Column(reflected["name"], column_type))
+    for column, reflected in dialect.columns(connection, schema, name):
+        column_type, types[column] = dialect.usable(connection, reflected)
+        columns.append(sa.Column(column, column_type))
     table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
     return Layout(table, types, {column.casefold(): column for column in types})
 
