@@ -228,7 +228,11 @@ MUTANTS = (
     mutant(
         "a number is never rounded to a scale",
         "tests/unit/connectors/test_columns.py::test_a_value_that_would_be_changed_is_refused",
-        ("connectors/src/docfleet/connectors/columns.py", "if exact != round(exact, scale):", "if False:"),
+        (
+            "connectors/src/docfleet/connectors/columns.py",
+            "    if _fraction_digits(exact) > scale:\n        raise",
+            "    if False:\n        raise",
+        ),
     ),
     mutant(
         "a date is never read by the order of the server",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import uuid
 from typing import Any
@@ -20,9 +19,8 @@ SPLIT = TableSettings(table="value_columns", column_mode=ColumnMode.SPLIT)
 WIDEST = 10**35
 """Below it, and with 30 digits after the point, every database keeps a number exactly."""
 
-TEXTS = st.text() | st.sampled_from(
-    ["", " ", "a ", "\0", "\U0001f9fe e\u0301", "\ud800", "\\", "'", "%s", "\r\n", "NULL"]
-)
+ODD = ["", " ", "a ", "\0", "\U0001f9fe e\u0301", "\ud800", "\\", "'", "%s", "\r\n", "NULL"]
+TEXTS = st.text() | st.sampled_from(ODD)
 NUMBERS = st.integers() | st.integers(-(2**63), 2**63 - 1) | st.floats()
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
@@ -38,6 +36,18 @@ def is_kept(number: float) -> bool:
     return not math.isfinite(number) or (abs(number) < WIDEST and digits <= 30)
 
 
+def is_same(read: Any, written: Any) -> bool:
+    """A fraction may be read as the whole number that has its digits."""
+    match written:
+        case float():
+            return type(read) in (int, float) and float(read) == written
+        case dict():
+            return read.keys() == written.keys() and all(is_same(read[key], written[key]) for key in written)
+        case list():
+            return len(read) == len(written) and all(map(is_same, read, written))
+    return bool(read == written) and isinstance(read, bool) == isinstance(written, bool)
+
+
 @MANY
 @given(value=VALUES)
 @example({"n": 2**63, "deep": [1e300, -0.0, 5e-324, 10**40], "\0": "\0"})
@@ -45,9 +55,7 @@ def test_a_value_of_json_is_read_as_it_was_written(rows: DatabaseConnector, valu
     file = uuid.uuid4().hex
     receipt = rows.deliver(SINGLE, row({"v": value}, file=file, execution_id=file))
     (read,) = rows.read_rows(SINGLE, 2, file)
-    assert json.dumps(read["data"]["v"], sort_keys=True) == json.dumps(clean(value), sort_keys=True) or (
-        read["data"]["v"] == clean(value)
-    )
+    assert is_same(read["data"]["v"], clean(value))
     assert [found.digest for found in rows.read_back(SINGLE, file)] == [receipt.digest]
 
 
@@ -71,5 +79,6 @@ def test_a_value_of_a_column_is_read_as_it_was_written(
         assert not is_kept(number), "a number that fits was refused"
         return
     (read,) = rows.read_rows(SPLIT, 2, file)
-    assert (read["number"], read["text"], read["flag"]) == (clean(number), clean(text), flag)
+    assert is_same(read["number"], clean(number))
+    assert (read["text"], read["flag"]) == (clean(text), flag)
     assert [found.digest for found in rows.read_back(SPLIT, file)] == [receipt.digest]

@@ -37,6 +37,8 @@ class Dialect:
     """The clause of ALTER TABLE around a column's definition."""
     table_options: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of ``sa.Table`` for the tables that Docfleet makes."""
+    quotes: bool | None = None
+    """Whether every name is quoted; None: the reserved words and odd names that SQLAlchemy knows."""
     has_returning: bool = True
     """Whether INSERT and UPDATE answer with the row as it was stored."""
     has_transactional_ddl: bool = True

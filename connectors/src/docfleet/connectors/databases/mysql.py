@@ -54,7 +54,7 @@ _CHECKS = sa.text(
 _TOO_WIDE = (1117, 1118)
 _DUPLICATE = 1062
 # These messages quote a value.
-_VALUE = re.compile(r"(entry|value:?) '.*'( for | at |$)", re.DOTALL)
+_VALUES = (re.compile(r"(entry|value:?) '.*' (?=for )"), re.compile(r"(entry|value:?) '.*'$"))
 
 
 class _PlainNumber(ExactNumber):
@@ -124,6 +124,8 @@ MYSQL = Dialect(
         "mysql_charset": _UTF8["charset"],
         "mysql_collate": _UTF8["collation"],
     },
+    # The list of reserved words differs from version to version.
+    quotes=True,
     has_returning=False,
     has_transactional_ddl=False,
 )
@@ -247,7 +249,10 @@ class MysqlDatabase(SqlDatabase):
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         code = _code(cause)
         reason = str(cause.args[-1]) if code is not None and cause is not None else str(cause)
-        reason = _VALUE.sub(r"\1 (not shown)\2", " ".join(reason.split()))[:500] or type(cause).__name__
+        reason = " ".join(reason.split())
+        for quoted in _VALUES:
+            reason = quoted.sub(r"\1 (not shown) ", reason)
+        reason = reason[:500] or type(cause).__name__
         reason = reason.replace(self._password, "***") if self._password else reason
         if code in _TOO_WIDE:
             reason = f"{reason.rstrip('.')}: a result of so many fields needs WRITE_JSON_TO_A_SINGLE_COLUMN"
@@ -288,6 +293,8 @@ def _engine(info: ConnectorInfo, values: Mapping[str, Any]) -> sa.Engine:
         "read_timeout": STATEMENT_SECONDS + CONNECT_SECONDS,
         "write_timeout": STATEMENT_SECONDS,
         "program_name": "docfleet",
+        # Set before SQLAlchemy looks: it takes from the mode how names are quoted.
+        "sql_mode": _SQL_MODE,
     }
     if values["sslEnabled"] or "sslCa" in values:
         arguments["ssl"] = _tls(info, values.get("sslCa"))
@@ -328,7 +335,6 @@ def _count_changes(_dialect: Any, _record: Any, _arguments: list[Any], parameter
 
 def _configure(connection: Any, _record: Any) -> None:
     settings = {
-        "sql_mode": f"'{_SQL_MODE}'",
         "time_zone": "'+00:00'",
         "lock_wait_timeout": LOCK_SECONDS,
         "innodb_lock_wait_timeout": LOCK_SECONDS,

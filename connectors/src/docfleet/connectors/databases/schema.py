@@ -113,8 +113,8 @@ def reflect(connection: sa.Connection, dialect: Dialect, schema: str | None, nam
     types = {}
     for column, reflected in dialect.columns(connection, schema, name):
         column_type, types[column] = dialect.usable(connection, reflected)
-        columns.append(sa.Column(column, column_type))
-    table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
+        columns.append(sa.Column(column, column_type, quote=dialect.quotes))
+    table = sa.Table(name, sa.MetaData(), *columns, schema=schema, quote=dialect.quotes)
     return Layout(table, types, {column.casefold(): column for column in types})
 
 
@@ -131,12 +131,14 @@ def _new_table(
                 dialect.key if column in keys else dialect.types[kind],
                 primary_key=column == "id",
                 nullable=column != "id" and column not in key,
+                quote=dialect.quotes,
             )
             for column, kind in columns.items()
         ),
         sa.UniqueConstraint(*key, name=_bounded(name, "uq", "delivery")),
         *(sa.Index(_bounded(name, "ix", "document"), column) for column in columns if column == DOCUMENT_COLUMN),
         schema=schema,
+        quote=dialect.quotes,
         **dialect.table_options,
     )
 
@@ -147,7 +149,9 @@ def _add_columns(
     preparer = connection.dialect.identifier_preparer
     for column, kind in missing.items():
         # SQLAlchemy has no construct for ADD COLUMN; both halves of the statement are quoted by its own compilers.
-        definition = CreateColumn(sa.Column(column, dialect.types[kind])).compile(dialect=connection.dialect)
+        definition = CreateColumn(sa.Column(column, dialect.types[kind], quote=dialect.quotes)).compile(
+            dialect=connection.dialect
+        )
         clause = dialect.add_column.format(definition)
         connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(layout.table)} {clause}")
 
