@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import io
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.memory import MemoryFileSystem
 from docfleet.connectors.registry import open_file_system
+from tests.object_stores import PortServer, moto_server, s3_client, s3_settings
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,23 @@ def _memory(folder: Path) -> Iterator[Place]:
     yield Place(lambda: files)
 
 
+@cache
+def _moto() -> PortServer:
+    """One server for the session: each test has a bucket of its own."""
+    running = ExitStack()
+    atexit.register(running.close)
+    return running.enter_context(moto_server(Path(tempfile.mkdtemp())))
+
+
+@contextmanager
+def _s3(folder: Path) -> Iterator[Place]:
+    url, bucket = _moto().url, f"bucket-{uuid.uuid4().hex[:12]}"
+    s3_client(url).create_bucket(Bucket=bucket)
+    yield through_registry("minio", s3_settings(url, bucket=bucket))
+
+
 STORES = (
     Store("local", _local),
     Store("memory", _memory),
+    Store("s3", _s3, has_folders=False, has_odd_names=False),
 )
