@@ -14,6 +14,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from bench.grounding import pages_of
@@ -52,7 +53,7 @@ def samples(data: Path) -> Iterator[Sample]:
 def table(fields: Sequence[tuple[Sample, float]]) -> str:
     """By confidence: how many fields, their mean confidence, and the share that is right."""
     rows = ["| confidence | fields | mean | right |", "| --- | ---: | ---: | ---: |"]
-    for low, high in [*zip(_BOUNDS, _BOUNDS[1:], strict=False), (0.9, 1.0)]:
+    for low, high in [*pairwise(_BOUNDS), (0.9, 1.0)]:
         some = [(sample.right, sure) for sample, sure in fields if low <= sure < high]
         if some:
             mean, right = (sum(column) / len(some) for column in ([sure for _, sure in some], [ok for ok, _ in some]))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from docfleet.core.errors import DocfleetError
 from docfleet.core.settings import environment
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import ReadOptions
 from docfleet.tools.builtin.text_extractor.tool import reader_of, tool
 from docfleet.tools.sdk import media
 from docfleet.tools.sdk.grounding import WordIndex, dates, ground_result
@@ -32,7 +32,7 @@ Totals = Counter[str]
 def pages_of(path: Path) -> list[Page]:
     """The pages as a later tool gets them, with their text."""
     settings = {name: rule.get("default") for name, rule in tool.config.spec["properties"].items()}
-    reading = Reading.from_settings(settings, lambda *_: None)
+    reading = ReadOptions.from_settings(settings, lambda *_: None)
     pages = reader_of(media.detect(path, path.name))(path, reading).pages
     words = unpack(pack(pages))
     for page, read in zip(words, pages, strict=True):

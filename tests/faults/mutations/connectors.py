@@ -58,9 +58,9 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_ledger.py::test_a_row_that_is_refused_is_not_in_the_ledger[sqlite]",
         (
             "connectors/src/docfleet/connectors/databases/sql.py",
-            "            stored = None if taken else self._insert(connection, row)",
+            "            stored = None if taken else self._insert(",
             "            connection.commit(); connection.begin()\n"
-            "            stored = None if taken else self._insert(connection, row)",
+            "            stored = None if taken else self._insert(",
         ),
     ),
     mutant(
@@ -228,7 +228,11 @@ MUTANTS = (
     mutant(
         "a number is never rounded to a scale",
         "tests/unit/connectors/test_columns.py::test_a_value_that_would_be_changed_is_refused",
-        ("connectors/src/docfleet/connectors/columns.py", "if exact != round(exact, scale):", "if False:"),
+        (
+            "connectors/src/docfleet/connectors/columns.py",
+            "    if _fraction_digits(exact) > scale:\n        raise",
+            "    if False:\n        raise",
+        ),
     ),
     mutant(
         "a date is never read by the order of the server",
@@ -281,8 +285,8 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_tables.py::test_what_a_narrow_type_would_change_is_refused",
         (
             "connectors/src/docfleet/connectors/databases/types.py",
-            "_strict(connection, _base(connection, reflected))",
-            "_strict(connection, reflected.data_type)",
+            "usable(connection, _base(connection, reflected))",
+            "usable(connection, reflected.data_type)",
         ),
     ),
     mutant(
@@ -340,5 +344,19 @@ MUTANTS = (
         "a test reads what it wrote",
         "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
         ("connectors/src/docfleet/connectors/probe.py", "if stored.read() != content:", "if False:"),
+    ),
+    mutant(
+        "a probe that fails drops its table",
+        "tests/contract/connectors/databases/test_probe.py::test_a_probe_that_fails_says_why_and_leaves_nothing[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/trial.py",
+            "        with suppress(DestinationError):  # the first error is the cause\n            drop(own)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "what cannot be read back is not called clean",
+        "tests/integration/backend/executions/test_verification.py::test_a_destination_that_only_takes_files_says_so[sqlite]",
+        ("backend/src/docfleet/backend/executions/verification.py", "if not info.can_read:", "if False:"),
     ),
 )

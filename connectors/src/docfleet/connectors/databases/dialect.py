@@ -12,7 +12,13 @@ import sqlalchemy as sa
 from docfleet.connectors.columns import ColumnKind, ColumnType
 
 SqlType = sa.types.TypeEngine[Any]
+Columns = Callable[[sa.Connection, str | None, str], list[tuple[str, SqlType]]]
 Usable = Callable[[sa.Connection, SqlType], tuple[SqlType, ColumnType]]
+
+
+def inspected(connection: sa.Connection, schema: str | None, name: str) -> list[tuple[str, SqlType]]:
+    """The columns of a table as SQLAlchemy's inspector sees them."""
+    return [(column["name"], column["type"]) for column in sa.inspect(connection).get_columns(name, schema=schema)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +31,14 @@ class Dialect:
     """Of the texts that Docfleet puts into keys and indexes, which many databases bound."""
     usable: Usable
     """The type to bind a reflected column with, and what the column takes."""
+    columns: Columns = inspected
+    """The names and types of a table's columns, in order."""
     add_column: str = "ADD COLUMN {}"
     """The clause of ALTER TABLE around a column's definition."""
     table_options: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of ``sa.Table`` for the tables that Docfleet makes."""
+    quotes: bool | None = None
+    """Whether every name is quoted; None: the reserved words and odd names that SQLAlchemy knows."""
     has_returning: bool = True
     """Whether INSERT and UPDATE answer with the row as it was stored."""
     has_transactional_ddl: bool = True

@@ -117,10 +117,10 @@ def reflect(connection: sa.Connection, dialect: Dialect, schema: str | None, nam
     """The table's columns as the database has them."""
     columns = []
     types = {}
-    for reflected in sa.inspect(connection).get_columns(name, schema=schema):
-        column_type, types[reflected["name"]] = dialect.usable(connection, reflected["type"])
-        columns.append(sa.Column(reflected["name"], column_type))
-    table = sa.Table(name, sa.MetaData(), *columns, schema=schema)
+    for column, reflected in dialect.columns(connection, schema, name):
+        column_type, types[column] = dialect.usable(connection, reflected)
+        columns.append(sa.Column(column, column_type, quote=dialect.quotes))
+    table = sa.Table(name, sa.MetaData(), *columns, schema=schema, quote=dialect.quotes)
     return Layout(table, types, {column.casefold(): column for column in types})
 
 
@@ -137,12 +137,14 @@ def _new_table(
                 dialect.key if column in keys else dialect.types[kind],
                 primary_key=column == "id",
                 nullable=column != "id" and column not in key,
+                quote=dialect.quotes,
             )
             for column, kind in columns.items()
         ),
         sa.UniqueConstraint(*key, name=_bounded(name, "uq", "delivery")),
         *(sa.Index(_bounded(name, "ix", "document"), column) for column in columns if column == DOCUMENT_COLUMN),
         schema=schema,
+        quote=dialect.quotes,
         **dialect.table_options,
     )
 
@@ -153,7 +155,9 @@ def _add_columns(
     preparer = connection.dialect.identifier_preparer
     for column, kind in missing.items():
         # SQLAlchemy has no construct for ADD COLUMN; both halves of the statement are quoted by its own compilers.
-        definition = CreateColumn(sa.Column(column, dialect.types[kind])).compile(dialect=connection.dialect)
+        definition = CreateColumn(sa.Column(column, dialect.types[kind], quote=dialect.quotes)).compile(
+            dialect=connection.dialect
+        )
         clause = dialect.add_column.format(definition)
         connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(layout.table)} {clause}")
 

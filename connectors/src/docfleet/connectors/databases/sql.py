@@ -178,7 +178,7 @@ class SqlDatabase(ForkGuard, ABC):
         self, connection: sa.Connection, target: TableSettings, layout: Layout, cells: dict[str, Any], attempt: int
     ) -> DeliveryReceipt:
         values = _bind(layout, cells)
-        row = _Row(target, layout, values, attempt)
+        row = Row(target, layout, values, attempt)
         document = cells.get(DOCUMENT_COLUMN) if target.on_change is OnChange.REPLACE else None
         if document is not None:
             # Two executions with the same document at once would not see each other's row.
@@ -201,7 +201,7 @@ class SqlDatabase(ForkGuard, ABC):
                 return DeliveryReceipt(outcome, layout.table.fullname, tuple(values), digest)
         raise unavailable(self._place, f"the row is deleted from {layout.table.fullname} as often as it is written")
 
-    def _gave_way(self, connection: sa.Connection, row: _Row, document: str) -> bool:
+    def _gave_way(self, connection: sa.Connection, row: Row, document: str) -> bool:
         """Delete the rows of other executions that give way to this one, or this one where it gives way to another."""
         table, names = row.layout.table, row.layout.names
         execution, file_execution = (table.c[name] for name in row.key)
@@ -221,7 +221,7 @@ class SqlDatabase(ForkGuard, ABC):
             connection.execute(sa.delete(table).where(execution == key[0], file_execution == key[1]))
         return superseded
 
-    def _enter(self, connection: sa.Connection, row: _Row, ledger: sa.Table) -> bool:
+    def _enter(self, connection: sa.Connection, row: Row, ledger: sa.Table) -> bool:
         """Write the delivery into the ledger. False when it was there before, from this or an earlier attempt."""
         execution_id, file_execution_id = (str(row.values[name]) for name in row.key)
         key = {
@@ -240,7 +240,7 @@ class SqlDatabase(ForkGuard, ABC):
         connection.execute(sa.update(ledger).where(where).values(attempt=row.attempt))
         return False
 
-    def _insert(self, connection: sa.Connection, row: _Row, *, once: bool) -> sa.RowMapping | None:
+    def _insert(self, connection: sa.Connection, row: Row, *, once: bool) -> sa.RowMapping | None:
         """Insert the row. Returns it as it was stored; None when, with ``once``, the key exists already."""
         table, values = row.layout.table, _new_id(row.layout) | row.values
         insert = self._insert_once(table, values, row.key) if once else sa.insert(table).values(values)
@@ -248,7 +248,7 @@ class SqlDatabase(ForkGuard, ABC):
             return connection.execute(insert.returning(*row.columns)).mappings().first()
         return self._stored_row(connection, row) if _rows_of(connection, insert) else None
 
-    def _stored_row(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
+    def _stored_row(self, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
         """The row that this transaction has written, where the database does not answer with it."""
         table = row.layout.table
         return connection.execute(sa.select(*row.columns).select_from(table).where(row.has_key)).mappings().first()
@@ -258,7 +258,7 @@ class SqlDatabase(ForkGuard, ABC):
         del table
         return select.with_for_update()
 
-    def _replace(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
+    def _replace(self, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
         """Overwrite the row of this key; columns that only its earlier result had become null.
 
         None when there is no row. Raises ``Fenced`` when a later attempt wrote it.
@@ -328,7 +328,7 @@ class SqlDatabase(ForkGuard, ABC):
             yield StoredRow(str(row[file_execution]), shown, content_digest(target, dict(row)))
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """One row to deliver: ``values`` by the table's own column names."""
 
     target: TableSettings
@@ -358,7 +358,7 @@ def _rows_of(connection: sa.Connection, statement: Any) -> int:
     return result.rowcount
 
 
-def _fenced(row: _Row) -> Fenced:
+def _fenced(row: Row) -> Fenced:
     execution_id, file_execution_id = (row.values[name] for name in row.key)
     return Fenced(
         f"a later attempt than {row.attempt} has delivered file execution {file_execution_id} of execution "

@@ -11,6 +11,7 @@ import pptx
 import pytest
 from pptx.util import Inches
 
+from docfleet.tools.sdk import words
 from tests.unit.tools.builtin.text_extractor.documents import Extract, ole, saved, zipped
 
 
@@ -78,10 +79,12 @@ def _xlsb() -> bytes:
 
 
 @pytest.mark.parametrize("stream", ["Workbook", "WORKBOOK"])
-def test_workbooks_of_excel_97(extract: Extract, stream: str) -> None:
+def test_workbooks_of_excel_97(extract: Extract, tmp_path: Path, stream: str) -> None:
     first, second = extract(_xls(stream), "a.xls").split("\f")
     assert first == "Sheet: One\nGröße\t\tDatum\n5\t0.3\t2023-03-15\n\n1234.5\n27:30:00\n"
     assert second == "Sheet: Two\n[this sheet has no cells with content]\n"
+    sheet = words.load(tmp_path / "WORDS")[0]
+    assert [word.place for word in sheet.words] == ["A1", "C1", "A2", "B2", "C2", "A5"] and sheet.name == "One"
 
 
 def test_binary_workbooks(extract: Extract) -> None:

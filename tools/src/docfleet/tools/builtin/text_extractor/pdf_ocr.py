@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import ReadOptions
 from docfleet.tools.sdk.words import Word
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _images(form: object, depth: int) -> Iterator[object]:
             yield from _images(item, depth + 1)
 
 
-def pictures(page: pdfium.PdfPage, reading: Reading) -> Iterator[Image]:
+def pictures(page: pdfium.PdfPage, reading: ReadOptions) -> Iterator[Image]:
     """The pictures on a page that could hold words, such as a letterhead that is one image."""
     import pypdfium2 as pdfium
     import pypdfium2.raw as raw
@@ -139,7 +139,7 @@ def pictures(page: pdfium.PdfPage, reading: Reading) -> Iterator[Image]:
                 continue  # one picture in an exotic encoding must not fail the page
 
 
-def rendered(page: pdfium.PdfPage, reading: Reading) -> Image:
+def rendered(page: pdfium.PdfPage, reading: ReadOptions) -> Image:
     """The page as a grey picture, at the resolution of the settings or as large as they allow."""
     width, height = page.get_size()
     scale = reading.ocr_dpi / _POINTS_PER_INCH
