@@ -17,7 +17,7 @@ MUTANTS = (
         "tests/unit/tools/test_registry.py::test_a_release_takes_up_no_step_results_of_an_earlier_one",
         (
             "tools/src/docfleet/tools/registry.py",
-            "{version}+{importlib.metadata.version('docfleet-tools')}",
+            "{version}+{metadata.version('docfleet-tools')}",
             "{version}",
         ),
     ),

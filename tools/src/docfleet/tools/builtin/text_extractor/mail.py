@@ -14,8 +14,8 @@ from pathlib import Path
 from docfleet.core.errors import PasswordRequired
 from docfleet.tools.builtin.text_extractor.document import Document, ReadOptions, reading_of
 from docfleet.tools.builtin.text_extractor.markup import html_text
-from docfleet.tools.builtin.text_extractor.smime import signed_content
 from docfleet.tools.sdk.media import utf16_without_mark
+from docfleet.tools.sdk.smime import signed_content
 from docfleet.tools.sdk.text import decode_text
 
 ENCRYPTED = "encrypted message: its content cannot be read without the recipient's key; send it decrypted"

@@ -14,7 +14,7 @@ from docfleet.tools.builtin.text_extractor.document import Document, ReadOptions
 from docfleet.tools.builtin.text_extractor.mail import ENCRYPTED, Mail, header_text, parsed, preferred
 from docfleet.tools.builtin.text_extractor.markup import html_text
 from docfleet.tools.builtin.text_extractor.rtf import rtf_text
-from docfleet.tools.builtin.text_extractor.smime import signed_content
+from docfleet.tools.sdk.smime import signed_content
 from docfleet.tools.sdk.text import codec_of_page, decode_text
 
 _STREAM = "__substg1.0_{:04X}{:04X}"
