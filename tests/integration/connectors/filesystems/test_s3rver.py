@@ -1,4 +1,4 @@
-"""The connector of S3 against a second server, which checks the key (not the signature) and knows no conditional writes."""
+"""The connector of S3 against a second server: it checks keys, no signatures, and has no conditional writes."""
 
 from __future__ import annotations
 
