@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from docfleet.cli.embedded.supervisor import Lifeline
-from tests.servers import Process, Server, free_port
+from tests.repository import REPOSITORY
+from tests.servers import NotInstalled, Process, Server, free_port, require
 
 KEY, SECRET = "AKIACANARYKEY", "canary-secret-9f3b"
 
@@ -42,6 +43,34 @@ def moto_server(folder: Path) -> Iterator[PortServer]:
 
 
 @contextmanager
+def azurite(folder: Path) -> Iterator[PortServer]:
+    """Azure's own emulator of Blob Storage, in memory."""
+    port = free_port()
+    command = [_node_program("azurite-blob"), "--blobPort", str(port), "--inMemoryPersistence", "--silent"]
+    with _running("azurite", [*command, "--skipApiVersionCheck"], port, folder) as server:
+        yield server
+
+
+@contextmanager
+def s3rver(folder: Path) -> Iterator[PortServer]:
+    """Another S3 server: files in a folder, one access key, the signature is not checked."""
+    port = free_port()
+    command = [_node_program("s3rver"), "--port", str(port), "--directory", str(folder), "--address", "127.0.0.1"]
+    with _running("s3rver", [*command, "--silent", "--no-vhost-buckets"], port, folder) as server:
+        yield server
+
+
+def _node_program(name: str) -> str:
+    def found() -> str:
+        for folder in (REPOSITORY / ".node" / "node_modules" / ".bin", *map(Path, os.get_exec_path())):
+            if (folder / name).exists():
+                return str(folder / name)
+        raise NotInstalled(f"{name} is not installed: npm install --no-save --prefix .node azurite@3.35.0 s3rver@3.7.1")
+
+    return str(require(found))
+
+
+@contextmanager
 def _running(name: str, command: list[str], port: int, folder: Path) -> Iterator[PortServer]:
     lifeline = Lifeline()
     server = PortServer(name, command, port, folder, lifeline)
@@ -53,12 +82,12 @@ def _running(name: str, command: list[str], port: int, folder: Path) -> Iterator
         lifeline.close()
 
 
-def s3_client(url: str) -> Any:
+def s3_client(url: str, key: str = KEY, secret: str = SECRET) -> Any:
     """boto3: the reader and writer that is independent of the connector."""
     import boto3
 
     return boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id=KEY, aws_secret_access_key=SECRET
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id=key, aws_secret_access_key=secret
     )
 
 

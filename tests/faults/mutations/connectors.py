@@ -359,4 +359,58 @@ MUTANTS = (
         "tests/integration/backend/executions/test_verification.py::test_a_destination_that_only_takes_files_says_so[sqlite]",
         ("backend/src/docfleet/backend/executions/verification.py", "if not info.can_read:", "if False:"),
     ),
+    mutant(
+        "an object is written only if it is absent",
+        "tests/integration/connectors/filesystems/test_s3.py::test_a_writer_that_was_suspended_does_not_overwrite",
+        (
+            "connectors/src/docfleet/connectors/filesystems/objects/store.py",
+            '    mode: Any = "create"\n',
+            '    mode: Any = "overwrite"\n',
+        ),
+    ),
+    mutant(
+        "a suspended writer of a large object copies nothing",
+        "tests/integration/connectors/filesystems/test_s3.py::test_a_writer_that_was_suspended_does_not_overwrite",
+        (
+            "connectors/src/docfleet/connectors/filesystems/objects/store.py",
+            "if fence is not None and fence.attempt > 1:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a child of a process that used the object library is refused",
+        "tests/integration/connectors/filesystems/test_s3.py::test_children_of_a_pool_work_where_the_parent_never_did[touched-3 3 3 3]",
+        (
+            "connectors/src/docfleet/connectors/filesystems/objects/store.py",
+            "if _threads_of not in (None, os.getpid()):",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "credentials of a connector are not mixed with those of the environment",
+        "tests/integration/connectors/filesystems/test_s3.py::test_credentials_are_never_mixed_with_those_of_the_environment",
+        (
+            "connectors/src/docfleet/connectors/filesystems/objects/s3.py",
+            '            options["credential_provider"] = lambda: credentials\n',
+            '            options |= {name: values.get(old) for name, old in (("access_key_id", "key"), ("secret_access_key", "secret"))}\n',
+        ),
+    ),
+    mutant(
+        "the marker of a folder is no file",
+        "tests/integration/connectors/filesystems/test_s3.py::test_markers_of_folders_are_no_files",
+        (
+            "connectors/src/docfleet/connectors/filesystems/objects/listing.py",
+            'if meta["size"] == 0 and self._is_marker(key):',
+            "if False:",
+        ),
+    ),
+    mutant(
+        "an object is withdrawn only when it is the noted one",
+        "tests/integration/connectors/filesystems/test_s3.py::test_a_file_is_withdrawn_when_it_is_the_noted_one",
+        (
+            "connectors/src/docfleet/connectors/filesystems/objects/store.py",
+            "(current := _current(place)) is None or current[1] != digest",
+            "_current(place) is None",
+        ),
+    ),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -455,3 +457,44 @@ def test_a_listing_of_a_million_keys_is_a_stream(files: S3FileSystem, monkeypatc
         tracemalloc.stop()
     assert count == 10_000
     assert peak < 2 << 20
+
+
+_CHILDREN = """
+import io, os, sys, warnings
+warnings.simplefilter("ignore")
+from docfleet.connectors.registry import open_file_system
+from docfleet.core.errors import ForkUnsafe
+
+settings = {"endpoint_url": sys.argv[1], "region_name": "us-east-1", "key": "k", "secret": "s", "bucket": sys.argv[2]}
+if sys.argv[3] == "touched":
+    open_file_system("minio", settings).check()
+
+def work(number):
+    try:
+        files = open_file_system("minio", settings)
+        for count in range(5):
+            path = f"child-{number}/{count}"
+            files.write_file(path, io.BytesIO(path.encode()))
+            assert files.open(path).read() == path.encode()
+        assert len(list(files.list_files(f"child-{number}", recursive=True))) == 5
+        return 0
+    except ForkUnsafe as error:
+        return 3 if f"used in process {os.getppid()} before process {os.getpid()}" in error.message else 4
+
+children = []
+for number in range(4):
+    if not (pid := os.fork()):
+        os._exit(work(number))
+    children.append(pid)
+print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children))
+"""
+
+
+@pytest.mark.parametrize(("parent", "exits"), [("untouched", "0 0 0 0"), ("touched", "3 3 3 3")])
+def test_children_of_a_pool_work_where_the_parent_never_did(
+    parent: str, exits: str, server: PortServer, bucket: str
+) -> None:
+    """The library's threads are not in a child: a request of it would wait forever."""
+    command = [sys.executable, "-c", _CHILDREN, server.url, bucket, parent]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.strip() == exits, ended.stderr

@@ -24,7 +24,7 @@ class S3FileSystem(ObjectFileSystem):
         mode=ConnectorMode.FILESYSTEM,
         can_read=True,
         can_write=True,
-        tested="moto 5",
+        tested="moto 5, s3rver 3",
         extra="s3",
         libraries=("obstore",),
         secrets=("secret", "session_token"),
