@@ -28,7 +28,7 @@ help: ## List the targets
 setup: $(STAMP) ## Make .venv with everything in it (instant when nothing changed)
 
 $(STAMP): pyproject.toml $(wildcard */pyproject.toml) .python-version $(filter .venv-uv/bin/uv,$(UV))
-	$(UV) sync --all-packages
+	$(UV) sync --all-packages --all-extras
 	@touch $@
 
 .venv-uv/bin/uv:
@@ -62,7 +62,7 @@ mutants: setup ## For each guard: its test has to fail without it (MUTANTS="NAME
 	MUTANT_JOBS=$(JOBS) $(BIN)/python -m tests.faults.mutations $(MUTANTS)
 
 test-celery-5.5: setup ## Run unit and acceptance tests with Celery 5.5.3 and the kombu and redis it asks for
-	UV_PROJECT_ENVIRONMENT=$(CELERY_55) $(UV) sync --all-packages --quiet
+	UV_PROJECT_ENVIRONMENT=$(CELERY_55) $(UV) sync --all-packages --all-extras --quiet
 	$(UV) pip install --no-config --quiet --python $(CELERY_55)/bin/python 'celery[redis]==5.5.3'
 	$(CELERY_55)/bin/python -c 'import celery; assert celery.__version__ == "5.5.3", celery.__version__'
 	$(CELERY_55)/bin/pytest $(PARALLEL) tests/unit tests/acceptance $(TESTS)

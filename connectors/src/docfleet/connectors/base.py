@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, BinaryIO, Literal, Protocol
 
@@ -39,7 +40,9 @@ class ConnectorInfo(msgspec.Struct, frozen=True):
     """A connector described for forms and validation.
 
     ``connector_id`` is ``name|uuid`` (the original's ids where it has the connector, so that stored
-    credentials load). ``json_schema`` is a JSON Schema object; ``secrets`` names its secret fields.
+    credentials load). ``json_schema`` is a JSON Schema object; ``secrets`` names its secret fields. ``libraries``
+    are the modules that the connector imports when it is used, and ``extra`` the extra that installs them; both are
+    empty where nothing beyond the member's own dependencies is needed.
     """
 
     connector_id: str
@@ -50,11 +53,33 @@ class ConnectorInfo(msgspec.Struct, frozen=True):
     can_write: bool
     json_schema: dict[str, Any]
     secrets: tuple[str, ...] = ()
+    tested: str = ""
+    """The server that the connector was run against in the tests (``PostgreSQL 17``); empty: none."""
+    extra: str = ""
+    libraries: tuple[str, ...] = ()
 
     @property
     def short_name(self) -> str:
         """``connector_id`` without its uuid."""
         return self.connector_id.partition("|")[0]
+
+
+@contextmanager
+def optional_library(info: ConnectorInfo) -> Iterator[None]:
+    """Around the imports of a connector's library: ``with optional_library(self.info): import asyncssh``.
+
+    Raises ``ConfigurationError`` naming the extra when the library is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise missing_library(info, error.name or "") from error
+
+
+def missing_library(info: ConnectorInfo, library: str) -> ConfigurationError:
+    """The error of a connector whose library is not installed."""
+    remedy = f"pip install 'docfleet-connectors[{info.extra}]'" if info.extra else "install it"
+    return ConfigurationError(f"connector {info.short_name} needs the library {library}, which is missing: {remedy}")
 
 
 def connector_settings(info: ConnectorInfo, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,9 @@ def sql_settings(name: str, folder: Path) -> Iterator[Settings]:
     if name == "sqlite":
         yield name, {"path": str(folder / "new" / "rows.db")}
         return
+    if name in ("jsonl", "csv", "parquet"):
+        yield name, {"path": str(folder / "tables")}
+        return
     url = environment().get("DOCFLEET_TEST_POSTGRES_URL")
     if not url:
         reason = "no PostgreSQL: set DOCFLEET_TEST_POSTGRES_URL"
