@@ -35,7 +35,7 @@ def test_duckdb_reads_what_was_delivered(tmp_path: Path, name: str) -> None:
             ),
         )
     table = READERS[name].format(tmp_path / "invoices")
-    query = f"SELECT total, who, day, lines, paid, nul, big, execution_id, docfleet_run FROM {table} ORDER BY file_path"
+    query = f"SELECT total, who, day, lines, paid, nul, big, execution_id, delivery_run FROM {table} ORDER BY file_path"
     found = duckdb.sql(query).fetchall()
     shown = [tuple(map(str, line)) for line in found]
     totals = [float(line[0]) for line in found]

@@ -39,9 +39,9 @@ def test_a_row_is_one_file_named_by_its_key(tmp_path: Path) -> None:
     assert rows.deliver(SPLIT, row({"n": 1})).outcome == "written"
     assert rows.deliver(SPLIT, row({"n": 2})).outcome == "replaced"
     rows.deliver(SPLIT, row({"n": 3}, file="f2"))
-    assert names(tmp_path) == [f"out/sales/invoices/docfleet_run=e1/f{n}.jsonl" for n in (1, 2)]
+    assert names(tmp_path) == [f"out/sales/invoices/delivery_run=e1/f{n}.jsonl" for n in (1, 2)]
     rows.deliver(REPLACE, row({"n": 3}, document="d"))
-    assert "out/docfleet_results/docfleet_source=d/e1@f1.jsonl" in names(tmp_path)
+    assert "out/docfleet_results/delivery_source=d/e1@f1.jsonl" in names(tmp_path)
 
 
 def test_a_repeat_gives_the_same_bytes_but_for_its_time(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_executions_at_once_leave_one_row_of_a_document(
 def test_a_file_that_was_changed_meanwhile_is_not_removed(tmp_path: Path) -> None:
     rows = JsonLinesFiles({"path": str(tmp_path)})
     rows.deliver(REPLACE, of_document("e1", MONDAY, 1))
-    held = rows._held(REPLACE, "docfleet_results/docfleet_source=d1/e1@e1-f.jsonl")
+    held = rows._held(REPLACE, "docfleet_results/delivery_source=d1/e1@e1-f.jsonl")
     assert held is not None
     rows.deliver(REPLACE, of_document("e1", MONDAY, 2, attempt=2))
     assert not rows._withdraw(held)
@@ -174,7 +174,7 @@ def test_rows_on_a_file_system_of_another_kind() -> None:
     assert [read["total"] for read in rows.read_rows(REPLACE, 9)] == [2]
     assert [stored.digest for stored in rows.read_back(REPLACE, "e2")] != [digest]
     (entry,) = files.list_files(recursive=True)
-    assert entry.path == "a/b/docfleet_results/docfleet_source=d1/e2@e2-f.jsonl"
+    assert entry.path == "a/b/docfleet_results/delivery_source=d1/e2@e2-f.jsonl"
 
 
 def test_a_file_system_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,8 +192,8 @@ def test_a_file_system_that_does_not_answer_is_an_error(monkeypatch: pytest.Monk
 
 
 def test_a_field_of_the_name_of_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DestinationRejected, match="docfleet_run"):
-        JsonLinesFiles({"path": str(tmp_path)}).deliver(SPLIT, row({"docfleet_run": 1}))
+    with pytest.raises(DestinationRejected, match="delivery_run"):
+        JsonLinesFiles({"path": str(tmp_path)}).deliver(SPLIT, row({"delivery_run": 1}))
 
 
 @pytest.mark.parametrize("settings", [{}, {"path": "x", "fileSystem": "local"}, {"fileSystemSettings": {"path": "x"}}])

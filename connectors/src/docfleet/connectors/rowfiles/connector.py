@@ -2,8 +2,8 @@
 
 ::
 
-    TABLE/docfleet_run=<execution>/<file execution>.parquet
-    TABLE/docfleet_source=<document>/<execution>@<file execution>.parquet     where rows are replaced across executions
+    TABLE/delivery_run=<execution>/<file execution>.parquet
+    TABLE/delivery_source=<document>/<execution>@<file execution>.parquet     where rows are replaced across executions
 
 The names of the folders are columns to readers of Hive partitions. No column of a row has such a name: a reader that
 finds one column in both places refuses the table.
@@ -65,8 +65,8 @@ from docfleet.core.errors import (
     SourceNotFound,
 )
 
-RUN_KEY = "docfleet_run"
-SOURCE_KEY = "docfleet_source"
+RUN_KEY = "delivery_run"
+SOURCE_KEY = "delivery_source"
 _UNKNOWN = "__HIVE_DEFAULT_PARTITION__"
 """The partition of what has no value, by Hive's convention."""
 _LOOKS = 5

@@ -46,9 +46,9 @@ class JsonLines:
     def decode(self, content: bytes, kinds: Kinds) -> dict[str, Any]:
         """See ``RowFormat``."""
         row = json.loads(content)
-        if not isinstance(row, dict):
-            raise ValueError("the line is not a JSON object")
-        return row
+        if isinstance(row, dict):
+            return row
+        raise ValueError("the line is not a JSON object")
 
 
 _FIELD = re.compile(r'(?:"(?P<text>(?:[^"]|"")*)"|(?P<bare>[^",\r\n]*))(?P<end>,|\r\n|\Z)')
