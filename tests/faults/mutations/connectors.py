@@ -9,6 +9,7 @@ STILLNESS = "workers/src/docfleet/workers/shared/workflow/connectors/stillness.p
 
 ROW_FILES = "tests/unit/connectors/rowfiles/test_connector.py"
 ROW_FILES_SOURCE = "connectors/src/docfleet/connectors/rowfiles/connector.py"
+DUCKDB_SOURCE = "connectors/src/docfleet/connectors/databases/duckdb.py"
 ROW_FORMATS = "tests/unit/connectors/rowfiles/test_formats.py"
 
 MUTANTS = (
@@ -31,6 +32,16 @@ MUTANTS = (
         "rows as files: a damaged file is no row",
         f"{ROW_FILES}::test_a_damaged_file_is_not_success",
         (ROW_FILES_SOURCE, "if held is not None and not held.row:", "if False:"),
+    ),
+    mutant(
+        "DuckDB: a later attempt is not overwritten",
+        "tests/integration/connectors/databases/test_duckdb.py::test_the_key_is_unique_and_a_late_attempt_is_refused",
+        (DUCKDB_SOURCE, 'attempt_of(table.value(earlier, "metadata")) > row.attempt', "False"),
+    ),
+    mutant(
+        "DuckDB: a writer waits for the process that has the file open",
+        "tests/integration/connectors/databases/test_duckdb.py::test_many_processes_make_one_table_and_one_row_a_key",
+        (DUCKDB_SOURCE, "if time.monotonic() > deadline:", "if True:"),
     ),
     mutant(
         "CSV: a formula is a text",

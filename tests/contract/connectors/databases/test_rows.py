@@ -172,7 +172,7 @@ def test_a_row_of_a_known_shape_is_one_statement(database: SqlDatabase) -> None:
     assert all(statement.startswith("INSERT") for statement in inserts)
 
 
-def test_what_was_delivered_is_read_back(rows: DatabaseConnector) -> None:
+def test_what_was_delivered_is_read_back(exact_rows: DatabaseConnector) -> None:
     results = {
         "f1": {"Total": 12.5, "n": 3, "deep": {"b": [1, None, 1e22, 0.1], "a": "é"}, "none": None},
         "f2": {"Total": 4.0, "n": 2**53 + 1, "deep": "text", "who": "x\0"},
@@ -180,16 +180,16 @@ def test_what_was_delivered_is_read_back(rows: DatabaseConnector) -> None:
     }
     for target in (SINGLE, SPLIT):
         digests = {
-            file: rows.deliver(target, row(result, file=file, attempt=1, metadata={"t": 1.5})).digest
+            file: exact_rows.deliver(target, row(result, file=file, attempt=1, metadata={"t": 1.5})).digest
             for file, result in results.items()
         }
-        rows.deliver(target, row(None, file="f4", status="ERROR", error_message="it broke"))
-        rows.deliver(target, row({}, execution_id="e2"))
-        stored = {found.file_execution_id: found for found in rows.read_back(target, "e1")}
+        exact_rows.deliver(target, row(None, file="f4", status="ERROR", error_message="it broke"))
+        exact_rows.deliver(target, row({}, execution_id="e2"))
+        stored = {found.file_execution_id: found for found in exact_rows.read_back(target, "e1")}
         assert {file: stored[file].digest for file in digests} == digests
         assert [stored[file].status for file in sorted(stored)] == ["SUCCESS"] * 3 + ["ERROR"]
         assert len(set(digests.values())) == 3
-    assert list(rows.read_back(TableSettings(table="none"), "e1")) == []
+    assert list(exact_rows.read_back(TableSettings(table="none"), "e1")) == []
 
 
 def test_a_changed_row_has_another_digest(settings: Settings, database: SqlDatabase) -> None:
