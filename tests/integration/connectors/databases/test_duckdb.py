@@ -60,7 +60,7 @@ def test_a_value_comes_back(path: str, value: Any) -> None:
 def test_a_number_that_the_column_does_not_hold_is_refused(path: str) -> None:
     rows = DuckdbDatabase({"path": path})
     rows.deliver(SPLIT, row({"amount": 2.5}))
-    with pytest.raises(DestinationRejected, match="'amount' is of type number .double. and does not take"):
+    with pytest.raises(DestinationRejected, match=r"'amount' is of type number .double. and does not take"):
         rows.deliver(SPLIT, row({"amount": 2**53 + 1}, file="f2"))
     assert [read["amount"] for read in rows.read_rows(SPLIT, 9)] == [2.5]
 

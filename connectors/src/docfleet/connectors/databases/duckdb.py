@@ -195,7 +195,10 @@ class DuckdbDatabase(ForkGuard):
         while True:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                options = {"threads": 1, "autoinstall_known_extensions": "false"}
+                options: dict[str, str | bool | int | float | list[str]] = {
+                    "threads": 1,
+                    "autoinstall_known_extensions": "false",
+                }
                 return duckdb.connect(str(self._path), config=options)
             except OSError as error:
                 raise DestinationUnavailable(
