@@ -95,6 +95,16 @@ def test_a_table_of_the_customer_is_completed(path: str) -> None:
         ]
 
 
+def test_a_probe_leaves_nothing(path: str) -> None:
+    rows = DuckdbDatabase({"path": path})
+    assert rows.probe(SPLIT) is False
+    assert not Path(path).exists()
+    rows.deliver(SPLIT, row({"n": 1}))
+    assert rows.probe(SPLIT) is True
+    with duckdb.connect(path) as theirs:
+        assert theirs.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("rows",)]
+
+
 def write_many(path: str, start: Any, number: int) -> None:
     rows = DuckdbDatabase({"path": path})
     start.wait()
@@ -158,8 +168,11 @@ def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("this is not a database, but long enough to be looked at" * 400)
     with pytest.raises(DestinationRejected, match="text cannot be opened"):
         DuckdbDatabase({"path": str(tmp_path / "text")}).check()
+    below = DuckdbDatabase({"path": str(tmp_path / "text" / "rows.duckdb")})
+    with pytest.raises(DestinationRejected, match="is not a folder"):
+        below.check()
     with pytest.raises(DestinationUnavailable, match="folder cannot be made"):
-        DuckdbDatabase({"path": str(tmp_path / "text" / "rows.duckdb")}).check()
+        below.deliver(SINGLE, row({}))
     assert DuckdbDatabase({"path": str(tmp_path / "none")}).read_rows(SINGLE, 1) == []
     assert not (tmp_path / "none").exists()
 
@@ -167,4 +180,4 @@ def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_a_missing_library_is_named_with_its_extra(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(ConfigurationError, match=r"docfleet-connectors\[duckdb\]"):
-        DuckdbDatabase({"path": path}).check()
+        DuckdbDatabase({"path": path}).deliver(SINGLE, row({}))

@@ -165,6 +165,11 @@ def test_another_file_in_the_table_is_left_alone(tmp_path: Path) -> None:
     assert len(rows.read_rows(SINGLE, 9)) == 1
 
 
+def test_a_probe_leaves_nothing(tmp_path: Path) -> None:
+    assert ParquetFiles({"path": str(tmp_path)}).probe(SPLIT) is True
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rows_on_a_file_system_of_another_kind() -> None:
     files = MemoryFileSystem()
     rows = JsonLinesFiles({"fileSystem": "s3", "folder": "a/b"}, files)

@@ -32,6 +32,8 @@ from docfleet.connectors.base import (
     stored_settings,
 )
 from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
+from docfleet.connectors.databases.trial import try_writing
+from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
     attempt_of,
@@ -112,8 +114,11 @@ class DuckdbDatabase(ForkGuard):
         self._path = Path(stored_settings(self.info, settings)["path"]).absolute()
 
     def check(self) -> None:
-        """See ``DatabaseConnector``."""
+        """See ``DatabaseConnector``; a check does not create a missing file."""
         self._guard()
+        if not self._path.exists():
+            LocalFileSystem({"path": str(self._path.parent)}).check(write=True)
+            return
         with self._transaction() as connection:
             connection.execute("SELECT 1")
 
@@ -162,6 +167,19 @@ class DuckdbDatabase(ForkGuard):
                 for row in table.select(_where(table, execution_id)):
                     status = str(table.value(row, "status") or "")
                     yield StoredRow(str(row[table.key[1]]), status, content_digest(target, row))
+
+    def probe(self, target: TableSettings) -> bool:
+        """See ``DatabaseConnector``; a probe does not create a missing file."""
+        self._guard()
+        self.check()
+        if not self._path.exists():
+            return False
+        try_writing(self, target, self._drop)
+        return True
+
+    def _drop(self, target: TableSettings) -> None:
+        with self._transaction() as connection:
+            _Table(connection, target).drop()
 
     def close(self) -> None:
         """See ``DatabaseConnector``; nothing is held between calls."""
@@ -266,6 +284,10 @@ class _Table:
             self._connection.execute(f"ALTER TABLE {self._sql} ADD COLUMN {_quoted(name)} {sql_type}")
         if missing:
             self._reflect()
+
+    def drop(self) -> None:
+        """Drop the table where there is one."""
+        self._connection.execute(f"DROP TABLE IF EXISTS {self._sql}")
 
     def fitted(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         """The values under the table's own column names. Raises ``DestinationRejected`` for one that does not fit."""

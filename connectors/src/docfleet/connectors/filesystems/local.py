@@ -70,6 +70,7 @@ class LocalFileSystem(ForkGuard):
         mode=ConnectorMode.FILESYSTEM,
         can_read=True,
         can_write=True,
+        tested="a local folder",
         json_schema={
             "title": "Local folder",
             "type": "object",

@@ -144,6 +144,24 @@ class RowFiles(ForkGuard):
                 digest = content_digest(target, held.row) if held.row else ""
                 yield StoredRow(str(file_execution), str(held.row.get("status")), digest)
 
+    def probe(self, target: TableSettings) -> bool:
+        """See ``DatabaseConnector``. The row lies beside the tables: a folder of its own could not be removed."""
+        self._guard()
+        self._files.check(write=True)
+        unique = uuid.uuid4().hex
+        row = DeliveryRow(execution_id=unique, file_execution_id=unique, file_path="probe", result={"probe": unique})
+        own = TableSettings()
+        content = self._format.encode(*_typed(own, shape_row(own, row)))
+        path = safe_join(self._folder, f"docfleet_probe_{unique}{self._format.suffix}")
+        fence = WriteFence(unique, 0, lambda: None)
+        self._files.write_file(path, io.BytesIO(content), fence)
+        held = self._held(own, path)
+        sha256 = hashlib.sha256(content).hexdigest()
+        self._files.withdraw_file(path, sha256 if held is None else held.sha256, fence)
+        if held is None or held.sha256 != sha256 or not held.row:
+            raise DestinationRejected(f"{path} is read back with another content")
+        return True
+
     def close(self) -> None:
         """See ``DatabaseConnector``."""
         self._guard()
