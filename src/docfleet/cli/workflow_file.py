@@ -328,4 +328,4 @@ def _resolved(endpoint: dict[str, Any], folder: Path, given: Path | None) -> dic
 
 
 def _is_local(connector: str) -> bool:
-    return connector.partition("|")[0] in {"local", "localstorage", "sqlite"}
+    return connector.partition("|")[0] in {"local", "localstorage", "sqlite", "duckdb", "jsonl", "csv", "parquet"}

@@ -7,7 +7,60 @@ from tests.faults.mutations.mutant import mutant
 SOURCES = "tests/unit/workers/shared/workflow/connectors/test_source.py"
 STILLNESS = "workers/src/docfleet/workers/shared/workflow/connectors/stillness.py"
 
+ROW_FILES = "tests/unit/connectors/rowfiles/test_connector.py"
+ROW_FILES_SOURCE = "connectors/src/docfleet/connectors/rowfiles/connector.py"
+DUCKDB_SOURCE = "connectors/src/docfleet/connectors/databases/duckdb.py"
+ROW_FORMATS = "tests/unit/connectors/rowfiles/test_formats.py"
+
 MUTANTS = (
+    mutant(
+        "rows as files: the attempt is looked at again before a file gets its name",
+        f"{ROW_FILES}::test_a_writer_that_stood_still_writes_nothing",
+        (ROW_FILES_SOURCE, "lambda: _require(self._held(target, path), row)", "lambda: None"),
+    ),
+    mutant(
+        "rows as files: a later attempt is not overwritten",
+        f"{ROW_FILES}::test_a_later_attempt_is_not_overwritten",
+        (ROW_FILES_SOURCE, 'attempt_of(earlier.row.get("metadata")) > row.attempt', "False"),
+    ),
+    mutant(
+        "rows as files: of two executions of one moment one goes",
+        f"{ROW_FILES}::test_executions_at_once_leave_one_row_of_a_document[created2]",
+        (ROW_FILES_SOURCE, "return not is_mutual or", "return is_mutual or not is_mutual or"),
+    ),
+    mutant(
+        "rows as files: a damaged file is no row",
+        f"{ROW_FILES}::test_a_damaged_file_is_not_success",
+        (ROW_FILES_SOURCE, "if held is not None and not held.row:", "if False:"),
+    ),
+    mutant(
+        "DuckDB: a later attempt is not overwritten",
+        "tests/integration/connectors/databases/test_duckdb.py::test_the_key_is_unique_and_a_late_attempt_is_refused",
+        (DUCKDB_SOURCE, 'attempt_of(table.value(earlier, "metadata")) > row.attempt', "False"),
+    ),
+    mutant(
+        "DuckDB: a writer waits for the process that has the file open",
+        "tests/integration/connectors/databases/test_duckdb.py::test_many_processes_make_one_table_and_one_row_a_key",
+        (DUCKDB_SOURCE, "if time.monotonic() > deadline:", "if True:"),
+    ),
+    mutant(
+        "CSV: a formula is a text",
+        f"{ROW_FORMATS}::test_a_formula_is_a_text_to_a_spreadsheet_and_comes_back",
+        (
+            "connectors/src/docfleet/connectors/rowfiles/formats.py",
+            "if self._escapes and isinstance(value, str) and _FORMULA.match(value) else value",
+            "if False else value",
+        ),
+    ),
+    mutant(
+        "Parquet: numbers are of one type in all files",
+        f"{ROW_FORMATS}::test_numbers_are_of_one_type_in_all_parquet_files",
+        (
+            "connectors/src/docfleet/connectors/rowfiles/parquet.py",
+            "isinstance(value, int) and abs(value) > _EXACT:",
+            "isinstance(value, int):",
+        ),
+    ),
     mutant(
         "a repeated row is a no-op (SQLite)",
         "tests/faults/test_child_kill.py::test_a_child_dies[redis-delivery.written]",

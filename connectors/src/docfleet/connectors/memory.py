@@ -71,7 +71,7 @@ class MemoryFileSystem(ForkGuard):
 
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         super().__init__("memory-files")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a fence may read what it guards
         self._files: dict[tuple[str, ...], tuple[bytes, float]] = {}
         self._attempts: dict[tuple[tuple[str, ...], str], int] = {}
         for path, content in (files or {}).items():

@@ -23,6 +23,12 @@ def sql_settings(name: str, folder: Path) -> Iterator[Settings]:
     if name == "sqlite":
         yield name, {"path": str(folder / "new" / "rows.db")}
         return
+    if name == "duckdb":
+        yield name, {"path": str(folder / "new" / "rows.duckdb")}
+        return
+    if name in ("jsonl", "csv", "parquet"):
+        yield name, {"path": str(folder / "tables")}
+        return
     variable = f"DOCFLEET_TEST_{'POSTGRES' if name == 'postgresql' else 'MARIADB'}_URL"
     url = environment().get(variable)
     if not url:

@@ -60,11 +60,11 @@ def test_an_odd_value_of_the_customer_can_be_read(settings: Settings, database: 
         assert database.read_rows(SINGLE, 9)[0]["seen"]
 
 
-def test_a_column_of_numbers_takes_fractions_and_keeps_whole_numbers(rows: DatabaseConnector) -> None:
+def test_a_column_of_numbers_takes_fractions_and_keeps_whole_numbers(exact_rows: DatabaseConnector) -> None:
     values = [7, 2.5, 2**62 + 1, 0.1, 12345678.123456789, -(2**63)]
     for number, value in enumerate(values):
-        rows.deliver(SPLIT, row({"amount": value}, file=f"f{number}"))
-    assert [read["amount"] for read in rows.read_rows(SPLIT, 9)] == values
+        exact_rows.deliver(SPLIT, row({"amount": value}, file=f"f{number}"))
+    assert [read["amount"] for read in exact_rows.read_rows(SPLIT, 9)] == values
 
 
 def test_a_table_dropped_meanwhile_is_made_again(settings: Settings, database: SqlDatabase) -> None:
