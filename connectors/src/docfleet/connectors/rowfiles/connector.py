@@ -398,7 +398,7 @@ class ParquetFiles(RowFiles):
         json_schema=_schema("Parquet files"),
         tested="files of a local folder, read by DuckDB",
         extra="parquet",
-        libraries=("arro3.core", "arro3.io"),
+        libraries=("arro3",),
     )
 
     def _make_format(self, values: Mapping[str, Any]) -> RowFormat:
