@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
+from docfleet.tools.builtin.field_extractor.reading import Reading
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, reading_of
 from docfleet.tools.sdk import media
 from docfleet.tools.sdk.smime import NoContent, Sealed, document_in
 

@@ -49,9 +49,9 @@ def _within(name: str, raw: bytes, kind: str) -> Iterator[tuple[str, bytes]]:
         file_name = part.get_filename()
         if part.is_multipart() or (part.get_content_type() in _BODIES and not file_name):
             continue
-        content = part.get_payload(decode=True)
-        if isinstance(content, bytes) and 0 < len(content) <= MAX_BYTES:
-            yield str(file_name or part.get_content_type()), content
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes) and 0 < len(payload) <= MAX_BYTES:
+            yield str(file_name or part.get_content_type()), payload
 
 
 def _of_outlook(path: Path) -> Iterator[tuple[str, bytes]]:
