@@ -54,11 +54,6 @@ MUTANTS = (
         ),
     ),
     mutant(
-        "a unique index of the beginnings of keys is no delivery key",
-        "tests/integration/connectors/databases/test_mysql.py::test_a_unique_index_of_the_beginnings_of_keys_is_no_delivery_key",
-        ("connectors/src/docfleet/connectors/databases/schema.py", '("_where", "_length")', '("_where",)'),
-    ),
-    mutant(
         "named locks are given back (MariaDB)",
         "tests/integration/connectors/databases/test_mysql.py::test_named_locks_are_given_back",
         ("connectors/src/docfleet/connectors/databases/mysql.py", "            self._unlock()\n", "            pass\n"),
