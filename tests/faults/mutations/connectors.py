@@ -367,4 +367,37 @@ MUTANTS = (
         "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_wrong_options_are_named[wrong3]",
         ("core/src/docfleet/core/file_patterns.py", '" " in text or ', "False and "),
     ),
+    mutant(
+        "a test of a connector shows no secret",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        (
+            "connectors/src/docfleet/connectors/probe.py",
+            'message = message.replace(secret, "***")',
+            "pass",
+        ),
+    ),
+    mutant(
+        "a test that fails after its write removes what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if written and not removed:", "if False:"),
+    ),
+    mutant(
+        "a test reads what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if stored.read() != content:", "if False:"),
+    ),
+    mutant(
+        "a probe that fails drops its table",
+        "tests/contract/connectors/databases/test_probe.py::test_a_probe_that_fails_says_why_and_leaves_nothing[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/trial.py",
+            "        with suppress(DestinationError):  # the first error is the cause\n            drop(own)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "what cannot be read back is not called clean",
+        "tests/integration/backend/executions/test_verification.py::test_a_destination_that_only_takes_files_says_so[sqlite]",
+        ("backend/src/docfleet/backend/executions/verification.py", "if not info.can_read:", "if False:"),
+    ),
 )

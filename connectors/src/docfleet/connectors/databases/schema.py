@@ -84,6 +84,12 @@ def prepare(
     return replace(layout, ledger=_prepare_ledger(connection, dialect, schema))
 
 
+def drop(connection: sa.Connection, target: TableSettings, schema: str | None) -> None:
+    """Drop the target table where there is one; raises SQLAlchemy's errors."""
+    schema, name = split_table_name(target, schema)
+    sa.Table(name, sa.MetaData(), schema=schema).drop(connection, checkfirst=True)
+
+
 def _prepare_ledger(connection: sa.Connection, dialect: Dialect, schema: str | None) -> sa.Table:
     """The ledger, created if it is missing, without deliveries that are too old to be repeated."""
     ledger = ledger_table(dialect, schema)

@@ -32,7 +32,8 @@ from docfleet.connectors.base import (
 )
 from docfleet.connectors.columns import ColumnKind, fit
 from docfleet.connectors.databases.dialect import Dialect
-from docfleet.connectors.databases.schema import Layout, prepare, reflect, split_table_name
+from docfleet.connectors.databases.schema import Layout, drop, prepare, reflect, split_table_name
+from docfleet.connectors.databases.trial import try_writing
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
     attempt_of,
@@ -120,6 +121,12 @@ class SqlDatabase(ForkGuard, ABC):
             if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
                 self._disconnect()
             raise self._failure(error) from error
+
+    def probe(self, target: TableSettings) -> bool:
+        """See ``DatabaseConnector``."""
+        self._guard()
+        try_writing(self, target, lambda own: self._run(partial(drop, target=own, schema=self._schema)))
+        return True
 
     def close(self) -> None:
         """See ``DatabaseConnector``."""

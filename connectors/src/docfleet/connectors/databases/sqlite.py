@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -102,6 +103,22 @@ class SqliteDatabase(SqlDatabase):
         sa.event.listen(engine, "connect", _configure)
         sa.event.listen(engine, "begin", _begin)
         super().__init__(engine, str(self._path))
+
+    def check(self) -> None:
+        """See ``DatabaseConnector``; the check does not create a missing file."""
+        self._guard()
+        if self._path.exists():
+            super().check()
+            return
+        folder = next(parent for parent in self._path.parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise rejected(self._place, f"{folder} is not a folder this user may write to")
+
+    def probe(self, target: TableSettings) -> bool:
+        """See ``DatabaseConnector``; a probe does not create a missing file."""
+        self._guard()
+        self.check()
+        return self._path.exists() and super().probe(target)
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
         """See ``DatabaseConnector``; a read does not create a missing file."""
