@@ -79,7 +79,7 @@ class FaultRun:
     def delivered(self) -> Counter[str]:
         """How often each file's result is at the destination, by name."""
         match self.destination:
-            case "sqlite" | "postgres":
+            case "sqlite" | "postgres" | "mariadb":
                 return Counter(Path(path).name for path, status in self._destination_rows() if status == "SUCCESS")
             case "files":
                 assert self.source is not None
@@ -94,7 +94,7 @@ class FaultRun:
 
     def error_rows(self) -> Counter[str]:
         """How often each file has an error row at the destination, by name."""
-        if self.destination not in ("sqlite", "postgres"):
+        if self.destination not in ("sqlite", "postgres", "mariadb"):
             return Counter()
         return Counter(Path(path).name for path, status in self._destination_rows() if status == "ERROR")
 
@@ -114,10 +114,22 @@ class FaultRun:
                 query = f"SELECT file_path, status FROM {TABLE} WHERE execution_id = ?"
                 return list(database.execute(query, (self.id,)))
         table = f"{TABLE}_{self.source.name}"
+        if self.destination == "mariadb":
+            if not self._in_mariadb(f"SHOW TABLES LIKE '{table}'"):
+                return []
+            found = self._in_mariadb(f"SELECT file_path, status FROM {table} WHERE execution_id = '{self.id}'")
+            return [(str(path), str(status)) for path, status in found]
         with psycopg.connect(self.world.postgres.url) as database:
             if database.execute("SELECT to_regclass(%s)", (table,)).fetchone() == (None,):
                 return []
             return list(database.execute(f"SELECT file_path, status FROM {table} WHERE execution_id = %s", (self.id,)))
+
+    def _in_mariadb(self, query: str) -> list[tuple[Any, ...]]:
+        engine = sa.create_engine(sa.make_url(self.world.mariadb.url).set(drivername="mysql+pymysql"))
+        with engine.connect() as connection:
+            found = [tuple(row) for row in connection.execute(sa.text(query))]
+        engine.dispose()
+        return found
 
     def _rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
         with self.world.database.connect() as connection:
@@ -138,6 +150,8 @@ class FaultRun:
         if self.destination == "sqlite":
             with closing(sqlite3.connect(self.source.with_suffix(".db"))) as database:
                 return list(database.execute(f"SELECT * FROM {TABLE}"))
+        if self.destination == "mariadb":
+            return self._in_mariadb(f"SELECT * FROM {TABLE}_{self.source.name}")
         with psycopg.connect(self.world.postgres.url) as connection:
             query = f"SELECT xmin, t.* FROM {TABLE}_{self.source.name} t"
             return list(connection.execute(query))  # type: ignore[call-overload]

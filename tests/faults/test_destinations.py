@@ -157,12 +157,17 @@ def test_a_delivery_into_a_customers_table_is_not_reported(world: World, destina
     assert ledger_entries(run) == len(FILES)
 
 
-@pytest.mark.parametrize("destination", [pytest.param("files", marks=pytest.mark.short), "api", "sqlite"])
+@pytest.mark.parametrize(
+    "destination",
+    [pytest.param("files", marks=pytest.mark.short), "api", "sqlite", pytest.param("mariadb", marks=pytest.mark.short)],
+)
 def test_a_worker_is_lost_between_delivery_and_report(world: World, destination: str) -> None:
     world.arm("delivery.written=kill_group@2-3")
     run = world.begin(FILES, destination=destination)
     world.await_met("delivery.written", 2)
     run.check(COMPLETED, wait=2 * DEADLINE_SECONDS + PATIENCE_SECONDS)
+    if destination == "mariadb":
+        assert verified(run) == len(FILES)
 
 
 @pytest.mark.parametrize("destination", ["files", "api"])

@@ -38,7 +38,7 @@ from tests.faults.fault_run import TABLE, FaultRun
 from tests.faults.members import OPENER, Members
 from tests.faults.proxy import Proxy
 from tests.faults.queues import Queues
-from tests.servers import Postgres, Rabbitmq, Server, Valkey, free_port
+from tests.servers import Mariadb, Postgres, Rabbitmq, Server, Valkey, free_port
 
 LEGS = ("redis", "rabbitmq")
 LEASE_SECONDS = float(SETTINGS["LEASE_SECONDS"])
@@ -123,6 +123,14 @@ class World(Members, Queues, ArmedFaults):
         if self.leg == "redis":
             server.start()
             self.servers.append(server)
+        return server
+
+    @cached_property
+    def mariadb(self) -> Mariadb:
+        """Only a destination, and started on first use."""
+        server = Mariadb(self._servers_folder / "mariadb", self.lifeline)
+        server.start()
+        self.servers.append(server)
         return server
 
     @property
@@ -299,7 +307,7 @@ class World(Members, Queues, ArmedFaults):
         return run
 
     def destination(self, kind: str, source: Path) -> dict[str, Any]:
-        """A destination beside the source: ``sqlite``, ``postgres`` or ``files``."""
+        """A destination beside the source: ``sqlite``, ``postgres``, ``mariadb`` or ``files``."""
         match kind:
             case "sqlite":
                 settings = {"path": str(source.with_suffix(".db"))}
@@ -307,6 +315,11 @@ class World(Members, Queues, ArmedFaults):
             case "postgres":
                 settings = {"connection_url": self.postgres.url}
                 return {"connector": "postgresql", "settings": settings, "table": f"{TABLE}_{source.name}"}
+            case "mariadb":
+                url = sa.make_url(self.mariadb.url)
+                fields = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+                settings = {**fields, "database": "mysql"}
+                return {"connector": "mariadb", "settings": settings, "table": f"{TABLE}_{source.name}"}
             case "files":
                 into = source.with_suffix(".out")
                 into.mkdir(exist_ok=True)

@@ -71,6 +71,47 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "a repeated row is a no-op (MariaDB)",
+        "tests/contract/connectors/databases/test_rows.py::test_the_delivery_key_makes_one_row[mariadb]",
+        (
+            "connectors/src/docfleet/connectors/databases/mysql.py",
+            'parameters.get("client_flag", 0) & ~CLIENT.FOUND_ROWS',
+            'parameters.get("client_flag", 0)',
+        ),
+    ),
+    mutant(
+        "a dropped unique key is noticed (MariaDB)",
+        "tests/contract/connectors/databases/test_ledger.py::test_a_unique_key_that_is_dropped_is_replaced_by_the_ledger[mariadb]",
+        (
+            "connectors/src/docfleet/connectors/databases/mysql.py",
+            "if row.layout.key_index is not None:",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "a number of JSON that is rounded is refused (MySQL)",
+        "tests/integration/connectors/databases/test_mysql.py::test_numbers_of_json_that_mysql_would_round_are_refused",
+        (
+            "connectors/src/docfleet/connectors/databases/mysql.py",
+            "            self._require_json(row, stored)\n",
+            "            pass\n",
+        ),
+    ),
+    mutant(
+        "a quoted value is not shown (MariaDB)",
+        "tests/integration/connectors/databases/test_mysql.py::test_another_unique_key_of_the_table_refuses_and_its_value_is_not_shown",
+        (
+            "connectors/src/docfleet/connectors/databases/mysql.py",
+            'reason = quoted.sub(r"\\1 (not shown) ", reason)',
+            "pass",
+        ),
+    ),
+    mutant(
+        "named locks are given back (MariaDB)",
+        "tests/integration/connectors/databases/test_mysql.py::test_named_locks_are_given_back",
+        ("connectors/src/docfleet/connectors/databases/mysql.py", "            self._unlock()\n", "            pass\n"),
+    ),
+    mutant(
         "a sink: attempt fence of a row",
         "tests/contract/connectors/databases/test_writers.py::test_an_attempt_that_wakes_up_late_changes_nothing[sqlite-True]",
         (

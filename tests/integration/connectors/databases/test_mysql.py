@@ -215,7 +215,7 @@ def test_another_unique_key_of_the_table_refuses_and_its_value_is_not_shown(
     assert [read["file_execution_id"] for read in database.read_rows(SPLIT, 9)] == ["f1"]
 
 
-def test_a_unique_index_of_the_beginnings_of_keys_is_no_delivery_key(
+def test_a_unique_index_of_the_beginnings_of_keys_refuses_others_with_an_error(
     mariadb: Settings, database: MariadbDatabase
 ) -> None:
     execute(

@@ -171,11 +171,8 @@ def _unique_index(connection: sa.Connection, table: sa.Table, key: set[str]) -> 
         unique[str(constraint["name"])] = constraint["column_names"]
     for index in inspector.get_indexes(table.name, schema=table.schema):
         options = index.get("dialect_options", {})
-        # An index of some rows, or of the beginnings of values, decides about others.
-        if index["unique"] and not any(option.endswith(("_where", "_length")) for option in options):
+        if index["unique"] and not any(option.endswith("_where") for option in options):
             unique[str(index["name"])] = [column or "" for column in index["column_names"]]
-        elif index["unique"]:
-            unique.pop(str(index["name"]), None)
     return next((name for name, columns in unique.items() if set(columns) == key), None)
 
 
