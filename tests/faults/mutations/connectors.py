@@ -110,8 +110,8 @@ MUTANTS = (
         "tests/integration/connectors/test_delivery.py::test_a_writer_that_stands_still_and_wakes_up_late_changes_nothing",
         (
             "connectors/src/docfleet/connectors/filesystems/local.py",
-            "    for attempt in range(1, fence.attempt + 1):\n        with suppress",
-            "    for attempt in ():\n        with suppress",
+            "    for temporary in temporaries_until(name, fence):\n        with suppress",
+            "    for temporary in ():\n        with suppress",
         ),
     ),
     mutant(
@@ -321,5 +321,77 @@ MUTANTS = (
         "a file group that is none is refused",
         "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_wrong_options_are_named[wrong3]",
         ("core/src/docfleet/core/file_patterns.py", '" " in text or ', "False and "),
+    ),
+    mutant(
+        "sftp: the host key is checked",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_an_unknown_server_is_refused_with_its_fingerprints",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/session.py",
+            "return fingerprint in trusted",
+            "return True",
+        ),
+    ),
+    mutant(
+        "sftp: a changed host key is refused",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_a_server_with_other_keys_is_refused",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/session.py",
+            "return fingerprint in trusted",
+            "return True",
+        ),
+    ),
+    mutant(
+        "sftp: no link leads out",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_links_stay_inside",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/tree.py",
+            "return real == self.root or real.startswith",
+            "return True or real.startswith",
+        ),
+    ),
+    mutant(
+        "sftp: the fence before the name",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_an_attempt_that_wakes_up_late_writes_nothing",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/connector.py",
+            "            if fence is not None:\n                fence.require()\n            self._give_name",
+            "            self._give_name",
+        ),
+    ),
+    mutant(
+        "sftp: a successor removes what was begun",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_an_attempt_that_wakes_up_late_writes_nothing",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/connector.py",
+            "for temporary in temporaries_until(name, fence):",
+            "for temporary in ():",
+        ),
+    ),
+    mutant(
+        "sftp: only what is still ours is withdrawn",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_only_what_is_still_ours_is_withdrawn",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/connector.py",
+            "                if self._digest(target) != digest:\n                    return False",
+            "                if False:\n                    return False",
+        ),
+    ),
+    mutant(
+        "sftp: a file that changed while it was read",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_a_file_that_vanished_or_changed",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/tree.py",
+            "(now := self._state()) != self._before or self._position != now.size",
+            "False",
+        ),
+    ),
+    mutant(
+        "sftp: no file is replaced in two steps",
+        "tests/integration/connectors/filesystems/test_sftp.py::test_a_server_that_cannot_replace_creates",
+        (
+            "connectors/src/docfleet/connectors/filesystems/sftp/connector.py",
+            "            if self._digest(target) != digest:\n                raise",
+            "            if False:\n                raise",
+        ),
     ),
 )

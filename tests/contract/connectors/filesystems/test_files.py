@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.filesystems.local import LocalFileSystem
+from docfleet.connectors.filesystems.sftp.connector import SftpFileSystem
 from docfleet.connectors.memory import MemoryFileSystem
 from docfleet.core.errors import (
     DestinationRejected,
@@ -23,11 +25,17 @@ from docfleet.core.errors import (
 from tests.contract.connectors.child_process import assert_refused_in_a_child
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "sftp"])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileSystemConnector]:
-    connector: FileSystemConnector = (
-        LocalFileSystem({"path": str(tmp_path)}) if request.param == "local" else MemoryFileSystem()
-    )
+    connector: FileSystemConnector
+    if request.param == "local":
+        connector = LocalFileSystem({"path": str(tmp_path)})
+    elif request.param == "memory":
+        connector = MemoryFileSystem()
+    else:
+        server = request.getfixturevalue("ssh_server")
+        connector = SftpFileSystem(server.settings(user_dir=f"contract/{uuid.uuid4()}"))
+        connector.check(write=True)
     yield connector
     connector.close()
 
