@@ -394,4 +394,40 @@ MUTANTS = (
             "            if False:\n                raise",
         ),
     ),
+    mutant(
+        "http: redirects stay on the host",
+        "tests/integration/connectors/filesystems/test_http.py::test_redirects_stay_on_the_host",
+        (
+            "connectors/src/docfleet/connectors/filesystems/http/client.py",
+            "            if not _stays(url, target):",
+            "            if False:",
+        ),
+    ),
+    mutant(
+        "http: the identity of a file is its own",
+        "tests/integration/connectors/filesystems/test_http.py::test_the_identity_of_a_file_changes_with_it_and_is_no_other_files",
+        (
+            "connectors/src/docfleet/connectors/filesystems/http/connector.py",
+            '"\\0".join((url, *(',
+            '"\\0".join((*(',
+        ),
+    ),
+    mutant(
+        "http: a file that changed while it was read",
+        "tests/integration/connectors/filesystems/test_http.py::test_a_transfer_that_ends_early_or_changes_or_is_too_large",
+        (
+            "connectors/src/docfleet/connectors/filesystems/http/answers.py",
+            "if self._stamp() != stamp_of(self._answer):",
+            "if False:",
+        ),
+    ),
+    mutant(
+        "http: links elsewhere are no names",
+        "tests/integration/connectors/filesystems/test_http.py::test_links_elsewhere_are_no_names",
+        (
+            "connectors/src/docfleet/connectors/filesystems/http/index.py",
+            "if (there.scheme, there.netloc) != (here.scheme, here.netloc) or there.query:",
+            "if False:",
+        ),
+    ),
 )
