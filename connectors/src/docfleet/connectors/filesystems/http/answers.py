@@ -16,7 +16,7 @@ _MB = 1 << 20
 
 
 class Content(io.RawIOBase):
-    """The body of an answer; ``stamp`` asks for the present one. At the end it is seen whether the transfer was complete
+    """The body of an answer; ``stamp`` asks for the present one. At its end it is seen whether it was complete
     and the file is still the same."""
 
     def __init__(
