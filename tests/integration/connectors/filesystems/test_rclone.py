@@ -214,25 +214,32 @@ def test_nothing_secret_is_on_a_command_line_and_the_child_dies_with_its_worker(
         (server.folder / "a").write_bytes(b"x" * 50_000_000)
         program = textwrap.dedent(
             f"""
-            import time
+            import sys
             from docfleet.connectors.filesystems.rclone.connector import WebdavFileSystem
             files = WebdavFileSystem({server.settings()!r})
             content = files.open("a")
-            content.read(1)
             print(content.raw._child.pid, flush=True)
-            time.sleep(60)
+            sys.stdin.readline()
+            content.read()
             """
         )
-        worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        worker = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert worker.stdout is not None
         with worker, worker.stdout:
             child = int(worker.stdout.readline())
             line = Path(f"/proc/{child}/cmdline").read_bytes()
             assert b"cat" in line
             assert server.password.encode() not in line
+            # It waits for the server: one that writes would end by its broken pipe in any case.
+            server.pause()
+            assert worker.stdin is not None
+            worker.stdin.write(b"\n")
+            worker.stdin.flush()
+            time.sleep(1)
             worker.send_signal(signal.SIGKILL)
             worker.wait()
         until(lambda: not _runs(child), 10, what="rclone survived its worker")
+        server.resume()
 
 
 def _runs(pid: int) -> bool:
