@@ -31,8 +31,8 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_writers.py::test_an_attempt_that_wakes_up_late_changes_nothing[sqlite-False]",
         (
             "connectors/src/docfleet/connectors/databases/sql.py",
-            ".where(where, ledger.c.attempt <= row.attempt)",
-            ".where(where)",
+            "if written is not None and written > row.attempt:",
+            "if False:",
         ),
     ),
     mutant(
@@ -58,9 +58,9 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_ledger.py::test_a_row_that_is_refused_is_not_in_the_ledger[sqlite]",
         (
             "connectors/src/docfleet/connectors/databases/sql.py",
-            "            stored = None if taken else self._insert(connection, row)",
+            "            stored = None if taken else self._insert(",
             "            connection.commit(); connection.begin()\n"
-            "            stored = None if taken else self._insert(connection, row)",
+            "            stored = None if taken else self._insert(",
         ),
     ),
     mutant(
@@ -228,7 +228,11 @@ MUTANTS = (
     mutant(
         "a number is never rounded to a scale",
         "tests/unit/connectors/test_columns.py::test_a_value_that_would_be_changed_is_refused",
-        ("connectors/src/docfleet/connectors/columns.py", "if exact != round(exact, scale):", "if False:"),
+        (
+            "connectors/src/docfleet/connectors/columns.py",
+            "    if _fraction_digits(exact) > scale:\n        raise",
+            "    if False:\n        raise",
+        ),
     ),
     mutant(
         "a date is never read by the order of the server",
@@ -281,8 +285,8 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_tables.py::test_what_a_narrow_type_would_change_is_refused",
         (
             "connectors/src/docfleet/connectors/databases/types.py",
-            "_strict(connection, _base(connection, reflected))",
-            "_strict(connection, reflected.data_type)",
+            "usable(connection, _base(connection, reflected))",
+            "usable(connection, reflected.data_type)",
         ),
     ),
     mutant(
@@ -321,5 +325,38 @@ MUTANTS = (
         "a file group that is none is refused",
         "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_wrong_options_are_named[wrong3]",
         ("core/src/docfleet/core/file_patterns.py", '" " in text or ', "False and "),
+    ),
+    mutant(
+        "a test of a connector shows no secret",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        (
+            "connectors/src/docfleet/connectors/probe.py",
+            'message = message.replace(secret, "***")',
+            "pass",
+        ),
+    ),
+    mutant(
+        "a test that fails after its write removes what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if written and not removed:", "if False:"),
+    ),
+    mutant(
+        "a test reads what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if stored.read() != content:", "if False:"),
+    ),
+    mutant(
+        "a probe that fails drops its table",
+        "tests/contract/connectors/databases/test_probe.py::test_a_probe_that_fails_says_why_and_leaves_nothing[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/trial.py",
+            "        with suppress(DestinationError):  # the first error is the cause\n            drop(own)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "what cannot be read back is not called clean",
+        "tests/integration/backend/executions/test_verification.py::test_a_destination_that_only_takes_files_says_so[sqlite]",
+        ("backend/src/docfleet/backend/executions/verification.py", "if not info.can_read:", "if False:"),
     ),
 )

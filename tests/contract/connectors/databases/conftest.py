@@ -14,7 +14,7 @@ from docfleet.connectors.registry import open_database
 from tests.contract.connectors.databases.servers import Settings, sql_settings
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "memory"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "memory"])
 def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseConnector]:
     if request.param == "memory":
         yield MemoryDatabase()
@@ -25,7 +25,7 @@ def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseCon
         connector.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     with sql_settings(request.param, tmp_path) as found:
         yield found

@@ -120,7 +120,7 @@ def test_a_replaced_split_row_keeps_nothing_of_the_old_result(rows: DatabaseConn
 
 def test_a_value_the_column_does_not_take_is_refused_and_named(rows: DatabaseConnector) -> None:
     rows.deliver(SPLIT, row({"amount": 3}))
-    with pytest.raises(DestinationRejected, match=r"'amount' is of type num[a-z]+ .* type str"):
+    with pytest.raises(DestinationRejected, match=r"'amount' is of type (num|dec)[a-z]+.* type str"):
         rows.deliver(SPLIT, row({"amount": "three"}, file="f2"))
     rows.deliver(SPLIT, row({"amount": 4}, file="f2"))
     assert [read["amount"] for read in rows.read_rows(SPLIT, 9)] == [3, 4]
@@ -168,15 +168,18 @@ def test_a_row_of_a_known_shape_is_one_statement(database: SqlDatabase) -> None:
     database.deliver(SPLIT, row({"a": 2}, file="f3"))
     database.deliver(SPLIT, row(None, file="f4", status="ERROR", error_message="x"))
     inserts = [statement for statement in statements if statement != "BEGIN IMMEDIATE"]
+    if not database.dialect.has_returning:
+        reads = [inserts.pop(at) for at in (5, 3, 1)]
+        assert all(statement.startswith("SELECT") for statement in reads)
     assert len(inserts) == 3
     assert all(statement.startswith("INSERT") for statement in inserts)
 
 
 def test_what_was_delivered_is_read_back(rows: DatabaseConnector) -> None:
     results = {
-        "f1": {"Total": 12.5, "n": 3, "deep": {"b": [1, None, 1e22, 0.1], "a": "é"}, "none": None},
+        "f1": {"Total": 12.5, "n": 3, "deep": {"b": [1, None, 1e22, 1e300, 0.1], "a": "é"}, "none": None},
         "f2": {"Total": 4.0, "n": 2**53 + 1, "deep": "text", "who": "x\0"},
-        "f3": {"Total": 1e300, "n": -0.5, "flag": True, "who": 5},
+        "f3": {"Total": 1e30, "n": -0.5, "flag": True, "who": 5},
     }
     for target in (SINGLE, SPLIT):
         digests = {

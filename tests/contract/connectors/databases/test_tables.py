@@ -19,7 +19,7 @@ def test_an_existing_table_of_the_customer_is_completed(settings: Settings, data
     serial = "INTEGER PRIMARY KEY" if settings[0] == "sqlite" else "SERIAL PRIMARY KEY"
     execute(
         settings,
-        f"CREATE TABLE theirs (id {serial}, Note VARCHAR(20), total NUMERIC, file_path VARCHAR(200))",
+        f"CREATE TABLE theirs (id {serial}, Note VARCHAR(20), total NUMERIC(9, 2), file_path VARCHAR(200))",
         "INSERT INTO theirs (note, total) VALUES ('kept', 1)",
     )
     target = TableSettings(table="theirs", column_mode=ColumnMode.SPLIT)
@@ -52,6 +52,9 @@ def test_an_odd_value_of_the_customer_can_be_read(settings: Settings, database: 
         execute(settings, "UPDATE docfleet_results SET data = 'not json', created_at = 'yesterday'")
         (read,) = database.read_rows(SINGLE, 9)
         assert (read["data"], read["created_at"]) == ("not json", "yesterday")
+    elif settings[0] == "mariadb":
+        execute(settings, "ALTER TABLE docfleet_results ADD COLUMN seen TIME DEFAULT '12:30'")
+        assert database.read_rows(SINGLE, 9)[0]["seen"] == "12:30:00"
     else:
         execute(settings, "ALTER TABLE docfleet_results ADD COLUMN seen INTERVAL DEFAULT '1 day'")
         assert database.read_rows(SINGLE, 9)[0]["seen"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import subprocess
@@ -107,6 +108,9 @@ def _described(tool_id: str, config_folder: Path, entry: str) -> ToolDescriptor:
 
     config = ToolConfig(config_folder)
     version = str(config.properties.get("toolVersion", "0"))
+    if entry.startswith(f"{__package__}.builtin."):
+        # Results of an earlier release are not taken up: what its readers and rules gave may have been wrong.
+        version = f"{version}+{importlib.metadata.version('docfleet-tools')}"
     return ToolDescriptor(tool_id, version, None, entry, config.spec, config.properties, config.icon, config.variables)
 
 

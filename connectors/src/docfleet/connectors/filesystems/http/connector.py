@@ -84,7 +84,7 @@ class HttpFileSystem(ForkGuard):
         secrets=("password", "urls"),
         tested="http.server of Python",
         extra="http",
-        libraries=("requests",),
+        # requests, which the workers load in any case: it is none of the libraries that only a connector loads.
     )
 
     def __init__(self, settings: Mapping[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Buckets of object stores as source and destination, by ``obstore``."""
