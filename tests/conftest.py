@@ -23,6 +23,7 @@ import redis
 from docfleet.cli.embedded.supervisor import Lifeline
 from tests.notification_targets import Mailbox, Sink
 from tests.servers import Mariadb, NotInstalled, Postgres, Rabbitmq, Server, broker_at, skip_or_fail, valkey_socket
+from tests.ssh_server import SshServer, running_server
 
 HERE = Path(__file__).parent
 POSTGRES_URL = "DOCFLEET_TEST_POSTGRES_URL"
@@ -90,6 +91,13 @@ def each_broker(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with valkey_socket() as socket_path:
         yield broker_at(socket_path)
+
+
+@pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """An OpenSSH server; each test has a folder of its own below ``folder``."""
+    with running_server(tmp_path_factory.mktemp("ssh") / "server") as server:
+        yield server
 
 
 @pytest.fixture

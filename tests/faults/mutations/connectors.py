@@ -204,8 +204,8 @@ MUTANTS = (
         "tests/integration/connectors/test_delivery.py::test_a_writer_that_stands_still_and_wakes_up_late_changes_nothing",
         (
             "connectors/src/docfleet/connectors/filesystems/local.py",
-            "    for attempt in range(1, fence.attempt + 1):\n        with suppress",
-            "    for attempt in ():\n        with suppress",
+            "    for temporary in temporaries_until(name, fence):\n        with suppress",
+            "    for temporary in ():\n        with suppress",
         ),
     ),
     mutant(

@@ -17,6 +17,7 @@ from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.memory import MemoryFileSystem
 from docfleet.connectors.registry import open_file_system
 from tests.object_stores import PortServer, moto_server, s3_client, s3_settings
+from tests.ssh_server import running_server
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,15 @@ def _s3(folder: Path) -> Iterator[Place]:
     yield through_registry("minio", s3_settings(url, bucket=bucket))
 
 
+@contextmanager
+def _sftp(folder: Path) -> Iterator[Place]:
+    with running_server(folder / "ssh") as server:
+        yield through_registry("sftp", server.settings())
+
+
 STORES = (
     Store("local", _local),
     Store("memory", _memory),
     Store("s3", _s3, has_folders=False, has_odd_names=False),
+    Store("sftp", _sftp),
 )

@@ -13,7 +13,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import secrets
 import signal
 import stat
 import time
@@ -32,6 +31,12 @@ from docfleet.connectors.base import (
     WriteFence,
     stored_settings,
 )
+from docfleet.connectors.filesystems.temporaries import (
+    ABANDONED_SECONDS,
+    is_temporary,
+    temporaries_until,
+    temporary_name,
+)
 from docfleet.connectors.filesystems.walk import Walk
 from docfleet.connectors.paths import decode_name, encode_name, path_parts
 from docfleet.core.errors import (
@@ -45,12 +50,6 @@ from docfleet.core.errors import (
     SourceUnreadable,
     UnsafePath,
 )
-
-TEMPORARY_PREFIX = ".docfleet-"
-TEMPORARY_SUFFIX = ".part"
-"""A file being written is called ``.docfleet-<16 hex digits>[-<attempt>].part``; listings leave such files out."""
-ABANDONED_SECONDS = 3600.0
-"""The next delivery into the same folder removes files of a killed writer that are older than this."""
 
 _CHUNK_BYTES = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -119,7 +118,7 @@ class LocalFileSystem(ForkGuard):
         self._guard()
         real = self._folder(folder)
         levels = max_depth if recursive else 1
-        walk = Walk(os.path.realpath(self.root), levels, recursive, on_skip, _is_temporary, ignore)
+        walk = Walk(os.path.realpath(self.root), levels, recursive, on_skip, is_temporary, ignore)
         return walk.files(real, "/".join(path_parts(folder.lstrip("/"))))
 
     def open(self, path: str) -> BinaryIO:
@@ -218,10 +217,6 @@ class LocalFileSystem(ForkGuard):
         return real
 
 
-def _is_temporary(name: str) -> bool:
-    return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
-
-
 def _is_written(descriptor: int) -> bool:
     """Whether a process of this machine has the file open for writing: then Linux gives no read lease. False where
     nobody knows: on network shares, and for files of other users."""
@@ -269,9 +264,8 @@ def _descend(root: str, folders: tuple[str, ...], *, create: bool = False) -> It
 
 def _replace(parent: int, name: str, source: BinaryIO, fence: WriteFence | None) -> None:
     """Copy ``source`` to a temporary file and rename it; readers see the old file or the complete new one."""
-    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    temporary = temporary_name(name, fence)
     if fence is not None:
-        temporary = _temporary_name(name, fence, fence.attempt)
         _remove_temporaries(parent, name, fence)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666, dir_fd=parent)
@@ -300,22 +294,16 @@ def _give_name(parent: int, temporary: str, name: str, fence: WriteFence | None)
         raise Fenced(f"a later attempt than {fence.attempt} has taken over the delivery of {name}") from error
 
 
-def _temporary_name(name: str, fence: WriteFence, attempt: int) -> str:
-    """The name of a file until it is complete. A later attempt can compute it without listing the folder."""
-    key = f"{fence.file_execution_id}\0{name}".encode("utf-8", "surrogateescape")
-    return f"{TEMPORARY_PREFIX}{hashlib.sha256(key).hexdigest()[:16]}-{attempt}{TEMPORARY_SUFFIX}"
-
-
 def _remove_temporaries(parent: int, name: str, fence: WriteFence) -> None:
-    for attempt in range(1, fence.attempt + 1):
+    for temporary in temporaries_until(name, fence):
         with suppress(FileNotFoundError):
-            os.unlink(_temporary_name(name, fence, attempt), dir_fd=parent)
+            os.unlink(temporary, dir_fd=parent)
 
 
 def _remove_abandoned(parent: int) -> None:
     old = time.time() - ABANDONED_SECONDS
     with os.scandir(parent) as entries:
-        names = [entry.name for entry in entries if _is_temporary(entry.name)]
+        names = [entry.name for entry in entries if is_temporary(entry.name)]
     for name in names:
         with suppress(FileNotFoundError):
             if os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime < old:

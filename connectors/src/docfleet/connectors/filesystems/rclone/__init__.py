@@ -1,0 +1,1 @@
+"""File systems that rclone speaks: a child process for each request."""

@@ -1,0 +1,1 @@
+"""Folders of SSH servers, by asyncssh."""
