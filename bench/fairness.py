@@ -1,7 +1,8 @@
 """Fair shares: a call beside a run that saturates the fleet, ten organizations at once, and the cost of taking turns.
 
 The tool of the runs sleeps, so that the slots are what is scarce, and not the processors of this machine; the details
-have a call beside a run that computes, too.
+have a call beside a run of longer files, and beside one that computes, too. The shorter the files, the more often all
+slots turn to the backend and the runner in the same moment, and a call waits for them there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ WORKERS = (*RUN_WORKERS, WorkerType.API_DEPLOYMENT)
 SLOTS = 4
 ORGANIZATIONS = 10
 FILE_SECONDS = 0.2
+LONG_FILE_SECONDS = 1.0
 ROUNDS = 4
 START_SECONDS = 60.0
 WARM_SECONDS = 4.0
@@ -44,7 +46,8 @@ def measure(*, short: bool) -> Report:
     ) as fleet:
         source = small_files(fleet.folder / "in", int(1.5 * SLOTS * (seconds + WARM_SECONDS) / FILE_SECONDS))
         api = publish(fleet)
-        sleeping = _beside(fleet, api, source, calls, computing=False)
+        sleeping = _beside(fleet, api, source, calls)
+        longer = _beside(fleet, api, source, calls, seconds=LONG_FILE_SECONDS)
         computing = _beside(fleet, api, source, calls, computing=True)
         alone = _served(fleet, source, seconds, organizations=1, name="alone")
         shared = _served(fleet, source, seconds, organizations=ORGANIZATIONS, name="shared")
@@ -54,6 +57,8 @@ def measure(*, short: bool) -> Report:
     lost = 1 - sum(shares) / sum(alone.values())
     report.details += [
         f"calls alone: {_describe(sleeping[0])}; beside a run that sleeps: {_describe(sleeping[1])}",
+        f"the same with files of {LONG_FILE_SECONDS:g} s instead of {FILE_SECONDS:g} s: {_describe(longer[0])}; "
+        f"{_describe(longer[1])}, p95 x{_p95(longer[1]) / _p95(longer[0]):.2f}",
         f"calls alone: {_describe(computing[0])}; beside a run that computes: {_describe(computing[1])}, "
         f"p95 x{_p95(computing[1]) / _p95(computing[0]):.2f}",
         f"files in {seconds:g} s: one organization {sum(alone.values())}, {ORGANIZATIONS} organizations {shares}",
@@ -77,13 +82,16 @@ def measure(*, short: bool) -> Report:
     return report
 
 
-def _beside(fleet: Fleet, api: Api, source: Path, calls: int, *, computing: bool) -> tuple[list[float], list[float]]:
+def _beside(
+    fleet: Fleet, api: Api, source: Path, calls: int, *, seconds: float = FILE_SECONDS, computing: bool = False
+) -> tuple[list[float], list[float]]:
     """Seconds of calls alone, and beside a run of another organization that takes all slots; in turns."""
     alone: list[float] = []
     beside: list[float] = []
     for number in range(ROUNDS):
         alone += _called(api, calls)
-        tenant = Tenant(fleet, f"run-{computing}-{number}".lower(), source, FILE_SECONDS, computing=computing)
+        name = f"run-{computing}-{1000 * seconds:.0f}-{number}".lower()
+        tenant = Tenant(fleet, name, source, seconds, computing=computing)
         with closing(tenant):
             tenant.wait_for(SLOTS)
             time.sleep(WARM_SECONDS)

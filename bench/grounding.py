@@ -15,14 +15,14 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from docfleet.core.errors import DocfleetError
 from docfleet.core.settings import environment
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import ReadOptions
 from docfleet.tools.builtin.text_extractor.tool import reader_of, tool
 from docfleet.tools.sdk import media
 from docfleet.tools.sdk.grounding import WordIndex, dates, ground_result
+from docfleet.tools.sdk.grounding.results import value_at
 from docfleet.tools.sdk.words import Page, pack, unpack
 
 _SHORTEST = 4  # characters of a label whose page is taken from the text
@@ -32,20 +32,12 @@ Totals = Counter[str]
 def pages_of(path: Path) -> list[Page]:
     """The pages as a later tool gets them, with their text."""
     settings = {name: rule.get("default") for name, rule in tool.config.spec["properties"].items()}
-    reading = Reading.from_settings(settings, lambda *_: None)
+    reading = ReadOptions.from_settings(settings, lambda *_: None)
     pages = reader_of(media.detect(path, path.name))(path, reading).pages
     words = unpack(pack(pages))
     for page, read in zip(words, pages, strict=True):
         page.text = read.text
     return words
-
-
-def value_at(label: Any, pointer: str) -> Any:
-    """The value that a JSON Pointer names."""
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        label = label[int(name)] if isinstance(label, list) else label[name]
-    return label
 
 
 def page_by_text(value: object, pages: list[Page]) -> int | None:

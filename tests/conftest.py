@@ -1,7 +1,8 @@
 """Servers for the tests that need them: PostgreSQL, RabbitMQ, Valkey, and targets of notifications.
 
-PostgreSQL and RabbitMQ are taken from the environment (``DOCFLEET_TEST_POSTGRES_URL``, ``DOCFLEET_TEST_RABBITMQ_URL``)
-or, where the programs are installed, started on a free port of the loopback in a temporary folder, at most once per
+PostgreSQL, MariaDB and RabbitMQ are taken from the environment (``DOCFLEET_TEST_POSTGRES_URL``,
+``DOCFLEET_TEST_MARIADB_URL``, ``DOCFLEET_TEST_RABBITMQ_URL``) or, where the
+programs are installed, started on a free port of the loopback in a temporary folder, at most once per
 session and only when a test requires them. Where there is neither, the test is skipped with the reason; with
 ``REQUIRE_SERVICES=1`` it fails.
 """
@@ -21,17 +22,22 @@ import redis
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from tests.notification_targets import Mailbox, Sink
-from tests.servers import NotInstalled, Postgres, Rabbitmq, broker_at, skip_or_fail, valkey_socket
+from tests.servers import Mariadb, NotInstalled, Postgres, Rabbitmq, Server, broker_at, skip_or_fail, valkey_socket
 
 HERE = Path(__file__).parent
 POSTGRES_URL = "DOCFLEET_TEST_POSTGRES_URL"
+MARIADB_URL = "DOCFLEET_TEST_MARIADB_URL"
 RABBITMQ_URL = "DOCFLEET_TEST_RABBITMQ_URL"
 WAITING_SUITES = {"acceptance", "faults", "security"}
 """Whose files are long and mostly wait: for leases, restarts and servers."""
 # How fast a shared machine makes examples says nothing about the code.
 hypothesis.settings.register_profile("ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("ours")
-_KINDS: dict[str, Callable[[Path, Lifeline], Postgres | Rabbitmq]] = {POSTGRES_URL: Postgres, RABBITMQ_URL: Rabbitmq}
+_KINDS: dict[str, Callable[[Path, Lifeline], Server]] = {
+    POSTGRES_URL: Postgres,
+    MARIADB_URL: Mariadb,
+    RABBITMQ_URL: Rabbitmq,
+}
 _started = ExitStack()
 _missing: dict[str, str] = {}
 
@@ -40,6 +46,12 @@ _missing: dict[str, str] = {}
 def postgres_url() -> str:
     """``postgresql://USER:PASSWORD@HOST:PORT/DATABASE`` of a server on which the user may create databases."""
     return server_url(POSTGRES_URL)
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> str:
+    """``mysql://USER:PASSWORD@HOST:PORT/DATABASE`` of a server on which the user may create databases."""
+    return server_url(MARIADB_URL)
 
 
 @pytest.fixture(scope="session")
@@ -104,10 +116,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start PostgreSQL for a test that takes its URL from the environment: one with a ``postgresql`` parameter."""
+    """Start the database of a test that takes its URL from the environment: one with its name as a parameter."""
     callspec = getattr(item, "callspec", None)
-    if callspec is not None and "postgresql" in callspec.params.values():
-        server_url(POSTGRES_URL)
+    for name, variable in (("postgresql", POSTGRES_URL), ("mariadb", MARIADB_URL)):
+        if callspec is not None and name in callspec.params.values():
+            server_url(variable)
 
 
 def pytest_unconfigure() -> None:

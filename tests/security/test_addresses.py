@@ -15,9 +15,9 @@ import pytest
 
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.calls.staging import Area
 from docfleet.core import outbound
-from docfleet.core.errors import CallRefused
 
 _INSIDE = "127.0.0.1"
 _HOSTS = (

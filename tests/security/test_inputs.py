@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.calls.staging import Area
 from docfleet.connectors import delivery, paths, rows
 from docfleet.connectors.base import IDENTIFIER, ColumnMode, DeliveryRow, TableSettings
@@ -28,7 +29,7 @@ from docfleet.connectors.databases.postgresql import PostgresqlDatabase
 from docfleet.connectors.databases.sqlite import SqliteDatabase
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.core import masking, storage
-from docfleet.core.errors import CallRefused, ConfigurationError, DocfleetError, InvalidInput, UnsafePath
+from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput, UnsafePath
 from docfleet.core.ids import parse_id
 from docfleet.tools.builtin.field_extractor import amounts, dates, invoices, labels, presets
 from docfleet.tools.builtin.field_extractor.currencies import find_currency

@@ -23,6 +23,7 @@ COMMANDS = {
     "notifications": "List notifications, send dead ones again, send a test.",
     "executions": "List and show executions, print results.",
     "verify": "Compare the destination with what an execution delivered.",
+    "connectors": "List connectors, show their settings, test a source or a destination.",
     "keys": "Make, list and revoke keys.",
     "organizations": "Make and list organizations.",
     "backend": "Start the backend (configured by the environment).",

@@ -19,6 +19,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILE = "file:"
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _TEXT, _WHOLE_NUMBER, _BOOLEAN = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "bool"))
+_CONNECTOR_FILE = ("settings",)
 _ENDPOINTS = {("source", "settings"), ("destination", "settings")}
 
 
@@ -74,7 +75,7 @@ class Variables:
         text = node.value = _REFERENCE.sub(value_of, node.value)
         # A connector makes a number of digits where it takes one. Elsewhere nobody would.
         is_plain = node.style is None and alone and not alone["escape"] and not alone["body"].startswith(_FILE)
-        if is_plain and not is_secret and at[:2] not in _ENDPOINTS:
+        if is_plain and not is_secret and at[:2] not in _ENDPOINTS and at[:1] != _CONNECTOR_FILE:
             if _NUMBER.fullmatch(text):
                 node.tag = _WHOLE_NUMBER
             elif text in ("true", "false"):

@@ -155,18 +155,7 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
 
     Raises ``WorkflowFileInvalid`` naming the file, the line and the field.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_REQUEST_BYTES + 1)
-        if len(content) > MAX_REQUEST_BYTES:
-            raise WorkflowFileInvalid(f"{path}: a workflow file has at most {MAX_REQUEST_BYTES} bytes: make it smaller")
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise WorkflowFileInvalid(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise WorkflowFileInvalid(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
-    lines: dict[tuple[str, ...], int] = {}
-    document = _parse(path, text, lines)
+    document, lines = _read(path)
     try:
         checked = msgspec.convert(document, _Sections)
     except msgspec.ValidationError as error:
@@ -184,6 +173,39 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
     return WorkflowFile(
         path, checked.workflow.name, body, checked.workflow.use_file_history, lines, checked.api, checked.pipeline
     )
+
+
+def read_endpoints(path: Path) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]:
+    """The source and the destination of a workflow file, or the one endpoint of a file that has ``connector`` and
+    ``settings`` at its top.
+
+    Raises ``WorkflowFileInvalid`` naming the file, the line and the field.
+    """
+    document, lines = _read(path)
+    if "connector" not in document:
+        workflow = read_workflow(path).document
+        return workflow["source"], workflow["destination"]
+    try:
+        msgspec.convert(document, EndpointSection)
+    except msgspec.ValidationError as error:
+        raise WorkflowFileInvalid(_explain(path, str(error), lines)) from error
+    return _resolved(document, path.absolute().parent, None)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    """The document of a file with its variables put in, and the line of each field."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_REQUEST_BYTES + 1)
+        if len(content) > MAX_REQUEST_BYTES:
+            raise WorkflowFileInvalid(f"{path}: a workflow file has at most {MAX_REQUEST_BYTES} bytes: make it smaller")
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise WorkflowFileInvalid(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise WorkflowFileInvalid(f"{path}: not a text file in UTF-8 (byte {error.start})") from error
+    lines: dict[tuple[str, ...], int] = {}
+    return _parse(path, text, lines), lines
 
 
 def _check_endpoints(path: Path, file: _Sections, lines: dict[tuple[str, ...], int]) -> None:
@@ -306,4 +328,4 @@ def _resolved(endpoint: dict[str, Any], folder: Path, given: Path | None) -> dic
 
 
 def _is_local(connector: str) -> bool:
-    return connector.partition("|")[0] in {"local", "localstorage", "sqlite"}
+    return connector.partition("|")[0] in {"local", "localstorage", "sqlite", "duckdb", "jsonl", "csv", "parquet"}

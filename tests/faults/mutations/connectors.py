@@ -7,7 +7,60 @@ from tests.faults.mutations.mutant import mutant
 SOURCES = "tests/unit/workers/shared/workflow/connectors/test_source.py"
 STILLNESS = "workers/src/docfleet/workers/shared/workflow/connectors/stillness.py"
 
+ROW_FILES = "tests/unit/connectors/rowfiles/test_connector.py"
+ROW_FILES_SOURCE = "connectors/src/docfleet/connectors/rowfiles/connector.py"
+DUCKDB_SOURCE = "connectors/src/docfleet/connectors/databases/duckdb.py"
+ROW_FORMATS = "tests/unit/connectors/rowfiles/test_formats.py"
+
 MUTANTS = (
+    mutant(
+        "rows as files: the attempt is looked at again before a file gets its name",
+        f"{ROW_FILES}::test_a_writer_that_stood_still_writes_nothing",
+        (ROW_FILES_SOURCE, "lambda: _require(self._held(target, path), row)", "lambda: None"),
+    ),
+    mutant(
+        "rows as files: a later attempt is not overwritten",
+        f"{ROW_FILES}::test_a_later_attempt_is_not_overwritten",
+        (ROW_FILES_SOURCE, 'attempt_of(earlier.row.get("metadata")) > row.attempt', "False"),
+    ),
+    mutant(
+        "rows as files: of two executions of one moment one goes",
+        f"{ROW_FILES}::test_executions_at_once_leave_one_row_of_a_document[created2]",
+        (ROW_FILES_SOURCE, "return not is_mutual or", "return is_mutual or not is_mutual or"),
+    ),
+    mutant(
+        "rows as files: a damaged file is no row",
+        f"{ROW_FILES}::test_a_damaged_file_is_not_success",
+        (ROW_FILES_SOURCE, "if held is not None and not held.row:", "if False:"),
+    ),
+    mutant(
+        "DuckDB: a later attempt is not overwritten",
+        "tests/integration/connectors/databases/test_duckdb.py::test_the_key_is_unique_and_a_late_attempt_is_refused",
+        (DUCKDB_SOURCE, 'attempt_of(table.value(earlier, "metadata")) > row.attempt', "False"),
+    ),
+    mutant(
+        "DuckDB: a writer waits for the process that has the file open",
+        "tests/integration/connectors/databases/test_duckdb.py::test_many_processes_make_one_table_and_one_row_a_key",
+        (DUCKDB_SOURCE, "if time.monotonic() > deadline:", "if True:"),
+    ),
+    mutant(
+        "CSV: a formula is a text",
+        f"{ROW_FORMATS}::test_a_formula_is_a_text_to_a_spreadsheet_and_comes_back",
+        (
+            "connectors/src/docfleet/connectors/rowfiles/formats.py",
+            "if self._escapes and isinstance(value, str) and _FORMULA.match(value) else value",
+            "if False else value",
+        ),
+    ),
+    mutant(
+        "Parquet: numbers are of one type in all files",
+        f"{ROW_FORMATS}::test_numbers_are_of_one_type_in_all_parquet_files",
+        (
+            "connectors/src/docfleet/connectors/rowfiles/parquet.py",
+            "isinstance(value, int) and abs(value) > _EXACT:",
+            "isinstance(value, int):",
+        ),
+    ),
     mutant(
         "a repeated row is a no-op (SQLite)",
         "tests/faults/test_child_kill.py::test_a_child_dies[redis-delivery.written]",
@@ -31,8 +84,8 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_writers.py::test_an_attempt_that_wakes_up_late_changes_nothing[sqlite-False]",
         (
             "connectors/src/docfleet/connectors/databases/sql.py",
-            ".where(where, ledger.c.attempt <= row.attempt)",
-            ".where(where)",
+            "if written is not None and written > row.attempt:",
+            "if False:",
         ),
     ),
     mutant(
@@ -58,9 +111,9 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_ledger.py::test_a_row_that_is_refused_is_not_in_the_ledger[sqlite]",
         (
             "connectors/src/docfleet/connectors/databases/sql.py",
-            "            stored = None if taken else self._insert(connection, row)",
+            "            stored = None if taken else self._insert(",
             "            connection.commit(); connection.begin()\n"
-            "            stored = None if taken else self._insert(connection, row)",
+            "            stored = None if taken else self._insert(",
         ),
     ),
     mutant(
@@ -228,7 +281,11 @@ MUTANTS = (
     mutant(
         "a number is never rounded to a scale",
         "tests/unit/connectors/test_columns.py::test_a_value_that_would_be_changed_is_refused",
-        ("connectors/src/docfleet/connectors/columns.py", "if exact != round(exact, scale):", "if False:"),
+        (
+            "connectors/src/docfleet/connectors/columns.py",
+            "    if _fraction_digits(exact) > scale:\n        raise",
+            "    if False:\n        raise",
+        ),
     ),
     mutant(
         "a date is never read by the order of the server",
@@ -281,8 +338,8 @@ MUTANTS = (
         "tests/contract/connectors/databases/test_tables.py::test_what_a_narrow_type_would_change_is_refused",
         (
             "connectors/src/docfleet/connectors/databases/types.py",
-            "_strict(connection, _base(connection, reflected))",
-            "_strict(connection, reflected.data_type)",
+            "usable(connection, _base(connection, reflected))",
+            "usable(connection, reflected.data_type)",
         ),
     ),
     mutant(
@@ -321,6 +378,39 @@ MUTANTS = (
         "a file group that is none is refused",
         "tests/unit/workers/shared/workflow/connectors/test_discovery.py::test_wrong_options_are_named[wrong3]",
         ("core/src/docfleet/core/file_patterns.py", '" " in text or ', "False and "),
+    ),
+    mutant(
+        "a test of a connector shows no secret",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        (
+            "connectors/src/docfleet/connectors/probe.py",
+            'message = message.replace(secret, "***")',
+            "pass",
+        ),
+    ),
+    mutant(
+        "a test that fails after its write removes what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if written and not removed:", "if False:"),
+    ),
+    mutant(
+        "a test reads what it wrote",
+        "tests/unit/connectors/test_probe.py::test_a_failure_leaves_nothing_and_shows_no_secret",
+        ("connectors/src/docfleet/connectors/probe.py", "if stored.read() != content:", "if False:"),
+    ),
+    mutant(
+        "a probe that fails drops its table",
+        "tests/contract/connectors/databases/test_probe.py::test_a_probe_that_fails_says_why_and_leaves_nothing[sqlite]",
+        (
+            "connectors/src/docfleet/connectors/databases/trial.py",
+            "        with suppress(DestinationError):  # the first error is the cause\n            drop(own)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "what cannot be read back is not called clean",
+        "tests/integration/backend/executions/test_verification.py::test_a_destination_that_only_takes_files_says_so[sqlite]",
+        ("backend/src/docfleet/backend/executions/verification.py", "if not info.can_read:", "if False:"),
     ),
     mutant(
         "an object is written only if it is absent",

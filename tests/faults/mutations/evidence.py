@@ -48,6 +48,21 @@ MUTANTS = (
         (f"{GROUNDING}/results.py", "            if room < 0:\n", "            if False:\n"),
     ),
     mutant(
+        "a long document does not speak for all in a calibration",
+        f"{TESTS}/test_confidence.py::test_a_long_document_does_not_speak_for_all",
+        (f"{GROUNDING}/confidence.py", "if sample.document else 1.0)", "if False else 1.0)"),
+    ),
+    mutant(
+        "better evidence never counts against a field",
+        f"{TESTS}/test_confidence.py::test_better_evidence_never_counts_against_a_field",
+        (f"{GROUNDING}/confidence.py", "[0.0 if weight * sign < 0 else weight for", "[weight for"),
+    ),
+    mutant(
+        "sums say nothing of the texts beside them",
+        f"{TESTS}/test_confidence.py::test_sums_concern_the_numbers_of_a_list",
+        (f"{GROUNDING}/reports.py", "own = [] if is_text_within else", "own ="),
+    ),
+    mutant(
         "words whose boxes are cut off are refused",
         "tests/unit/tools/sdk/test_words.py::test_a_damaged_file_is_refused",
         ("tools/src/docfleet/tools/sdk/words.py", "(msgspec.DecodeError, IndexError)", "IndexError"),
@@ -55,7 +70,7 @@ MUTANTS = (
     mutant(
         "evidence of an earlier step does not stay for another result",
         "tests/unit/runner/test_folders.py::test_words_and_evidence_are_published_and_words_reach_the_next_tool",
-        (FOLDERS, "if EVIDENCE not in beside:", "if False:"),
+        (FOLDERS, "if EVIDENCE not in beside and not", "if False and not"),
     ),
     mutant(
         "words of a tool are a regular file",

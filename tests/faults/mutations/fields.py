@@ -34,4 +34,13 @@ MUTANTS = (
         f"{_TESTS}/test_presets.py::test_items_that_are_not_the_total_are_left_out",
         (f"{_CODE}/items.py", "any(abs(total - value) < _CENT for value in wanted)", "wanted"),
     ),
+    mutant(
+        "a part of a date below the label is no invoice number",
+        "tests/unit/tools/builtin/field_extractor/test_presets.py::test_a_part_of_a_date_below_the_label_is_no_number",
+        (
+            "tools/src/docfleet/tools/builtin/field_extractor/invoices.py",
+            "if not in_date and not _NO_CODE",
+            "if not _NO_CODE",
+        ),
+    ),
 )

@@ -13,6 +13,15 @@ _OPENXML = "tests/unit/tools/builtin/text_extractor/openxml"
 
 MUTANTS = (
     mutant(
+        "kept results of a step are of this release",
+        "tests/unit/tools/test_registry.py::test_a_release_takes_up_no_step_results_of_an_earlier_one",
+        (
+            "tools/src/docfleet/tools/registry.py",
+            "{version}+{metadata.version('docfleet-tools')}",
+            "{version}",
+        ),
+    ),
+    mutant(
         "an office file that is cut off is called so",
         "tests/security/test_causes.py::test_an_office_file_that_is_cut_off_is_called_so",
         ("tools/src/docfleet/tools/sdk/media.py", "members, named = _left_in(path)", "members, named = [], b''"),

@@ -10,7 +10,7 @@ def test_error_codes_are_unique_and_come_back() -> None:
     tree = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, DocfleetError)]
     assert all(kind.__doc__ for kind in tree)
     classes = [kind for kind in tree if "code" in vars(kind)]
-    assert {kind.__name__ for kind in set(tree) - set(classes)} == {"CallRefused", "DispatchFailed"}
+    assert {kind.__name__ for kind in set(tree) - set(classes)} == {"DispatchFailed"}
     codes = [kind.code for kind in classes]
     assert len(codes) == len(set(codes))
     for kind in classes:

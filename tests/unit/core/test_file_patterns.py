@@ -41,7 +41,7 @@ Thumbs.db THUMBS.DB desktop.ini Desktop.ini $RECYCLE.BIN System_Volume_Informati
 scan.pdf.part get.pdf.crdownload get.pdf.filepart get.pdf.!ut get.pdf.partial get.pdf.download x.aria2 x.temp
 .invoice.pdf.Xa81Bc lost+found .nfs00000000047d1b5900000001 .fuse_hidden0000002600000001 .directory
 @eaDir #recycle @Recycle .@__thumb @tmp .stversions .syncthing.a.pdf.tmp ~syncthing~a.pdf.tmp .dropbox
-.git .gitignore .svn .hg
+.git .gitignore .svn .hg .docfleet .docfleet-0123456789abcdef-1.part
 """
 DOCUMENTS = """
 invoice.txt .invoice.pdf Thumbs.pdf desktop.txt report~1.docx ~report.docx $report.docx @invoice.pdf #12.pdf parts.pdf

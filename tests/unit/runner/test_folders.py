@@ -136,6 +136,10 @@ def test_words_and_evidence_are_published_and_words_reach_the_next_tool(tmp_path
     following = finished_run(ExecutionFolder(folder), tmp_path / "next")
     assert (following.data / "WORDS").read_bytes() == b"words" and not (following.data / "EVIDENCE.json").exists()
     ExecutionFolder(folder).publish(following, 2)
+    assert (folder / "EVIDENCE.json").read_bytes() == b"{}", "the result is the same, and so is its evidence"
+    other = finished_run(ExecutionFolder(folder), tmp_path / "other")
+    (other.data / "INFILE").write_bytes(b"another result")
+    ExecutionFolder(folder).publish(other, 3)
     assert (folder / "WORDS").stat().st_ino == place, "a file that did not change is not written again"
     assert not (folder / "EVIDENCE.json").exists(), "the evidence was for another result"
 

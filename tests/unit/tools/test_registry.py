@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,19 @@ def test_every_built_in_tool_is_complete() -> None:
     registry = ToolRegistry.load()
     assert {descriptor.tool_id for descriptor in registry} == set(BUILTIN)
     for descriptor in registry:
-        assert descriptor.version == "0.1.0" and descriptor.icon.startswith("<svg")
+        stated = str(descriptor.properties["toolVersion"])
+        assert descriptor.version == f"{stated}+{metadata.version('docfleet-tools')}"
+        assert descriptor.icon.startswith("<svg")
         assert descriptor.properties["functionName"] == descriptor.tool_id
         assert {"schemaVersion", "displayName", "toolVersion", "result", "restrictions"} <= set(descriptor.properties)
         assert descriptor.command is None and descriptor.entry is not None
         assert load_tool(descriptor.entry).name == descriptor.tool_id
+
+
+def test_a_release_takes_up_no_step_results_of_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ToolRegistry.load().get("text_extractor").version
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0")
+    assert ToolRegistry.load().get("text_extractor").version not in ("", before)
 
 
 def test_an_unknown_tool_lists_the_known_ones() -> None:

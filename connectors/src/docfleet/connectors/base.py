@@ -393,5 +393,12 @@ class DatabaseConnector(Protocol):
     def read_back(self, target: TableSettings, execution_id: str) -> Iterator[StoredRow]:
         """Every row of an execution, in any order, a few in memory at a time; none without the table."""
 
+    def probe(self, target: TableSettings) -> bool:
+        """Make a table of another name where ``target`` would be, write a row into it, read it and drop the table.
+        False where the database itself is still to be made, and only its place was checked.
+
+        Raises as ``deliver``, when the row read differs from the row written, too. Nothing is left behind.
+        """
+
     def close(self) -> None:
         """Close the connection."""

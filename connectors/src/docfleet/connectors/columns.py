@@ -10,7 +10,7 @@ import json
 import struct
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -20,6 +20,8 @@ from docfleet.core.errors import DestinationRejected
 _INT64 = range(-(2**63), 2**63)
 _SIGNIFICANT_DIGITS = 15
 """Of a float; beyond them stands what binary fractions cannot express."""
+_EVERY_DIGIT = Context(prec=1100)
+"""Python's own context rounds to 28 digits, and refuses to look at the 30th."""
 
 
 class ColumnKind(StrEnum):
@@ -57,6 +59,8 @@ class ColumnType:
     precision: int | None = None
     scale: int | None = None
     """Digits of a number: all of them, and those after the point."""
+    fraction: int = 6
+    """Digits of a timestamp's seconds after the point."""
     has_zone: bool = True
     """Whether a timestamp knows its time zone."""
     item: ColumnType | None = None
@@ -174,6 +178,8 @@ def _float(column_type: ColumnType, value: Any) -> float:
     if kind_of(value) not in (ColumnKind.INTEGER, ColumnKind.FLOAT):
         raise _mistyped(value)
     shown = float(value)
+    if column_type.precision is not None and float(f"{shown:.{column_type.precision}g}") != shown:
+        raise _Misfit(f"a number of more than {column_type.precision} digits")
     # The database shows a float of 32 bits in the shortest notation that is this float.
     if shown != value or (column_type.bits == 32 and _shortest_32(shown) != shown):
         raise _Misfit("a number of so many digits")
@@ -195,18 +201,30 @@ def _number(column_type: ColumnType, value: Any) -> Any:
         raise _mistyped(value)
     if column_type.precision is None:
         return value
-    exact = Decimal(value) if isinstance(value, int) else Decimal(f"{value:.{_SIGNIFICANT_DIGITS}g}")
     scale = column_type.scale or 0
-    if exact != round(exact, scale):
+    exact = Decimal(repr(value))
+    if _fraction_digits(exact) > scale:
+        exact = Decimal(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+    if _fraction_digits(exact) > scale:
         raise _Misfit(f"a number of more than {scale} digits after the point")
     if abs(exact) >= 10 ** (column_type.precision - scale):
         raise _Misfit(f"a number of more than {column_type.precision - scale} digits before the point")
     return exact
 
 
+def _fraction_digits(exact: Decimal) -> int:
+    exponent = _EVERY_DIGIT.normalize(exact).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def _timestamp(column_type: ColumnType, value: Any) -> datetime:
     """A time without a zone is in UTC: the zone of the server's session has no say."""
     moment = value if isinstance(value, datetime) else _from_iso(datetime, value)
+    lost = moment.microsecond % 10 ** (6 - column_type.fraction)
+    if lost and not isinstance(value, datetime):
+        raise _Misfit(f"a time with more than {column_type.fraction} digits of a second")
+    # Our own times may lose them; the database would round, up to the next day.
+    moment = moment.replace(microsecond=moment.microsecond - lost)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return moment if column_type.has_zone else moment.astimezone(UTC).replace(tzinfo=None)
 

@@ -28,6 +28,7 @@ from docfleet.connectors.base import (
     WriteFence,
 )
 from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
+from docfleet.connectors.databases.trial import try_writing
 from docfleet.connectors.paths import encode_name, path_parts
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
@@ -70,7 +71,7 @@ class MemoryFileSystem(ForkGuard):
 
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         super().__init__("memory-files")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a fence may read what it guards
         self._files: dict[tuple[str, ...], tuple[bytes, float]] = {}
         self._attempts: dict[tuple[tuple[str, ...], str], int] = {}
         for path, content in (files or {}).items():
@@ -287,6 +288,12 @@ class MemoryDatabase(ForkGuard):
             rows = [dict(row) for (key, _), row in table.rows.items() if key == execution_id] if table else []
         for row in rows:
             yield StoredRow(row[FILE_EXECUTION_COLUMN], str(row.get("status")), content_digest(target, row))
+
+    def probe(self, target: TableSettings) -> bool:
+        """See ``DatabaseConnector``."""
+        self._guard()
+        try_writing(self, target, lambda own: self._tables.pop(own.table, None))
+        return True
 
     def close(self) -> None:
         """See ``DatabaseConnector``."""

@@ -36,15 +36,24 @@ def connectors() -> dict[str, type[Any]]:
 def connector_class(connector_id: str) -> type[Any]:
     """The class of a connector, by name (``sqlite``) or id (``sqlite|uuid``).
 
-    Raises ``ConfigurationError`` listing the installed names.
+    Raises ``ConfigurationError`` listing the installed names, or naming a library that its module cannot do without.
     """
     name = connector_id.partition("|")[0]
     point = _installed().get(_ALIASES.get(name, name))
-    loaded = cast("type[Any]", point.load()) if point else None
+    loaded = _load(point) if point else None
     if loaded is None or ("|" in connector_id and loaded.info.connector_id != connector_id):
         known = ", ".join(connector_names())
         raise ConfigurationError(f"unknown connector {connector_id!r}; installed are {known}")
     return loaded
+
+
+def _load(point: EntryPoint) -> type[Any]:
+    try:
+        return cast("type[Any]", point.load())
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"connector {point.name} needs the library {error.name}, which is missing: install it"
+        ) from error
 
 
 def connector_info(connector_id: str) -> ConnectorInfo:

@@ -18,7 +18,6 @@ A class without a code of its own has its parent's.
     │   └── Fenced              the lease was lost: another worker owns the file now
     ├── QuotaExceeded           the organization has used up what it may use
     ├── ReviewUnavailable       manual review is requested where it is not configured
-    ├── CallRefused             a call of the public API: with the status and the code of its answer
     ├── SourceError             the source as a whole
     │   ├── SourceNotFound
     │   ├── SourceUnreadable
@@ -44,7 +43,6 @@ A class without a code of its own has its parent's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd") | {ord("\t"): "\t", ord("\n"): "\n"}
@@ -62,8 +60,8 @@ class DocfleetError(Exception):
         self.message = (message or type(self).__doc__ or type(self).__name__).translate(_CONTROLS)
         super().__init__(self.message)
 
-    def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
-        return type(self), (self.message,)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message,), self.__dict__
 
 
 class InvalidInput(DocfleetError):
@@ -144,55 +142,11 @@ class QuotaExceeded(DocfleetError):
         self.limit = limit
         self.retry_after = retry_after
 
-    def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
-        rebuild = partial(type(self), quota=self.quota, used=self.used, limit=self.limit, retry_after=self.retry_after)
-        return rebuild, (self.message,)
-
 
 class ReviewUnavailable(DocfleetError):
     """Manual review is requested, but no review queue is configured."""
 
     code = "review_unavailable"
-
-
-class CallRefused(DocfleetError):
-    """A call of the public API is refused, with the ``status`` and ``code`` of its answer.
-
-    ``attr`` names the field at fault, ``retry_after`` is in seconds, and ``close`` ends the connection without reading
-    the rest of the body.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        attr: str | None = None,
-        retry_after: int | None = None,
-        close: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.attr = attr
-        self.retry_after = retry_after
-        self.close = close
-
-    def __reduce__(self) -> tuple[Callable[..., DocfleetError], tuple[Any, ...]]:
-        rebuild = partial(type(self), attr=self.attr, retry_after=self.retry_after, close=self.close)
-        return rebuild, (self.status, self.code, self.message)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers of the answer."""
-        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return headers | ({"Connection": "close"} if self.close else {})
-
-
-def invalid_field(attr: str | None, message: str) -> CallRefused:
-    """A field of a call is wrong: 400."""
-    return CallRefused(400, "invalid", message, attr=attr)
 
 
 class SourceError(DocfleetError):

@@ -69,6 +69,8 @@ _SYSTEM: tuple[str, ...] = (
     # Copies and downloads that are not complete; rsync writes .NAME.XXXXXX
     *("*.tmp", "*.temp", "*.part", "*.partial", "*.crdownload", "*.download", "*.opdownload", "*.filepart"),
     *("*.!ut", "*.!qb", "*.bc!", "*.aria2", "*.ut!", ".*." + 6 * "[0-9a-z]"),
+    # The data folder of an embedded system, and files that are being delivered
+    *(".docfleet", ".docfleet-*.part"),
     # Repositories
     *(".git", ".gitignore", ".gitattributes", ".gitmodules", ".gitkeep", ".svn", ".hg", ".bzr"),
 )

@@ -9,7 +9,7 @@
 A result is published so that no crash leaves half of it::
 
     COPY_TO_FOLDER/*      each renamed into place; a repeated run would write the same ones
-    WORDS EVIDENCE.json   likewise; evidence of a step before is removed, because the result is another one
+    WORDS EVIDENCE.json   likewise; evidence of a step before is removed where the result is another one
     .INFILE.<step>        the new INFILE, beside the old one
     .METADATA.<step>      its appearance is the commit
     INFILE                <- .INFILE.<step>
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import filecmp
 import os
 import secrets
 import shutil
@@ -155,7 +156,7 @@ class ExecutionFolder:
         metadata["total_elapsed_time"] = round((elapsed if isinstance(elapsed, int | float) else 0)
                                                + verdict.elapsed_time, 6)  # fmt: skip
         mode = stat.S_IMODE((self.folder / METADATA).stat().st_mode)
-        if EVIDENCE not in beside:
+        if EVIDENCE not in beside and not filecmp.cmp(working.data / INFILE, self.folder / INFILE, shallow=False):
             (self.folder / EVIDENCE).unlink(missing_ok=True)
         for name in (*copied, *beside):
             self._place(working.data / name, self.folder / name, mode)

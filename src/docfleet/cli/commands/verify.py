@@ -15,6 +15,7 @@ _LINES = (
     ("doubled", "there more than once"),
     ("missing", "not there"),
     ("changed", "there with another content"),
+    ("unreadable", "not compared: the backend may not read it"),
     ("replaced", "replaced by the same document of a later execution"),
     ("unexpected", "there for a file that was not delivered"),
     ("error_rows", "error rows of failed files"),

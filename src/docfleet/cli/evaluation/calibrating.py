@@ -23,7 +23,7 @@ def calibrated(workflow: str, answers: Iterable[DocumentAnswer], labels: Labels)
         right = set(comparison.right)
         answered = right | {mismatch.pointer for mismatch in comparison.mismatches if mismatch.found is not None}
         samples += [
-            Sample(evidence, pointer in right)
+            Sample(evidence, pointer in right, answer.document)
             for pointer, evidence in answer.evidence.fields.items()
             if pointer in answered
         ]

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from docfleet.connectors.base import DeliveryRow
 from docfleet.core.settings import environment
+from tests.servers import skip_or_fail
 
 Settings = tuple[str, dict[str, Any]]
 
@@ -23,13 +23,26 @@ def sql_settings(name: str, folder: Path) -> Iterator[Settings]:
     if name == "sqlite":
         yield name, {"path": str(folder / "new" / "rows.db")}
         return
-    url = environment().get("DOCFLEET_TEST_POSTGRES_URL")
+    if name == "duckdb":
+        yield name, {"path": str(folder / "new" / "rows.duckdb")}
+        return
+    if name in ("jsonl", "csv", "parquet"):
+        yield name, {"path": str(folder / "tables")}
+        return
+    variable = f"DOCFLEET_TEST_{'POSTGRES' if name == 'postgresql' else 'MARIADB'}_URL"
+    url = environment().get(variable)
     if not url:
-        reason = "no PostgreSQL: set DOCFLEET_TEST_POSTGRES_URL"
-        if environment().get("REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        skip_or_fail(f"no {name}: set {variable}")
     schema = f"docfleet_{uuid.uuid4().hex[:12]}"
+    if name == "mariadb":
+        made = sa.make_url(url)
+        with admin(url) as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {schema}"))
+        fields = {"host": made.host, "port": made.port, "user": made.username, "password": made.password}
+        yield name, {"database": schema, **fields}
+        with admin(url) as connection:
+            connection.execute(sa.text(f"DROP DATABASE {schema}"))
+        return
     with admin(url) as connection:
         connection.execute(sa.schema.CreateSchema(schema))
     yield name, {"connection_url": url, "schema": schema}
@@ -39,7 +52,9 @@ def sql_settings(name: str, folder: Path) -> Iterator[Settings]:
 
 @contextmanager
 def admin(url: str) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    made = sa.make_url(url)
+    driver = "psycopg" if made.drivername == "postgresql" else "pymysql"
+    engine = sa.create_engine(made.set(drivername=f"{made.drivername}+{driver}"))
     with engine.begin() as connection:
         yield connection
     engine.dispose()
@@ -56,6 +71,9 @@ def execute(settings: Settings, *statements: str) -> list[Any]:
         path = Path(settings[1]["path"])
         path.parent.mkdir(exist_ok=True)
         engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
+    elif settings[0] == "mariadb":
+        fields = {"username" if name == "user" else name: value for name, value in settings[1].items()}
+        engine = sa.create_engine(sa.URL.create("mysql+pymysql", **fields), poolclass=sa.NullPool)
     else:
         engine = sa.create_engine(
             sa.make_url(settings[1]["connection_url"]).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool

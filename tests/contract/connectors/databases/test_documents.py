@@ -106,12 +106,12 @@ def test_a_table_of_the_customer_without_the_key(settings: Settings, database: S
 def test_the_column_has_an_index(settings: Settings, database: SqlDatabase) -> None:
     database.deliver(REPLACE, row("e1", MONDAY, 1))
     where = f"schemaname = '{settings[1].get('schema')}'"
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'index'"
-        if settings[0] == "sqlite"
-        else f"SELECT indexname FROM pg_indexes WHERE {where}"
-    )
-    assert ("ix_docfleet_results_document",) in [tuple(found) for found in execute(settings, query)]
+    query = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+        "postgresql": f"SELECT indexname FROM pg_indexes WHERE {where}",
+        "mariadb": "SELECT index_name FROM information_schema.statistics WHERE table_schema = database()",
+    }
+    assert ("ix_docfleet_results_document",) in [tuple(found) for found in execute(settings, query[settings[0]])]
 
 
 def test_executions_at_once_leave_one_row_of_a_document(

@@ -78,12 +78,12 @@ def test_names_and_switches_are_settings(rows: DatabaseConnector) -> None:
     assert read["created_by"] is None and read["created_at"] is None
 
 
-def test_split_columns(rows: DatabaseConnector) -> None:
-    rows.deliver(
+def test_split_columns(tables: DatabaseConnector) -> None:
+    tables.deliver(
         SPLIT, row({"Total": 12.5, "n": 3, "ok": False, "items": [1], "who": "x", "status": "s", "none": None})
     )
-    rows.deliver(SPLIT, row({"Total": 7, "n": 4.0, "who": 5, "items": "text", "new key": 2**62}, file="f2"))
-    one, two = rows.read_rows(SPLIT, 9)
+    tables.deliver(SPLIT, row({"Total": 7, "n": 4.0, "who": 5, "items": "text", "new key": 2**62}, file="f2"))
+    one, two = tables.read_rows(SPLIT, 9)
     assert (one["Total"], one["n"], one["ok"], one["items"], one["who"]) == (12.5, 3, False, [1], "x")
     assert (one["status"], one["status_field"]) == ("SUCCESS", "s")
     assert "none" not in one and "data" not in one
@@ -106,24 +106,24 @@ def test_a_field_is_in_one_column_whatever_else_its_file_has(rows: DatabaseConne
     assert len({column for found in columns for column in found.items()}) == len(fields)
 
 
-def test_a_replaced_split_row_keeps_nothing_of_the_old_result(rows: DatabaseConnector) -> None:
-    rows.deliver(SPLIT, row({"a": 1, "b": 2}))
-    rows.deliver(SPLIT, row({"c": 9}, file="f2"))
-    assert rows.deliver(SPLIT, row({"b": 3, "c": 4})).outcome == "replaced"
-    read = rows.read_rows(SPLIT, 9)[0]
+def test_a_replaced_split_row_keeps_nothing_of_the_old_result(tables: DatabaseConnector) -> None:
+    tables.deliver(SPLIT, row({"a": 1, "b": 2}))
+    tables.deliver(SPLIT, row({"c": 9}, file="f2"))
+    assert tables.deliver(SPLIT, row({"b": 3, "c": 4})).outcome == "replaced"
+    read = tables.read_rows(SPLIT, 9)[0]
     assert (read["a"], read["b"], read["c"]) == (None, 3, 4)
-    rows.deliver(SPLIT, row(None, status="ERROR", error_message="it broke"))
-    read = rows.read_rows(SPLIT, 9)[0]
+    tables.deliver(SPLIT, row(None, status="ERROR", error_message="it broke"))
+    read = tables.read_rows(SPLIT, 9)[0]
     assert (read["a"], read["b"], read["c"], read["status"]) == (None, None, None, "ERROR")
-    assert rows.read_rows(SPLIT, 9)[1]["c"] == 9
+    assert tables.read_rows(SPLIT, 9)[1]["c"] == 9
 
 
-def test_a_value_the_column_does_not_take_is_refused_and_named(rows: DatabaseConnector) -> None:
-    rows.deliver(SPLIT, row({"amount": 3}))
-    with pytest.raises(DestinationRejected, match=r"'amount' is of type num[a-z]+ .* type str"):
-        rows.deliver(SPLIT, row({"amount": "three"}, file="f2"))
-    rows.deliver(SPLIT, row({"amount": 4}, file="f2"))
-    assert [read["amount"] for read in rows.read_rows(SPLIT, 9)] == [3, 4]
+def test_a_value_the_column_does_not_take_is_refused_and_named(tables: DatabaseConnector) -> None:
+    tables.deliver(SPLIT, row({"amount": 3}))
+    with pytest.raises(DestinationRejected, match=r"'amount' is of type (num|dec)[a-z]+.* type str"):
+        tables.deliver(SPLIT, row({"amount": "three"}, file="f2"))
+    tables.deliver(SPLIT, row({"amount": 4}, file="f2"))
+    assert [read["amount"] for read in tables.read_rows(SPLIT, 9)] == [3, 4]
 
 
 def test_a_first_row_that_is_refused_leaves_the_connector_usable(rows: DatabaseConnector) -> None:
@@ -133,16 +133,16 @@ def test_a_first_row_that_is_refused_leaves_the_connector_usable(rows: DatabaseC
     assert rows.read_rows(SPLIT, 9)[0]["a"] == 1
 
 
-def test_columns_do_not_grow_without_end(rows: DatabaseConnector) -> None:
-    rows.deliver(SPLIT, row({f"k{n}": n for n in range(200)}))
+def test_columns_do_not_grow_without_end(tables: DatabaseConnector) -> None:
+    tables.deliver(SPLIT, row({f"k{n}": n for n in range(200)}))
     with pytest.raises(DestinationRejected, match="200"):
-        rows.deliver(SPLIT, row({"another": 1}, file="f2"))
+        tables.deliver(SPLIT, row({"another": 1}, file="f2"))
 
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE x; --", '"', "\\'", "%s %(a)s :b {}", "Robert'); --", "€\n\t\x01"])
-def test_values_are_never_sql(text: str, rows: DatabaseConnector) -> None:
-    rows.deliver(SPLIT, row({"v": text, text or "k": 1}, file=text, execution_id=text, metadata={text: text}))
-    (read,) = rows.read_rows(SPLIT, 9, text)
+def test_values_are_never_sql(text: str, tables: DatabaseConnector) -> None:
+    tables.deliver(SPLIT, row({"v": text, text or "k": 1}, file=text, execution_id=text, metadata={text: text}))
+    (read,) = tables.read_rows(SPLIT, 9, text)
     assert (read["v"], read["file_execution_id"]) == (text, text)
     assert read["metadata"][text] == text
 
@@ -168,28 +168,31 @@ def test_a_row_of_a_known_shape_is_one_statement(database: SqlDatabase) -> None:
     database.deliver(SPLIT, row({"a": 2}, file="f3"))
     database.deliver(SPLIT, row(None, file="f4", status="ERROR", error_message="x"))
     inserts = [statement for statement in statements if statement != "BEGIN IMMEDIATE"]
+    if not database.dialect.has_returning:
+        reads = [inserts.pop(at) for at in (5, 3, 1)]
+        assert all(statement.startswith("SELECT") for statement in reads)
     assert len(inserts) == 3
     assert all(statement.startswith("INSERT") for statement in inserts)
 
 
-def test_what_was_delivered_is_read_back(rows: DatabaseConnector) -> None:
+def test_what_was_delivered_is_read_back(exact_rows: DatabaseConnector) -> None:
     results = {
-        "f1": {"Total": 12.5, "n": 3, "deep": {"b": [1, None, 1e22, 0.1], "a": "é"}, "none": None},
+        "f1": {"Total": 12.5, "n": 3, "deep": {"b": [1, None, 1e22, 1e300, 0.1], "a": "é"}, "none": None},
         "f2": {"Total": 4.0, "n": 2**53 + 1, "deep": "text", "who": "x\0"},
-        "f3": {"Total": 1e300, "n": -0.5, "flag": True, "who": 5},
+        "f3": {"Total": 1e30, "n": -0.5, "flag": True, "who": 5},
     }
     for target in (SINGLE, SPLIT):
         digests = {
-            file: rows.deliver(target, row(result, file=file, attempt=1, metadata={"t": 1.5})).digest
+            file: exact_rows.deliver(target, row(result, file=file, attempt=1, metadata={"t": 1.5})).digest
             for file, result in results.items()
         }
-        rows.deliver(target, row(None, file="f4", status="ERROR", error_message="it broke"))
-        rows.deliver(target, row({}, execution_id="e2"))
-        stored = {found.file_execution_id: found for found in rows.read_back(target, "e1")}
+        exact_rows.deliver(target, row(None, file="f4", status="ERROR", error_message="it broke"))
+        exact_rows.deliver(target, row({}, execution_id="e2"))
+        stored = {found.file_execution_id: found for found in exact_rows.read_back(target, "e1")}
         assert {file: stored[file].digest for file in digests} == digests
         assert [stored[file].status for file in sorted(stored)] == ["SUCCESS"] * 3 + ["ERROR"]
         assert len(set(digests.values())) == 3
-    assert list(rows.read_back(TableSettings(table="none"), "e1")) == []
+    assert list(exact_rows.read_back(TableSettings(table="none"), "e1")) == []
 
 
 def test_a_changed_row_has_another_digest(settings: Settings, database: SqlDatabase) -> None:

@@ -21,8 +21,8 @@ from cryptography.x509.oid import NameOID
 
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.calls.staging import Area
-from docfleet.core.errors import CallRefused
 from docfleet.core.outbound import is_public
 
 HOST = "files.localhost.test"

@@ -11,9 +11,10 @@ import pytest
 import redis
 
 from docfleet.backend.calls import slots as slots_module
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.calls.slots import GLOBAL, Slots
 from docfleet.backend.platform.redis import normalise_url as normalise_redis_url
-from docfleet.core.errors import CallRefused, ConfigurationError
+from docfleet.core.errors import ConfigurationError
 
 
 def test_places_run_out_by_organization_and_in_all(redis_at_socket: str) -> None:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from docfleet.backend.executions import verification
+from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.core.execution import DestinationConfig, ExecutionContext
 from docfleet.core.files import FileHashData
 from docfleet.core.storage import COPY_TO_FOLDER, EVIDENCE, INFILE, METADATA
@@ -79,7 +80,7 @@ class Run:
 
     def verify(self) -> Any:
         found = self.api.get(f"/api/v1/executions/{self.execution.id}/verify")
-        counts = ("delivered_once", "doubled", "missing", "changed", "replaced")
+        counts = ("delivered_once", "doubled", "missing", "changed", "unreadable", "replaced")
         assert found["expected"] == sum(found[name] for name in counts)
         return found
 
@@ -232,9 +233,21 @@ def test_files_that_were_damaged_are_named(to_files: Run, tmp_path: Path) -> Non
     assert run.findings() == [("changed", "f2.pdf"), ("missing", "f1.pdf")]
     (two / "2.txt").write_text("page 2 of f2.pdf")
     assert run.findings() == [("missing", "f1.pdf")]
+    (two / "2.txt").rename(two / "moved")
+    (two / "2.txt").mkdir()  # root may read every file, but no folder is one
+    assert run.findings() == [("missing", "f1.pdf"), ("unreadable", "f2.pdf")]
     (tmp_path / "out").rename(tmp_path / "gone")
     answer = run.api.get(f"/api/v1/executions/{run.execution.id}/verify", status=502)
     assert "cannot be read" in answer["detail"]
+
+
+def test_a_destination_that_only_takes_files_says_so(to_files: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = to_files.process()
+    only_writes = msgspec.structs.replace(LocalFileSystem.info, can_read=False)
+    monkeypatch.setattr(LocalFileSystem, "info", only_writes)
+    answer = run.api.get(f"/api/v1/executions/{run.execution.id}/verify", status=502)
+    assert answer["code"] == "destination_rejected"
+    assert "cannot be read back: connector localstorage only writes" in answer["detail"]
 
 
 def test_results_of_an_api_that_were_damaged_are_named(api: Any, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.integration.walk import filled
 
 SECONDS = 60
 BEYOND_A_SCHEMA = {
+    "/api/v1/connectors/{name}/test": "the settings of the connector",
     "/api/v1/keys": "expires_at lies in the future",
     "/api/v1/pipelines/preview": "the numbers of a cron expression, and that jitter is less than its interval",
     "/api/v1/notifications": "settings of a provider, which a dry run checks",

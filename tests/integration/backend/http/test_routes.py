@@ -47,7 +47,7 @@ WITHOUT_ORGANIZATION = {
 NOT_ABOUT_ROWS = (
     {"put_deployment", "list_deployments", "list_pipelines", "create_key", "list_keys"}
     | {"put_workflow", "list_workflows", "list_executions", "get_setting", "put_setting", "get_tool"}
-    | {"list_settings", "list_quotas"}
+    | {"list_settings", "list_quotas", "list_connectors", "show_connector", "test_connector"}
     | {
         "get_configuration",
         "get_tokens",
@@ -91,6 +91,7 @@ def _values(**known: str) -> dict[str, str]:
     return (
         free
         | {"organization": "o", "key": "MAX_PARALLEL_FILE_BATCHES", "run_id": "r", "tool_id": "t", "cache_key": "c"}
+        | {"name": "local"}
         | known
     )
 

@@ -22,7 +22,7 @@ def test_sqlite_says_which_file_is_the_trouble(tmp_path: Path) -> None:
     broken = SqliteDatabase({"path": str(tmp_path / "text")})
     with pytest.raises(DestinationRejected, match="not a database"):
         broken.deliver(SINGLE, row({}))
-    with pytest.raises(DestinationUnavailable, match="folder cannot be made"):
+    with pytest.raises(DestinationRejected, match="is not a folder"):
         SqliteDatabase({"path": str(tmp_path / "text" / "rows.db")}).check()
 
 

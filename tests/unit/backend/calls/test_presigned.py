@@ -12,8 +12,8 @@ import pytest
 
 from docfleet.backend.calls import presigned
 from docfleet.backend.calls.presigned import Rules
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.calls.staging import Area
-from docfleet.core.errors import CallRefused
 from docfleet.core.outbound import Outbound
 
 HOST = "files.example.org"

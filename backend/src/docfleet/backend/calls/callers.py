@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.deployments import repository as deployments
 from docfleet.backend.keys import repository as keys
 from docfleet.backend.organizations import repository as organizations
 from docfleet.backend.pipelines import repository as pipelines
 from docfleet.backend.platform.db import Database, Record
-from docfleet.core.errors import CallRefused, InvalidInput, NotFound
+from docfleet.core.errors import InvalidInput, NotFound
 from docfleet.core.ids import parse_id
 from docfleet.core.management.keys import Scope
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from docfleet.core.errors import invalid_field
+from docfleet.backend.calls.refusals import invalid_field
 from docfleet.core.nesting import MAX_DEPTH, exceeds_depth
 
 MAX_WAIT_SECONDS = 300

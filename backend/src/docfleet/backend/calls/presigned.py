@@ -17,9 +17,9 @@ import anyio.to_thread
 import msgspec
 from anyio.lowlevel import RunVar
 
+from docfleet.backend.calls.refusals import CallRefused, invalid_field
 from docfleet.backend.calls.staging import MAX_NAME_LENGTH, Area
 from docfleet.backend.settings import BackendSettings
-from docfleet.core.errors import CallRefused, invalid_field
 from docfleet.core.outbound import DeadlineStream, ForbiddenAddress, Outbound, left
 
 _downloads: RunVar[anyio.CapacityLimiter] = RunVar("presigned downloads")

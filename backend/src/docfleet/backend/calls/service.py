@@ -13,6 +13,7 @@ from docfleet.backend.calls import callers, manifest, results
 from docfleet.backend.calls.cache import ResultCache
 from docfleet.backend.calls.callers import Caller
 from docfleet.backend.calls.options import CallOptions, Include
+from docfleet.backend.calls.refusals import CallRefused, invalid_field
 from docfleet.backend.calls.slots import Slots
 from docfleet.backend.calls.staging import Area, Staging
 from docfleet.backend.executions import messages, register, repository, service
@@ -27,7 +28,7 @@ from docfleet.backend.quotas.repository import QuotaLimits
 from docfleet.backend.settings import BackendSettings
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.core.batch_calls import RegisterRequest, StartRequest
-from docfleet.core.errors import CallRefused, DispatchFailed, NotFound, invalid_field
+from docfleet.core.errors import DispatchFailed, NotFound
 from docfleet.core.files import FileHashData
 from docfleet.core.status import ExecutionStatus
 from docfleet.tools.registry import ToolRegistry

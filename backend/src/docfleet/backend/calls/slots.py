@@ -16,11 +16,11 @@ import structlog
 from redis import RedisError
 from sqlalchemy import select
 
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.platform.db import Database, chunks
 from docfleet.backend.platform.redis import connect
 from docfleet.backend.platform.waiting import channel
 from docfleet.backend.tables.executions import executions
-from docfleet.core.errors import CallRefused
 from docfleet.core.status import FINAL
 
 log = structlog.get_logger(__name__)

@@ -16,11 +16,12 @@ from typing import BinaryIO
 import msgspec
 from sqlalchemy import select
 
+from docfleet.backend.calls.refusals import invalid_field
 from docfleet.backend.executions.state import Ended
 from docfleet.backend.platform.db import Database, chunks, db_now
 from docfleet.backend.tables.executions import executions
 from docfleet.backend.tables.files import file_executions as files
-from docfleet.core.errors import Conflict, DependencyError, UnsafePath, invalid_field
+from docfleet.core.errors import Conflict, DependencyError, UnsafePath
 from docfleet.core.status import FINAL, ExecutionStatus
 from docfleet.core.storage import UPLOADS, resolve_folder, upload_folder
 

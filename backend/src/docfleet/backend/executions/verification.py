@@ -29,8 +29,16 @@ from docfleet.connectors.base import (
     table_settings,
 )
 from docfleet.connectors.delivery import combined_digest, content_digest
-from docfleet.connectors.registry import open_database, open_file_system
-from docfleet.core.errors import Conflict, DestinationUnavailable, FileError, SourceError, UnsafePath
+from docfleet.connectors.registry import connector_info, open_database, open_file_system
+from docfleet.core.errors import (
+    Conflict,
+    DestinationRejected,
+    DestinationUnavailable,
+    FileError,
+    FileMissing,
+    SourceError,
+    UnsafePath,
+)
 from docfleet.core.execution import DestinationConfig
 from docfleet.core.management.verification import Verification
 from docfleet.core.names import WorkflowType
@@ -61,11 +69,22 @@ def verify(database: Database, cipher: Cipher, organization_id: str, execution_i
     if row.api_deployment_id is not None or config.is_api:
         result.destination = WorkflowType.API.value
         _results(database, result)
-    elif config.connection_type == "DATABASE":
+        return result.conclude()
+    _check_readable(config)
+    if config.connection_type == "DATABASE":
         _Rows(database, result, highest).compare(config)
     else:
         _files(database, result, config)
     return result.conclude()
+
+
+def _check_readable(config: DestinationConfig) -> None:
+    info = connector_info(config.connector_id or "")
+    if not info.can_read:
+        raise DestinationRejected(
+            f"the destination cannot be read back: connector {info.short_name} only writes; look at what arrived "
+            "in the destination itself"
+        )
 
 
 class _Rows:
@@ -169,8 +188,10 @@ def _compare_file(connector: FileSystemConnector, row: Record) -> tuple[str, str
         try:
             with connector.open(connector.path_of(location)) as content:
                 digests.append(content_digest(content))
-        except (FileError, UnsafePath) as error:
+        except (FileMissing, UnsafePath) as error:
             return "missing", error.message
+        except FileError as error:
+            return "unreadable", error.message
     if not digests:
         return "missing", "no output is noted"
     if row.digest not in (None, combined_digest(digests)):

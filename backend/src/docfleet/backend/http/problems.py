@@ -11,6 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.platform import database_errors
 from docfleet.core import errors
 from docfleet.core.names import readable_error
@@ -78,7 +79,7 @@ def _exceeded(request: Request[Any, Any, Any], error: errors.QuotaExceeded) -> R
     return response
 
 
-def _refused(request: Request[Any, Any, Any], error: errors.CallRefused) -> Response[Any]:
+def _refused(request: Request[Any, Any, Any], error: CallRefused) -> Response[Any]:
     more = {} if error.attr is None else {"errors": [f"{error.attr}: {error.message}"]}
     response = _problem(request, error.status, error.code, error.message, **more)
     response.headers.update(error.headers)
@@ -153,7 +154,7 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[A
 
 
 handlers: ExceptionHandlersMap = {
-    errors.CallRefused: _refused,
+    CallRefused: _refused,
     errors.QuotaExceeded: _exceeded,
     errors.DocfleetError: _docfleet,
     ValidationException: _validation,

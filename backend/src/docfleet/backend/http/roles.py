@@ -24,6 +24,10 @@ LEAST_ROLE: dict[str, Role | None] = {
     "GET /api/v1/keys": _VIEWER,
     "POST /api/v1/keys": _ADMIN,
     "POST /api/v1/keys/{key_id}/revoke": _ADMIN,
+    "GET /api/v1/connectors": _VIEWER,
+    "GET /api/v1/connectors/{name}": _VIEWER,
+    # Who may make a workflow may read and write wherever a connector can.
+    "POST /api/v1/connectors/{name}/test": _ADMIN,
     "GET /api/v1/workflows": _VIEWER,
     "PUT /api/v1/workflows": _ADMIN,
     "GET /api/v1/workflows/{workflow_id}": _VIEWER,

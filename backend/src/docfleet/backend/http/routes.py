@@ -8,6 +8,7 @@ from litestar.types import ControllerRouterHandler
 from docfleet.backend.http import health, original, workers
 from docfleet.backend.http.calls import deployment_api, platform
 from docfleet.backend.http.management import (
+    connectors,
     deployments,
     executions,
     files,
@@ -39,6 +40,7 @@ _public = Router(
         files.router,
         deployments.router,
         pipelines.router,
+        connectors.router,
         keys.router,
         notifications.router,
         logs.router,

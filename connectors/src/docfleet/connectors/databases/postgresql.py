@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.pool import NullPool
 
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode, stored_settings
+from docfleet.connectors.columns import ColumnKind
+from docfleet.connectors.databases.dialect import Dialect
 from docfleet.connectors.databases.sql import SqlDatabase, dump_json, rejected, unavailable
+from docfleet.connectors.databases.types import ExactNumber, usable
 from docfleet.core.errors import ConfigurationError, DestinationError
 
 CONNECT_SECONDS = 10
@@ -28,9 +31,24 @@ _STALE_STATES = ("42P01", "42703", "42P10")  # undefined table, undefined column
 _REFUSALS = ("authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 
 
+POSTGRESQL = Dialect(
+    types={
+        ColumnKind.TEXT: sa.Text(),
+        ColumnKind.INTEGER: sa.BigInteger(),
+        ColumnKind.NUMBER: ExactNumber(),
+        ColumnKind.BOOLEAN: sa.Boolean(create_constraint=False),
+        ColumnKind.JSON: JSONB(none_as_null=True),
+        ColumnKind.TIMESTAMP: sa.DateTime(timezone=True),
+    },
+    key=sa.Text(),
+    usable=usable,
+)
+
+
 class PostgresqlDatabase(SqlDatabase):
     """``{"connection_url": ...}`` or ``host``, ``port``, ``database``, ``schema``, ``user``, ``password``."""
 
+    dialect: ClassVar[Dialect] = POSTGRESQL
     info: ClassVar[ConnectorInfo] = ConnectorInfo(
         connector_id="postgresql|6db35f45-be11-4fd5-80c5-85c48183afbb",
         name="PostgreSQL",

@@ -12,6 +12,7 @@ import json
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -30,7 +31,9 @@ from docfleet.connectors.base import (
     TableSettings,
 )
 from docfleet.connectors.columns import ColumnKind, fit
-from docfleet.connectors.databases.schema import Layout, prepare, reflect, split_table_name
+from docfleet.connectors.databases.dialect import Dialect
+from docfleet.connectors.databases.schema import Layout, drop, prepare, reflect, split_table_name
+from docfleet.connectors.databases.trial import try_writing
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
     attempt_of,
@@ -55,6 +58,7 @@ class SqlDatabase(ForkGuard, ABC):
     """A database connector over one SQLAlchemy engine. ``place`` is its address without credentials."""
 
     info: ClassVar[ConnectorInfo]
+    dialect: ClassVar[Dialect]
 
     def __init__(self, engine: sa.Engine, place: str, schema: str | None = None) -> None:
         super().__init__(self.info.connector_id.partition("|")[0])
@@ -66,7 +70,7 @@ class SqlDatabase(ForkGuard, ABC):
 
     @abstractmethod
     def _insert_once(self, table: sa.Table, values: dict[str, Any], key: list[str]) -> Any:
-        """An INSERT that does nothing when the key exists; the caller adds a RETURNING clause."""
+        """An INSERT that does nothing when the key exists; the caller may add a RETURNING clause."""
 
     @abstractmethod
     def _failure(self, error: Exception) -> DestinationError:
@@ -118,6 +122,12 @@ class SqlDatabase(ForkGuard, ABC):
                 self._disconnect()
             raise self._failure(error) from error
 
+    def probe(self, target: TableSettings) -> bool:
+        """See ``DatabaseConnector``."""
+        self._guard()
+        try_writing(self, target, lambda own: self._run(partial(drop, target=own, schema=self._schema)))
+        return True
+
     def close(self) -> None:
         """See ``DatabaseConnector``."""
         self._guard()
@@ -168,21 +178,22 @@ class SqlDatabase(ForkGuard, ABC):
         self, connection: sa.Connection, target: TableSettings, layout: Layout, cells: dict[str, Any], attempt: int
     ) -> DeliveryReceipt:
         values = _bind(layout, cells)
-        row = _Row(target, layout, values, attempt)
+        row = Row(target, layout, values, attempt)
         document = cells.get(DOCUMENT_COLUMN) if target.on_change is OnChange.REPLACE else None
         if document is not None:
             # Two executions with the same document at once would not see each other's row.
             self._lock_document(connection, f"{layout.table.fullname} {document}")
-        for _ in range(_WRITE_ATTEMPTS):
+        for left in reversed(range(_WRITE_ATTEMPTS)):
             outcome: Literal["written", "replaced", "superseded"] = "written"
             taken = layout.ledger is not None and not self._enter(connection, row, layout.ledger)
-            stored = None if taken else self._insert(connection, row)
+            stored = None if taken else self._insert(connection, row, once=layout.ledger is None)
             if stored is None:
                 outcome = "replaced"
                 stored = self._replace(connection, row)
-            if stored is None and taken:
-                # It was delivered before, and the customer has deleted the row since.
-                stored = self._insert(connection, row)
+            if stored is None and (taken or not left):
+                # It was delivered before and the customer has deleted the row since; or another key of the table
+                # refuses the row, and then the database says which.
+                stored = self._insert(connection, row, once=False)
             if stored is not None:
                 digest = content_digest(target, dict(stored))
                 if document is not None and self._gave_way(connection, row, document):
@@ -190,19 +201,18 @@ class SqlDatabase(ForkGuard, ABC):
                 return DeliveryReceipt(outcome, layout.table.fullname, tuple(values), digest)
         raise unavailable(self._place, f"the row is deleted from {layout.table.fullname} as often as it is written")
 
-    def _gave_way(self, connection: sa.Connection, row: _Row, document: str) -> bool:
+    def _gave_way(self, connection: sa.Connection, row: Row, document: str) -> bool:
         """Delete the rows of other executions that give way to this one, or this one where it gives way to another."""
         table, names = row.layout.table, row.layout.names
         execution, file_execution = (table.c[name] for name in row.key)
         status, metadata = table.c[names["status"]], table.c[names["metadata"]]
         mine = standing(row.values[status.name], row.values[metadata.name])
+        same_document = sa.select(execution, file_execution, status, metadata).where(
+            table.c[names[DOCUMENT_COLUMN]] == document, execution != row.values[execution.name]
+        )
         others = {
             (other[0], other[1]): standing(other[2], other[3])
-            for other in connection.execute(
-                sa.select(execution, file_execution, status, metadata)
-                .where(table.c[names[DOCUMENT_COLUMN]] == document, execution != row.values[execution.name])
-                .with_for_update()
-            )
+            for other in connection.execute(self._locking(same_document, table))
         }
         old = [key for key, other in others.items() if gives_way(other, mine)]
         superseded = any(gives_way(mine, other) for key, other in others.items() if key not in old)
@@ -211,7 +221,7 @@ class SqlDatabase(ForkGuard, ABC):
             connection.execute(sa.delete(table).where(execution == key[0], file_execution == key[1]))
         return superseded
 
-    def _enter(self, connection: sa.Connection, row: _Row, ledger: sa.Table) -> bool:
+    def _enter(self, connection: sa.Connection, row: Row, ledger: sa.Table) -> bool:
         """Write the delivery into the ledger. False when it was there before, from this or an earlier attempt."""
         execution_id, file_execution_id = (str(row.values[name]) for name in row.key)
         key = {
@@ -220,31 +230,42 @@ class SqlDatabase(ForkGuard, ABC):
             FILE_EXECUTION_COLUMN: file_execution_id,
         }
         entry = key | {"attempt": row.attempt, "delivered_at": sa.func.current_timestamp()}
-        insert = self._insert_once(ledger, entry, list(key))
-        if connection.execute(insert.returning(ledger.c.attempt)).first() is not None:
+        if _rows_of(connection, self._insert_once(ledger, entry, list(key))):
             return True
         where = sa.and_(*(ledger.c[name] == value for name, value in key.items()))
-        # The update waits for a writer of the same key, and sees what it wrote.
-        fresh = sa.update(ledger).where(where, ledger.c.attempt <= row.attempt).values(attempt=row.attempt)
-        if not connection.execute(fresh).rowcount:
+        # This waits for a writer of the same key, and sees what it wrote.
+        written = connection.execute(self._locking(sa.select(ledger.c.attempt).where(where), ledger)).scalar()
+        if written is not None and written > row.attempt:
             raise _fenced(row)
+        connection.execute(sa.update(ledger).where(where).values(attempt=row.attempt))
         return False
 
-    def _insert(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
-        """Insert the row. Returns it as it was stored; None when the key exists already."""
+    def _insert(self, connection: sa.Connection, row: Row, *, once: bool) -> sa.RowMapping | None:
+        """Insert the row. Returns it as it was stored; None when, with ``once``, the key exists already."""
         table, values = row.layout.table, _new_id(row.layout) | row.values
-        insert = sa.insert(table).values(values) if row.layout.ledger is not None else None
-        statement = self._insert_once(table, values, row.key) if insert is None else insert
-        return connection.execute(statement.returning(*row.columns)).mappings().first()
+        insert = self._insert_once(table, values, row.key) if once else sa.insert(table).values(values)
+        if self.dialect.has_returning:
+            return connection.execute(insert.returning(*row.columns)).mappings().first()
+        return self._stored_row(connection, row) if _rows_of(connection, insert) else None
 
-    def _replace(self, connection: sa.Connection, row: _Row) -> sa.RowMapping | None:
+    def _stored_row(self, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
+        """The row that this transaction has written, where the database does not answer with it."""
+        table = row.layout.table
+        return connection.execute(sa.select(*row.columns).select_from(table).where(row.has_key)).mappings().first()
+
+    def _locking(self, select: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+        """``select`` such that nobody else writes what it reads before this transaction ends."""
+        del table
+        return select.with_for_update()
+
+    def _replace(self, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
         """Overwrite the row of this key; columns that only its earlier result had become null.
 
         None when there is no row. Raises ``Fenced`` when a later attempt wrote it.
         """
         table, names = row.layout.table, row.layout.names
-        where = sa.and_(*(table.c[name] == row.values[name] for name in row.key))
-        earlier = connection.execute(sa.select(table.c[names["metadata"]]).where(where).with_for_update()).first()
+        select = sa.select(table.c[names["metadata"]]).where(row.has_key)
+        earlier = connection.execute(self._locking(select, table)).first()
         if earlier is None:
             return None
         if attempt_of(earlier[0]) > row.attempt:
@@ -252,17 +273,20 @@ class SqlDatabase(ForkGuard, ABC):
         cleared: dict[str, Any] = {}
         if row.target.column_mode is ColumnMode.SPLIT:
             cleared = dict.fromkeys(name for name in _earlier_columns(earlier[0], row.layout) if name not in row.values)
-        update = sa.update(table).where(where).values(cleared | row.values)
-        return connection.execute(update.returning(*row.columns)).mappings().first()
+        update = sa.update(table).where(row.has_key).values(cleared | row.values)
+        if self.dialect.has_returning:
+            return connection.execute(update.returning(*row.columns)).mappings().first()
+        connection.execute(update)
+        return self._stored_row(connection, row)
 
     def _prepare(self, connection: sa.Connection, target: TableSettings, cells: dict[str, Any]) -> Layout:
         schema, name = split_table_name(target, self._schema)
         for attempt in range(_SCHEMA_ATTEMPTS):
             try:
-                with connection.begin_nested():
+                with connection.begin_nested() if self.dialect.has_transactional_ddl else nullcontext():
                     self._lock_schema(connection, f"{schema}.{name}")
-                    return prepare(connection, target, schema, name, cells)
-            except (sa.exc.ProgrammingError, sa.exc.OperationalError, sa.exc.IntegrityError) as error:
+                    return prepare(connection, self.dialect, target, schema, name, cells)
+            except sa.exc.DBAPIError as error:
                 if error.connection_invalidated or attempt == _SCHEMA_ATTEMPTS - 1:
                     raise
             except sa.exc.NoSuchTableError:
@@ -276,7 +300,7 @@ class SqlDatabase(ForkGuard, ABC):
         schema, name = split_table_name(target, self._schema)
         if not sa.inspect(connection).has_table(name, schema=schema):
             return []
-        layout = reflect(connection, schema, name)
+        layout = reflect(connection, self.dialect, schema, name)
         query = sa.select(layout.table).limit(limit)
         if (path := layout.names.get(target.file_path.casefold())) is not None:
             query = query.order_by(layout.table.c[path])
@@ -292,7 +316,7 @@ class SqlDatabase(ForkGuard, ABC):
         schema, name = split_table_name(target, self._schema)
         if not sa.inspect(connection).has_table(name, schema=schema):
             return
-        layout = reflect(connection, schema, name)
+        layout = reflect(connection, self.dialect, schema, name)
         names = [layout.names.get(column.casefold()) for column in (target.execution_id, FILE_EXECUTION_COLUMN)]
         execution, file_execution = names
         if execution is None or file_execution is None:
@@ -304,7 +328,7 @@ class SqlDatabase(ForkGuard, ABC):
             yield StoredRow(str(row[file_execution]), shown, content_digest(target, dict(row)))
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """One row to deliver: ``values`` by the table's own column names."""
 
     target: TableSettings
@@ -318,12 +342,23 @@ class _Row(NamedTuple):
         return [self.layout.names[name.casefold()] for name in (self.target.execution_id, FILE_EXECUTION_COLUMN)]
 
     @property
+    def has_key(self) -> sa.ColumnElement[bool]:
+        """The condition that a row is of this delivery."""
+        return sa.and_(*(self.layout.table.c[name] == self.values[name] for name in self.key))
+
+    @property
     def columns(self) -> list[sa.Column[Any]]:
         """The columns that were written, to be read back."""
         return [self.layout.table.c[name] for name in self.values]
 
 
-def _fenced(row: _Row) -> Fenced:
+def _rows_of(connection: sa.Connection, statement: Any) -> int:
+    """How many rows the statement has written."""
+    result: sa.CursorResult[Any] = connection.execute(statement, execution_options={"preserve_rowcount": True})
+    return result.rowcount
+
+
+def _fenced(row: Row) -> Fenced:
     execution_id, file_execution_id = (row.values[name] for name in row.key)
     return Fenced(
         f"a later attempt than {row.attempt} has delivered file execution {file_execution_id} of execution "

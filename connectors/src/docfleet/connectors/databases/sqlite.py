@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,10 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode, StoredRow, TableSettings, stored_settings
+from docfleet.connectors.columns import ColumnKind, ColumnType
+from docfleet.connectors.databases.dialect import Dialect, SqlType
 from docfleet.connectors.databases.sql import READING, SqlDatabase, dump_json, load_json, rejected, unavailable
+from docfleet.connectors.databases.types import ExactNumber, kind_of_type
 from docfleet.core.errors import DestinationError, DestinationUnavailable
 
 BUSY_SECONDS = 30.0
@@ -31,9 +35,41 @@ _RETRYABLE = {
 _STALE = ("no such table", "no such column", "has no column", "ON CONFLICT clause does not match")
 
 
+_AS_TEXT = (ColumnKind.NUMBER, ColumnKind.TIMESTAMP, ColumnKind.DATE, ColumnKind.BINARY, ColumnKind.OTHER)
+
+
+def _usable(_connection: sa.Connection, reflected: SqlType) -> tuple[SqlType, ColumnType]:
+    """SQLite stores what it is given, and enforces no bounds."""
+    if isinstance(reflected, sa.JSON):
+        return sa.JSON(none_as_null=True), ColumnType(ColumnKind.JSON)
+    kind = kind_of_type(reflected)
+    if kind is ColumnKind.NUMBER and not (isinstance(reflected, sa.NUMERIC) and reflected.precision is None):
+        # It takes every number as it comes. A type name it does not know is shown as a bare NUMERIC.
+        return sa.types.NullType(), ColumnType(kind)
+    if kind in _AS_TEXT:
+        # As text a time keeps its zone, and odd customer values can be read.
+        return sa.Text(), ColumnType(ColumnKind.TEXT)
+    return reflected, ColumnType(kind)
+
+
+SQLITE = Dialect(
+    types={
+        ColumnKind.TEXT: sa.Text(),
+        ColumnKind.INTEGER: sa.BigInteger(),
+        ColumnKind.NUMBER: ExactNumber(),
+        ColumnKind.BOOLEAN: sa.Boolean(create_constraint=False),
+        ColumnKind.JSON: sa.JSON(none_as_null=True),
+        ColumnKind.TIMESTAMP: sa.DateTime(timezone=True),
+    },
+    key=sa.Text(),
+    usable=_usable,
+)
+
+
 class SqliteDatabase(SqlDatabase):
     """``{"path": FILE}``; the file and its folder are made when they are missing."""
 
+    dialect: ClassVar[Dialect] = SQLITE
     info: ClassVar[ConnectorInfo] = ConnectorInfo(
         connector_id="sqlite|43a7968b-53a2-40e6-b632-d4cff0797fc4",
         name="SQLite",
@@ -67,6 +103,22 @@ class SqliteDatabase(SqlDatabase):
         sa.event.listen(engine, "connect", _configure)
         sa.event.listen(engine, "begin", _begin)
         super().__init__(engine, str(self._path))
+
+    def check(self) -> None:
+        """See ``DatabaseConnector``; the check does not create a missing file."""
+        self._guard()
+        if self._path.exists():
+            super().check()
+            return
+        folder = next(parent for parent in self._path.parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise rejected(self._place, f"{folder} is not a folder this user may write to")
+
+    def probe(self, target: TableSettings) -> bool:
+        """See ``DatabaseConnector``; a probe does not create a missing file."""
+        self._guard()
+        self.check()
+        return self._path.exists() and super().probe(target)
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
         """See ``DatabaseConnector``; a read does not create a missing file."""

@@ -14,7 +14,6 @@ from docfleet.connectors.columns import ColumnKind, ColumnType
 
 _SMALL_FLOAT_DIGITS = 24
 _MONEY_DIGITS = 18
-_AS_TEXT = (ColumnKind.NUMBER, ColumnKind.TIMESTAMP, ColumnKind.DATE, ColumnKind.BINARY, ColumnKind.OTHER)
 _WRITTEN_TYPE = re.compile(r"(?P<name>[a-z ]+[a-z])(?:\((?P<bounds>[\d,]+)\))?(?P<array>\[\])?")
 _BASE_TYPE = sa.text(
     """
@@ -42,35 +41,15 @@ class ExactNumber(sa.types.TypeDecorator[Any]):
 def usable(
     connection: sa.Connection, reflected: sa.types.TypeEngine[Any]
 ) -> tuple[sa.types.TypeEngine[Any], ColumnType]:
-    """The type to bind a reflected column with, and what the column takes."""
-    return _sqlite(reflected) if connection.dialect.name == "sqlite" else _strict(connection, reflected)
-
-
-def _sqlite(reflected: sa.types.TypeEngine[Any]) -> tuple[sa.types.TypeEngine[Any], ColumnType]:
-    """SQLite stores what it is given, and enforces no bounds."""
-    if isinstance(reflected, sa.JSON):
-        return sa.JSON(none_as_null=True), ColumnType(ColumnKind.JSON)
-    kind = _kind(reflected)
-    if kind is ColumnKind.NUMBER and not (isinstance(reflected, sa.NUMERIC) and reflected.precision is None):
-        # It takes every number as it comes. A type name it does not know is shown as a bare NUMERIC.
-        return sa.types.NullType(), ColumnType(kind)
-    if kind in _AS_TEXT:
-        # As text a time keeps its zone, and odd customer values can be read.
-        return sa.Text(), ColumnType(ColumnKind.TEXT)
-    return reflected, ColumnType(kind)
-
-
-def _strict(
-    connection: sa.Connection, reflected: sa.types.TypeEngine[Any]
-) -> tuple[sa.types.TypeEngine[Any], ColumnType]:
-    name = _name(reflected, connection.dialect)
+    """The type to bind a reflected column with, and what the column takes, where the database keeps types strictly."""
+    name = type_name(reflected, connection.dialect)
     match reflected:
         case DOMAIN():
             # Bound as its base: the database converts that, and looks at the rules of the domain.
-            bound, base = _strict(connection, _base(connection, reflected))
+            bound, base = usable(connection, _base(connection, reflected))
             return bound, replace(base, name=f"{reflected.name} ({base})")
         case sa.ARRAY():
-            bound, item = _strict(connection, reflected.item_type)
+            bound, item = usable(connection, reflected.item_type)
             column_type = ColumnType(ColumnKind.ARRAY, name, item=item)
             if isinstance(reflected.item_type, DOMAIN):
                 return sa.types.NullType(), column_type
@@ -84,7 +63,7 @@ def _strict(
             return sa.Uuid(as_uuid=False), ColumnType(ColumnKind.TEXT, name)
         case sa.Numeric() | sa.Float() | MONEY():
             return _number(reflected, name)
-    kind = _kind(reflected)
+    kind = kind_of_type(reflected)
     if kind is ColumnKind.OTHER:
         # A value without a type is read as one of the column's.
         return sa.types.NullType(), ColumnType(kind, name)
@@ -133,14 +112,16 @@ def _integer_bits(reflected: sa.types.TypeEngine[Any]) -> int:
     return 32 if isinstance(reflected, sa.Integer) else 64
 
 
-def _name(column_type: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> str:
+def type_name(column_type: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> str:
+    """The type as the database writes it, for messages."""
     try:
         return column_type.compile(dialect=dialect).lower()
     except sa.exc.CompileError:
         return ""  # a type that SQLAlchemy does not know
 
 
-def _kind(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
+def kind_of_type(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
+    """What a column of this type holds."""
     match column_type:
         case sa.Boolean():
             return ColumnKind.BOOLEAN

@@ -11,7 +11,7 @@ MAX_FINDINGS = 100
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong. ``kind`` is doubled, missing, changed or unexpected."""
+    """One thing that is wrong. ``kind`` is doubled, missing, changed, unreadable or unexpected."""
 
     kind: str
     file_execution_id: str
@@ -21,9 +21,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 class Verification(msgspec.Struct, kw_only=True):
     """The result. Counts are files; ``expected`` = ``delivered_once`` + ``doubled`` + ``missing`` + ``changed`` +
-    ``replaced``.
+    ``unreadable`` + ``replaced``.
 
     ``replaced`` counts files whose document a later execution has delivered, where the destination keeps one row of it.
+    ``unreadable`` counts files that may be there, but could not be compared: the backend may not read them.
     ``unexpected`` counts what is there for a file that is not COMPLETED, ``error_rows`` the error rows of failed files,
     ``not_compared`` delivered files without a digest in the ledger (delivered by an earlier version).
     """
@@ -37,6 +38,7 @@ class Verification(msgspec.Struct, kw_only=True):
     doubled: int = 0
     missing: int = 0
     changed: int = 0
+    unreadable: int = 0
     replaced: int = 0
     unexpected: int = 0
     error_rows: int = 0
@@ -54,6 +56,7 @@ class Verification(msgspec.Struct, kw_only=True):
 
     def conclude(self) -> Self:
         """Work out ``delivered_once`` and ``clean`` from the counts."""
-        self.delivered_once = self.expected - self.doubled - self.missing - self.changed - self.replaced
-        self.clean = not (self.doubled or self.missing or self.changed or self.unexpected)
+        wrong = self.doubled + self.missing + self.changed + self.unreadable
+        self.delivered_once = self.expected - wrong - self.replaced
+        self.clean = not (wrong or self.unexpected)
         return self

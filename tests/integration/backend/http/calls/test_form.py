@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.http.calls import form
-from docfleet.core.errors import CallRefused
 from tests.integration.backend.calls.uploads import left_behind
 
 PART = b'--xx\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n'

@@ -13,9 +13,9 @@ from typing import ClassVar
 import pytest
 
 from docfleet.backend.calls.options import Fields
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.http.calls import form
-from docfleet.core.errors import CallRefused
 
 FORM = "multipart/form-data; boundary=xx"
 

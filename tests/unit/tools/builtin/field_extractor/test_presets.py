@@ -55,6 +55,15 @@ def test_labels_of_many_languages(number: str, date: str, total: str) -> None:
     assert (found["invoice_number"], found["date"], found["amount"]) == ("A-104/24", "2024-03-14", 1250.0)
 
 
+@pytest.mark.parametrize("number", ["2026-17", "2026-12", "2024/7", "2026-017"])
+def test_a_number_that_looks_like_a_month_is_one_beside_its_label(number: str) -> None:
+    assert invoice(f"Shop\nInvoice No: {number}\nInvoice date: 1 March 2026\n")["invoice_number"] == number
+
+
+def test_a_part_of_a_date_below_the_label_is_no_number() -> None:
+    assert "invoice_number" not in invoice("Shop\nInvoice No:\nInvoice date: 1 March 2026\nTotal: 5.00 EUR\n")
+
+
 def test_a_word_in_a_phrase_is_no_heading() -> None:
     text = "Copy invoice\nCustomer   Invoice date   Invoice   Due\nC-77       08-09-2022     VF1005    22-09-2022\n"
     assert invoice(text)["invoice_number"] == "VF1005"

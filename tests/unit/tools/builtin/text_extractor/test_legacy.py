@@ -11,6 +11,7 @@ import pptx
 import pytest
 from pptx.util import Inches
 
+from docfleet.tools.sdk import words
 from tests.unit.tools.builtin.text_extractor.documents import Extract, ole, saved, zipped
 
 
@@ -28,10 +29,11 @@ def _xls(stream: str = "Workbook") -> bytes:
         return _record(0x203, struct.pack("<HHHd", row, column, style, value))
 
     begin = struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0x600)
-    styles = b"".join(_record(0xE0, struct.pack("<HH16x", 0, kind)) for kind in (0, 14))
+    styles = b"".join(_record(0xE0, struct.pack("<HH16x", 0, kind)) for kind in (0, 14, 46))
     sheets = [
         _record(0x809, begin) + label(0, 0, "Größe") + label(0, 2, "Datum") + number(1, 0, 5) + number(1, 1, 0.1 + 0.2)
-        + number(1, 2, 45_000, 1) + number(4, 0, 1234.5) + _record(0x0A, b""),
+        + number(1, 2, 45_000, 1) + number(4, 0, 1234.5)
+        + number(5, 0, 27.5 / 24, 2) + _record(0x0A, b""),
         _record(0x809, begin) + _record(0x0A, b""),
     ]  # fmt: skip
     head = _record(0x809, struct.pack("<HHHHII", 0x600, 0x05, 0, 0, 0, 0x600)) + styles
@@ -77,10 +79,12 @@ def _xlsb() -> bytes:
 
 
 @pytest.mark.parametrize("stream", ["Workbook", "WORKBOOK"])
-def test_workbooks_of_excel_97(extract: Extract, stream: str) -> None:
+def test_workbooks_of_excel_97(extract: Extract, tmp_path: Path, stream: str) -> None:
     first, second = extract(_xls(stream), "a.xls").split("\f")
-    assert first == "Sheet: One\nGröße\t\tDatum\n5\t0.3\t2023-03-15\n\n1234.5\n"
+    assert first == "Sheet: One\nGröße\t\tDatum\n5\t0.3\t2023-03-15\n\n1234.5\n27:30:00\n"
     assert second == "Sheet: Two\n[this sheet has no cells with content]\n"
+    sheet = words.load(tmp_path / "WORDS")[0]
+    assert [word.place for word in sheet.words] == ["A1", "C1", "A2", "B2", "C2", "A5"] and sheet.name == "One"
 
 
 def test_binary_workbooks(extract: Extract) -> None:

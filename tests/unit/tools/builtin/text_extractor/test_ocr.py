@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from docfleet.tools.builtin.text_extractor import ppocr, tesseract
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import ReadOptions
 from docfleet.tools.builtin.text_extractor.ocr import read_image, recognize
 from docfleet.tools.builtin.text_extractor.recognized import Recognized
 from docfleet.tools.registry import ToolRegistry
@@ -57,8 +57,8 @@ def saved_as_png(image: Image.Image) -> bytes:
     return target.getvalue()
 
 
-def reading(**settings: Any) -> Reading:
-    return Reading.from_settings(ToolRegistry.load().validate("text_extractor", settings), lambda *_: None)
+def reading(**settings: Any) -> ReadOptions:
+    return ReadOptions.from_settings(ToolRegistry.load().validate("text_extractor", settings), lambda *_: None)
 
 
 def read(path: Path, content: bytes, **settings: Any) -> Page:

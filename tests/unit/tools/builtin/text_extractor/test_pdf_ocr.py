@@ -72,6 +72,22 @@ def test_a_scan_with_a_typed_line_is_recognised_and_keeps_the_line(
     assert protocol.read_verdict(tmp_path, 0).usage == {"ocr_pages": 1}
 
 
+def test_a_figure_between_a_header_and_a_caption_is_read(extract: Extract, tmp_path: Path) -> None:
+    image = Image.new("L", (1400, 700), "white")
+    draw = ImageDraw.Draw(image)
+    for row, line in enumerate(("Purchase order 4711", "Ship to: Harbour Road 12", "Total 475.00 EUR")):
+        draw.text((60, 60 + 160 * row), line, fill="black", font=ImageFont.load_default(60))
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(612, 792))
+    canvas.drawImage(ImageReader(image), 36, 300, 540, 270)
+    canvas.drawString(72, 750, "Routing and compliance manual of the company (effective 1 March 2018, as updated)")
+    canvas.drawString(72, 600, "Example of the confirmation of a purchase order")
+    canvas.save()
+    text = extract(buffer.getvalue())
+    assert "4711" in text and "475.00" in text and text.count("Routing") == 1
+    assert protocol.read_verdict(tmp_path, 0).usage == {"ocr_pages": 1}
+
+
 def test_what_a_failed_recognition_left_behind_a_scan_is_no_text(extract: Extract) -> None:
     trash = [(60, 700 - 12 * row, '~~^ ,;.|_ "=+ \\ .. -- i_ |. ;:') for row in range(30)]
     text = extract(scan(*trash, hidden=True))

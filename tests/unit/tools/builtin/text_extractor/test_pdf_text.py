@@ -9,14 +9,14 @@ import pypdfium2
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import ReadOptions
 from docfleet.tools.builtin.text_extractor.pdf import read_pdf
 from docfleet.tools.builtin.text_extractor.pdf_text import whole_characters, without_soft_hyphens
 from docfleet.tools.registry import ToolRegistry
 from docfleet.tools.sdk.words import Page
 from tests.unit.tools.builtin.text_extractor.documents import Extract
 
-READING = Reading.from_settings(ToolRegistry.load().validate("text_extractor", {"ocr": "never"}), lambda *_: None)
+READING = ReadOptions.from_settings(ToolRegistry.load().validate("text_extractor", {"ocr": "never"}), lambda *_: None)
 ROWS = [["Item", "Number", "Price"], ["Sea bolt", "2", "150.00"], ["Total due", "", "475.00"]]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from docfleet.tools.sdk import words
 from tests.unit.tools.builtin.text_extractor.documents import Extract
 
 
@@ -11,6 +14,14 @@ from tests.unit.tools.builtin.text_extractor.documents import Extract
 def test_text_of_any_encoding(extract: Extract, encoding: str) -> None:
     text = "Größenangaben für Müller, Straße und Übergröße: schöne Grüße aus Köln\n" * 3
     assert extract(text.replace("\n", "\r\n").encode(encoding)) == text
+
+
+def test_separated_values_have_cells(extract: Extract, tmp_path: Path) -> None:
+    extract(b'name,total\n,\n"A, B\nC","1,50"\n', "t.csv")
+    (page,) = words.load(tmp_path / "WORDS")
+    assert [(word.place, word.text) for word in page.words] == [
+        ("A1", "name"), ("B1", "total"), ("A3", "A, B C"), ("B3", "1,50"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

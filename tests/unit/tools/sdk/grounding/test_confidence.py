@@ -64,10 +64,31 @@ def test_a_calibration_survives_its_settings() -> None:
     assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(fitted)), Calibration) == fitted
 
 
+def test_a_long_document_does_not_speak_for_all() -> None:
+    long = [Sample(field(), False, "long")] * 2000
+    short = [Sample(field(), True, f"short {at}") for at in range(160)]
+    assert confidence(field(), calibrate([*long, *short])) == pytest.approx(0.8, abs=0.02)
+
+
+def test_better_evidence_never_counts_against_a_field() -> None:
+    # Chance had it that fields with a failed check, and values that are not there, were the right ones.
+    odd = [Sample(field(MatchKind.EXACT, 1, None, False), True), Sample(FieldEvidence(), True)] * 200
+    fitted = calibrate([*odd, *[Sample(field(MatchKind.EXACT, 1, None, True), at > 20) for at in range(200)]])
+    assert fitted.weights["failed"] == fitted.weights["none"] == 0.0 and fitted.weights["passed"] >= 0
+    assert confidence(field(MatchKind.EXACT, 1, None, False), fitted) <= confidence(field(), fitted)
+
+
 @pytest.mark.parametrize("rights", [[True] * 40, [False] * 40, [True, False]])
 def test_too_few_samples_are_refused(rights: list[bool]) -> None:
     with pytest.raises(InvalidInput, match="label more documents"):
         calibrate([Sample(field(), right) for right in rights])
+
+
+def test_sums_concern_the_numbers_of_a_list() -> None:
+    lines = [{"description": "Paper", "amount": 10.0, "a/b": 3}]
+    checks = [{"check": "sum_of_lines", "ok": True, "detail": "the lines are 10.00"}]
+    made = report({"lines": lines}, WordIndex([Page("Paper 3 10.00")]), None, checks)
+    assert [len(made.fields[f"/lines/0/{name}"].checks) for name in ("description", "amount", "a~1b")] == [0, 1, 1]
 
 
 def test_a_report_has_checks_beside_the_fields_they_concern() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import mimetypes
 import re
 import struct
@@ -183,6 +185,14 @@ _HEADER = re.compile(
 _HTML_START = re.compile(
     rb"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
+# A sequence, in a definite length or none, that begins with one of the types of content of CMS.
+_ENVELOPE = re.compile(
+    rb"0(?:\x80|[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....)"
+    rb"\x06(?:\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07|\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01)",
+    re.DOTALL,
+)
+_ARMOR = re.compile(rb"\A\s*-----BEGIN (?:PKCS7|PKCS #7 SIGNED DATA|CMS)-----\s*")
+_ENVELOPE_BYTES = 200
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
 
 
@@ -198,6 +208,8 @@ def detect(path: Path, name: str = "") -> str:
     for signature, mime in _SIGNATURES:
         if head.startswith(signature):
             return mime
+    if is_envelope(head):  # before what may stand in it
+        return SMIME
     if b"%PDF-" in head[:1024]:
         return PDF
     if head[:2] == b"BM" and len(head) > 26 and head[6:10] == b"\0\0\0\0":
@@ -215,6 +227,18 @@ def detect(path: Path, name: str = "") -> str:
     if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return _inside_ole(path)
     return _text(head, name) if looks_like_text(head) else _other(head, name)
+
+
+def is_envelope(head: bytes) -> bool:
+    """Whether a file that begins so is a CMS envelope, in DER, BER, PEM or base64."""
+    start = _ARMOR.sub(b"", head[:_ENVELOPE_BYTES], count=1).partition(b"-----")[0]
+    if start[:1] == b"M":
+        letters = b"".join(start.split())
+        try:
+            start = base64.b64decode(letters[: len(letters) & ~3], validate=True)
+        except binascii.Error:
+            return False
+    return _ENVELOPE.match(start) is not None
 
 
 def _by_brand(head: bytes) -> str:

@@ -6,6 +6,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -77,13 +78,14 @@ def words_of_text(text: str) -> list[Word]:
 
 
 def words_of_cells(rows: Iterable[tuple[int, Mapping[int, str]]]) -> list[Word]:
-    """One word for each cell of a sheet; its place is named as in a workbook (``B7``). ``rows`` are their numbers and
-    their texts by column, both from 1."""
-    return [
+    """One word for each cell of a sheet, as many as are kept; its place is named as in a workbook (``B7``). ``rows``
+    are their numbers and their texts by column, both from 1."""
+    words = (
         Word(text, column, row, column + 0.8, row + 0.8, place=f"{_column_name(column)}{row}")
         for row, cells in rows
         for column, text in sorted(cells.items())
-    ]
+    )
+    return list(islice(words, MAX_WORDS))
 
 
 def _column_name(column: int) -> str:

@@ -14,6 +14,7 @@ from litestar.params import FromPath
 from docfleet.backend.calls import callers, options, presigned
 from docfleet.backend.calls.callers import Caller
 from docfleet.backend.calls.options import CallOptions
+from docfleet.backend.calls.refusals import invalid_field
 from docfleet.backend.calls.service import ACKNOWLEDGED, Answer, Calls, key_within
 from docfleet.backend.calls.staging import Area
 from docfleet.backend.executions import service
@@ -22,7 +23,7 @@ from docfleet.backend.http.calls import documentation, form, formats
 from docfleet.backend.http.calls.documentation import TriggerAnswer
 from docfleet.backend.http.calls.form import SizeLimits
 from docfleet.backend.http.headers import IDEMPOTENCY_HEADER
-from docfleet.core.errors import InvalidInput, invalid_field
+from docfleet.core.errors import InvalidInput
 from docfleet.core.ids import new_id, parse_id
 from docfleet.core.status import ExecutionStatus
 

@@ -14,9 +14,9 @@ from litestar.exceptions import ClientException, InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from docfleet.backend.calls.options import MAX_FIELD_BYTES, MAX_FILES, Fields
+from docfleet.backend.calls.refusals import CallRefused, invalid_field
 from docfleet.backend.calls.staging import Area, Incoming, check_name
 from docfleet.backend.http.calls import parts
-from docfleet.core.errors import CallRefused, invalid_field
 
 MAX_FIELDS = 100
 MAX_BODY_BYTES = 1024 * 1024

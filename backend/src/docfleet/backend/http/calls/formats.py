@@ -11,8 +11,8 @@ from typing import Any
 
 from litestar import Request, Response
 
+from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.http import problems
-from docfleet.core.errors import CallRefused
 
 MEDIA_TYPE = "application/vnd.docfleet+json"
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from multipart import MultipartSegment, parse_content_disposition
 
-from docfleet.core.errors import CallRefused
+from docfleet.backend.calls.refusals import CallRefused
 
 _CHARSET = re.compile(
     r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|gb2312|gbk|gb18030|big5(hkscs)?|shift_jis(_2004|x0213)?"

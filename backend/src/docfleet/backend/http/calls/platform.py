@@ -12,11 +12,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from docfleet.backend.calls import callers
+from docfleet.backend.calls.refusals import CallRefused, invalid_field
 from docfleet.backend.calls.service import call_path
 from docfleet.backend.deployments import repository
 from docfleet.backend.http.calls import documentation, formats
 from docfleet.backend.platform.db import Database, Record, iso
-from docfleet.core.errors import CallRefused, invalid_field
 
 PUBLIC = {"public": True}
 _ORDERS = ("api_name", "display_name", "created_at", "modified_at", "is_active")

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from docfleet.tools.builtin.field_extractor.einvoice import checks
-from docfleet.tools.builtin.field_extractor.einvoice.model import Invoice, Line, TaxLine
+from docfleet.tools.builtin.field_extractor.einvoice.model import Invoice, InvoiceLine, TaxLine
 
 _FILLER = "Harbour Works sells planks of oak and of other wood to everybody. "
 
@@ -76,7 +76,7 @@ def test_one_misread_word_of_a_scan_proves_nothing_and_three_do() -> None:
 def test_parts_that_do_not_add_up_are_said() -> None:
     wrong = invoice(
         gross=Decimal(120), net=Decimal(100), tax=Decimal(19), line_total=Decimal(100),
-        lines=[Line("a", None, None, Decimal(60)), Line("b", None, None, Decimal(30))],
+        lines=[InvoiceLine("a", None, None, Decimal(60)), InvoiceLine("b", None, None, Decimal(30))],
         tax_lines=[TaxLine(Decimal(19), Decimal(100), Decimal(18))],
     )  # fmt: skip
     assert failed(checks.totals(wrong)) == ["net_and_tax", "sum_of_lines", "sum_of_taxes"]

@@ -14,8 +14,10 @@ _CODE = re.compile(
     r"(?<![^\s:#(：])#?\s?(?P<code>(?:[A-Z]{1,5}\s(?=[A-Z]{0,4}\d[\w]*[/-]))?(?=[\w/.\-]*\d)[^\W_][\w/.\-]*\w|\d)(?![,%\w])"
 )
 _NO_CODE = re.compile(
-    r"\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|\d{1,2}:\d{2}(?::\d{2})?|(?:19|20)\d\d\s?[-/]\s?\d{1,2}|[A-Z]{2}\d{2}[A-Z0-9]{11,30}"
+    r"\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,3}(?:[.,]\d{3})*[.,]\d{2}|\d{1,2}:\d{2}(?::\d{2})?|[A-Z]{2}\d{2}[A-Z0-9]{11,30}"
 )
+_PERIOD = re.compile(r"(?:19|20)\d\d\s?[-/]\s?\d{1,2}")
+"""A month or a financial year; a number of an invoice only where its label is beside it."""
 # Behind a label: marks, a bracket, and the small words of all languages.
 _SEPARATOR = re.compile(r"[\s:：.#=\-\u2013\u2014*|]*")
 _FROM = (
@@ -75,17 +77,17 @@ def _numbers(reading: Reading, hit: Hit, *, labelled: bool) -> Iterator[tuple[fl
             beside = _TITLE
     else:
         beside = _BESIDE
-    code = _code_at(reading.text, position, end)
+    code = _code_at(reading.text, position, end, labelled=labelled)
     if next(reading.dates(position, end), (-1,))[0] == position:
         code = None
     if code is not None:
         yield beside - (0 if not reading.before(hit).strip() else 5), code
     elif labelled and not _has_words(reading.text[start:end]):
-        below = reading.below(hit, partial(_codes, reading.text))
+        below = reading.below(hit, partial(_codes, reading))
         if below is not None:
             yield _BELOW, below[2]
     elif not labelled and reading.is_cell(hit):
-        below = reading.below(hit, partial(_codes, reading.text))
+        below = reading.below(hit, partial(_codes, reading))
         if (
             below is not None
             and reading.text[slice(*reading.line(hit.start))].strip() != reading.text[hit.start : hit.end]
@@ -125,16 +127,19 @@ def _after_label(text: str, start: int, end: int) -> int:
             return start
 
 
-def _code_at(text: str, start: int, end: int) -> str | None:
+def _code_at(text: str, start: int, end: int, *, labelled: bool) -> str | None:
     match = _CODE.match(text, start, end)
     if match is None or _NO_CODE.fullmatch(match["code"]) or re.match(r"\s?%", text[match.end() : match.end() + 2]):
         return None
-    return match["code"]
+    return None if _PERIOD.fullmatch(match["code"]) and not labelled else match["code"]
 
 
-def _codes(text: str, start: int, end: int) -> Iterator[Found[str]]:
-    for match in _CODE.finditer(text, start, end):
-        if not _NO_CODE.fullmatch(match["code"]):
+def _codes(reading: Reading, start: int, end: int) -> Iterator[Found[str]]:
+    dates = [(first, last) for first, last, _ in reading.dates(start, end)]
+    for match in _CODE.finditer(reading.text, start, end):
+        code = match["code"]
+        in_date = any(first <= match.start("code") < last for first, last in dates)
+        if not in_date and not _NO_CODE.fullmatch(code) and not _PERIOD.fullmatch(code):
             yield match.start("code"), match.end(), match["code"]
 
 

@@ -67,7 +67,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadOptions:
     """How to read: the settings of the tool, typed."""
 
     pdf_text: str
@@ -83,7 +83,7 @@ class Reading:
     """Called after each page with the pages read so far, and of how many."""
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], progress: Callable[[int, int], None]) -> Reading:
+    def from_settings(cls, settings: dict[str, Any], progress: Callable[[int, int], None]) -> ReadOptions:
         """From validated settings."""
         return cls(
             pdf_text=settings["pdf_text"],
@@ -125,7 +125,7 @@ def reading_of(what: str, *usual: type[Exception]) -> Iterator[None]:
         raise CorruptFile(f"{what} cannot be read: {cause}; {SEND_AGAIN}") from error
 
 
-def check_archive(path: Path, what: str, reading: Reading) -> None:
+def check_archive(path: Path, what: str, reading: ReadOptions) -> None:
     """Refuse a zip-based document that would unpack to many times its size.
 
     Raises ``FileTooLarge``, ``PasswordRequired``, or ``CorruptFile`` when it is not a valid archive.

@@ -127,6 +127,14 @@ FORMATS = (
         "as e-mail; bodies in text, HTML or compressed RTF, in the code page that fits",
         "as e-mail; times, places and other properties of appointments and tasks",
     ),
+    Format(
+        "Signed documents: P7M",
+        (media.SMIME,),
+        "envelope:read_envelope",
+        "asn1crypto; the reader of the document inside",
+        "the document inside, as its own format, in DER, BER, PEM or base64",
+        "the signature, which is not verified, and the signer; encrypted envelopes",
+    ),
     Format("CSV, TSV", (media.CSV, "text/tab-separated-values"), "plain:read_csv", "Python's `csv`",
            "every cell, of any dialect", "nothing"),
     Format(
@@ -185,7 +193,6 @@ REFUSED = {
     media.ONENOTE: ("a notebook of OneNote", _PDF),
     media.TNEF: ("an attachment of Outlook in its own format (winmail.dat)", "the message as MSG or EML"),
     media.OUTLOOK_FOLDER: ("a folder of Outlook (PST)", "its messages as MSG or EML"),
-    media.SMIME: ("a signed or encrypted S/MIME envelope", "the message as EML"),
     media.ACCESS: ("a database of Access", _SHEETS),
     media.WORDPERFECT: ("a document of WordPerfect", _TEXT),
     media.DJVU: ("a DjVu document", _PDF),

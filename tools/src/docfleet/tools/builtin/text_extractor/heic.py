@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, ReadOptions, reading_of
 from docfleet.tools.builtin.text_extractor.ocr import read_image
 
 
-def read_heic(path: Path, reading: Reading) -> Document:
+def read_heic(path: Path, reading: ReadOptions) -> Document:
     """As ``read_image``, after Pillow has learnt the format."""
     import pi_heif
 

@@ -16,34 +16,35 @@ from docfleet.tools.builtin.text_extractor.document import (
     MIB,
     SEND_AGAIN,
     Document,
-    Reading,
+    ReadOptions,
     check_archive,
     reading_of,
 )
 from docfleet.tools.builtin.text_extractor.openxml.number_format import general
 from docfleet.tools.builtin.text_extractor.openxml.slides import read_slides
 from docfleet.tools.builtin.text_extractor.openxml.word import read_word
+from docfleet.tools.sdk.words import Page, words_of_cells
 
 PROGRAMS = ("soffice", "libreoffice")
 _EMPTY = "[this sheet has no cells with content]"
 
 
-def read_xls(path: Path, reading: Reading) -> Document:
+def read_xls(path: Path, reading: ReadOptions) -> Document:
     """One page per sheet, cells separated by tabs. Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``."""
     return _read_workbook(path, "the XLS workbook (Excel 97)", reading)
 
 
-def read_xlsb(path: Path, reading: Reading) -> Document:
+def read_xlsb(path: Path, reading: ReadOptions) -> Document:
     """As ``read_xls``, for binary workbooks of Excel 2007 and later."""
     what = "the XLSB workbook (binary Excel)"
     check_archive(path, what, reading)
     return _read_workbook(path, what, reading)
 
 
-def _read_workbook(path: Path, what: str, reading: Reading) -> Document:
+def _read_workbook(path: Path, what: str, reading: ReadOptions) -> Document:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-    pages: list[str] = []
+    pages: list[Page] = []
     size = 0
     with reading_of(what, CalamineError), _panics(what), path.open("rb") as stream:
         try:
@@ -54,8 +55,12 @@ def _read_workbook(path: Path, what: str, reading: Reading) -> Document:
             ) from error
         for name in book.sheet_names:
             lines: list[str] = []
-            for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False):
-                line = "\t".join(map(_shown, row)).rstrip("\t")
+            rows: list[tuple[int, dict[int, str]]] = []
+            for number, row in enumerate(book.get_sheet_by_name(name).to_python(skip_empty_area=False), start=1):
+                cells = list(map(_shown, row))
+                if any(cells):
+                    rows.append((number, {column: cell for column, cell in enumerate(cells, start=1) if cell}))
+                line = "\t".join(cells).rstrip("\t")
                 size += len(line)
                 if size > reading.max_expanded_bytes:
                     raise FileTooLarge(
@@ -66,9 +71,10 @@ def _read_workbook(path: Path, what: str, reading: Reading) -> Document:
                     lines.append(line)
             while lines and not lines[-1]:
                 lines.pop()
-            pages.append("\n".join([f"Sheet: {name}", *(lines or [_EMPTY])]))
+            text = "\n".join([f"Sheet: {name}", *(lines or [_EMPTY])])
+            pages.append(Page(text, words_of_cells(rows), name=name))
             reading.progress(len(pages), len(book.sheet_names))
-        return Document.of_texts(pages, {"sheets": list(book.sheet_names)})
+        return Document(pages, {"sheets": list(book.sheet_names)})
 
 
 @contextmanager
@@ -87,6 +93,10 @@ def _shown(value: Any) -> str:
         return str(value).upper()
     if isinstance(value, int | float):
         return general(value)
+    if isinstance(value, datetime.timedelta):
+        seconds = round(value.total_seconds())
+        hours, rest = divmod(abs(seconds), 3600)
+        return f"{'-' if seconds < 0 else ''}{hours}:{rest // 60:02}:{rest % 60:02}"
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         value = value.date()
     if isinstance(value, datetime.date | datetime.time):
@@ -94,19 +104,19 @@ def _shown(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def read_doc(path: Path, reading: Reading) -> Document:
+def read_doc(path: Path, reading: ReadOptions) -> Document:
     """A document of Word 97, as the DOCX that LibreOffice makes of it. Raises ``UnsupportedFileType`` unless the
     settings allow that, ``ToolSettingsInvalid`` where LibreOffice is missing, ``CorruptFile``."""
     return _by_libreoffice(path, reading, "the DOC file (Word 97)", "docx", read_word)
 
 
-def read_ppt(path: Path, reading: Reading) -> Document:
+def read_ppt(path: Path, reading: ReadOptions) -> Document:
     """A presentation of PowerPoint 97, as the PPTX that LibreOffice makes of it. Raises as ``read_doc``."""
     return _by_libreoffice(path, reading, "the PPT file (PowerPoint 97)", "pptx", read_slides)
 
 
 def _by_libreoffice(
-    path: Path, reading: Reading, what: str, suffix: str, read: Callable[[Path, Reading], Document]
+    path: Path, reading: ReadOptions, what: str, suffix: str, read: Callable[[Path, ReadOptions], Document]
 ) -> Document:
     """Convert in this run, by a process of its own with a profile of its own in the run's folder: the runner ends it
     with the run and counts it in the run's limits, and what one run leaves no other one sees."""

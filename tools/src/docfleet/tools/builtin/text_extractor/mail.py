@@ -12,10 +12,10 @@ from email.message import EmailMessage, Message
 from pathlib import Path
 
 from docfleet.core.errors import PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, ReadOptions, reading_of
 from docfleet.tools.builtin.text_extractor.markup import html_text
-from docfleet.tools.builtin.text_extractor.smime import signed_content
 from docfleet.tools.sdk.media import utf16_without_mark
+from docfleet.tools.sdk.smime import signed_content
 from docfleet.tools.sdk.text import decode_text
 
 ENCRYPTED = "encrypted message: its content cannot be read without the recipient's key; send it decrypted"
@@ -29,7 +29,7 @@ _BOUNDARY = re.compile(rb"^--(\S[^\n]*?)[ \t]*\n(?=Content-[A-Za-z-]+:|\n)", re.
 _SAME_WORDS = 0.5
 
 
-def read_eml(path: Path, _reading: Reading) -> Document:
+def read_eml(path: Path, _reading: ReadOptions) -> Document:
     """Headers and text (plain before HTML); the names of attachments are metadata.
 
     Raises ``PasswordRequired``, ``CorruptFile``.

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import MIB, Document, Reading, check_archive, reading_of
+from docfleet.tools.builtin.text_extractor.document import MIB, Document, ReadOptions, check_archive, reading_of
 from docfleet.tools.sdk.text import decode_text
 
 # What no browser shows, apart from what a script would change.
@@ -48,7 +48,7 @@ _CONTROLS = {"a", "button", "label"}
 _MAX_DEPTH = 2000
 
 
-def read_html(path: Path, _reading: Reading) -> Document:
+def read_html(path: Path, _reading: ReadOptions) -> Document:
     """The visible text; cells of one table row share a line."""
     raw = path.read_bytes()
     title, text = html_text(raw)
@@ -185,7 +185,7 @@ def _check_depth(soup: Any) -> None:
     raise CorruptFile(f"the HTML is nested more than {_MAX_DEPTH} levels deep: it cannot be read; send a simpler one")
 
 
-def read_epub(path: Path, reading: Reading) -> Document:
+def read_epub(path: Path, reading: ReadOptions) -> Document:
     """One page per chapter, in the order of the spine."""
     check_archive(path, "the book", reading)
     from lxml import etree

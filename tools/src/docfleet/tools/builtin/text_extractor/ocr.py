@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from docfleet.core.errors import FileTooLarge
 from docfleet.tools.builtin.text_extractor import ppocr, tesseract
-from docfleet.tools.builtin.text_extractor.document import Document, LanguageMissing, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, LanguageMissing, ReadOptions, reading_of
 from docfleet.tools.builtin.text_extractor.languages import (
     AUTO,
     LANGUAGES_OF_SCRIPT,
@@ -39,7 +39,7 @@ _TURNED_RIGHT = 0.7
 _MOST_LANGUAGES = 2
 
 
-def read_image(path: Path, reading: Reading) -> Document:
+def read_image(path: Path, reading: ReadOptions) -> Document:
     """The text and words of each frame (TIFF may have many). Raises ``CorruptFile``, ``FileTooLarge``.
 
     A page is as large as the picture at the resolution that its file states; without one, a pixel is a point.
@@ -88,7 +88,7 @@ def _points_per_pixel(image: Image) -> tuple[float, float]:
     return _POINTS_PER_INCH / resolutions[0], _POINTS_PER_INCH / resolutions[1]
 
 
-def recognize(image: Image, reading: Reading) -> Recognized:
+def recognize(image: Image, reading: ReadOptions) -> Recognized:
     """The text in ``image``, columns kept apart by spaces, and its words with boxes in pixels of ``image`` as it is.
 
     A picture that is askew, on its side or upside down is turned before it is read. Raises ``ToolSettingsInvalid`` for
@@ -122,7 +122,7 @@ def _other_script(image: Image, best: Recognized, *, small: bool) -> Recognized:
     return attempt if attempt.confidence >= _GOOD_TESSERACT else _better(best, attempt)
 
 
-def _by_tesseract(reading: Reading) -> bool:
+def _by_tesseract(reading: ReadOptions) -> bool:
     languages = set(reading.ocr_language.split("+"))
     return reading.ocr_engine == "tesseract" or not languages <= {AUTO, *SMALL_LANGUAGES}
 

@@ -13,7 +13,7 @@ from docfleet.tools.builtin.text_extractor.document import (
     MIB,
     SEND_AGAIN,
     Document,
-    Reading,
+    ReadOptions,
     check_archive,
     reading_of,
 )
@@ -55,7 +55,7 @@ _MAX_ROWS = 1_048_576
 _PAGE_NUMBER_LETTERS = 12
 
 
-def read_opendocument(path: Path, reading: Reading) -> Document:
+def read_opendocument(path: Path, reading: ReadOptions) -> Document:
     """One page per sheet, slide or drawing, and one of a text: headers, paragraphs and table rows in order, notes and
     text boxes after the paragraph that holds them, footers."""
     content, styles = _parts(path, reading)
@@ -75,7 +75,7 @@ def read_opendocument(path: Path, reading: Reading) -> Document:
         return Document.of_texts(["\n".join(lines)])
 
 
-def _parts(path: Path, reading: Reading) -> tuple[Any, Any]:
+def _parts(path: Path, reading: ReadOptions) -> tuple[Any, Any]:
     """The roots of the content and of the styles; of a flat file both are the same."""
     from lxml import etree
 
@@ -98,7 +98,7 @@ def _parts(path: Path, reading: Reading) -> tuple[Any, Any]:
     return content, styles
 
 
-def _sheets(book: Any, masters: _Masters, text: _Text, reading: Reading) -> Document:
+def _sheets(book: Any, masters: _Masters, text: _Text, reading: ReadOptions) -> Document:
     tables = book.findall("table:table", NAMESPACES)
     _check_pages(len(tables), "sheets", reading)
     names = [attribute(table, "table:name") for table in tables]
@@ -113,7 +113,7 @@ def _sheets(book: Any, masters: _Masters, text: _Text, reading: Reading) -> Docu
     return Document.of_texts(pages, {"sheets": names})
 
 
-def _slides(slides: Any, masters: _Masters, text: _Text, reading: Reading) -> Document:
+def _slides(slides: Any, masters: _Masters, text: _Text, reading: ReadOptions) -> Document:
     shown = slides.findall("draw:page", NAMESPACES)
     _check_pages(len(shown), "slides", reading)
     declared = {
@@ -135,7 +135,7 @@ def _slides(slides: Any, masters: _Masters, text: _Text, reading: Reading) -> Do
     return Document.of_texts(pages, {"slides": len(pages)})
 
 
-def _check_pages(count: int, what: str, reading: Reading) -> None:
+def _check_pages(count: int, what: str, reading: ReadOptions) -> None:
     if count > reading.max_pages:
         raise FileTooLarge(f"there are {count} {what}, the limit is {reading.max_pages} (max_pages)")
 
@@ -143,7 +143,7 @@ def _check_pages(count: int, what: str, reading: Reading) -> None:
 class _Text:
     """Lines of text of elements."""
 
-    def __init__(self, reading: Reading, lists: Lists) -> None:
+    def __init__(self, reading: ReadOptions, lists: Lists) -> None:
         self._lists = lists
         self._limit = reading.max_expanded_bytes
         self._size = 0

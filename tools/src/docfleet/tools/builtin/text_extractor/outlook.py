@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from docfleet.core.errors import PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, ReadOptions, reading_of
 from docfleet.tools.builtin.text_extractor.mail import ENCRYPTED, Mail, header_text, parsed, preferred
 from docfleet.tools.builtin.text_extractor.markup import html_text
 from docfleet.tools.builtin.text_extractor.rtf import rtf_text
-from docfleet.tools.builtin.text_extractor.smime import signed_content
+from docfleet.tools.sdk.smime import signed_content
 from docfleet.tools.sdk.text import codec_of_page, decode_text
 
 _STREAM = "__substg1.0_{:04X}{:04X}"
@@ -31,7 +31,7 @@ _KINDS = {2: "Cc", 3: "Bcc"}
 _EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 
 
-def read_msg(path: Path, _reading: Reading) -> Document:
+def read_msg(path: Path, _reading: ReadOptions) -> Document:
     """Headers and text of an Outlook message, and the messages attached to it; attachments by name in ``metadata``."""
     import olefile
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docfleet.core.errors import CorruptFile, FileTooLarge, PasswordRequired
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, LanguageMissing, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import (
+    SEND_AGAIN,
+    Document,
+    LanguageMissing,
+    ReadOptions,
+    reading_of,
+)
 from docfleet.tools.builtin.text_extractor.pdf_page import read_page
 from docfleet.tools.builtin.text_extractor.pdf_rescue import rescued_pages, states_too_few
 from docfleet.tools.builtin.text_extractor.pdf_xfa import is_xfa, xfa_values
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
 
-def read_pdf(path: Path, reading: Reading) -> Document:
+def read_pdf(path: Path, reading: ReadOptions) -> Document:
     """The text of each page. Raises ``PasswordRequired``, ``CorruptFile``, ``FileTooLarge``."""
     import pypdfium2 as pdfium
 
@@ -62,7 +68,7 @@ def _opened(path: Path) -> pdfium.PdfDocument:
 def _page(
     document: pdfium.PdfDocument,
     index: int,
-    reading: Reading,
+    reading: ReadOptions,
     laid_out: list[str] | None,
     result: Document,
     unreadable: list[LanguageMissing],
@@ -84,7 +90,7 @@ def _page(
     return Page(f"[page {number} {cause.partition(':')[0]}]")
 
 
-def _rescue(path: Path, intact: int, reading: Reading, result: Document) -> None:
+def _rescue(path: Path, intact: int, reading: ReadOptions, result: Document) -> None:
     """Add the pages that the list of pages leaves out."""
     with contextlib.suppress(CorruptFile), reading_of("the PDF"):
         found = rescued_pages(path, intact, reading.max_pages - len(result.pages))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from docfleet.tools.builtin.text_extractor.document import Reading
+from docfleet.tools.builtin.text_extractor.document import ReadOptions
 from docfleet.tools.sdk.words import Word
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ _DOUBTFUL_SHARE, _DOUBTFUL_CHARACTERS = 0.1, 20
 # covers the second share is, if no more than a page number, a stamp or the line of a fax is typed.
 _PAGE, _FEW_WORDS, _FEW_ROWS = 0.5, 40, 0.1
 _PART, _LINE = 0.08, 15
+# A picture that covers this share is read, too, where only a header and a caption are typed around it.
+_FIGURE = 0.25
 # Below this share of words and numbers, the text behind a scan is what a failed recognition left.
 _PLAUSIBLE = 0.5
 _TOKEN = re.compile(
@@ -42,11 +44,13 @@ def needs_ocr(page: pdfium.PdfPage, words: list[Word], doubtful: list[Word]) -> 
     in_doubt = sum(len(word.text) for word in doubtful)
     if in_doubt >= _DOUBTFUL_CHARACTERS or in_doubt > _DOUBTFUL_SHARE * visible:
         return True
-    few = len(words) < _FEW_WORDS
-    if not (few or _rows(words) < _FEW_ROWS * page.get_height() or not is_plausible(words)):
+    few, low = len(words) < _FEW_WORDS, _rows(words) < _FEW_ROWS * page.get_height()
+    if not (few or low or not is_plausible(words)):
         return False
     shown = _shown_as_pictures(page)
-    return shown >= _PAGE or (shown >= _PART and (len(words) < _LINE or not is_plausible(words)))
+    return shown >= (_FIGURE if few and low else _PAGE) or (
+        shown >= _PART and (len(words) < _LINE or not is_plausible(words))
+    )
 
 
 def is_plausible(words: Iterable[Word]) -> bool:
@@ -121,7 +125,7 @@ def _images(form: object, depth: int) -> Iterator[object]:
             yield from _images(item, depth + 1)
 
 
-def pictures(page: pdfium.PdfPage, reading: Reading) -> Iterator[Image]:
+def pictures(page: pdfium.PdfPage, reading: ReadOptions) -> Iterator[Image]:
     """The pictures on a page that could hold words, such as a letterhead that is one image."""
     import pypdfium2 as pdfium
     import pypdfium2.raw as raw
@@ -135,7 +139,7 @@ def pictures(page: pdfium.PdfPage, reading: Reading) -> Iterator[Image]:
                 continue  # one picture in an exotic encoding must not fail the page
 
 
-def rendered(page: pdfium.PdfPage, reading: Reading) -> Image:
+def rendered(page: pdfium.PdfPage, reading: ReadOptions) -> Image:
     """The page as a grey picture, at the resolution of the settings or as large as they allow."""
     width, height = page.get_size()
     scale = reading.ocr_dpi / _POINTS_PER_INCH

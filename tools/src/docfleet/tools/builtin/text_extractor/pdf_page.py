@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from docfleet.tools.builtin.text_extractor.document import LanguageMissing, Reading
+from docfleet.tools.builtin.text_extractor.document import LanguageMissing, ReadOptions
 from docfleet.tools.builtin.text_extractor.layout import arrange, is_right_to_left
 from docfleet.tools.builtin.text_extractor.pdf_annotations import Annotations, flatten, read_annotations
 from docfleet.tools.builtin.text_extractor.pdf_ocr import is_plausible, joined, needs_ocr, pictures, rendered
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
 
-def read_page(document: pdfium.PdfDocument, index: int, reading: Reading, laid_out: str | None = None) -> Page:
+def read_page(document: pdfium.PdfDocument, index: int, reading: ReadOptions, laid_out: str | None = None) -> Page:
     """The text and the words of a page. ``laid_out`` is its typed text, where another reader has arranged it."""
     from docfleet.tools.builtin.text_extractor.ocr import recognize
 
@@ -91,7 +91,7 @@ def _trusted(runs: list[Direction], textpage: pdfium.PdfTextPage) -> list[Word]:
     return kept if is_plausible(kept) else []
 
 
-def _typed(runs: list[Direction], textpage: pdfium.PdfTextPage, reading: Reading) -> str:
+def _typed(runs: list[Direction], textpage: pdfium.PdfTextPage, reading: ReadOptions) -> str:
     """The typed text: on a grid that keeps columns side by side, or in the order of the file."""
     columns = reading.pdf_text == "columns"
     text = "\n\n".join(arrange(run.words) for run in runs) if columns else ""

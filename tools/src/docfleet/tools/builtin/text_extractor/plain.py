@@ -6,19 +6,20 @@ import csv
 import io
 from pathlib import Path
 
-from docfleet.tools.builtin.text_extractor.document import Document, Reading
+from docfleet.tools.builtin.text_extractor.document import Document, ReadOptions
 from docfleet.tools.sdk.text import decode_text, encoding_of
+from docfleet.tools.sdk.words import Page, words_of_cells
 
 _SAMPLE_CHARACTERS = 64 * 1024
 
 
-def read_text(path: Path, _reading: Reading) -> Document:
+def read_text(path: Path, _reading: ReadOptions) -> Document:
     """The text, whatever its encoding."""
     raw = path.read_bytes()
     return Document.of_texts([decode_text(raw)], {"encoding": encoding_of(raw)})
 
 
-def read_csv(path: Path, _reading: Reading) -> Document:
+def read_csv(path: Path, _reading: ReadOptions) -> Document:
     """Rows with their cells separated by tabs, whatever the dialect; the plain text where no dialect fits."""
     raw = path.read_bytes()
     text = decode_text(raw)
@@ -31,5 +32,10 @@ def read_csv(path: Path, _reading: Reading) -> Document:
         rows = list(csv.reader(io.StringIO(text, newline=""), dialect))
     except csv.Error:
         return Document.of_texts([text], metadata)
-    cells = ("\t".join(cell.replace("\n", " ").replace("\t", " ") for cell in row) for row in rows)
-    return Document.of_texts(["\n".join(cells)], metadata | {"delimiter": dialect.delimiter, "rows": len(rows)})
+    rows = [[cell.replace("\n", " ").replace("\t", " ") for cell in row] for row in rows]
+    cells = (
+        (number, {column: cell for column, cell in enumerate(row, start=1) if cell.strip()})
+        for number, row in enumerate(rows, start=1)
+    )
+    page = Page("\n".join(map("\t".join, rows)), words_of_cells(cells))
+    return Document([page], metadata | {"delimiter": dialect.delimiter, "rows": len(rows)})

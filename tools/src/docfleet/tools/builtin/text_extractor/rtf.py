@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from docfleet.tools.builtin.text_extractor.document import Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import Document, ReadOptions, reading_of
 from docfleet.tools.builtin.text_extractor.markup import html_text
 from docfleet.tools.sdk.text import codec_of_page, encoding_of
 
@@ -48,7 +48,7 @@ _FORMATTING = {"cs", "ds", "ts", "s", "f", "fs", "cf", "cb", "lang", "b", "i", "
 _PRIVATE_BULLET = "\uf0b7"
 
 
-def read_rtf(path: Path, _reading: Reading) -> Document:
+def read_rtf(path: Path, _reading: ReadOptions) -> Document:
     """Headers, the text with rows of tables on one line each, notes and boxes after their paragraph, footers."""
     with reading_of("the RTF file"):
         return Document.of_texts([rtf_text(path.read_bytes())])

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, cast, override
 
 from docfleet.core.errors import CorruptFile, PasswordRequired, UnsupportedFileType
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading, reading_of
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, ReadOptions, reading_of
 from docfleet.tools.builtin.text_extractor.formats import READERS, REFUSED
 from docfleet.tools.protocol import OutputType, ToolLogLevel
 from docfleet.tools.sdk import RunContext, Tool, ToolResult, media
 from docfleet.tools.sdk.words import Page
 
-Reader = Callable[[Path, Reading], Document]
+Reader = Callable[[Path, ReadOptions], Document]
 
 _SEND = "send a PDF, office, mail, web or image file"
 _MODULES = sorted({reader.partition(":")[0] for reader in READERS.values()} | {"pdf_xfa"})
@@ -77,7 +77,7 @@ class TextExtractor(Tool):
         mime = context.input_mime
         read = reader_of(mime)
         with reading_of("the document"):
-            document = read(context.input_path, Reading.from_settings(settings, context.progress))
+            document = read(context.input_path, ReadOptions.from_settings(settings, context.progress))
         for warning in document.warnings:
             context.log(warning, ToolLogLevel.WARN)
         if not any(page.text.strip() for page in document.pages):

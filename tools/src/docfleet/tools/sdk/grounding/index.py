@@ -33,7 +33,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Reading:
+class WordOrder:
     """Words in an order in which they may be read, as one folded string."""
 
     text: str
@@ -129,19 +129,19 @@ class WordIndex:
             line.words.sort(key=lambda each: self.words[each].left)
         return lines
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[WordOrder]:
         """As the reader gave them, line by line, and column by column; each is made when it is asked for."""
         yield self.as_read
         yield self.by_line
         yield self.by_column
 
     @cached_property
-    def as_read(self) -> Reading:
+    def as_read(self) -> WordOrder:
         """The words of each page in the order in which they were read."""
         return self._reading([list(self.words_of(page)) for page in range(len(self.pages))])
 
     @cached_property
-    def by_line(self) -> Reading:
+    def by_line(self) -> WordOrder:
         """The words of each page line by line."""
         order: list[list[int]] = [[] for _ in self.pages]
         for line in self.lines:
@@ -149,11 +149,11 @@ class WordIndex:
         return self._reading(order)
 
     @cached_property
-    def by_column(self) -> Reading:
+    def by_column(self) -> WordOrder:
         """The words of each block: lines below one another, each cut at wide gaps."""
         return self._reading([block for block in self._columns() if len(block) > 1])
 
-    def _reading(self, parts: Iterable[list[int]]) -> Reading:
+    def _reading(self, parts: Iterable[list[int]]) -> WordOrder:
         texts: list[str] = []
         word_at: list[int] = []
         begins = bytearray()
@@ -170,7 +170,7 @@ class WordIndex:
             texts.append(_BREAK)
             word_at.append(-1)
             begins.append(2)
-        return Reading("".join(texts), word_at, begins)
+        return WordOrder("".join(texts), word_at, begins)
 
     def _columns(self) -> Iterable[list[int]]:
         """Blocks of lines below one another, each cut at wide gaps: the cells of a table, the columns of a page."""
@@ -267,14 +267,14 @@ class WordIndex:
         return math.hypot(down, across / 4)
 
     @cached_property
-    def alike_texts(self) -> list[Reading]:
+    def alike_texts(self) -> list[WordOrder]:
         """The first two readings with characters that OCR confuses made equal."""
         return [
-            Reading(alike(reading.text), reading.word_at, reading.begins) for reading in (self.as_read, self.by_line)
+            WordOrder(alike(reading.text), reading.word_at, reading.begins) for reading in (self.as_read, self.by_line)
         ]
 
     @cached_property
-    def _page_bounds(self) -> list[tuple[Reading, list[tuple[int, int]]]]:
+    def _page_bounds(self) -> list[tuple[WordOrder, list[tuple[int, int]]]]:
         """For the reading by the reader and the one by lines: the bounds of each page."""
         found = []
         for reading in (self.as_read, self.by_line):
@@ -286,11 +286,11 @@ class WordIndex:
             found.append((reading, bounds))
         return found
 
-    def likely_parts(self, folded: str, pages: int) -> list[tuple[Reading, int, int]]:
+    def likely_parts(self, folded: str, pages: int) -> list[tuple[WordOrder, int, int]]:
         """The bounds of the pages that have most of the text in pieces, the best first."""
         size = 4
         pieces = {folded[at : at + size] for at in range(0, max(len(folded) - size, 1), 3)}
-        scored: list[tuple[int, int, Reading, int, int]] = []
+        scored: list[tuple[int, int, WordOrder, int, int]] = []
         for reading, bounds in self._page_bounds:
             for start, end in bounds:
                 score = sum(1 for piece in pieces if reading.text.find(piece, start, end) >= 0)

@@ -10,7 +10,7 @@ from docfleet.core.evidence import MatchKind
 from docfleet.tools.sdk.grounding import dates, numbers
 from docfleet.tools.sdk.grounding.currencies import SIGNS
 from docfleet.tools.sdk.grounding.folding import alike, fold
-from docfleet.tools.sdk.grounding.index import Reading, Span, WordIndex
+from docfleet.tools.sdk.grounding.index import Span, WordIndex, WordOrder
 
 Scalar = str | int | float | bool | None
 
@@ -130,7 +130,7 @@ def _with_marks(index: WordIndex, words: tuple[int, ...], text: str) -> tuple[in
     return tuple(complete)
 
 
-def _occurrences(reading: Reading, folded: str) -> Iterator[tuple[tuple[int, ...], int]]:
+def _occurrences(reading: WordOrder, folded: str) -> Iterator[tuple[tuple[int, ...], int]]:
     """Where ``folded`` stands from the beginning to the end of words or parts of words; with 2 for whole words."""
     text, word_at, begins = reading.text, reading.word_at, reading.begins
     at = text.find(folded)

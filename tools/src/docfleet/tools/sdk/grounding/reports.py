@@ -11,7 +11,7 @@ import msgspec
 from docfleet.core.evidence import Check, DocumentEvidence, Evidence, FieldEvidence, PageShape
 from docfleet.tools.sdk.grounding.confidence import DEFAULT, Calibration, confidence
 from docfleet.tools.sdk.grounding.index import WordIndex
-from docfleet.tools.sdk.grounding.results import Labels, count_fields, ground_result
+from docfleet.tools.sdk.grounding.results import Labels, count_fields, ground_result, value_at
 
 
 def report(
@@ -22,7 +22,8 @@ def report(
     calibration: Calibration = DEFAULT,
 ) -> DocumentEvidence:
     """The evidence for ``result``. ``checks`` are objects ``{check, ok, detail}``, which may name their ``fields``; a
-    check that names none concerns the fields whose names are in its text."""
+    check that names none concerns the fields whose names are in its text. Within a list or an object a check concerns
+    the numbers: that they add up says nothing of the texts beside them."""
     made = [
         (Check(check=str(each.get("check", "")), ok=bool(each.get("ok")), detail=str(each.get("detail", ""))), each)
         for each in checks
@@ -32,7 +33,8 @@ def report(
     fields = {}
     for pointer, evidence in found.items():
         name = pointer.split("/")[1] if "/" in pointer else ""
-        own = [check for check, given in made if _concerns(check, given, name)]
+        is_text_within = pointer.count("/") > 1 and isinstance(value_at(result, pointer), str)
+        own = [] if is_text_within else [check for check, given in made if _concerns(check, given, name)]
         field = FieldEvidence(**_values(evidence), checks=own)
         field.confidence = confidence(field, calibration)
         fields[pointer] = field

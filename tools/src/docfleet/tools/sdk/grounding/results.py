@@ -61,6 +61,14 @@ def pointer_part(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+def value_at(result: Any, pointer: str) -> Any:
+    """The value that a JSON Pointer names. Raises ``LookupError``."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        result = result[int(name)] if isinstance(result, list) else result[name]
+    return result
+
+
 def evidence(index: WordIndex, match: Match, places: int) -> Evidence:
     """The evidence of a match that was chosen."""
     page = index.page_of(match.words[0])

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from docfleet.tools.builtin.field_extractor.einvoice import model
-from docfleet.tools.builtin.field_extractor.einvoice.model import CREDIT_NOTE_CODES, Invoice, Line, TaxLine
+from docfleet.tools.builtin.field_extractor.einvoice.model import CREDIT_NOTE_CODES, Invoice, InvoiceLine, TaxLine
 from docfleet.tools.builtin.field_extractor.einvoice.xml import text
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ def _tax_id(party: _Element | None) -> str | None:
     return text(party, "SpecifiedTaxRegistration/ID[@schemeID='VA']", "SpecifiedTaxRegistration/ID")
 
 
-def _line(item: _Element) -> Line | None:
+def _line(item: _Element) -> InvoiceLine | None:
     """The item; None for a line that is only a remark, or a sum of others."""
     if text(item, "AssociatedDocumentLineDocument/LineStatusReasonCode") in _NO_ITEMS:
         return None
     agreement, settlement = _part(item, _LINE_AGREEMENT), _part(item, _LINE_SETTLEMENT)
     price = None if agreement is None else agreement.find("NetPriceProductTradePrice")
-    line = Line(
+    line = InvoiceLine(
         description=text(item, "SpecifiedTradeProduct/Name", "SpecifiedTradeProduct/Description"),
         quantity=model.decimal(text(_part(item, _LINE_DELIVERY), "BilledQuantity")),
         unit_price=model.unit_price(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from docfleet.tools.builtin.field_extractor.einvoice import model
-from docfleet.tools.builtin.field_extractor.einvoice.model import Invoice, Line, TaxLine
+from docfleet.tools.builtin.field_extractor.einvoice.model import Invoice, InvoiceLine, TaxLine
 from docfleet.tools.builtin.field_extractor.einvoice.xml import text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _ordinary(header: _Element | None, body: _Element) -> Invoice:
     payments = [_amount(each) for each in body.iterfind("DatiPagamento/DettaglioPagamento/ImportoPagamento")]
     invoice.payable = _sum(payments)
     invoice.lines = [
-        Line(
+        InvoiceLine(
             description=text(item, "Descrizione"),
             quantity=model.decimal(text(item, "Quantita")),
             unit_price=model.decimal(text(item, "PrezzoUnitario")),
@@ -75,7 +75,7 @@ def _simplified(header: _Element | None, body: _Element) -> Invoice:
     if invoice.gross is not None and invoice.tax is not None:
         invoice.net = invoice.gross - invoice.tax
     invoice.lines = [
-        Line(description=text(item, "Descrizione"), quantity=None, unit_price=None, amount=amount)
+        InvoiceLine(description=text(item, "Descrizione"), quantity=None, unit_price=None, amount=amount)
         for item, amount in zip(items, amounts, strict=True)
     ]
     return invoice

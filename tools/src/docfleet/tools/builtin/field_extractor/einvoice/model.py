@@ -30,7 +30,7 @@ class TaxLine:
 
 
 @dataclass(slots=True)
-class Line:
+class InvoiceLine:
     """One item of the invoice; ``unit_price`` is the net price of one unit."""
 
     description: str | None
@@ -64,7 +64,7 @@ class Invoice:
     buyer: str | None = None
     buyer_tax_id: str | None = None
     iban: str | None = None
-    lines: list[Line] = field(default_factory=list)
+    lines: list[InvoiceLine] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:
         """The fields of the preset ``invoice``; what is not stated is absent. Amounts of a credit note are negative."""

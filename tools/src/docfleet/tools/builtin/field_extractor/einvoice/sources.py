@@ -1,15 +1,18 @@
-"""Where the XML of an electronic invoice stands: it is the document, or a file inside of a PDF."""
+"""Where the XML of an electronic invoice stands: it is the document, or a file in a PDF, a mail or an envelope."""
 
 from __future__ import annotations
 
 import mmap
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docfleet.tools.builtin.field_extractor.einvoice import attached
 from docfleet.tools.builtin.field_extractor.einvoice.xml import MAX_BYTES
+from docfleet.tools.sdk import media
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
@@ -29,15 +32,31 @@ class XmlFile:
 
 
 def sources(path: Path, name: str, *, is_pdf: bool) -> Iterator[XmlFile]:
-    """The document if it is XML, or the files inside of a PDF. What cannot be read is left out."""
+    """The document if it is XML, or the files inside of a PDF, a mail or a signed envelope. What cannot be read is
+    left out."""
     if is_pdf:
         yield from _embedded(path)
+        return
+    kind = media.detect(path, name)
+    if kind in attached.KINDS:
+        for file_name, content in attached.files(path, name, kind):
+            yield from _of_file(file_name, content, path.parent)
         return
     with path.open("rb") as stream:
         if is_markup(stream.read(_HEAD_BYTES)):
             stream.seek(0)
             # One byte more than allowed: the parser then says that it is too long.
             yield XmlFile(name, stream.read(MAX_BYTES + 1))
+
+
+def _of_file(name: str, content: bytes, folder: Path) -> Iterator[XmlFile]:
+    if is_markup(content):
+        yield XmlFile(name, content)
+    elif b"%PDF-" in content[:1024]:
+        with tempfile.NamedTemporaryFile(prefix=".attached-", dir=folder) as file:
+            file.write(content)
+            file.flush()
+            yield from _embedded(Path(file.name))
 
 
 def is_markup(head: bytes) -> bool:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from docfleet.tools.builtin.field_extractor.einvoice import model
-from docfleet.tools.builtin.field_extractor.einvoice.model import CREDIT_NOTE_CODES, Invoice, Line, TaxLine
+from docfleet.tools.builtin.field_extractor.einvoice.model import CREDIT_NOTE_CODES, Invoice, InvoiceLine, TaxLine
 from docfleet.tools.builtin.field_extractor.einvoice.xml import text
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def _tax_id(party: _Element | None) -> str | None:
     return next((found for scheme in (*vat, *schemes) if (found := text(scheme, "CompanyID")) is not None), None)
 
 
-def _line(item: _Element) -> Line:
+def _line(item: _Element) -> InvoiceLine:
     price: Decimal | None = model.decimal(text(item, "Price/PriceAmount"))
-    return Line(
+    return InvoiceLine(
         description=text(item, "Item/Name", "Item/Description"),
         quantity=model.decimal(text(item, "InvoicedQuantity", "CreditedQuantity")),
         unit_price=model.unit_price(price, model.decimal(text(item, "Price/BaseQuantity"))),

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from docfleet.core.errors import CorruptFile, FileTooLarge
-from docfleet.tools.builtin.text_extractor.document import MIB, SEND_AGAIN, Reading, check_archive, reading_of
+from docfleet.tools.builtin.text_extractor.document import MIB, SEND_AGAIN, ReadOptions, check_archive, reading_of
 
 Element = Any
 """An element of lxml, which has no types of its own."""
@@ -160,7 +160,7 @@ class Package:
 
 
 @contextmanager
-def opened(path: Path, what: str, reading: Reading) -> Iterator[Package]:
+def opened(path: Path, what: str, reading: ReadOptions) -> Iterator[Package]:
     """The package at ``path``. Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``; what goes wrong inside
     means that ``what`` cannot be read."""
     check_archive(path, what, reading)
@@ -171,7 +171,7 @@ def opened(path: Path, what: str, reading: Reading) -> Iterator[Package]:
 class Budget:
     """How much text may come out of a file. Few bytes may be shown many times: a string of a workbook, a slide."""
 
-    def __init__(self, what: str, reading: Reading) -> None:
+    def __init__(self, what: str, reading: ReadOptions) -> None:
         self._what, self._limit = what, reading.max_expanded_bytes
         self._spent = 0
 

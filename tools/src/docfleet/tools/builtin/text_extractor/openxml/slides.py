@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, FileTooLarge
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, ReadOptions
 from docfleet.tools.builtin.text_extractor.openxml.drawing import drawn, paragraphs
 from docfleet.tools.builtin.text_extractor.openxml.package import A, Budget, Element, P, Package, is_on, number, opened
 
@@ -20,7 +20,7 @@ _SHAPES = tuple(P + name for name in ("sp", "grpSp", "graphicFrame", "pic", "cxn
 _Place = tuple[int, int]
 
 
-def read_slides(path: Path, reading: Reading) -> Document:
+def read_slides(path: Path, reading: ReadOptions) -> Document:
     """One page per slide: shapes from top to bottom, then what its layout adds, the speaker's notes and comments.
 
     Raises ``CorruptFile``, ``FileTooLarge``, ``PasswordRequired``.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, PasswordRequired, UnsupportedFileType
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, ReadOptions
 from docfleet.tools.builtin.text_extractor.openxml.binding import Bindings
 from docfleet.tools.builtin.text_extractor.openxml.numbering import Numbering
 from docfleet.tools.builtin.text_extractor.openxml.package import Budget, Element, Package, W, opened
@@ -23,7 +23,7 @@ _MAX_DEPTH = 3
 _SEPARATORS = ("separator", "continuationSeparator", "continuationNotice")
 
 
-def read_word(path: Path, reading: Reading) -> Document:
+def read_word(path: Path, reading: ReadOptions) -> Document:
     """The headers of all sections, the text with its tables and text boxes, notes, comments, and the footers. What
     several sections share is said once.
 
@@ -32,7 +32,7 @@ def read_word(path: Path, reading: Reading) -> Document:
     return _read(path, reading, 0)
 
 
-def _read(path: Path, reading: Reading, depth: int) -> Document:
+def _read(path: Path, reading: ReadOptions, depth: int) -> Document:
     with opened(path, _WHAT, reading) as package:
         main = package.main()
         styles = Styles(package.xml_if_sound(package.related(main, "styles")))
@@ -87,7 +87,7 @@ def _comments(context: Context, main: str) -> Iterator[str]:
             yield f"Comment: {text}"
 
 
-def _merged(package: Package, part: str, reading: Reading, depth: int) -> list[str]:
+def _merged(package: Package, part: str, reading: ReadOptions, depth: int) -> list[str]:
     """The lines of a merged-in document, which Word takes in when it opens this one."""
     if depth > _MAX_DEPTH:
         return [_UNREAD]

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, Reading
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, ReadOptions
 from docfleet.tools.builtin.text_extractor.openxml.drawing import drawn
 from docfleet.tools.builtin.text_extractor.openxml.number_format import BUILT_IN, GENERAL, shown
 from docfleet.tools.builtin.text_extractor.openxml.package import (
@@ -64,7 +64,7 @@ class _Sheet:
     outside: list[str] = field(default_factory=list)
 
 
-def read_workbook(path: Path, reading: Reading) -> Document:
+def read_workbook(path: Path, reading: ReadOptions) -> Document:
     """One page per sheet, cells separated by tabs. Of several empty rows one is kept, and a wide sheet is written
     without its empty columns. Then texts of drawings, charts and comments. The text of an empty sheet says that it is
     empty.
