@@ -473,7 +473,7 @@ MUTANTS = (
     ),
     mutant(
         "a child of a process that used the object library is refused",
-        "tests/integration/connectors/filesystems/test_s3.py::test_children_of_a_pool_work_where_the_parent_never_did[touched-3 3 3 3]",
+        "tests/integration/connectors/filesystems/test_s3.py::test_children_of_a_pool_work_where_the_parent_never_did[touched-3 3 3 3]",  # noqa: E501
         (
             "connectors/src/docfleet/connectors/filesystems/objects/store.py",
             "if _threads_of not in (None, os.getpid()):",
@@ -486,7 +486,7 @@ MUTANTS = (
         (
             "connectors/src/docfleet/connectors/filesystems/objects/s3.py",
             '            options["credential_provider"] = lambda: credentials\n',
-            '            options |= {name: values.get(old) for name, old in (("access_key_id", "key"), ("secret_access_key", "secret"))}\n',
+            '            options |= {name: values.get(old) for name, old in (("access_key_id", "key"), ("secret_access_key", "secret"))}\n',  # noqa: E501
         ),
     ),
     mutant(

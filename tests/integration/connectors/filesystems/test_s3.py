@@ -460,7 +460,7 @@ def test_a_listing_of_a_million_keys_is_a_stream(files: S3FileSystem, monkeypatc
 
 
 _CHILDREN = """
-import io, os, sys, warnings
+import io, os, signal, sys, warnings
 warnings.simplefilter("ignore")
 from docfleet.connectors.registry import open_file_system
 from docfleet.core.errors import ForkUnsafe
@@ -470,6 +470,7 @@ if sys.argv[3] == "touched":
     open_file_system("minio", settings).check()
 
 def work(number):
+    signal.alarm(20)  # ends a child that hangs
     try:
         files = open_file_system("minio", settings)
         for count in range(5):
