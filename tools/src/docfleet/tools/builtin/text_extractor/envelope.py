@@ -7,13 +7,12 @@ import tempfile
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, PasswordRequired
-from docfleet.tools.builtin.field_extractor.reading import Reading
-from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, reading_of
+from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, ReadOptions, reading_of
 from docfleet.tools.sdk import media
 from docfleet.tools.sdk.smime import NoContent, Sealed, document_in
 
 
-def read_envelope(path: Path, reading: Reading) -> Document:
+def read_envelope(path: Path, options: ReadOptions) -> Document:
     """The text of the document in the envelope. Raises ``PasswordRequired``, ``CorruptFile``, and as its reader."""
     from docfleet.tools.builtin.text_extractor.tool import reader_of
 
@@ -31,6 +30,6 @@ def read_envelope(path: Path, reading: Reading) -> Document:
         file.flush()
         inner = Path(file.name)
         mime = media.EML if re.match(rb"(?:Content-|MIME-)[\w-]+:", content) else media.detect(inner)
-        document = reader_of(mime)(inner, reading)
+        document = reader_of(mime)(inner, options)
     document.metadata["envelope"] = "signed, not verified"
     return document
