@@ -7,7 +7,7 @@ import io
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from docfleet.connectors.base import FileSystemConnector
 from docfleet.connectors.memory import MemoryFileSystem
 from docfleet.connectors.registry import open_file_system
 from tests.object_stores import PortServer, moto_server, s3_client, s3_settings
-from tests.ssh_server import running_server
+from tests.ssh_server import SshServer, running_server
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,22 @@ def _s3(folder: Path) -> Iterator[Place]:
     yield through_registry("minio", s3_settings(url, bucket=bucket))
 
 
+@cache
+def _ssh() -> SshServer:
+    """One server for the session: each test has a folder of its own."""
+    running = ExitStack()
+    atexit.register(running.close)
+    return running.enter_context(running_server(Path(tempfile.mkdtemp()) / "ssh"))
+
+
 @contextmanager
 def _sftp(folder: Path) -> Iterator[Place]:
-    with running_server(folder / "ssh") as server:
-        yield through_registry("sftp", server.settings())
+    server = _ssh()
+    own = f"{server.folder}/{uuid.uuid4().hex}"
+    with closing(open_file_system("sftp", server.settings(user_dir=own))) as connector:
+        connector.write_file("first", io.BytesIO())  # makes the folder
+    (Path(own) / "first").unlink()
+    yield through_registry("sftp", server.settings(user_dir=own))
 
 
 STORES = (

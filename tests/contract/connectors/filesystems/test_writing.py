@@ -101,13 +101,7 @@ def test_a_reader_sees_one_complete_version(writable: FileSystemConnector) -> No
     assert listed(writable) == ["a"]
 
 
-def test_a_failed_write_leaves_the_earlier_file(
-    store: Store, writable: FileSystemConnector, request: pytest.FixtureRequest
-) -> None:
-    if store.name == "s3":
-        reason = "a file that cannot be read is reported as a refusal of the store"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
-
+def test_a_failed_write_leaves_the_earlier_file(writable: FileSystemConnector) -> None:
     def fail() -> None:
         raise OSError(5, "Input/output error")
 

@@ -244,8 +244,8 @@ def _make(folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             return
-        except FileNotFoundError:
-            # The end of another call removed the parent, which was empty at that moment.
+        except (FileNotFoundError, FileExistsError):
+            # The end of another call removed a folder, which was empty at that moment.
             if attempt == 3:
                 raise
 

@@ -31,6 +31,7 @@ from docfleet.connectors.base import (
     WriteFence,
     stored_settings,
 )
+from docfleet.connectors.filesystems.content import read_chunk
 from docfleet.connectors.filesystems.temporaries import (
     ABANDONED_SECONDS,
     is_temporary,
@@ -51,7 +52,6 @@ from docfleet.core.errors import (
     UnsafePath,
 )
 
-_CHUNK_BYTES = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _UNAVAILABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE)
 
@@ -271,7 +271,7 @@ def _replace(parent: int, name: str, source: BinaryIO, fence: WriteFence | None)
     descriptor = os.open(temporary, flags, 0o666, dir_fd=parent)
     try:
         with os.fdopen(descriptor, "wb") as target:
-            while chunk := _read(source):
+            while chunk := read_chunk(source):
                 target.write(chunk)
             target.flush()
             os.fsync(target.fileno())
@@ -314,13 +314,6 @@ def _digest(parent: int, name: str) -> str:
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
     with os.fdopen(descriptor, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read(source: BinaryIO) -> bytes:
-    try:
-        return source.read(_CHUNK_BYTES)
-    except OSError as error:
-        raise FileError(f"the file to deliver cannot be read: {error.strerror}") from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from docfleet.connectors.filesystems.objects.failures import library_errors, rea
 
 
 class ObjectContent(io.RawIOBase):
-    """Reads the stream of one answer; a broken connection goes on with If-Match, which the library sees to.
+    """Reads the stream of one answer; the library goes on by itself where a connection broke.
 
     Raises what ``reading_failure`` gives, also for an answer that is shorter than it said.
     """

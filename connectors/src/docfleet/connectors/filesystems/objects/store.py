@@ -29,6 +29,7 @@ from docfleet.connectors.base import (
     optional_library,
     stored_settings,
 )
+from docfleet.connectors.filesystems.content import CHUNK_BYTES, read_chunk
 from docfleet.connectors.filesystems.objects.failures import (
     DENIED,
     NO_BUCKET,
@@ -68,7 +69,6 @@ RETRIES: Any = {
     "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
 }
 
-_CHUNK_BYTES = 1 << 20
 _PART_BYTES = 5 << 20
 _ROUNDS = 5
 
@@ -159,11 +159,11 @@ class ObjectFileSystem(ForkGuard):
         place = self._place(path)
         try:
             answer = _library().get(place.store, place.key)
-            chunks = iter(answer.stream(min_chunk_size=_CHUNK_BYTES))
+            chunks = iter(answer.stream(min_chunk_size=CHUNK_BYTES))
         except library_errors() as error:
             raise reading_failure(place.shown, error) from None
         raw = ObjectContent(chunks, answer.meta["size"], place.shown)
-        return cast("BinaryIO", io.BufferedReader(raw, _CHUNK_BYTES))
+        return cast("BinaryIO", io.BufferedReader(raw, CHUNK_BYTES))
 
     def state(self, path: str) -> FileState:
         """See ``FileSystemConnector``. An object is complete from the start."""
@@ -180,7 +180,7 @@ class ObjectFileSystem(ForkGuard):
         with _writing(place):
             if fence is not None and fence.attempt > 1:
                 self._remove_temporaries(place, fence)
-            beginning = source.read(SINGLE_PUT_BYTES + 1)
+            beginning = read_chunk(source, SINGLE_PUT_BYTES + 1)
             if len(beginning) <= SINGLE_PUT_BYTES:
                 _put(place, beginning, fence)
             else:
@@ -322,7 +322,7 @@ def _put_parts(place: _Place, chunks: Iterator[bytes], fence: WriteFence | None)
 
 def _chunks(beginning: bytes, source: BinaryIO) -> Iterator[bytes]:
     yield beginning
-    while chunk := source.read(_CHUNK_BYTES):
+    while chunk := read_chunk(source):
         yield chunk
 
 
@@ -333,7 +333,7 @@ def _current(place: _Place) -> tuple[Any, str] | None:
     except FileNotFoundError:
         return None
     digest = hashlib.sha256()
-    for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
+    for chunk in answer.stream(min_chunk_size=CHUNK_BYTES):
         digest.update(chunk)
     return answer.meta, digest.hexdigest()
 

@@ -26,6 +26,7 @@ from docfleet.connectors.base import (
     WriteFence,
     stored_settings,
 )
+from docfleet.connectors.filesystems.content import CHUNK_BYTES, read_chunk
 from docfleet.connectors.filesystems.rclone.backends import BACKENDS, Backend
 from docfleet.connectors.filesystems.rclone.content import Content, Item
 from docfleet.connectors.filesystems.rclone.process import Failed, NotThere, Rclone, Unavailable
@@ -48,8 +49,6 @@ from docfleet.core.errors import (
     UnsafePath,
 )
 from docfleet.core.status import SkipReason
-
-_CHUNK_BYTES = 1 << 20
 
 
 class RcloneFileSystem(ForkGuard):
@@ -110,7 +109,7 @@ class RcloneFileSystem(ForkGuard):
                 return self._stat(remote)
 
         content = Content(self._rclone, remote, self._base + path, item, now)
-        return cast("BinaryIO", io.BufferedReader(content, _CHUNK_BYTES))
+        return cast("BinaryIO", io.BufferedReader(content, CHUNK_BYTES))
 
     def state(self, path: str) -> FileState:
         """See ``FileSystemConnector``."""
@@ -261,7 +260,7 @@ class RcloneFileSystem(ForkGuard):
 
         def feed(target: BinaryIO) -> None:
             nonlocal written
-            while chunk := _read(source):
+            while chunk := read_chunk(source):
                 target.write(chunk)
                 written += len(chunk)
                 for digest in digests.values():
@@ -291,8 +290,8 @@ class RcloneFileSystem(ForkGuard):
         if item is None or item.is_dir:
             return ""
         digest = hashlib.sha256()
-        with io.BufferedReader(Content(self._rclone, remote, remote, item, lambda: item), _CHUNK_BYTES) as content:
-            while chunk := content.read(_CHUNK_BYTES):
+        with io.BufferedReader(Content(self._rclone, remote, remote, item, lambda: item), CHUNK_BYTES) as content:
+            while chunk := content.read(CHUNK_BYTES):
                 digest.update(chunk)
         return digest.hexdigest()
 
@@ -385,10 +384,3 @@ def _seconds(moment: str) -> float:
         return datetime.fromisoformat(moment).timestamp()
     except ValueError:
         return 0.0
-
-
-def _read(source: BinaryIO) -> bytes:
-    try:
-        return source.read(_CHUNK_BYTES)
-    except OSError as error:
-        raise FileError(f"the file to deliver cannot be read: {error.strerror}") from error

@@ -29,6 +29,7 @@ from docfleet.connectors.base import (
     optional_library,
     stored_settings,
 )
+from docfleet.connectors.filesystems.content import CHUNK_BYTES, read_chunk
 from docfleet.connectors.filesystems.sftp.login import Login, LoginRefused, host_key_fingerprints
 from docfleet.connectors.filesystems.temporaries import (
     ABANDONED_SECONDS,
@@ -52,8 +53,6 @@ from docfleet.core.errors import (
 if TYPE_CHECKING:
     from docfleet.connectors.filesystems.sftp.session import Session
     from docfleet.connectors.filesystems.sftp.tree import Attributes, Tree
-
-_CHUNK_BYTES = 1 << 20
 
 
 class SftpFileSystem(ForkGuard):
@@ -289,7 +288,7 @@ class SftpFileSystem(ForkGuard):
         upload = tree.create(temporary)
         digest = hashlib.sha256()
         try:
-            while chunk := _read(source):
+            while chunk := read_chunk(source):
                 digest.update(chunk)
                 upload.write(chunk)
             upload.finish()
@@ -352,7 +351,7 @@ class SftpFileSystem(ForkGuard):
             return ""
         with self._tree.open(target, self._tree.show(target)) as file:
             digest = hashlib.sha256()
-            while chunk := file.read(_CHUNK_BYTES):
+            while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)
             return digest.hexdigest()
 
@@ -389,10 +388,3 @@ class SftpFileSystem(ForkGuard):
 
 def _below(folder: bytes, *names: str) -> bytes:
     return b"/".join((folder.rstrip(b"/"), *(os.fsencode(name) for name in names))) or b"/"
-
-
-def _read(source: BinaryIO) -> bytes:
-    try:
-        return source.read(_CHUNK_BYTES)
-    except OSError as error:
-        raise FileError(f"the file to deliver cannot be read: {error.strerror}") from error
