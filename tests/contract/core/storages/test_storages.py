@@ -209,6 +209,23 @@ def test_empty_folders_go_and_come_back_under_writers(tmp_path: Path) -> None:
     assert list((tmp_path / "root").iterdir()) == []
 
 
+def test_a_folder_that_is_removed_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir, raced = Path.mkdir, []
+
+    def race(self: Path, *args: Any, **options: Any) -> None:
+        if not raced:
+            raced.append(self)  # it was there for mkdir(2), and is gone for the look at its kind
+            raise FileExistsError(17, "File exists")
+        mkdir(self, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", race)
+    storage = FolderStorage(tmp_path / "root")
+    storage.put("a/b", b"-")
+    assert raced and keys(storage) == {"a/b"}
+
+
 def test_boto3_reads_and_writes_the_same_objects(bucket: tuple[str, Any], tmp_path: Path) -> None:
     name, client = bucket
     storage = open_storage(f"s3://{name}/work/", allow_http=True)

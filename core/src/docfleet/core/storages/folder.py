@@ -89,7 +89,7 @@ class FolderStorage:
         with _failing(self.url):
             for _ in range(_TRIES):
                 try:
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                    _make(path.parent)
                     with _draft(path) as draft:
                         draw(draft)
                         placed = place(draft, path)
@@ -137,6 +137,16 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
             _replace(draft, path)
     except OSError as error:
         raise machine_trouble(error) or error from None
+
+
+def _make(folder: Path) -> None:
+    """Raises ``FileNotFoundError`` also where ``folder`` was there and was removed meanwhile."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        if not folder.is_dir() and folder.exists():
+            raise
+        raise FileNotFoundError(str(folder)) from None
 
 
 @contextmanager
