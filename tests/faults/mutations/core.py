@@ -6,6 +6,42 @@ from tests.faults.mutations.mutant import mutant
 
 MUTANTS = (
     mutant(
+        "storage: a key that is taken is not replaced",
+        "tests/contract/core/storages/test_storages.py::test_the_first_content_stays_when_it_has_to_be_absent[s3]",
+        (
+            "core/src/docfleet/core/storages/objects.py",
+            'content, mode="create", use_multipart=False)',
+            "content, use_multipart=False)",
+        ),
+    ),
+    mutant(
+        "storage: a taken file of a folder is not replaced",
+        "tests/contract/core/storages/test_storages.py::test_the_first_content_stays_when_it_has_to_be_absent[folder]",
+        (
+            "core/src/docfleet/core/storages/folder.py",
+            "_write(draft, [content], flush), _link_if_absent, flush)",
+            "_write(draft, [content], flush), _replace, flush)",
+        ),
+    ),
+    mutant(
+        "storage: a link is not uploaded",
+        "tests/contract/core/storages/test_storages.py::test_no_regular_file_is_refused[folder-link]",
+        (
+            "core/src/docfleet/core/storages/folder.py",
+            "            read_regular(path).close()\n",
+            "            path.stat()\n",
+        ),
+    ),
+    mutant(
+        "storage: a key does not leave the storage",
+        "tests/contract/core/storages/test_storages.py::test_no_key_leaves_the_storage[folder-a/../b]",
+        (
+            "core/src/docfleet/core/storages/base.py",
+            "if not _NAME.match(name) or name.startswith(DRAFT):",
+            "if not name:",
+        ),
+    ),
+    mutant(
         "unknown fields are passed over",
         "tests/faults/test_operations.py::test_messages_of_a_newer_version[redis]",
         (

@@ -34,6 +34,7 @@ A class without a code of its own has its parent's.
     ├── ForkUnsafe              a client made in the parent is used in a child
     └── DependencyError         (retryable) something Docfleet needs does not answer
         ├── BackendUnavailable  RunnerUnavailable  CacheUnavailable  RunnerBusy
+        ├── StorageUnavailable
         ├── BrokerUnavailable
         │   └── DispatchFailed  the execution was written but could not be sent
         └── MachineTrouble      the machine that works on a file, never the file
@@ -352,6 +353,12 @@ class CacheUnavailable(DependencyError):
     """Redis does not answer."""
 
     code = "cache_unavailable"
+
+
+class StorageUnavailable(DependencyError):
+    """The storage of the system's own work does not answer."""
+
+    code = "storage_unavailable"
 
 
 class MachineTrouble(DependencyError):
