@@ -34,7 +34,7 @@ A class without a code of its own has its parent's.
     ├── ForkUnsafe              a client made in the parent is used in a child
     └── DependencyError         (retryable) something Docfleet needs does not answer
         ├── BackendUnavailable  RunnerUnavailable  CacheUnavailable  RunnerBusy
-        ├── StorageUnavailable
+        ├── StorageUnavailable  SourceUnavailable
         ├── BrokerUnavailable
         │   └── DispatchFailed  the execution was written but could not be sent
         └── MachineTrouble      the machine that works on a file, never the file
@@ -312,6 +312,12 @@ class DependencyError(DocfleetError):
 
     code = "dependency_error"
     retryable = True
+
+
+class SourceUnavailable(DependencyError):
+    """The source does not answer now: the file is read again later."""
+
+    code = "source_unavailable"
 
 
 class BackendUnavailable(DependencyError):

@@ -24,6 +24,7 @@ from docfleet.core.errors import (
     FileMissing,
     FileTooLarge,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
     UnsafePath,
 )
@@ -183,7 +184,7 @@ def test_redirects_stay_on_the_host(files: HttpFileSystem, server: Any, tmp_path
 def test_what_a_server_refuses(files: HttpFileSystem, server: Any, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a")
     server.statuses |= {"/403": 403, "/410": 410, "/503": 503, "/418": 418}
-    for path, error in (("403", FileError), ("410", FileMissing), ("503", SourceUnreadable), ("418", FileError)):
+    for path, error in (("403", FileError), ("410", FileMissing), ("503", SourceUnavailable), ("418", FileError)):
         with pytest.raises(error) as caught:
             files.open(path)
         assert path in caught.value.message
@@ -219,7 +220,7 @@ def test_a_transfer_that_ends_early_or_changes_or_is_too_large(server: Any, tmp_
     with closing(HttpFileSystem({"base_url": server.url, "max_file_mb": 1})) as files, pytest.raises(FileTooLarge):
         files.open("a")
     with closing(HttpFileSystem({"base_url": server.url})) as files:
-        with files.open("short") as content, pytest.raises(SourceUnreadable):
+        with files.open("short") as content, pytest.raises(SourceUnavailable):
             content.read()
         with files.open("a") as content:
             os.utime(tmp_path / "a", (1e9, 1e9))
@@ -231,7 +232,7 @@ def test_a_server_that_is_gone() -> None:
     with closing(HttpFileSystem({"base_url": "http://127.0.0.1:1/"})) as files:
         with pytest.raises(SourceUnreadable):
             files.check()
-        with pytest.raises(SourceUnreadable):
+        with pytest.raises(SourceUnavailable):
             files.open("a")
 
 

@@ -38,6 +38,7 @@ from docfleet.core.errors import (
     FileError,
     FileMissing,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
     UnsafePath,
 )
@@ -170,7 +171,7 @@ def test_a_file_that_changes_while_it_is_read(files: RcloneFileSystem, folder: P
     with files.open("a") as content:
         content.read(10)
         (folder / "a").write_bytes(b"y" * 4_000_001)
-        with pytest.raises((FileChanging, SourceUnreadable)):
+        with pytest.raises((FileChanging, SourceUnavailable)):
             content.read()
 
 
@@ -199,11 +200,11 @@ def test_a_server_that_is_gone(tmp_path: Path) -> None:
         with files.open("a") as content:
             content.read(10)
             server.kill()
-            with pytest.raises(SourceUnreadable):
+            with pytest.raises(SourceUnavailable):
                 content.read()
         with pytest.raises(DestinationUnavailable):
             write(files, "b")
-        with pytest.raises(SourceUnreadable):
+        with pytest.raises(SourceUnavailable):
             files.open("a")
         with pytest.raises(SourceUnreadable):
             files.list_files(recursive=True)

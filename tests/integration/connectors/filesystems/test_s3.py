@@ -19,7 +19,6 @@ from docfleet.connectors.filesystems.objects import store
 from docfleet.connectors.filesystems.objects.s3 import S3FileSystem
 from docfleet.core.errors import (
     ConfigurationError,
-    DependencyError,
     DestinationRejected,
     DestinationUnavailable,
     DocfleetError,
@@ -27,6 +26,7 @@ from docfleet.core.errors import (
     FileError,
     FileMissing,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
     UnsafePath,
 )
@@ -418,7 +418,7 @@ def test_a_store_that_does_not_answer_is_tried_again_later(monkeypatch: pytest.M
     files = S3FileSystem(s3_settings("http://127.0.0.1:1", bucket="bucket"))
     with pytest.raises(SourceUnreadable, match="does not answer"):
         files.check()
-    with pytest.raises(DependencyError, match="does not answer"):
+    with pytest.raises(SourceUnavailable, match="does not answer"):
         files.open("a")
     with pytest.raises(DestinationUnavailable, match="does not answer"):
         files.write_file("a", io.BytesIO(b"x"))

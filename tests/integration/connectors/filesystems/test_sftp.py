@@ -27,6 +27,7 @@ from docfleet.core.errors import (
     FileChanging,
     FileMissing,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
     UnsafePath,
 )
@@ -132,11 +133,11 @@ def test_a_server_that_is_gone(tmp_path: Path) -> None:
         with files.open("a") as reading:
             assert reading.read(10) == b"x" * 10
             server.kill()
-            with pytest.raises(SourceUnreadable, match="to its end"):
+            with pytest.raises(SourceUnavailable, match="to its end"):
                 reading.read()
         with pytest.raises(DestinationUnavailable):
             write(files, "b")
-        with pytest.raises(SourceUnreadable):
+        with pytest.raises(SourceUnavailable):
             files.open("a")
         with pytest.raises(SourceUnreadable):
             files.list_files(recursive=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from docfleet.core.errors import FileChanging, FileTooLarge, SourceUnreadable
+from docfleet.core.errors import FileChanging, FileTooLarge, SourceUnavailable
 
 if TYPE_CHECKING:
     import requests
@@ -36,11 +36,11 @@ class Content(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Raises ``SourceUnreadable``, ``FileTooLarge`` or ``FileChanging``."""
+        """Raises ``SourceUnavailable``, ``FileTooLarge`` or ``FileChanging``."""
         try:
             chunk = cast("bytes", self._answer.raw.read(len(buffer), decode_content=False))
         except Exception as error:
-            raise SourceUnreadable(f"file {self._path} cannot be read to its end: run it again") from error
+            raise SourceUnavailable(f"file {self._path} cannot be read to its end") from error
         buffer[: len(chunk)] = chunk
         self._position += len(chunk)
         if self._position > self._limit:
@@ -56,7 +56,7 @@ class Content(io.RawIOBase):
 
     def _require_complete(self) -> None:
         if size_of(self._answer) not in (None, self._position):
-            raise SourceUnreadable(f"file {self._path} ended after {self._position} bytes: run it again")
+            raise SourceUnavailable(f"file {self._path} ended after {self._position} bytes")
         if self._stamp() != stamp_of(self._answer):
             raise FileChanging(f"file {self._path} changed while it was read: run again when it is complete")
 

@@ -31,6 +31,7 @@ from docfleet.core.errors import (
     FileError,
     FileMissing,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
 )
 from docfleet.core.status import SkipReason
@@ -143,7 +144,7 @@ class HttpFileSystem(ForkGuard):
 
     def open(self, path: str) -> BinaryIO:
         """See ``FileSystemConnector``. Reading it raises ``FileChanging`` when the file changed meanwhile,
-        ``FileTooLarge``, and ``SourceUnreadable`` when the connection ends early."""
+        ``FileTooLarge``, and ``SourceUnavailable`` when the connection ends early."""
         self._guard()
         url = self._url_of(path)
         with self._reading(path):
@@ -315,7 +316,7 @@ class HttpFileSystem(ForkGuard):
         except Refused as error:
             raise FileError(f"file {path} cannot be read: {error}") from error
         except Unavailable as error:
-            raise SourceUnreadable(f"file {path} cannot be read: {error}") from error
+            raise SourceUnavailable(f"file {path} cannot be read: {error}") from error
 
     def _stamp(self, path: str) -> tuple[str | None, ...]:
         with self._reading(path), self._head(self._url_of(path)) as answer:

@@ -10,7 +10,6 @@ import re
 from typing import NamedTuple
 
 from docfleet.core.errors import (
-    DependencyError,
     DestinationRejected,
     DestinationUnavailable,
     DocfleetError,
@@ -18,6 +17,7 @@ from docfleet.core.errors import (
     FileError,
     FileMissing,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
 )
 
@@ -117,7 +117,7 @@ def listing_failure(shown: str, error: BaseException) -> DocfleetError:
 
 
 def reading_failure(shown: str, error: BaseException) -> DocfleetError:
-    """For one object: ``FileMissing``, ``FileChanging``, ``FileError``, or ``DependencyError`` (retryable)."""
+    """For one object: ``FileMissing``, ``FileChanging``, ``FileError``, or ``SourceUnavailable`` (retryable)."""
     if type(error).__name__ == "PreconditionError":
         return FileChanging(f"{shown} was replaced while it was being read: run again")
     fault = fault_of(error)
@@ -125,7 +125,7 @@ def reading_failure(shown: str, error: BaseException) -> DocfleetError:
         return FileMissing(f"{shown} is no longer there: it was moved or deleted; send it again")
     if fault.reason is NO_BUCKET:
         return SourceNotFound(f"{shown} cannot be read: {fault.reason}")
-    kind = FileError if fault.is_lasting else DependencyError
+    kind = FileError if fault.is_lasting else SourceUnavailable
     return kind(f"{shown} cannot be read: {fault.reason}")
 
 

@@ -44,6 +44,7 @@ from docfleet.core.errors import (
     FileError,
     FileMissing,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
     SourceVanished,
     UnsafePath,
@@ -99,7 +100,7 @@ class RcloneFileSystem(ForkGuard):
 
     def open(self, path: str) -> BinaryIO:
         """See ``FileSystemConnector``. Reading it raises ``FileChanging`` when the file changed meanwhile, and
-        ``SourceUnreadable`` when the server is gone."""
+        ``SourceUnavailable`` when the server is gone."""
         self._guard()
         item = self._file(path)
         remote = self._remote(*path_parts(path))
@@ -327,7 +328,7 @@ class RcloneFileSystem(ForkGuard):
         try:
             yield
         except Unavailable as error:
-            raise SourceUnreadable(f"file {self._base}{path} cannot be read: {error}") from error
+            raise SourceUnavailable(f"file {self._base}{path} cannot be read: {error}") from error
         except Failed as error:
             raise FileError(f"file {self._base}{path} cannot be read: {error}") from error
 
@@ -336,7 +337,7 @@ class RcloneFileSystem(ForkGuard):
         message = f"{self._base}{path} cannot be written"
         try:
             yield
-        except (Unavailable, SourceUnreadable) as error:
+        except (Unavailable, SourceUnavailable) as error:
             raise DestinationUnavailable(f"{message}: {error}; run again") from error
         except Failed as error:
             raise DestinationRejected(f"{message}: {error}; check the folder, the login and its rights") from error

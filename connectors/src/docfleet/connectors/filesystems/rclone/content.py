@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from docfleet.connectors.filesystems.rclone.process import Failed, Rclone, end
-from docfleet.core.errors import FileChanging, SourceUnreadable
+from docfleet.core.errors import FileChanging, SourceUnavailable
 
 _HASHES = {"sha256": "sha256", "sha1": "sha1", "md5": "md5"}
 """Of the hashes that servers give, those that ``hashlib`` has: the strongest first."""
@@ -55,7 +55,7 @@ class Content(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Raises ``SourceUnreadable`` or ``FileChanging``."""
+        """Raises ``SourceUnavailable`` or ``FileChanging``."""
         assert self._child.stdout is not None
         count = self._child.stdout.readinto(buffer)  # type: ignore[attr-defined]
         if not count:
@@ -77,7 +77,7 @@ class Content(io.RawIOBase):
         try:
             self._rclone.require(self._child.wait(), self._errors)
         except Failed as error:
-            raise SourceUnreadable(f"file {self._shown} cannot be read to its end: {error}; run it again") from error
+            raise SourceUnavailable(f"file {self._shown} cannot be read to its end: {error}") from error
         whole = self._item.size in (-1, self._position)
         same = self._digest is None or self._item.hash is None or self._digest.hexdigest() == self._item.hash[1].lower()
         if not whole or not same or self._now() != self._item:

@@ -46,6 +46,7 @@ from docfleet.core.errors import (
     FileError,
     FileMissing,
     SourceNotFound,
+    SourceUnavailable,
     SourceUnreadable,
     UnsafePath,
 )
@@ -161,7 +162,7 @@ class SftpFileSystem(ForkGuard):
 
     def open(self, path: str) -> BinaryIO:
         """See ``FileSystemConnector``. Reading it raises ``FileChanging`` when the file changed meanwhile, and
-        ``SourceUnreadable`` when the server is gone."""
+        ``SourceUnavailable`` when the server is gone."""
         self._guard()
         parts = path_parts(path)
         with self._reading(path):
@@ -363,8 +364,10 @@ class SftpFileSystem(ForkGuard):
             raise FileMissing(
                 f"file {self._shown(path)} is no longer there: it was moved or deleted; send it again"
             ) from error
-        except (LoginRefused, ConnectionError) as error:
-            raise SourceUnreadable(f"file {self._shown(path)} cannot be read: {error}") from error
+        except ConnectionError as error:
+            raise SourceUnavailable(f"file {self._shown(path)} cannot be read: {error}") from error
+        except LoginRefused as error:
+            raise FileError(f"file {self._shown(path)} cannot be read: {error}") from error
         except OSError as error:
             raise FileError(f"file {self._shown(path)} cannot be read: {error.strerror}") from error
 
@@ -375,7 +378,7 @@ class SftpFileSystem(ForkGuard):
             yield
         except LoginRefused as error:
             raise DestinationRejected(f"{message}: {error}") from error
-        except (ConnectionError, SourceUnreadable) as error:
+        except (ConnectionError, SourceUnavailable) as error:
             raise DestinationUnavailable(f"{message}: {error}; run again") from error
         except PermissionError as error:
             raise DestinationRejected(f"{message}: permission denied; check the folder and its rights") from error

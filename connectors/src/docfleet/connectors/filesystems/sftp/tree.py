@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docfleet.connectors.filesystems.sftp.session import Session
 from docfleet.connectors.paths import encode_name
-from docfleet.core.errors import FileChanging, SourceUnreadable
+from docfleet.core.errors import FileChanging, SourceUnavailable
 
 if TYPE_CHECKING:
     from asyncssh import SFTPAttrs, SFTPClientFile
@@ -170,7 +170,7 @@ class _Content(io.RawIOBase):
         try:
             return self._session.call(request, connect=False)
         except ConnectionError as error:
-            raise SourceUnreadable(f"file {self._shown} cannot be read to its end: {error}; run it again") from error
+            raise SourceUnavailable(f"file {self._shown} cannot be read to its end: {error}") from error
 
 
 def _attributes(attributes: SFTPAttrs) -> Attributes:
