@@ -15,7 +15,7 @@ from docfleet.cli.main import main
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 CLEAN = {
     **{"execution_id": ID, "status": "COMPLETED", "destination": "DATABASE", "clean": True},
-    **{"expected": 3, "delivered_once": 3, "doubled": 0, "missing": 0, "changed": 0, "unexpected": 0},
+    **{"expected": 3, "delivered_once": 3, "doubled": 0, "missing": 0, "changed": 0, "unreadable": 0, "unexpected": 0},
     **{"replaced": 0, "error_rows": 1, "not_compared": 0, "findings": [], "more_findings": 0},
 }
 FINDING = {"kind": "missing", "file_execution_id": "f", "file": "a\x1b[2J.pdf", "detail": "no row"}

@@ -84,7 +84,7 @@ def test_workbooks_of_excel_97(extract: Extract, tmp_path: Path, stream: str) ->
     assert first == "Sheet: One\nGröße\t\tDatum\n5\t0.3\t2023-03-15\n\n1234.5\n27:30:00\n"
     assert second == "Sheet: Two\n[this sheet has no cells with content]\n"
     sheet = words.load(tmp_path / "WORDS")[0]
-    assert [word.place for word in sheet.words] == ["A1", "C1", "A2", "B2", "C2", "A5"] and sheet.name == "One"
+    assert [word.place for word in sheet.words] == ["A1", "C1", "A2", "B2", "C2", "A5", "A6"] and sheet.name == "One"
 
 
 def test_binary_workbooks(extract: Extract) -> None:
