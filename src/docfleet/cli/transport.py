@@ -10,7 +10,8 @@ import urllib.request
 
 import msgspec
 
-from docfleet.core.errors import BackendUnavailable, DocfleetError, InvalidInput, error_from_code
+from docfleet.core.error_codes import error_from_code
+from docfleet.core.errors import BackendUnavailable, DocfleetError, InvalidInput
 from docfleet.core.management import MAX_REQUEST_BYTES
 
 TIMEOUT_SECONDS = 20.0

@@ -57,7 +57,7 @@ MUTANTS = (
         f"{ROW_FORMATS}::test_numbers_are_of_one_type_in_all_parquet_files",
         (
             "connectors/src/docfleet/connectors/rowfiles/parquet.py",
-            "isinstance(value, int) and abs(value) > _EXACT:",
+            "isinstance(value, int) and abs(value) > WHOLE_IN_DOUBLE:",
             "isinstance(value, int):",
         ),
     ),
@@ -475,7 +475,7 @@ MUTANTS = (
         "a child of a process that used the object library is refused",
         "tests/integration/connectors/filesystems/test_s3.py::test_children_of_a_pool_work_where_the_parent_never_did[touched-3 3 3 3]",  # noqa: E501
         (
-            "connectors/src/docfleet/connectors/filesystems/objects/store.py",
+            "core/src/docfleet/core/object_library.py",
             "if _threads_of not in (None, os.getpid()):",
             "if False:",
         ),

@@ -70,7 +70,7 @@ MUTANTS = (
     mutant(
         "evidence of an earlier step does not stay for another result",
         "tests/unit/runner/test_folders.py::test_words_and_evidence_are_published_and_words_reach_the_next_tool",
-        (FOLDERS, "if EVIDENCE not in beside and not", "if False and not"),
+        (FOLDERS, "is_old = EVIDENCE not in beside", "is_old = False"),
     ),
     mutant(
         "words of a tool are a regular file",

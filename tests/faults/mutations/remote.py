@@ -136,8 +136,8 @@ MUTANTS = (
         "tests/integration/connectors/filesystems/test_rclone.py::test_nothing_secret_is_on_a_command_line_and_the_child_dies_with_its_worker",
         (
             "connectors/src/docfleet/connectors/filesystems/rclone/process.py",
-            "if _libc is not None:",
-            "if False:",
+            "preexec_fn=dying, ",
+            "",
         ),
     ),
     mutant(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docfleet.connectors.base import ConnectorMode, connector_settings
+from docfleet.connectors.base import ConnectorMode
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.connectors.registry import (
     connector_info,
@@ -18,6 +18,7 @@ from docfleet.connectors.registry import (
     open_database,
     open_file_system,
 )
+from docfleet.connectors.settings import connector_settings
 from docfleet.core.errors import ConfigurationError
 
 LOCAL_ID = "localstorage|ded5e7f0-f527-416d-8d4a-19f559bd6da5"

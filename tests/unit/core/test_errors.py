@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from docfleet.core import errors
+from docfleet.core.error_codes import error_from_code
 from docfleet.core.errors import DocfleetError
 
 
@@ -14,7 +15,7 @@ def test_error_codes_are_unique_and_come_back() -> None:
     codes = [kind.code for kind in classes]
     assert len(codes) == len(set(codes))
     for kind in classes:
-        assert type(errors.error_from_code(kind.code, "m")) is kind
+        assert type(error_from_code(kind.code, "m")) is kind
 
 
 def test_a_message_holds_no_control_characters() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal
@@ -17,6 +18,8 @@ from typing import Any, assert_never
 from docfleet.connectors.base import ColumnMode
 from docfleet.core.errors import DestinationRejected
 
+WHOLE_IN_DOUBLE = 2**53
+"""Up to here a float holds every whole number."""
 _INT64 = range(-(2**63), 2**63)
 _SIGNIFICANT_DIGITS = 15
 """Of a float; beyond them stands what binary fractions cannot express."""
@@ -96,6 +99,15 @@ def column_kind(value: Any) -> ColumnKind | None:
 
 class _Misfit(Exception):
     """Why a value does not fit; the message completes "does not take"."""
+
+
+def fitted(cells: Mapping[str, Any], names: Mapping[str, str], types: Mapping[str, ColumnType]) -> dict[str, Any]:
+    """The values under the table's own column names (``names``, by casefold), each fitted to its column.
+
+    Raises ``DestinationRejected`` for one that does not fit.
+    """
+    known = {names[name.casefold()]: value for name, value in cells.items() if name.casefold() in names}
+    return {name: fit(name, types[name], value) for name, value in known.items()}
 
 
 def fit(column: str, column_type: ColumnType, value: Any) -> Any:

@@ -153,9 +153,9 @@ def output_path(path: str, key: str, source_name: str | None = None) -> str:
     # Without a suffix the file would have the name of the folder that holds the other outputs.
     if named_alike and (suffix or source_name is None):
         room = MAX_NAME_BYTES - len(tag) - 1 - len(suffix.encode("utf-8", "surrogateescape"))
-        return "/".join(encode_name(part) for part in (*folders, f"{_fit(stem, room)}-{tag}{suffix}"))
+        return encode_name("/".join((*folders, f"{_fit(stem, room)}-{tag}{suffix}")))
     base = f"{_fit(source, MAX_NAME_BYTES - len(tag) - 1)}-{tag}"
-    return "/".join(encode_name(part) for part in (base, *folders, name))
+    return encode_name("/".join((base, *folders, name)))
 
 
 def _tag(key: str) -> str:

@@ -29,15 +29,16 @@ from docfleet.connectors.base import (
 )
 from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
 from docfleet.connectors.databases.trial import try_writing
-from docfleet.connectors.paths import encode_name, path_parts
+from docfleet.connectors.paths import encode_name, file_parts, path_parts
 from docfleet.connectors.rows import (
     SPLIT_COLUMNS_KEY,
     Standing,
     attempt_of,
     check_growth,
     content_digest,
+    fenced,
     fixed_columns,
-    gives_way,
+    giving_way,
     readable,
     shape_row,
     standing,
@@ -49,7 +50,6 @@ from docfleet.core.errors import (
     FileMissing,
     SourceNotFound,
     SourceUnreadable,
-    UnsafePath,
 )
 from docfleet.core.status import SkipReason
 
@@ -142,9 +142,7 @@ class MemoryFileSystem(ForkGuard):
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``."""
         self._guard()
-        parts = path_parts(path)
-        if not parts:
-            raise UnsafePath(f"path {path!r} names no file: give it a file name")
+        parts = file_parts(path)
         content = source.read()
         with self._lock:
             self._check(parts, fence)
@@ -207,7 +205,7 @@ def _documents(
 
 
 def _shown(parts: tuple[str, ...]) -> str:
-    return "/".join(encode_name(part) for part in parts)
+    return encode_name("/".join(parts))
 
 
 class _Table:
@@ -257,7 +255,7 @@ class MemoryDatabase(ForkGuard):
             key = (cells[target.execution_id], cells[FILE_EXECUTION_COLUMN])
             old = table.rows.get(key)
             if old is not None and attempt_of(old.get("metadata")) > row.attempt:
-                raise Fenced(f"a later attempt than {row.attempt} has delivered file execution {key[1]}")
+                raise fenced(row.attempt, key[1], key[0], target.table)
             table.rows[key] = _merged(target, old, values)
             digest = content_digest(target, table.rows[key])
             superseded = target.on_change is OnChange.REPLACE and _gave_way(table, key, cells.get(DOCUMENT_COLUMN))
@@ -310,12 +308,10 @@ def _gave_way(table: _Table, key: tuple[str, str], document: str | None) -> bool
         if row.get(DOCUMENT_COLUMN) == document and other[0] != key[0]
     }
     mine = _standing(table.rows[key])
-    for other in [other for other, stands in others.items() if gives_way(stands, mine)]:
-        del table.rows[other], others[other]
-    if not any(gives_way(mine, other) for other in others.values()):
-        return False
-    del table.rows[key]
-    return True
+    old, superseded = giving_way(mine, others)
+    for other in [*old, key] if superseded else old:
+        del table.rows[other]
+    return superseded
 
 
 def _standing(row: dict[str, Any]) -> Standing:

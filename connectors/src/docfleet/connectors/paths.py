@@ -48,6 +48,14 @@ def path_parts(path: str) -> tuple[str, ...]:
     return parts
 
 
+def file_parts(path: str) -> tuple[str, ...]:
+    """``path_parts`` of a path that names a file; raises ``UnsafePath`` for the root, too."""
+    parts = path_parts(path)
+    if not parts:
+        raise UnsafePath(f"path {path!r} names no file: give it a file name")
+    return parts
+
+
 def safe_name(name: str) -> str:
     """``name`` itself when it is one name inside a folder; raises ``UnsafePath`` otherwise."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
@@ -68,7 +76,7 @@ def safe_join(folder: str, path: str) -> str:
     ``outputFolder``).
     """
     parts = (*path_parts(folder.lstrip("/")), *path_parts(path))
-    return "/".join(encode_name(part) for part in parts)
+    return encode_name("/".join(parts))
 
 
 def shorten_name(name: str, room: int) -> str:

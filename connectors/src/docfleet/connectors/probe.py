@@ -19,13 +19,13 @@ from docfleet.connectors.base import (
     DatabaseConnector,
     FileSystemConnector,
     WriteFence,
-    connector_settings,
     missing_library,
     table_settings,
 )
 from docfleet.connectors.catalogue import missing_libraries
 from docfleet.connectors.paths import safe_join
 from docfleet.connectors.registry import connector_info, open_database, open_file_system
+from docfleet.connectors.settings import connector_settings
 from docfleet.core.errors import ConfigurationError, DestinationRejected, DocfleetError, SourceNotFound
 from docfleet.core.management.connectors import ConnectorTestResult, Direction, ProbeStep
 

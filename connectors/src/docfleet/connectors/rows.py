@@ -26,7 +26,7 @@ from docfleet.connectors.base import (
 )
 from docfleet.connectors.column_names import columns_of
 from docfleet.connectors.columns import ColumnKind
-from docfleet.core.errors import DestinationRejected
+from docfleet.core.errors import DestinationRejected, Fenced
 
 MAX_DATA_COLUMNS = 200
 SPLIT_COLUMNS_KEY = "split_columns"
@@ -191,6 +191,32 @@ def gives_way(one: Standing, other: Standing) -> bool:
     until it can be read again.
     """
     return one.created_at <= other.created_at and (other.status != "ERROR" or one.status == "ERROR")
+
+
+def giving_way[K](mine: Standing, others: Mapping[K, Standing]) -> tuple[list[K], bool]:
+    """Which of ``others``, the rows of the same document, give way to this one, and whether it gives way itself."""
+    old = [key for key, other in others.items() if gives_way(other, mine)]
+    return old, any(gives_way(mine, other) for key, other in others.items() if key not in old)
+
+
+def fenced(attempt: int, file_execution_id: str, execution_id: str, place: str) -> Fenced:
+    """A later attempt has delivered to ``place``, a table or a file."""
+    return Fenced(
+        f"a later attempt than {attempt} has delivered file execution {file_execution_id} of execution "
+        f"{execution_id} to {place}; this one writes nothing"
+    )
+
+
+def earlier_columns(metadata: Any, names: Mapping[str, str]) -> list[str]:
+    """The columns of the result that a row with this ``metadata`` holds; ``names`` are the table's, by casefold."""
+    listed = json_object(metadata).get(SPLIT_COLUMNS_KEY)
+    known = (names.get(str(name).casefold()) for name in (listed if isinstance(listed, list) else []))
+    return [name for name in known if name is not None]
+
+
+def dump_json(value: Any) -> str:
+    """JSON text for JSON columns; the values were cleaned, so it has no NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def json_object(value: Any) -> dict[str, Any]:

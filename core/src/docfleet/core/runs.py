@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from docfleet.core.errors import DependencyError, error_from_code
+from docfleet.core.error_codes import error_from_code
+from docfleet.core.errors import DependencyError
 from docfleet.core.wire import Wire
 
 RESULT_BYTES = 64 * 1024**2

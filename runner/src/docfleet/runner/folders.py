@@ -156,8 +156,10 @@ class ExecutionFolder:
         metadata["total_elapsed_time"] = round((elapsed if isinstance(elapsed, int | float) else 0)
                                                + verdict.elapsed_time, 6)  # fmt: skip
         mode = stat.S_IMODE((self.folder / METADATA).stat().st_mode)
-        if EVIDENCE not in beside and not filecmp.cmp(working.data / INFILE, self.folder / INFILE, shallow=False):
-            (self.folder / EVIDENCE).unlink(missing_ok=True)
+        evidence = self.folder / EVIDENCE
+        is_old = EVIDENCE not in beside and evidence.exists()
+        if is_old and not filecmp.cmp(working.data / INFILE, self.folder / INFILE, shallow=False):
+            evidence.unlink(missing_ok=True)
         for name in (*copied, *beside):
             self._place(working.data / name, self.folder / name, mode)
         self._place(working.data / INFILE, self.folder / f".{INFILE}.{step}", mode)

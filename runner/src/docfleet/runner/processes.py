@@ -7,47 +7,31 @@ adopted and nothing is signalled.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 import time
 from collections.abc import Collection, Iterator
 
-_PR_SET_PDEATHSIG = 1
+from docfleet.core.prctl import prctl
+
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
-# Loaded once, before any fork: a child only calls it.
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def _prctl(option: int, value: int) -> None:
-    if _libc is not None:
-        _libc.prctl(option, value, 0, 0, 0)
-
-
-def die_with_parent(parent: int, with_signal: signal.Signals) -> None:
-    """Have the kernel send ``with_signal`` when the parent dies; exit at once if ``parent`` has died already."""
-    _prctl(_PR_SET_PDEATHSIG, with_signal)
-    if os.getppid() != parent:
-        os._exit(0)
-
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent ends."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def refuse_new_privileges() -> None:
     """Make set-user-id programs lose their effect, here and in everything started from here."""
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def hide_memory() -> None:
     """Keep other processes of the same user from reading this one's memory and environment."""
-    _prctl(_PR_SET_DUMPABLE, 0)
+    prctl(_PR_SET_DUMPABLE, 0)
 
 
 def children(pid: int) -> list[int]:

@@ -6,6 +6,7 @@ import os
 import signal as signals
 from pathlib import Path
 
+from docfleet.core.error_codes import error_from_code
 from docfleet.core.errors import (
     ConfigurationError,
     DocfleetError,
@@ -21,7 +22,6 @@ from docfleet.core.errors import (
     ToolOutputTooLarge,
     ToolStopped,
     ToolTimeout,
-    error_from_code,
 )
 from docfleet.core.machine import machine_trouble
 from docfleet.core.runs import RunLimits

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from docfleet.core import object_library
 from docfleet.core.errors import ConfigurationError, ForkUnsafe, StorageUnavailable, UnsafePath
 from docfleet.core.storages import objects
 from docfleet.core.storages.base import Storage
@@ -55,7 +56,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "memory":
         return MemoryStorage()
     name, _ = request.getfixturevalue("bucket")
-    return open_storage(f"s3://{name}/work", allow_http=True)
+    return open_storage(f"s3://{name}/prefix", allow_http=True)
 
 
 def content(storage: Storage, key: str) -> bytes:
@@ -228,11 +229,11 @@ def test_a_folder_that_is_removed_while_it_is_made_is_made_again(
 
 def test_boto3_reads_and_writes_the_same_objects(bucket: tuple[str, Any], tmp_path: Path) -> None:
     name, client = bucket
-    storage = open_storage(f"s3://{name}/work/", allow_http=True)
+    storage = open_storage(f"s3://{name}/prefix/", allow_http=True)
     storage.put("a/b", b"ours")
-    client.put_object(Bucket=name, Key="work/c", Body=b"theirs")
+    client.put_object(Bucket=name, Key="prefix/c", Body=b"theirs")
     client.put_object(Bucket=name, Key="elsewhere", Body=b"-")
-    assert client.get_object(Bucket=name, Key="work/a/b")["Body"].read() == b"ours"
+    assert client.get_object(Bucket=name, Key="prefix/a/b")["Body"].read() == b"ours"
     assert content(storage, "c") == b"theirs"
     assert keys(storage) == {"a/b", "c"}
 
@@ -298,7 +299,7 @@ def test_an_answer_says_whether_a_repeat_can_help(
 def test_a_storage_of_the_parent_is_refused_in_a_child(
     bucket: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "_threads_of", os.getpid() + 1)
+    monkeypatch.setattr(object_library, "_threads_of", os.getpid() + 1)
     with pytest.raises(ForkUnsafe):
         open_storage(f"s3://{bucket[0]}", allow_http=True).put("a", b"")
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from docfleet.connectors.base import SourceEntry, WriteFence
-from docfleet.connectors.filesystems.objects import store
+from docfleet.connectors.filesystems.objects import s3, store
 from docfleet.connectors.filesystems.objects.s3 import S3FileSystem
 from docfleet.core.errors import (
     ConfigurationError,
@@ -380,7 +380,7 @@ def refusing() -> Iterator[ThreadingHTTPServer]:
 def test_a_refusal_names_cause_and_remedy_and_no_secret(
     status: int, code: str, reason: str, refusing: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "RETRIES", store.RETRIES | {"max_retries": 0})
+    monkeypatch.setattr(s3, "RETRIES", s3.RETRIES | {"max_retries": 0})
     refusing.answer = (status, code)  # type: ignore[attr-defined]
     url = f"http://127.0.0.1:{refusing.server_port}"
     files = S3FileSystem(s3_settings(url, bucket="bucket", session_token="canary-token"))
@@ -414,7 +414,7 @@ def test_credentials_are_never_mixed_with_those_of_the_environment(
 
 
 def test_a_store_that_does_not_answer_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("docfleet.connectors.filesystems.objects.s3.RETRIES", store.RETRIES | {"max_retries": 0})
+    monkeypatch.setattr("docfleet.connectors.filesystems.objects.s3.RETRIES", s3.RETRIES | {"max_retries": 0})
     files = S3FileSystem(s3_settings("http://127.0.0.1:1", bucket="bucket"))
     with pytest.raises(SourceUnreadable, match="does not answer"):
         files.check()
@@ -433,7 +433,7 @@ def test_settings_that_cannot_be(more: dict[str, str]) -> None:
         files.check()
 
 
-def test_a_listing_of_a_million_keys_is_a_stream(files: S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_of_a_million_keys_come_before_the_rest_is_listed(files: S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)

@@ -19,8 +19,9 @@ from docfleet.backend.tables.pipelines import pipelines
 from docfleet.backend.tables.tools import tool_instances
 from docfleet.backend.tables.workflows import workflow_endpoints, workflows
 from docfleet.backend.workflows import repository
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, connector_settings, table_settings
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, table_settings
 from docfleet.connectors.registry import connector_info
+from docfleet.connectors.settings import connector_settings
 from docfleet.core.errors import ConfigurationError, DocfleetError, InvalidInput
 from docfleet.core.ids import new_id
 from docfleet.core.management.changes import AppliedWorkflow, PlannedWorkflowChange

@@ -33,8 +33,6 @@ class Dialect:
     """The type to bind a reflected column with, and what the column takes."""
     columns: Columns = inspected
     """The names and types of a table's columns, in order."""
-    add_column: str = "ADD COLUMN {}"
-    """The clause of ALTER TABLE around a column's definition."""
     table_options: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of ``sa.Table`` for the tables that Docfleet makes."""
     quotes: bool | None = None
@@ -43,5 +41,3 @@ class Dialect:
     """Whether INSERT and UPDATE answer with the row as it was stored."""
     has_transactional_ddl: bool = True
     """Whether a change of a table is part of the transaction. Elsewhere it ends the transaction."""
-    enforces_keys: bool = True
-    """Whether a unique key is more than a remark. Elsewhere a delivery locks its table and looks."""

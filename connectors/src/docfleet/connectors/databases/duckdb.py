@@ -29,24 +29,26 @@ from docfleet.connectors.base import (
     StoredRow,
     TableSettings,
     optional_library,
-    stored_settings,
 )
-from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
+from docfleet.connectors.columns import WHOLE_IN_DOUBLE, ColumnKind, ColumnType, column_kind, fitted
 from docfleet.connectors.databases.trial import try_writing
 from docfleet.connectors.filesystems.local import LocalFileSystem
 from docfleet.connectors.rows import (
-    SPLIT_COLUMNS_KEY,
+    Standing,
     attempt_of,
     check_growth,
     content_digest,
+    dump_json,
+    earlier_columns,
+    fenced,
     fixed_columns,
-    gives_way,
-    json_object,
+    giving_way,
     readable,
     shape_row,
     standing,
 )
-from docfleet.core.errors import DestinationRejected, DestinationUnavailable, Fenced
+from docfleet.connectors.settings import stored_settings
+from docfleet.core.errors import DestinationRejected, DestinationUnavailable
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,8 +57,6 @@ WAIT_SECONDS = 30.0
 """How long an operation waits for another process to close the file."""
 _PAUSE_SECONDS = 0.02
 _READ_ROWS = 200
-_EXACT = 2**53
-"""Up to here DOUBLE holds every whole number."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SQL_TYPES = {
     ColumnKind.TEXT: "VARCHAR",
@@ -127,16 +127,13 @@ class DuckdbDatabase(ForkGuard):
         self._guard()
         cells = shape_row(target, row)
         with self._transaction() as connection:
-            table = _Table(connection, target)
+            table = _DuckdbTable(connection, target)
             table.complete(cells)
-            values = table.fitted(cells)
+            values = fitted(cells, table.names, table.types)
             key = {name: values[name] for name in table.key}
             earlier = next(iter(table.select(key)), None)
             if earlier is not None and attempt_of(table.value(earlier, "metadata")) > row.attempt:
-                raise Fenced(
-                    f"a later attempt than {row.attempt} has delivered file execution {row.file_execution_id} of "
-                    f"execution {row.execution_id} to {target.table}; this one writes nothing"
-                )
+                raise fenced(row.attempt, row.file_execution_id, row.execution_id, target.table)
             outcome: Literal["written", "replaced", "superseded"] = "written" if earlier is None else "replaced"
             table.write(values, key, earlier)
             stored = next(iter(table.select(key)))
@@ -151,7 +148,7 @@ class DuckdbDatabase(ForkGuard):
         if not self._path.exists():
             return []
         with self._transaction() as connection:
-            table = _Table(connection, target)
+            table = _DuckdbTable(connection, target)
             found = table.select(_where(table, execution_id), order=table.names.get(target.file_path.casefold()))
             rows = [row for row, _ in zip(found, range(limit), strict=False)]
         return [{name: readable(value) for name, value in row.items()} for row in rows]
@@ -162,7 +159,7 @@ class DuckdbDatabase(ForkGuard):
         if not self._path.exists():
             return
         with self._transaction() as connection:
-            table = _Table(connection, target)
+            table = _DuckdbTable(connection, target)
             if len(table.key) == 2:
                 for row in table.select(_where(table, execution_id)):
                     status = str(table.value(row, "status") or "")
@@ -179,7 +176,7 @@ class DuckdbDatabase(ForkGuard):
 
     def _drop(self, target: TableSettings) -> None:
         with self._transaction() as connection:
-            _Table(connection, target).drop()
+            _DuckdbTable(connection, target).drop()
 
     def close(self) -> None:
         """See ``DatabaseConnector``; nothing is held between calls."""
@@ -234,7 +231,7 @@ class DuckdbDatabase(ForkGuard):
             time.sleep(_PAUSE_SECONDS)
 
 
-class _Table:
+class _DuckdbTable:
     """A table within a transaction; without columns where it does not exist."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, target: TableSettings) -> None:
@@ -279,7 +276,7 @@ class _Table:
         check_growth(self._target, self.types, missing)
         for name, kind in missing.items():
             value = cells[name]
-            is_big = kind is ColumnKind.NUMBER and isinstance(value, int) and abs(value) > _EXACT
+            is_big = kind is ColumnKind.NUMBER and isinstance(value, int) and abs(value) > WHOLE_IN_DOUBLE
             sql_type = "BIGINT" if is_big else _SQL_TYPES[kind]
             self._connection.execute(f"ALTER TABLE {self._sql} ADD COLUMN {_quoted(name)} {sql_type}")
         if missing:
@@ -288,11 +285,6 @@ class _Table:
     def drop(self) -> None:
         """Drop the table where there is one."""
         self._connection.execute(f"DROP TABLE IF EXISTS {self._sql}")
-
-    def fitted(self, cells: Mapping[str, Any]) -> dict[str, Any]:
-        """The values under the table's own column names. Raises ``DestinationRejected`` for one that does not fit."""
-        known = {self.names[name.casefold()]: value for name, value in cells.items() if name.casefold() in self.names}
-        return {name: fit(name, self.types[name], value) for name, value in known.items()}
 
     def select(self, where: Mapping[str, Any], order: str | None = None) -> Iterator[dict[str, Any]]:
         """The rows with these values, a few in memory at a time."""
@@ -318,9 +310,7 @@ class _Table:
             self._connection.execute(query, self._bound(values))
             return
         if self._target.column_mode is ColumnMode.SPLIT:
-            listed = json_object(self.value(earlier, "metadata")).get(SPLIT_COLUMNS_KEY)
-            known = [self.names.get(str(name).casefold()) for name in (listed if isinstance(listed, list) else [])]
-            values = dict.fromkeys(name for name in known if name is not None) | dict(values)
+            values = dict.fromkeys(earlier_columns(self.value(earlier, "metadata"), self.names)) | dict(values)
         changed = {name: value for name, value in values.items() if name not in key}
         assignments = ", ".join(f"{_quoted(name)} = {self._mark(name)}" for name in changed)
         conditions = " AND ".join(f"{_quoted(name)} = ?" for name in key)
@@ -331,17 +321,15 @@ class _Table:
         """Delete the rows of other executions that give way to this one, or this one where it gives way to another."""
         execution, _ = self.key
         rows = list(self.select({self.names[DOCUMENT_COLUMN]: document}))
-        others = [row for row in rows if row[execution] != mine[execution]]
-        old = [row for row in others if gives_way(self._standing(row), self._standing(mine))]
-        kept = [row for row in others if row not in old]
-        superseded = any(gives_way(self._standing(mine), self._standing(row)) for row in kept)
+        others = {at: self._standing(row) for at, row in enumerate(rows) if row[execution] != mine[execution]}
+        old, superseded = giving_way(self._standing(mine), others)
         conditions = " AND ".join(f"{_quoted(name)} = ?" for name in self.key)
-        for row in [*old, mine] if superseded else old:
+        for row in [*(rows[at] for at in old), *([mine] if superseded else [])]:
             query = f"DELETE FROM {self._sql} WHERE {conditions}"  # noqa: S608  names are quoted
             self._connection.execute(query, [row[name] for name in self.key])
         return superseded
 
-    def _standing(self, row: Mapping[str, Any]) -> Any:
+    def _standing(self, row: Mapping[str, Any]) -> Standing:
         return standing(self.value(row, "status"), self.value(row, "metadata"))
 
     def _new_id(self) -> dict[str, Any]:
@@ -361,7 +349,7 @@ class _Table:
         return "?"
 
 
-def _where(table: _Table, execution_id: str | None) -> dict[str, Any]:
+def _where(table: _DuckdbTable, execution_id: str | None) -> dict[str, Any]:
     return {} if execution_id is None or not table.key else {table.key[0]: execution_id}
 
 
@@ -393,7 +381,7 @@ def _loaded(column_type: ColumnType, value: Any) -> Any:
 
 def _bound(column_type: ColumnType, value: Any) -> Any:
     if value is not None and column_type.kind is ColumnKind.JSON:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return dump_json(value)
     return value.isoformat() if isinstance(value, datetime) else value
 
 

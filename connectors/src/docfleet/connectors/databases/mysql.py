@@ -17,11 +17,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.pool import NullPool
 
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, missing_library, stored_settings
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, missing_library
 from docfleet.connectors.columns import ColumnKind, ColumnType
 from docfleet.connectors.databases.dialect import Dialect, SqlType, inspected
-from docfleet.connectors.databases.sql import Row, SqlDatabase, dump_json, load_json, rejected, unavailable
+from docfleet.connectors.databases.sql import SqlDatabase, TargetRow, load_json, rejected, unavailable
 from docfleet.connectors.databases.types import ExactNumber, type_name, usable
+from docfleet.connectors.rows import dump_json
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import ConfigurationError, DestinationError, DestinationRejected
 
 CONNECT_SECONDS = 10
@@ -221,7 +223,7 @@ class MysqlDatabase(SqlDatabase):
         # The assignment changes nothing, so such a row does not count as written (see _count_changes).
         return mysql.insert(table).values(values).on_duplicate_key_update({same.name: same})
 
-    def _stored_row(self, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
+    def _stored_row(self, connection: sa.Connection, row: TargetRow) -> sa.RowMapping | None:
         table = row.layout.table
         query = sa.select(*row.columns).select_from(table).where(row.has_key)
         if row.layout.key_index is not None:
@@ -233,7 +235,7 @@ class MysqlDatabase(SqlDatabase):
             self._require_json(row, stored)
         return stored
 
-    def _require_json(self, row: Row, stored: sa.RowMapping) -> None:
+    def _require_json(self, row: TargetRow, stored: sa.RowMapping) -> None:
         """MySQL keeps numbers of JSON in 64 bits, and rounds those that need more."""
         for name, value in row.values.items():
             if row.layout.types[name].kind is ColumnKind.JSON and stored[name] != value:

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.pool import NullPool
 
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, stored_settings
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode
 from docfleet.connectors.columns import ColumnKind
 from docfleet.connectors.databases.dialect import Dialect
-from docfleet.connectors.databases.sql import SqlDatabase, dump_json, rejected, unavailable
+from docfleet.connectors.databases.sql import SqlDatabase, rejected, unavailable
 from docfleet.connectors.databases.types import ExactNumber, usable
+from docfleet.connectors.rows import dump_json
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import ConfigurationError, DestinationError
 
 CONNECT_SECONDS = 10

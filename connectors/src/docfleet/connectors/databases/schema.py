@@ -75,8 +75,6 @@ def prepare(
         check_growth(target, layout.types, missing)
         _add_columns(connection, dialect, layout, missing)
         layout = reflect(connection, dialect, schema, name)
-    if not dialect.enforces_keys:
-        return layout
     index = _unique_index(connection, layout.table, {layout.names[column.casefold()] for column in key})
     if index is not None:
         return replace(layout, key_index=index)
@@ -158,7 +156,7 @@ def _add_columns(
         definition = CreateColumn(sa.Column(column, dialect.types[kind], quote=dialect.quotes)).compile(
             dialect=connection.dialect
         )
-        clause = dialect.add_column.format(definition)
+        clause = f"ADD COLUMN {definition}"
         connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(layout.table)} {clause}")
 
 

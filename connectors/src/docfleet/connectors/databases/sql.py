@@ -30,16 +30,16 @@ from docfleet.connectors.base import (
     StoredRow,
     TableSettings,
 )
-from docfleet.connectors.columns import ColumnKind, fit
+from docfleet.connectors.columns import ColumnKind, fitted
 from docfleet.connectors.databases.dialect import Dialect
 from docfleet.connectors.databases.schema import Layout, drop, prepare, reflect, split_table_name
 from docfleet.connectors.databases.trial import try_writing
 from docfleet.connectors.rows import (
-    SPLIT_COLUMNS_KEY,
     attempt_of,
     content_digest,
-    gives_way,
-    json_object,
+    earlier_columns,
+    fenced,
+    giving_way,
     readable,
     shape_row,
     standing,
@@ -177,8 +177,8 @@ class SqlDatabase(ForkGuard, ABC):
     def _deliver(
         self, connection: sa.Connection, target: TableSettings, layout: Layout, cells: dict[str, Any], attempt: int
     ) -> DeliveryReceipt:
-        values = _bind(layout, cells)
-        row = Row(target, layout, values, attempt)
+        values = fitted(cells, layout.names, layout.types)
+        row = TargetRow(target, layout, values, attempt)
         document = cells.get(DOCUMENT_COLUMN) if target.on_change is OnChange.REPLACE else None
         if document is not None:
             # Two executions with the same document at once would not see each other's row.
@@ -201,7 +201,7 @@ class SqlDatabase(ForkGuard, ABC):
                 return DeliveryReceipt(outcome, layout.table.fullname, tuple(values), digest)
         raise unavailable(self._place, f"the row is deleted from {layout.table.fullname} as often as it is written")
 
-    def _gave_way(self, connection: sa.Connection, row: Row, document: str) -> bool:
+    def _gave_way(self, connection: sa.Connection, row: TargetRow, document: str) -> bool:
         """Delete the rows of other executions that give way to this one, or this one where it gives way to another."""
         table, names = row.layout.table, row.layout.names
         execution, file_execution = (table.c[name] for name in row.key)
@@ -212,16 +212,15 @@ class SqlDatabase(ForkGuard, ABC):
         )
         others = {
             (other[0], other[1]): standing(other[2], other[3])
-            for other in connection.execute(self._locking(same_document, table))
+            for other in connection.execute(same_document.with_for_update())
         }
-        old = [key for key, other in others.items() if gives_way(other, mine)]
-        superseded = any(gives_way(mine, other) for key, other in others.items() if key not in old)
+        old, superseded = giving_way(mine, others)
         own = (row.values[execution.name], row.values[file_execution.name])
         for key in [*old, own] if superseded else old:
             connection.execute(sa.delete(table).where(execution == key[0], file_execution == key[1]))
         return superseded
 
-    def _enter(self, connection: sa.Connection, row: Row, ledger: sa.Table) -> bool:
+    def _enter(self, connection: sa.Connection, row: TargetRow, ledger: sa.Table) -> bool:
         """Write the delivery into the ledger. False when it was there before, from this or an earlier attempt."""
         execution_id, file_execution_id = (str(row.values[name]) for name in row.key)
         key = {
@@ -234,13 +233,13 @@ class SqlDatabase(ForkGuard, ABC):
             return True
         where = sa.and_(*(ledger.c[name] == value for name, value in key.items()))
         # This waits for a writer of the same key, and sees what it wrote.
-        written = connection.execute(self._locking(sa.select(ledger.c.attempt).where(where), ledger)).scalar()
+        written = connection.execute(sa.select(ledger.c.attempt).where(where).with_for_update()).scalar()
         if written is not None and written > row.attempt:
-            raise _fenced(row)
+            raise row.fenced()
         connection.execute(sa.update(ledger).where(where).values(attempt=row.attempt))
         return False
 
-    def _insert(self, connection: sa.Connection, row: Row, *, once: bool) -> sa.RowMapping | None:
+    def _insert(self, connection: sa.Connection, row: TargetRow, *, once: bool) -> sa.RowMapping | None:
         """Insert the row. Returns it as it was stored; None when, with ``once``, the key exists already."""
         table, values = row.layout.table, _new_id(row.layout) | row.values
         insert = self._insert_once(table, values, row.key) if once else sa.insert(table).values(values)
@@ -248,31 +247,26 @@ class SqlDatabase(ForkGuard, ABC):
             return connection.execute(insert.returning(*row.columns)).mappings().first()
         return self._stored_row(connection, row) if _rows_of(connection, insert) else None
 
-    def _stored_row(self, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
+    def _stored_row(self, connection: sa.Connection, row: TargetRow) -> sa.RowMapping | None:
         """The row that this transaction has written, where the database does not answer with it."""
         table = row.layout.table
         return connection.execute(sa.select(*row.columns).select_from(table).where(row.has_key)).mappings().first()
 
-    def _locking(self, select: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
-        """``select`` such that nobody else writes what it reads before this transaction ends."""
-        del table
-        return select.with_for_update()
-
-    def _replace(self, connection: sa.Connection, row: Row) -> sa.RowMapping | None:
+    def _replace(self, connection: sa.Connection, row: TargetRow) -> sa.RowMapping | None:
         """Overwrite the row of this key; columns that only its earlier result had become null.
 
         None when there is no row. Raises ``Fenced`` when a later attempt wrote it.
         """
         table, names = row.layout.table, row.layout.names
         select = sa.select(table.c[names["metadata"]]).where(row.has_key)
-        earlier = connection.execute(self._locking(select, table)).first()
+        earlier = connection.execute(select.with_for_update()).first()
         if earlier is None:
             return None
         if attempt_of(earlier[0]) > row.attempt:
-            raise _fenced(row)
+            raise row.fenced()
         cleared: dict[str, Any] = {}
         if row.target.column_mode is ColumnMode.SPLIT:
-            cleared = dict.fromkeys(name for name in _earlier_columns(earlier[0], row.layout) if name not in row.values)
+            cleared = dict.fromkeys(earlier_columns(earlier[0], row.layout.names))
         update = sa.update(table).where(row.has_key).values(cleared | row.values)
         if self.dialect.has_returning:
             return connection.execute(update.returning(*row.columns)).mappings().first()
@@ -328,7 +322,7 @@ class SqlDatabase(ForkGuard, ABC):
             yield StoredRow(str(row[file_execution]), shown, content_digest(target, dict(row)))
 
 
-class Row(NamedTuple):
+class TargetRow(NamedTuple):
     """One row to deliver: ``values`` by the table's own column names."""
 
     target: TableSettings
@@ -346,6 +340,11 @@ class Row(NamedTuple):
         """The condition that a row is of this delivery."""
         return sa.and_(*(self.layout.table.c[name] == self.values[name] for name in self.key))
 
+    def fenced(self) -> Fenced:
+        """The error for an attempt that comes too late."""
+        execution_id, file_execution_id = (self.values[name] for name in self.key)
+        return fenced(self.attempt, file_execution_id, execution_id, self.layout.table.fullname)
+
     @property
     def columns(self) -> list[sa.Column[Any]]:
         """The columns that were written, to be read back."""
@@ -358,24 +357,6 @@ def _rows_of(connection: sa.Connection, statement: Any) -> int:
     return result.rowcount
 
 
-def _fenced(row: Row) -> Fenced:
-    execution_id, file_execution_id = (row.values[name] for name in row.key)
-    return Fenced(
-        f"a later attempt than {row.attempt} has delivered file execution {file_execution_id} of execution "
-        f"{execution_id} to {row.layout.table.fullname}; this one writes nothing"
-    )
-
-
-def _bind(layout: Layout, cells: dict[str, Any]) -> dict[str, Any]:
-    """The values under the table's own column names, each fitted to its column."""
-    values = {}
-    for name, value in cells.items():
-        column = layout.names.get(name.casefold())
-        if column is not None:
-            values[column] = fit(column, layout.types[column], value)
-    return values
-
-
 def _new_id(layout: Layout) -> dict[str, Any]:
     """A new ``id`` where that column is text; any other ``id`` is the customer's and has its own default."""
     column = layout.names.get("id")
@@ -384,17 +365,6 @@ def _new_id(layout: Layout) -> dict[str, Any]:
     new = str(uuid.uuid4())
     takes = layout.types[column].kind is ColumnKind.TEXT and len(new) <= (layout.types[column].length or len(new))
     return {column: new} if takes else {}
-
-
-def _earlier_columns(metadata: Any, layout: Layout) -> list[str]:
-    listed = json_object(metadata).get(SPLIT_COLUMNS_KEY)
-    known = (layout.names.get(str(name).casefold()) for name in (listed if isinstance(listed, list) else []))
-    return [name for name in known if name is not None]
-
-
-def dump_json(value: Any) -> str:
-    """JSON text for JSON columns; the values were cleaned, so it has no NaN."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def load_json(text: str) -> Any:

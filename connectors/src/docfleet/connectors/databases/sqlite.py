@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import NullPool
 
-from docfleet.connectors.base import ConnectorInfo, ConnectorMode, StoredRow, TableSettings, stored_settings
+from docfleet.connectors.base import ConnectorInfo, ConnectorMode, StoredRow, TableSettings
 from docfleet.connectors.columns import ColumnKind, ColumnType
 from docfleet.connectors.databases.dialect import Dialect, SqlType
-from docfleet.connectors.databases.sql import READING, SqlDatabase, dump_json, load_json, rejected, unavailable
+from docfleet.connectors.databases.sql import READING, SqlDatabase, load_json, rejected, unavailable
 from docfleet.connectors.databases.types import ExactNumber, kind_of_type
+from docfleet.connectors.rows import dump_json
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import DestinationError, DestinationUnavailable
 
 BUSY_SECONDS = 30.0

@@ -29,7 +29,6 @@ from docfleet.connectors.base import (
     OnSkip,
     SourceEntry,
     WriteFence,
-    stored_settings,
 )
 from docfleet.connectors.filesystems.content import read_chunk
 from docfleet.connectors.filesystems.temporaries import (
@@ -39,7 +38,8 @@ from docfleet.connectors.filesystems.temporaries import (
     temporary_name,
 )
 from docfleet.connectors.filesystems.walk import Walk
-from docfleet.connectors.paths import decode_name, encode_name, path_parts
+from docfleet.connectors.paths import decode_name, encode_name, file_parts, path_parts
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import (
     ConfigurationError,
     DestinationRejected,
@@ -152,9 +152,7 @@ class LocalFileSystem(ForkGuard):
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``. Missing folders are created; returns an absolute (encoded) path."""
         self._guard()
-        parts = path_parts(path)
-        if not parts:
-            raise UnsafePath(f"path {path!r} names no file: give it a file name")
+        parts = file_parts(path)
         with _writing(os.path.join(self.root, *parts)):
             os.makedirs(self.root, exist_ok=True)
             root = os.path.realpath(self.root)
@@ -192,7 +190,7 @@ class LocalFileSystem(ForkGuard):
         parts = os.path.relpath(decode_name(location), os.path.realpath(self.root)).split(os.sep)
         if parts[0] == ".." or not location.startswith("/"):
             raise FileMissing(f"{location} is not in {self.root}: the destination's folder was changed since")
-        return "/".join(encode_name(part) for part in parts)
+        return encode_name("/".join(parts))
 
     def close(self) -> None:
         """See ``FileSystemConnector``; nothing is held between calls."""

@@ -37,7 +37,6 @@ from docfleet.connectors.base import (
     TableSettings,
     WriteFence,
     optional_library,
-    stored_settings,
 )
 from docfleet.connectors.columns import ColumnKind, ColumnType, column_kind, fit
 from docfleet.connectors.filesystems.local import LocalFileSystem
@@ -48,17 +47,18 @@ from docfleet.connectors.rows import (
     Standing,
     attempt_of,
     content_digest,
+    fenced,
     fixed_columns,
     gives_way,
     readable,
     shape_row,
     standing,
 )
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import (
     ConfigurationError,
     DestinationRejected,
     DestinationUnavailable,
-    Fenced,
     FileError,
     FileMissing,
     SourceError,
@@ -119,7 +119,7 @@ class RowFiles(ForkGuard):
         outcome: Literal["written", "replaced", "superseded"] = "written" if earlier is None else "replaced"
         if cells.get(DOCUMENT_COLUMN) is not None and self._gave_way(target, path, cells):
             outcome = "superseded"
-        digest = content_digest(target, self._format.decode(content, _kinds(target)))
+        digest = content_digest(target, self._format.decode(content, fixed_columns(target)))
         return DeliveryReceipt(outcome, target.table, tuple(values), digest)
 
     def read_rows(self, target: TableSettings, limit: int, execution_id: str | None = None) -> list[dict[str, Any]]:
@@ -212,7 +212,7 @@ class RowFiles(ForkGuard):
         except (FileError, SourceError) as error:
             raise DestinationUnavailable(f"the row in {path} cannot be read: {error.message}") from error
         try:
-            row = self._format.decode(content, _kinds(target))
+            row = self._format.decode(content, fixed_columns(target))
         except ValueError:
             row = {}
         return _Held(path, row, hashlib.sha256(content).hexdigest())
@@ -269,14 +269,7 @@ def _file_execution(path: str) -> str:
 
 def _require(earlier: _Held | None, row: DeliveryRow) -> None:
     if earlier is not None and attempt_of(earlier.row.get("metadata")) > row.attempt:
-        raise Fenced(
-            f"a later attempt than {row.attempt} has delivered file execution {row.file_execution_id} of execution "
-            f"{row.execution_id} to {earlier.path}; this one writes nothing"
-        )
-
-
-def _kinds(target: TableSettings) -> dict[str, ColumnKind]:
-    return fixed_columns(target)
+        raise fenced(row.attempt, row.file_execution_id, row.execution_id, earlier.path)
 
 
 def _typed(target: TableSettings, cells: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, ColumnKind]]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from docfleet.connectors.columns import ColumnKind
-from docfleet.connectors.rows import readable
+from docfleet.connectors.rows import dump_json, readable
 
 Kinds = Mapping[str, ColumnKind]
 """The kind of each column."""
@@ -41,7 +41,7 @@ class JsonLines:
     def encode(self, row: Mapping[str, Any], kinds: Kinds) -> bytes:
         """See ``RowFormat``."""
         values = {name: readable(value) for name, value in row.items()}
-        return (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        return (dump_json(values) + "\n").encode()
 
     def decode(self, content: bytes, kinds: Kinds) -> dict[str, Any]:
         """See ``RowFormat``."""
@@ -91,7 +91,7 @@ class Csv:
     def _cell(self, value: Any) -> Any:
         value = readable(value)
         if isinstance(value, dict | list):
-            return json.dumps(value, ensure_ascii=False, allow_nan=False)
+            return dump_json(value)
         return f"'{value}" if self._escapes and isinstance(value, str) and _FORMULA.match(value) else value
 
     def _value(self, value: Any) -> Any:

@@ -11,14 +11,12 @@ from typing import Any
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from arro3.io import read_parquet, write_parquet
 
-from docfleet.connectors.columns import ColumnKind
+from docfleet.connectors.columns import WHOLE_IN_DOUBLE, ColumnKind
 from docfleet.connectors.rowfiles.formats import Kinds
-from docfleet.connectors.rows import readable
+from docfleet.connectors.rows import dump_json, readable
 
 _MAGIC = b"PAR1"
 _LEAST_BYTES = 12
-_EXACT = 2**53
-"""Up to here a float holds every whole number."""
 _KIND = b"docfleet_kind"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -70,7 +68,7 @@ class Parquet:
 
 def _array(kind: ColumnKind, value: Any) -> Any:
     match kind:
-        case ColumnKind.NUMBER if isinstance(value, int) and abs(value) > _EXACT:
+        case ColumnKind.NUMBER if isinstance(value, int) and abs(value) > WHOLE_IN_DOUBLE:
             return Array([value], type=DataType.int64())
         case ColumnKind.NUMBER | ColumnKind.FLOAT:
             return Array([None if value is None else float(value)], type=DataType.float64())
@@ -82,5 +80,5 @@ def _array(kind: ColumnKind, value: Any) -> Any:
             moment = None if value is None else (value - _EPOCH) // _MICROSECOND
             return Array([moment], type=DataType.int64()).cast(DataType.timestamp("us", tz="UTC"))
         case ColumnKind.JSON:
-            value = None if value is None else json.dumps(readable(value), ensure_ascii=False, allow_nan=False)
+            value = None if value is None else dump_json(readable(value))
     return Array([value], type=DataType.utf8())

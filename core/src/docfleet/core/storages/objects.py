@@ -6,28 +6,27 @@ The text of the library's errors quotes requests: key ids, signed strings, token
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from docfleet.core.errors import ConfigurationError, ForkUnsafe, StorageUnavailable
+from docfleet.core.errors import ConfigurationError, StorageUnavailable
+from docfleet.core.object_library import (
+    CHUNK_BYTES,
+    CLIENT_OPTIONS,
+    PAGE_KEYS,
+    PART_BYTES,
+    RETRIES,
+    ObjectContent,
+    library_errors,
+    use_in_this_process,
+)
 from docfleet.core.storages.base import StoredObject, check_folder, check_key
 from docfleet.core.storages.folder import read_regular, replace_file
 
-CLIENT_OPTIONS: Any = {
-    "connect_timeout": timedelta(seconds=10),
-    "read_timeout": timedelta(seconds=60),
-    "timeout": timedelta(hours=1),  # of an answer as a whole
-}
-RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
-
-_CHUNK_BYTES = 1 << 20
-_PART_BYTES = 5 << 20
-_PAGE_KEYS = 1000
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "specified bucket does not exist")
 _LASTING = {
     "ExpiredToken": "the session token has expired: renew it",
@@ -38,9 +37,6 @@ _LASTING = {
 """By the code in the answer."""
 _REFUSED = re.compile(r"status code: 40[13]\b|status: 40[13]\b|40[13] (Unauthorized|Forbidden)")
 """A listing has no error class of its own for it."""
-
-_threads_of: int | None = None
-"""The process that has the library's threads, which are not in a child of it."""
 
 
 class ObjectStorage:
@@ -57,7 +53,7 @@ class ObjectStorage:
     def open(self, key: str) -> BinaryIO:
         """See ``Storage``."""
         raw = self._get(key)
-        return cast("BinaryIO", io.BufferedReader(raw, _CHUNK_BYTES))
+        return cast("BinaryIO", io.BufferedReader(raw, CHUNK_BYTES))
 
     def put(self, key: str, content: bytes, *, flush: bool = False) -> None:
         """See ``Storage``."""
@@ -92,28 +88,29 @@ class ObjectStorage:
     def upload(self, path: Path, key: str, *, flush: bool = False) -> None:
         """See ``Storage``. At most two parts of 5 MB are in memory."""
         with read_regular(path) as stream, self._writing() as (obs, store):
-            obs.put(store, check_key(key), stream, chunk_size=_PART_BYTES, max_concurrency=2)
+            obs.put(store, check_key(key), stream, chunk_size=PART_BYTES, max_concurrency=2)
 
     def download(self, key: str, path: Path) -> None:
         """See ``Storage``."""
         with self._get(key) as content:
-            replace_file(path, iter(lambda: content.read(_CHUNK_BYTES) or b"", b""))
+            replace_file(path, iter(lambda: content.read(CHUNK_BYTES) or b"", b""))
 
-    def _get(self, key: str) -> _Content:
+    def _get(self, key: str) -> ObjectContent:
         obs, store = self._library()
         try:
             answer = obs.get(store, check_key(key))
-            return _Content(iter(answer.stream(min_chunk_size=_CHUNK_BYTES)), answer.meta["size"], self.url)
+            chunks = iter(answer.stream(min_chunk_size=CHUNK_BYTES))
+            return ObjectContent(chunks, answer.meta["size"], partial(_failure, self.url))
         except FileNotFoundError as error:
             if _is_no_bucket(error):
                 raise _failure(self.url, error) from None
             raise FileNotFoundError(f"{key} is not in {self.url}") from None
-        except (obs.exceptions.BaseError, OSError, ValueError) as error:
+        except library_errors() as error:
             raise _failure(self.url, error) from None
 
     def _list(self, folder: str) -> Iterator[StoredObject]:
         with self._writing() as (obs, store):
-            for page in obs.list(store, folder or None, chunk_size=_PAGE_KEYS):
+            for page in obs.list(store, folder or None, chunk_size=PAGE_KEYS):
                 for meta in page:
                     yield StoredObject(meta["path"], meta["size"], meta["last_modified"].timestamp())
 
@@ -122,16 +119,11 @@ class ObjectStorage:
         obs, store = self._library()
         try:
             yield obs, store
-        except (obs.exceptions.BaseError, OSError, ValueError) as error:
+        except library_errors() as error:
             raise _failure(self.url, error) from None
 
     def _library(self) -> tuple[Any, Any]:
-        global _threads_of
-        if _threads_of not in (None, os.getpid()):
-            raise ForkUnsafe(
-                f"the library of object stores was used in process {_threads_of} before process {os.getpid()} was "
-                "forked from it: use the storage in the task only"
-            )
+        use_in_this_process()
         try:
             import obstore
             from obstore.store import from_url
@@ -145,39 +137,7 @@ class ObjectStorage:
                 self._store = from_url(self.url, client_options=options, retry_config=RETRIES)
             except (obstore.exceptions.BaseError, ValueError) as error:
                 raise _failure(self.url, error) from None
-        _threads_of = os.getpid()
         return obstore, self._store
-
-
-class _Content(io.RawIOBase):
-    """The stream of one answer. An answer that is shorter than it said is an error."""
-
-    def __init__(self, chunks: Iterator[Any], size: int, url: str) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._missing = size
-        self._url = url
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            try:
-                chunk = next(self._chunks, None)
-            except Exception as error:  # noqa: BLE001 - the library's, of many kinds
-                raise _failure(self._url, error) from None
-            if chunk is None:
-                if self._missing:
-                    raise StorageUnavailable(f"{self._url}: an answer ended too early: run again")
-                return 0
-            self._rest = memoryview(bytes(chunk))
-            self._missing -= len(self._rest)
-        taken = self._rest[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self._rest = self._rest[len(taken) :]
-        return len(taken)
 
 
 @contextmanager

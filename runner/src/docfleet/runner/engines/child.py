@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from docfleet.core.prctl import die_with_parent
 from docfleet.core.settings import environment
 from docfleet.runner import limits, processes
 from docfleet.runner.engines.wire import StartRun
@@ -48,7 +49,7 @@ def run_child(order: StartRun, tool: Tool | None, zygote: int, output: int, null
 
 
 def _isolate(order: StartRun, zygote: int, output: int, null: int) -> None:
-    processes.die_with_parent(zygote, signal.SIGKILL)
+    die_with_parent(zygote, signal.SIGKILL)
     os.setsid()
     signal.set_wakeup_fd(-1)
     for number in _RESET:

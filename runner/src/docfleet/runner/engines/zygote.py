@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from docfleet.core.errors import DocfleetError
+from docfleet.core.prctl import die_with_parent
 from docfleet.core.storage import INFILE, METADATA
 from docfleet.runner import limits, processes
 from docfleet.runner.engines import wire
@@ -191,7 +192,7 @@ def _threads() -> int:
 def main() -> int:
     """Start from the command line; ends with 0, or 1 when the tool cannot be imported."""
     runner = os.getppid()
-    processes.die_with_parent(runner, signal.SIGTERM)
+    die_with_parent(runner, signal.SIGTERM)
     processes.adopt_orphans()
     control = socket.socket(fileno=int(sys.argv[1]))
     tool: Tool | None = None

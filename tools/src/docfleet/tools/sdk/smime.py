@@ -12,6 +12,7 @@ import zlib
 
 # Where a wrapper is damaged, the message in it may still be seen by its first header.
 _FIRST_HEADER = re.compile(rb"(?:Content-[A-Za-z-]{1,40}|MIME-Version): ", re.IGNORECASE)
+_HEADER = re.compile(rb"(?:Content-[\w-]+|MIME-[\w-]+):", re.IGNORECASE)
 _ARMOR = re.compile(rb"-----(?:BEGIN|END) [A-Z0-9 ]{1,40}-----")
 _MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 _DEEPEST = 5
@@ -23,6 +24,11 @@ class Sealed(Exception):
 
 class NoContent(Exception):
     """The envelope holds nothing that can be read: a signature alone, certificates, or it is damaged."""
+
+
+def is_message(content: bytes) -> bool:
+    """Whether what an envelope holds is a message or a part of one, not a document."""
+    return _HEADER.match(content) is not None
 
 
 def signed_content(raw: bytes) -> bytes | None:

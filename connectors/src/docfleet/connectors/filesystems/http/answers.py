@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MB = 1 << 20
 
 
-class Content(io.RawIOBase):
+class HttpContent(io.RawIOBase):
     """The body of an answer; ``stamp`` asks for the present one. At its end it is seen whether it was complete
     and the file is still the same."""
 

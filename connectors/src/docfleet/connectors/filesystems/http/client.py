@@ -23,11 +23,11 @@ class Missing(Exception):
     """There is nothing at this URL."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server does not give it; a repeat changes nothing."""
 
 
-class Unavailable(Exception):
+class HostUnavailable(Exception):
     """The server does not answer, or not now."""
 
 
@@ -53,7 +53,10 @@ class Client:
             self._session.mount(f"{scheme}://", requests.adapters.HTTPAdapter(max_retries=retries))
 
     def request(self, method: str, url: str) -> requests.Response:
-        """The answer with its body unread; the caller closes it. Raises ``Missing``, ``Refused`` or ``Unavailable``."""
+        """The answer with its body unread; the caller closes it.
+
+        Raises ``Missing``, ``RequestRefused`` or ``HostUnavailable``.
+        """
         for _ in range(_REDIRECTS):
             answer = self._send(method, url)
             if not answer.is_redirect:
@@ -61,26 +64,26 @@ class Client:
             target = urljoin(url, answer.headers["Location"])
             answer.close()
             if not _stays(url, target):
-                raise Refused(
+                raise RequestRefused(
                     f"it redirects to {_origin(target)}, and only hosts in the settings are asked: if that is right, "
                     "name that host in the settings"
                 )
             url = target
-        raise Refused(f"it redirects more than {_REDIRECTS} times")
+        raise RequestRefused(f"it redirects more than {_REDIRECTS} times")
 
     def _send(self, method: str, url: str) -> requests.Response:
         options: dict[str, Any] = {"allow_redirects": False, "stream": True}
         try:
             return self._session.request(method, url, timeout=(_CONNECT_SECONDS, _READ_SECONDS), **options)
         except requests.exceptions.SSLError as error:
-            raise Refused("its certificate is not valid here, or it does not speak TLS") from error
+            raise RequestRefused("its certificate is not valid here, or it does not speak TLS") from error
         except requests.exceptions.Timeout as error:
-            raise Unavailable("it does not answer in time") from error
+            raise HostUnavailable("it does not answer in time") from error
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
-            raise Refused("its URL is malformed") from error
+            raise RequestRefused("its URL is malformed") from error
         except requests.exceptions.RequestException as error:
             # The text of the error may hold the URL with its query, which may hold a token.
-            raise Unavailable(f"the connection failed ({type(error).__name__})") from None
+            raise HostUnavailable(f"the connection failed ({type(error).__name__})") from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -95,10 +98,10 @@ def _checked(answer: requests.Response) -> requests.Response:
     if status in (404, 410):
         raise Missing
     if status in _PASSING:
-        raise Unavailable(f"it answers {status}: try again later")
+        raise HostUnavailable(f"it answers {status}: try again later")
     if status in (401, 403, 407):
-        raise Refused(f"it answers {status}: user or password is wrong, or this user may not read it")
-    raise Refused(f"it answers {status}")
+        raise RequestRefused(f"it answers {status}: user or password is wrong, or this user may not read it")
+    raise RequestRefused(f"it answers {status}")
 
 
 def _stays(url: str, target: str) -> bool:

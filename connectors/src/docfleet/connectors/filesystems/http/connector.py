@@ -19,12 +19,13 @@ from docfleet.connectors.base import (
     SourceEntry,
     WriteFence,
     optional_library,
-    stored_settings,
 )
-from docfleet.connectors.filesystems.http.answers import Content, modified_at_of, size_of, stamp_of
+from docfleet.connectors.filesystems.content import CHUNK_BYTES
+from docfleet.connectors.filesystems.http.answers import HttpContent, modified_at_of, size_of, stamp_of
 from docfleet.connectors.filesystems.http.index import links
 from docfleet.connectors.filesystems.http.urls import checked_url, listed, quoted
 from docfleet.connectors.paths import encode_name, path_parts
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import (
     ConfigurationError,
     DestinationRejected,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from docfleet.connectors.filesystems.http.client import Client
 
 _MAX_INDEX_BYTES = 16 << 20
-_CHUNK_BYTES = 1 << 20
 _MB = 1 << 20
 
 
@@ -154,7 +154,8 @@ class HttpFileSystem(ForkGuard):
             answer.close()
             raise FileError(f"file {path} comes compressed ({coding}) though that was not asked for: see to the server")
         return cast(
-            "BinaryIO", io.BufferedReader(Content(lambda: self._stamp(path), answer, path, self._limit), _CHUNK_BYTES)
+            "BinaryIO",
+            io.BufferedReader(HttpContent(lambda: self._stamp(path), answer, path, self._limit), CHUNK_BYTES),
         )
 
     def state(self, path: str) -> FileState | None:
@@ -200,18 +201,18 @@ class HttpFileSystem(ForkGuard):
     def _url_of(self, path: str) -> str:
         parts = path_parts(path)
         if self._listed:
-            url = self._listed.get("/".join(encode_name(part) for part in parts))
+            url = self._listed.get(encode_name("/".join(parts)))
             if url is None:
                 raise FileMissing(f"file {path} is not among the URLs of the source: send it again")
             return url
         return self._base + "/".join(quoted(part) for part in parts)
 
     def _head(self, url: str) -> requests.Response:
-        from docfleet.connectors.filesystems.http.client import Refused
+        from docfleet.connectors.filesystems.http.client import RequestRefused
 
         try:
             return self._client.request("HEAD", url)
-        except Refused:
+        except RequestRefused:
             # Some servers do not answer HEAD, and presigned URLs are of one method.
             return self._client.request("GET", url)
 
@@ -249,7 +250,7 @@ class HttpFileSystem(ForkGuard):
                 if link.name is None:
                     skip("/".join((*map(encode_name, parts), link.shown)), SkipReason.NOT_A_FILE)
                     continue
-                path = "/".join(encode_name(part) for part in (*parts, link.name))
+                path = encode_name("/".join((*parts, link.name)))
                 if ignore is not None and ignore(encode_name(link.name)):
                     skip(path, SkipReason.NO_DOCUMENT)
                 elif not link.is_folder:
@@ -295,27 +296,27 @@ class HttpFileSystem(ForkGuard):
     @contextmanager
     def _listing(self, shown: str, *, missing: bool = True) -> Iterator[None]:
         with optional_library(self.info):
-            from docfleet.connectors.filesystems.http.client import Missing, Refused, Unavailable
+            from docfleet.connectors.filesystems.http.client import HostUnavailable, Missing, RequestRefused
         try:
             yield
         except Missing as error:
             if not missing:
                 raise
             raise SourceNotFound(f"source {shown} does not exist: create it or correct the URL") from error
-        except (Refused, Unavailable) as error:
+        except (RequestRefused, HostUnavailable) as error:
             raise SourceUnreadable(f"source {shown} cannot be read: {error}") from error
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[None]:
         with optional_library(self.info):
-            from docfleet.connectors.filesystems.http.client import Missing, Refused, Unavailable
+            from docfleet.connectors.filesystems.http.client import HostUnavailable, Missing, RequestRefused
         try:
             yield
         except Missing as error:
             raise FileMissing(f"file {path} is no longer there: it was moved or deleted; send it again") from error
-        except Refused as error:
+        except RequestRefused as error:
             raise FileError(f"file {path} cannot be read: {error}") from error
-        except Unavailable as error:
+        except HostUnavailable as error:
             raise SourceUnavailable(f"file {path} cannot be read: {error}") from error
 
     def _stamp(self, path: str) -> tuple[str | None, ...]:

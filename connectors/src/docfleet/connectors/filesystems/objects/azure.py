@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from docfleet.connectors.base import ConnectorInfo, ConnectorMode
-from docfleet.connectors.filesystems.objects.store import CLIENT_OPTIONS, RETRIES, ObjectFileSystem
+from docfleet.connectors.filesystems.objects.store import ObjectFileSystem
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.object_library import CLIENT_OPTIONS, RETRIES
 
 
 class AzureFileSystem(ObjectFileSystem):

@@ -64,21 +64,14 @@ _BY_CODE = {
 _BY_STATUS = {301: _REGION, 307: _REGION, 400: _UNKNOWN, 401: _CREDENTIALS, 403: DENIED, 408: _BUSY, 429: _BUSY}
 
 
-def library_errors() -> tuple[type[Exception], ...]:
-    """Those of the library: its own tree, and Python's for an absent object and a malformed key."""
-    import obstore.exceptions
-
-    return obstore.exceptions.BaseError, OSError, ValueError
-
-
-class Fault(NamedTuple):
+class StoreFault(NamedTuple):
     """``reason`` is cause and remedy; ``is_lasting`` when a repeat cannot help."""
 
     reason: str
     is_lasting: bool
 
 
-def fault_of(error: BaseException) -> Fault:
+def fault_of(error: BaseException) -> StoreFault:
     """The meaning of an error of the library."""
     text = str(error)
     code = _CODE.search(text)
@@ -92,7 +85,7 @@ def fault_of(error: BaseException) -> Fault:
         is_connection = "error sending request" in text or "HTTP error" in text or "imed out" in text.lower()
         reason = _BUSY if is_connection else _UNKNOWN
     reason = reason or _UNKNOWN
-    return Fault(reason, reason is not _BUSY)
+    return StoreFault(reason, reason is not _BUSY)
 
 
 def illegal_key(error: BaseException) -> str | None:
@@ -133,6 +126,6 @@ def writing_failure(shown: str, error: BaseException) -> DocfleetError:
     """For one object: ``DestinationRejected`` or ``DestinationUnavailable`` (retryable)."""
     fault = fault_of(error)
     if isinstance(error, FileNotFoundError):
-        fault = Fault(NO_BUCKET, is_lasting=True)
+        fault = StoreFault(NO_BUCKET, is_lasting=True)
     kind = DestinationRejected if fault.is_lasting else DestinationUnavailable
     return kind(f"{shown} cannot be written: {fault.reason}")

@@ -11,9 +11,9 @@ from typing import Any
 
 from docfleet.connectors.base import Ignore, OnSkip, SourceEntry
 from docfleet.connectors.paths import MAX_NAME_BYTES, encode_name
+from docfleet.core.object_library import PAGE_KEYS
 from docfleet.core.status import SkipReason
 
-PAGE_KEYS = 1000
 _LAST = "\U0010ffff"
 """Sorts behind every other name."""
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from functools import partial
 from typing import Any, BinaryIO, ClassVar, NamedTuple, cast
 
 from docfleet.connectors.base import (
@@ -27,53 +26,43 @@ from docfleet.connectors.base import (
     SourceEntry,
     WriteFence,
     optional_library,
-    stored_settings,
 )
-from docfleet.connectors.filesystems.content import CHUNK_BYTES, read_chunk
+from docfleet.connectors.filesystems.content import read_chunk
 from docfleet.connectors.filesystems.objects.failures import (
     DENIED,
     NO_BUCKET,
     fault_of,
-    library_errors,
     listing_failure,
     reading_failure,
     writing_failure,
 )
-from docfleet.connectors.filesystems.objects.listing import PAGE_KEYS, Listing
-from docfleet.connectors.filesystems.objects.reading import ObjectContent
+from docfleet.connectors.filesystems.objects.listing import Listing
 from docfleet.connectors.filesystems.temporaries import is_temporary, temporaries_until, temporary_name
-from docfleet.connectors.paths import decode_name, encode_name, path_parts
+from docfleet.connectors.paths import decode_name, encode_name, file_parts, path_parts
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import (
     DestinationRejected,
     DestinationUnavailable,
     DocfleetError,
     Fenced,
     FileMissing,
-    ForkUnsafe,
     SourceNotFound,
     SourceUnreadable,
     UnsafePath,
+)
+from docfleet.core.object_library import (
+    CHUNK_BYTES,
+    PAGE_KEYS,
+    PART_BYTES,
+    ObjectContent,
+    library_errors,
+    use_in_this_process,
 )
 
 SINGLE_PUT_BYTES = 8 << 20
 MAX_KEY_BYTES = 1024
 """The limit of all three stores."""
-CLIENT_OPTIONS: Any = {
-    "connect_timeout": timedelta(seconds=10),
-    "read_timeout": timedelta(seconds=60),
-    "timeout": timedelta(hours=1),  # of an answer as a whole: a large object on a slow line
-}
-RETRIES: Any = {
-    "max_retries": 3,
-    "retry_timeout": timedelta(seconds=60),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2},
-}
-
-_PART_BYTES = 5 << 20
 _ROUNDS = 5
-
-_threads_of: int | None = None
-"""The process that has the library's threads. They start with its first request and are not in a child of it."""
 
 
 class _Place(NamedTuple):
@@ -130,7 +119,7 @@ class ObjectFileSystem(ForkGuard):
         """See ``FileSystemConnector``. Files come in the store's order of keys. The markers of folders are no files."""
         self._guard()
         place = self._place(folder.lstrip("/"), SourceUnreadable)
-        shown = "/".join(encode_name(part) for part in path_parts(folder.lstrip("/")))
+        shown = encode_name("/".join(path_parts(folder.lstrip("/"))))
 
         def pages(prefix: str, offset: str | None) -> Iterator[Sequence[Any]]:
             try:
@@ -162,7 +151,7 @@ class ObjectFileSystem(ForkGuard):
             chunks = iter(answer.stream(min_chunk_size=CHUNK_BYTES))
         except library_errors() as error:
             raise reading_failure(place.shown, error) from None
-        raw = ObjectContent(chunks, answer.meta["size"], place.shown)
+        raw = ObjectContent(chunks, answer.meta["size"], partial(reading_failure, place.shown))
         return cast("BinaryIO", io.BufferedReader(raw, CHUNK_BYTES))
 
     def state(self, path: str) -> FileState:
@@ -207,7 +196,7 @@ class ObjectFileSystem(ForkGuard):
         parts = tuple(decode_name(part) for part in location.removeprefix(start).split("/"))
         if not location.startswith(start) or parts[: len(self._root)] != self._root:
             raise FileMissing(f"{location} is not in this bucket: the destination's settings were changed since")
-        return "/".join(encode_name(part) for part in parts[len(self._root) :])
+        return encode_name("/".join(parts[len(self._root) :]))
 
     def close(self) -> None:
         """See ``FileSystemConnector``."""
@@ -215,8 +204,7 @@ class ObjectFileSystem(ForkGuard):
         self._stores.clear()
 
     def _target(self, path: str) -> _Place:
-        if not path_parts(path):
-            raise UnsafePath(f"path {path!r} names no file: give it a file name")
+        file_parts(path)
         place = self._place(path, DestinationRejected)
         if not place.key:
             raise DestinationRejected(
@@ -243,16 +231,10 @@ class ObjectFileSystem(ForkGuard):
         return _Place(self._store(bucket), key, shown)
 
     def _store(self, bucket: str) -> Any:
-        global _threads_of
-        if _threads_of not in (None, os.getpid()):
-            raise ForkUnsafe(
-                f"the library of object stores was used in process {_threads_of} before process {os.getpid()} was "
-                "forked from it: use connectors in the task only"
-            )
+        use_in_this_process()
         if bucket not in self._stores:
             with optional_library(self.info):
                 self._stores[bucket] = self._make(bucket)
-            _threads_of = os.getpid()
         return self._stores[bucket]
 
     def _first_page(self, place: _Place) -> None:
@@ -306,7 +288,7 @@ def _put_parts(place: _Place, chunks: Iterator[bytes], fence: WriteFence | None)
     folder, slash, name = place.key.rpartition("/")
     temporary = f"{folder}{slash}{temporary_name(name, fence)}"
     try:
-        obs.put(place.store, temporary, chunks, chunk_size=_PART_BYTES, max_concurrency=2)
+        obs.put(place.store, temporary, chunks, chunk_size=PART_BYTES, max_concurrency=2)
         if fence is not None:
             fence.require()
         try:

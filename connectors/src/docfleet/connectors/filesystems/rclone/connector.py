@@ -16,27 +16,19 @@ from typing import Any, BinaryIO, ClassVar, cast
 
 import msgspec
 
-from docfleet.connectors.base import (
-    ConnectorInfo,
-    FileState,
-    ForkGuard,
-    Ignore,
-    OnSkip,
-    SourceEntry,
-    WriteFence,
-    stored_settings,
-)
+from docfleet.connectors.base import ConnectorInfo, FileState, ForkGuard, Ignore, OnSkip, SourceEntry, WriteFence
 from docfleet.connectors.filesystems.content import CHUNK_BYTES, read_chunk
 from docfleet.connectors.filesystems.rclone.backends import BACKENDS, Backend
-from docfleet.connectors.filesystems.rclone.content import Content, Item
-from docfleet.connectors.filesystems.rclone.process import Failed, NotThere, Rclone, Unavailable
+from docfleet.connectors.filesystems.rclone.content import Item, RcloneContent
+from docfleet.connectors.filesystems.rclone.process import Failed, NotThere, Rclone, RemoteUnavailable
 from docfleet.connectors.filesystems.temporaries import (
     ABANDONED_SECONDS,
     is_temporary,
     temporaries_until,
     temporary_name,
 )
-from docfleet.connectors.paths import encode_name, path_parts, safe_name
+from docfleet.connectors.paths import encode_name, file_parts, path_parts, safe_name
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import (
     DestinationRejected,
     DestinationUnavailable,
@@ -109,7 +101,7 @@ class RcloneFileSystem(ForkGuard):
             with self._reading(path):
                 return self._stat(remote)
 
-        content = Content(self._rclone, remote, self._base + path, item, now)
+        content = RcloneContent(self._rclone, remote, self._base + path, item, now)
         return cast("BinaryIO", io.BufferedReader(content, CHUNK_BYTES))
 
     def state(self, path: str) -> FileState:
@@ -121,9 +113,7 @@ class RcloneFileSystem(ForkGuard):
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``. Missing folders are created; returns ``NAME:HOST/FOLDER/PATH``."""
         self._guard()
-        parts = path_parts(path)
-        if not parts:
-            raise UnsafePath(f"path {path!r} names no file: give it a file name")
+        parts = file_parts(path)
         with self._writing(path):
             target = self._remote(*parts)
             if (there := self._stat(target)) is not None and there.is_dir:
@@ -144,7 +134,7 @@ class RcloneFileSystem(ForkGuard):
                 with suppress(Failed):
                     self._remove(temporary)
                 raise
-        return self._base + "/".join(encode_name(part) for part in parts)
+        return self._base + encode_name("/".join(parts))
 
     def withdraw_file(self, path: str, digest: str, fence: WriteFence) -> bool:
         """See ``FileSystemConnector``."""
@@ -203,7 +193,7 @@ class RcloneFileSystem(ForkGuard):
         return item
 
     def _listed(self, parts: tuple[str, ...], *, vanished: bool = False) -> list[Item]:
-        shown = self._base + "/".join(encode_name(part) for part in parts)
+        shown = self._base + encode_name("/".join(parts))
         remote = self._remote(*parts)
         try:
             items = msgspec.json.decode(
@@ -239,7 +229,7 @@ class RcloneFileSystem(ForkGuard):
             parts, level, known = pending.pop()
             below: list[tuple[tuple[str, ...], int, list[Item] | None]] = []
             for item in self._listed(parts, vanished=True) if known is None else known:
-                path = "/".join(encode_name(part) for part in (*parts, item.name))
+                path = encode_name("/".join((*parts, item.name)))
                 if is_temporary(item.name):
                     continue
                 if ignore is not None and ignore(encode_name(item.name)):
@@ -291,7 +281,7 @@ class RcloneFileSystem(ForkGuard):
         if item is None or item.is_dir:
             return ""
         digest = hashlib.sha256()
-        with io.BufferedReader(Content(self._rclone, remote, remote, item, lambda: item), CHUNK_BYTES) as content:
+        with io.BufferedReader(RcloneContent(self._rclone, remote, remote, item, lambda: item), CHUNK_BYTES) as content:
             while chunk := content.read(CHUNK_BYTES):
                 digest.update(chunk)
         return digest.hexdigest()
@@ -327,7 +317,7 @@ class RcloneFileSystem(ForkGuard):
     def _reading(self, path: str) -> Iterator[None]:
         try:
             yield
-        except Unavailable as error:
+        except RemoteUnavailable as error:
             raise SourceUnavailable(f"file {self._base}{path} cannot be read: {error}") from error
         except Failed as error:
             raise FileError(f"file {self._base}{path} cannot be read: {error}") from error
@@ -337,7 +327,7 @@ class RcloneFileSystem(ForkGuard):
         message = f"{self._base}{path} cannot be written"
         try:
             yield
-        except (Unavailable, SourceUnavailable) as error:
+        except (RemoteUnavailable, SourceUnavailable) as error:
             raise DestinationUnavailable(f"{message}: {error}; run again") from error
         except Failed as error:
             raise DestinationRejected(f"{message}: {error}; check the folder, the login and its rights") from error

@@ -14,7 +14,7 @@ import msgspec
 from docfleet.connectors.filesystems.rclone.process import Failed, Rclone, end
 from docfleet.core.errors import FileChanging, SourceUnavailable
 
-_HASHES = {"sha256": "sha256", "sha1": "sha1", "md5": "md5"}
+_HASHES = ("sha256", "sha1", "md5")
 """Of the hashes that servers give, those that ``hashlib`` has: the strongest first."""
 
 
@@ -31,11 +31,11 @@ class Item(msgspec.Struct, frozen=True, rename="pascal"):
 
     @property
     def hash(self) -> tuple[str, str] | None:
-        """The name of ``hashlib`` and the hex digits of a hash of the content."""
-        return next(((name, self.hashes[key]) for key, name in _HASHES.items() if self.hashes.get(key)), None)
+        """The name and the hex digits of a hash of the content."""
+        return next(((name, self.hashes[name]) for name in _HASHES if self.hashes.get(name)), None)
 
 
-class Content(io.RawIOBase):
+class RcloneContent(io.RawIOBase):
     """At the end it is seen whether it was complete, has the hash that the server gave, and is still the same file."""
 
     def __init__(self, rclone: Rclone, remote: str, shown: str, item: Item, now: Callable[[], Item | None]) -> None:

@@ -6,22 +6,21 @@ counts. It dies with the thread that started it.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from docfleet.core.errors import ConfigurationError
+from docfleet.core.prctl import die_with_parent
 
-_PR_SET_PDEATHSIG = 1
 _SECONDS = 300.0
 _KEPT = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _FLAGS = (
@@ -37,9 +36,6 @@ _TEMPORARY = re.compile(
 )
 _DATE = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 
-# Loaded once, before any fork: a child only calls it.
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
 
 class Failed(Exception):
     """rclone ended with an error. ``may_pass``: a repeat may succeed."""
@@ -51,7 +47,7 @@ class NotThere(Failed):
     """There is no such file or folder."""
 
 
-class Unavailable(Failed):
+class RemoteUnavailable(Failed):
     """The server does not answer, or not now."""
 
     may_pass = True
@@ -89,7 +85,7 @@ class Rclone:
             except BaseException as error:
                 end(child)
                 if isinstance(error, subprocess.TimeoutExpired):
-                    raise Unavailable(f"rclone took more than {_SECONDS:.0f} s") from None
+                    raise RemoteUnavailable(f"rclone took more than {_SECONDS:.0f} s") from None
                 raise
             self.require(code, errors)
             printed.seek(0)
@@ -97,16 +93,9 @@ class Rclone:
 
     def start(self, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
         """A running command; the caller ends it (``end``)."""
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            if _libc is not None:
-                _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-                if os.getppid() != parent:
-                    os._exit(0)
-
+        dying = partial(die_with_parent, os.getpid(), signal.SIGKILL)
         command = [self._program, *_FLAGS, *arguments]
-        return subprocess.Popen(command, env=self._environment, preexec_fn=die_with_parent, **streams)
+        return subprocess.Popen(command, env=self._environment, preexec_fn=dying, **streams)
 
     def require(self, code: int, errors: BinaryIO) -> None:
         """Raise ``Failed`` unless a command ended well; ``errors`` is the file it wrote its errors to."""
@@ -120,7 +109,7 @@ class Rclone:
         if code in _NOT_FOUND or _NO_SOURCE in reason:
             raise NotThere(reason)
         if code == 5 or code < 0 or _TEMPORARY.search("\n".join(lines)):
-            raise Unavailable(reason)
+            raise RemoteUnavailable(reason)
         raise Failed(reason)
 
     def _obscured(self, password: str) -> str:

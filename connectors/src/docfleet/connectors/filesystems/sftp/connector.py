@@ -27,7 +27,6 @@ from docfleet.connectors.base import (
     SourceEntry,
     WriteFence,
     optional_library,
-    stored_settings,
 )
 from docfleet.connectors.filesystems.content import CHUNK_BYTES, read_chunk
 from docfleet.connectors.filesystems.sftp.login import Login, LoginRefused, host_key_fingerprints
@@ -37,7 +36,8 @@ from docfleet.connectors.filesystems.temporaries import (
     temporaries_until,
     temporary_name,
 )
-from docfleet.connectors.paths import encode_name, path_parts
+from docfleet.connectors.paths import encode_name, file_parts, path_parts
+from docfleet.connectors.settings import stored_settings
 from docfleet.core.errors import (
     ConfigurationError,
     DestinationRejected,
@@ -155,10 +155,10 @@ class SftpFileSystem(ForkGuard):
         """See ``FileSystemConnector``. Files of one folder come sorted by name, before those of its subfolders."""
         self._guard()
         real = self._source(folder)
-        from docfleet.connectors.filesystems.sftp.walk import Walk
+        from docfleet.connectors.filesystems.sftp.walk import TreeWalk
 
-        walk = Walk(self._tree, max_depth if recursive else 1, recursive, on_skip, ignore)
-        return walk.files(real, "/".join(encode_name(part) for part in path_parts(folder.lstrip("/"))))
+        walk = TreeWalk(self._tree, max_depth if recursive else 1, recursive, on_skip, ignore)
+        return walk.files(real, encode_name("/".join(path_parts(folder.lstrip("/")))))
 
     def open(self, path: str) -> BinaryIO:
         """See ``FileSystemConnector``. Reading it raises ``FileChanging`` when the file changed meanwhile, and
@@ -182,9 +182,7 @@ class SftpFileSystem(ForkGuard):
     def write_file(self, path: str, source: BinaryIO, fence: WriteFence | None = None) -> str:
         """See ``FileSystemConnector``. Missing folders are created; returns ``sftp://HOST:PORT/FOLDER/PATH``."""
         self._guard()
-        parts = path_parts(path)
-        if not parts:
-            raise UnsafePath(f"path {path!r} names no file: give it a file name")
+        parts = file_parts(path)
         with self._writing(path):
             self._tree.make_root()
             folder = self._descend(parts[:-1], path, create=True)
@@ -192,7 +190,7 @@ class SftpFileSystem(ForkGuard):
                 self._swept.add(folder)
                 self._remove_abandoned(folder)
             self._replace(folder, parts[-1], source, fence)
-        return self._base + "/".join(encode_name(part) for part in parts)
+        return self._base + encode_name("/".join(parts))
 
     def withdraw_file(self, path: str, digest: str, fence: WriteFence) -> bool:
         """See ``FileSystemConnector``."""
@@ -240,7 +238,7 @@ class SftpFileSystem(ForkGuard):
     def _source(self, folder: str) -> bytes:
         """The resolved path of a readable folder of this source."""
         parts = path_parts(folder.lstrip("/"))
-        shown = self._base + "/".join(encode_name(part) for part in parts)
+        shown = self._base + encode_name("/".join(parts))
         try:
             real, attributes = self._inside(parts, folder)
             if not stat.S_ISDIR(attributes.mode):

@@ -8,14 +8,13 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from docfleet.connectors.filesystems.content import CHUNK_BYTES
 from docfleet.connectors.filesystems.sftp.session import Session
 from docfleet.connectors.paths import encode_name
 from docfleet.core.errors import FileChanging, SourceUnavailable
 
 if TYPE_CHECKING:
     from asyncssh import SFTPAttrs, SFTPClientFile
-
-CHUNK_BYTES = 1 << 20
 
 
 class Attributes(NamedTuple):
@@ -100,7 +99,7 @@ class Tree:
     def open(self, path: bytes, shown: str) -> io.BufferedReader:
         """The content of a file, which is ``shown`` in errors."""
         file: SFTPClientFile = self._session.call(lambda client: client.open(path, "rb", encoding=None))
-        return io.BufferedReader(_Content(self._session, file, shown), CHUNK_BYTES)
+        return io.BufferedReader(_SftpContent(self._session, file, shown), CHUNK_BYTES)
 
     def create(self, path: bytes) -> _Upload:
         """A file that did not exist."""
@@ -134,7 +133,7 @@ class _Upload:
         self._session.call(lambda _: self._file.close(), connect=False)
 
 
-class _Content(io.RawIOBase):
+class _SftpContent(io.RawIOBase):
     """At the end it is seen whether the file is still the one that was opened."""
 
     def __init__(self, session: Session, file: SFTPClientFile, shown: str) -> None:

@@ -20,13 +20,13 @@ from docfleet.core.errors import SourceUnreadable, SourceVanished, UnsafePath
 from docfleet.core.status import SkipReason
 
 
-class _Folder(NamedTuple):
+class _TreeFolder(NamedTuple):
     real: bytes
     relative: str
     level: int
 
 
-class Walk:
+class TreeWalk:
     """One listing of ``tree``, ``max_depth`` folder levels deep; None means all of them."""
 
     def __init__(
@@ -37,13 +37,13 @@ class Walk:
         self._recursive = recursive
         self._on_skip = on_skip
         self._ignore = ignore
-        self._pending: list[_Folder] = []
-        self._linked: deque[_Folder] = deque()
+        self._pending: list[_TreeFolder] = []
+        self._linked: deque[_TreeFolder] = deque()
         self._seen: set[bytes] = set()
 
     def files(self, real: bytes, relative: str) -> Iterator[SourceEntry]:
         """The files below the folder ``real`` (resolved), shown as ``relative`` to the root."""
-        self._pending.append(_Folder(real, relative, 1))
+        self._pending.append(_TreeFolder(real, relative, 1))
         while self._pending or self._linked:
             folder = self._pending.pop() if self._pending else self._linked.popleft()
             if folder.real in self._seen:
@@ -52,8 +52,8 @@ class Walk:
             self._seen.add(folder.real)
             yield from self._list(folder)
 
-    def _list(self, folder: _Folder) -> Iterator[SourceEntry]:
-        below: list[_Folder] = []
+    def _list(self, folder: _TreeFolder) -> Iterator[SourceEntry]:
+        below: list[_TreeFolder] = []
         for raw, attributes in self._names(folder):
             name = os.fsdecode(raw)
             shown = f"{folder.relative}/{encode_name(name)}" if folder.relative else encode_name(name)
@@ -69,7 +69,7 @@ class Walk:
                 self._skip(shown, SkipReason.NO_DOCUMENT)
                 continue
             path = folder.real.rstrip(b"/") + b"/" + raw
-            queue: list[_Folder] | deque[_Folder] = below
+            queue: list[_TreeFolder] | deque[_TreeFolder] = below
             if stat.S_ISLNK(attributes.mode):
                 target = self._target(path, shown)
                 if target is None:
@@ -79,12 +79,12 @@ class Walk:
             if stat.S_ISREG(attributes.mode):
                 yield _entry(shown, name, attributes)
             elif stat.S_ISDIR(attributes.mode):
-                self._enqueue(queue, _Folder(path, shown, folder.level + 1))
+                self._enqueue(queue, _TreeFolder(path, shown, folder.level + 1))
             else:
                 self._skip(shown, SkipReason.NOT_A_FILE)
         self._pending.extend(reversed(below))
 
-    def _names(self, folder: _Folder) -> list[tuple[bytes, Attributes]]:
+    def _names(self, folder: _TreeFolder) -> list[tuple[bytes, Attributes]]:
         where = self._tree.show(folder.real)
         try:
             return sorted(self._tree.names(folder.real))
@@ -112,7 +112,7 @@ class Walk:
             self._skip(shown, SkipReason.BROKEN_LINK)
             return None
 
-    def _enqueue(self, queue: list[_Folder] | deque[_Folder], folder: _Folder) -> None:
+    def _enqueue(self, queue: list[_TreeFolder] | deque[_TreeFolder], folder: _TreeFolder) -> None:
         if not self._recursive:
             return
         if self._max_depth is not None and folder.level > self._max_depth:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path
 
 from docfleet.core.errors import CorruptFile, PasswordRequired
 from docfleet.tools.builtin.text_extractor.document import SEND_AGAIN, Document, ReadOptions, reading_of
 from docfleet.tools.sdk import media
-from docfleet.tools.sdk.smime import NoContent, Sealed, document_in
+from docfleet.tools.sdk.smime import NoContent, Sealed, document_in, is_message
 
 
 def read_envelope(path: Path, options: ReadOptions) -> Document:
@@ -29,7 +28,7 @@ def read_envelope(path: Path, options: ReadOptions) -> Document:
         file.write(content)
         file.flush()
         inner = Path(file.name)
-        mime = media.EML if re.match(rb"(?:Content-|MIME-)[\w-]+:", content) else media.detect(inner)
+        mime = media.EML if is_message(content) else media.detect(inner)
         document = reader_of(mime)(inner, options)
     document.metadata["envelope"] = "signed, not verified"
     return document

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from docfleet.core.errors import DocfleetError, RunnerUnavailable, ToolFailed, ToolStopped, error_from_code
+from docfleet.core.error_codes import error_from_code
+from docfleet.core.errors import DocfleetError, RunnerUnavailable, ToolFailed, ToolStopped
 from docfleet.core.faults import point
 from docfleet.core.runs import RunLine, RunRequest, RunState
 from docfleet.workers.shared.clients.transport import Transport

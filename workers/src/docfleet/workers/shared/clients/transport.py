@@ -14,6 +14,7 @@ import msgspec
 import requests
 import structlog
 
+from docfleet.core.error_codes import error_from_code
 from docfleet.core.errors import (
     AlreadyFinal,
     BackendUnavailable,
@@ -22,7 +23,6 @@ from docfleet.core.errors import (
     MachineTrouble,
     NotAllowed,
     NotFound,
-    error_from_code,
 )
 from docfleet.core.machine import machine_trouble
 from docfleet.workers.shared.infrastructure.patterns.breaker import Breaker

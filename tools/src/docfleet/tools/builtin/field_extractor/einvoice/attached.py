@@ -10,7 +10,7 @@ from typing import Any
 
 from docfleet.tools.builtin.field_extractor.einvoice.xml import MAX_BYTES
 from docfleet.tools.sdk import media
-from docfleet.tools.sdk.smime import NoContent, Sealed, document_in
+from docfleet.tools.sdk.smime import NoContent, Sealed, document_in, is_message
 
 KINDS = (media.EML, media.MSG, media.SMIME)
 _MAX_FILES = 100
@@ -38,8 +38,7 @@ def _within(name: str, raw: bytes, kind: str) -> Iterator[tuple[str, bytes]]:
             content = document_in(raw)
         except (Sealed, NoContent):
             return
-        head = content[:256].lower()
-        if head.startswith((b"content-", b"mime-version")):
+        if is_message(content):
             yield from _within(name, content, media.EML)
         elif len(content) <= MAX_BYTES:
             yield name.removesuffix(".p7m"), content
