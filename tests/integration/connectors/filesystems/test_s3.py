@@ -433,7 +433,7 @@ def test_settings_that_cannot_be(more: dict[str, str]) -> None:
         files.check()
 
 
-def test_the_first_of_a_million_keys_come_before_the_rest_is_listed(files: S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_of_a_million_keys_are_a_stream(files: S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import UTC, datetime
 
     now = datetime.now(UTC)
