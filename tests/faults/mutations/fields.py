@@ -43,4 +43,29 @@ MUTANTS = (
             "if not _NO_CODE",
         ),
     ),
+    mutant(
+        "two invoices in one text are none",
+        f"{_TESTS}/test_presets.py::test_of_two_invoices_in_one_text_none_is_the_document",
+        (f"{_CODE}/invoices.py", "if any(one not in each and each not in one for", "if any(False for"),
+    ),
+    mutant(
+        "a number with a misread sign is none",
+        f"{_TESTS}/test_amounts.py::test_a_number_with_a_misread_sign_is_left_out",
+        (f"{_CODE}/amounts.py", "|{_MISREAD})", ")"),
+    ),
+    mutant(
+        "the date of a delivery is none of issue",
+        f"{_TESTS}/test_presets.py::test_the_only_date_is_none_of_issue_where_it_has_another_label",
+        (f"{_CODE}/invoices.py", "next(iter(left - others), None)", "next(iter(left), None)"),
+    ),
+    mutant(
+        "an amount of the XML is no part of another in the text",
+        f"{_TESTS}/einvoice/test_checks.py::test_a_round_amount_is_no_part_of_another",
+        (f"{_CODE}/einvoice/checks.py", r"(?!\d|{_GROUP_MARK}\d)", r"(?!\d)"),
+    ),
+    mutant(
+        "a total in another currency is a failed check",
+        f"{_TESTS}/einvoice/test_reader.py::test_a_total_in_another_currency_is_no_success",
+        (f"{_CODE}/einvoice/checks.py", "if invoice.total_currency not in (None, invoice.currency):", "if False:"),
+    ),
 )

@@ -89,3 +89,15 @@ def test_every_amount_survives_writing(cents: int, marks: str, negative: bool) -
 @pytest.mark.parametrize(("written", "value"), [("12", 12), ("1,234", 1234), ("1 234", 1234), ("x", None), ("-5", -5)])
 def test_integers(written: str, value: int | None) -> None:
     assert parse_integer(written) == value
+
+
+@pytest.mark.parametrize(
+    "written", ["1,2O0.50", "1.200,5O", "1.2B0,50", "$l,200.50", "12O", "1.200.50", "1,200,50", "1.2l0.500,00"]
+)
+def test_a_number_with_a_misread_sign_is_left_out(written: str) -> None:
+    assert parse_amount(written, AUTO) is None
+
+
+@pytest.mark.parametrize(("written", "value"), [("12 Stk", 12.0), ("10 l", 10.0), ("12.50S", 12.5), ("12.50Z.", 12.5)])
+def test_a_word_behind_a_number_is_no_misread_digit(written: str, value: float) -> None:
+    assert parse_amount(written, AUTO) == value

@@ -153,3 +153,43 @@ def test_items_that_are_not_the_total_are_left_out() -> None:
 def test_each_check_can_fail(fields: dict[str, Any], check: str) -> None:
     (made,) = checks_of(fields)
     assert made["check"] == check and made["ok"] is False and made["detail"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Order date: 1 March 2024", "Delivered on 1 March 2024", "Leistungsdatum: 01.03.2024", "Lieferdatum 01.03.2024",
+        "Date de livraison : 01/03/2024", "Ordine n. 5 del 01/03/2024", "Card expires 01/03/2027",
+        "Data dostawy: 01.03.2024", "DELIVERY DATE\n01/03/2024",
+    ],
+)  # fmt: skip
+def test_the_only_date_is_none_of_issue_where_it_has_another_label(line: str) -> None:
+    assert "date" not in invoice(f"Harbour\nInvoice No: A-17\n{line}\nTotal EUR 100.00\n")
+
+
+def test_the_only_date_beside_a_place_is_that_of_issue() -> None:
+    assert invoice("Harbour\nInvoice No: A-17\nLeeds, 1 March 2024\nTotal EUR 100.00\n")["date"] == "2024-03-01"
+
+
+def test_a_credit_note_takes_nothing_of_the_invoice_it_corrects() -> None:
+    corrected = "Datum: 05.03.2024\nzu Rechnung Nr. A-17 vom 01.02.2024\nGesamtbetrag 119,00 EUR\n"
+    found = invoice(f"Harbour\nGutschrift Nr. GS-5\n{corrected}")
+    assert (found["invoice_number"], found["date"], found["amount"]) == ("GS-5", "2024-03-05", -119.0)
+    assert "invoice_number" not in invoice(f"Harbour\nGutschrift\n{corrected}")
+
+
+@pytest.mark.parametrize("line", ["Total pieces: 12", "Total weight: 340.50 kg", "Total hours 12.50 h"])
+def test_a_total_of_pieces_or_weights_is_no_amount(line: str) -> None:
+    assert invoice(f"Harbour\nInvoice No: A-17\nTotal: EUR 1,250.00\n{line}\n")["amount"] == 1250.0
+
+
+def test_a_whole_total_counts_where_there_is_no_other() -> None:
+    assert invoice("Harbour\nInvoice No: A-17\nNet 105.04\nTotal: EUR 125\n")["amount"] == 125.0
+
+
+def test_of_two_invoices_in_one_text_none_is_the_document() -> None:
+    page = "Harbour\nInvoice No: {}\nInvoice date: 5 March 2024\nTotal EUR {}\n"
+    both = page.format("A-17", "100.00") + "\f" + page.format("A-18", "200.00")
+    assert "invoice_number" not in invoice(both)
+    slip = page.format("A-17", "100.00") + "Please cut here\nInvoice No: 17\n"
+    assert invoice(slip)["invoice_number"] == "A-17"

@@ -48,10 +48,26 @@ def test_the_text_may_write_them_in_any_notation(date: str, amount: str) -> None
         ("RE-2024/17 of 05.03.2024: 1.234,51", ["text_amount"]),
         ("RE-2024/17 of 05.03.2024: 11.234,50", ["text_amount"]),
         ("RE-2024/17 of 05.03.2024: 12,34", ["text_amount"]),
+        ("RE-2024/17 of 05.03.2024: 71.234,50", ["text_amount"]),
+        ("RE-2024/17 of 05.03.2024: 1.234,505", ["text_amount"]),
+        ("RE-2024/171 of 05.03.2024: 1.234,50", ["text_number"]),
+        ("RE-2024/17 of 5 April 2024: 1.234,50", ["text_date"]),
+        ("RE-2024/17 of 5 d\u00e9cembre 2024: 1.234,50", ["text_date"]),
     ],
 )
 def test_another_value_in_the_text_is_a_difference(text: str, missing: list[str]) -> None:
     assert failed(checks.against_text(invoice(), _FILLER + text, by_ocr=False)) == missing
+
+
+@pytest.mark.parametrize("written", ["1.200,50", "5.200,00", "20000", "1,200,000.00", "200.75"])
+def test_a_round_amount_is_no_part_of_another(written: str) -> None:
+    text = f"{_FILLER}RE-2024/17, 05.03.2024, {written}"
+    assert failed(checks.against_text(invoice(gross=Decimal("200.00")), text, by_ocr=False)) == ["text_amount"]
+
+
+def test_the_text_may_write_more_zeros() -> None:
+    text = _FILLER + "RE-2024/17, 05.03.2024, 12.500"
+    assert not failed(checks.against_text(invoice(gross=Decimal("12.500")), text, by_ocr=False))
 
 
 def test_a_round_amount_may_be_written_without_cents() -> None:

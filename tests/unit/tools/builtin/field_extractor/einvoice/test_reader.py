@@ -44,6 +44,25 @@ def test_it_may_stand_in_the_envelope_of_peppol(read: Any) -> None:
     assert read(envelope.encode()).fields["invoice_number"] == "U-1"
 
 
+def test_two_invoices_in_one_envelope_are_no_success(read: Any) -> None:
+    invoice = ubl().partition("?>")[2]
+    both = invoice + invoice.replace("U-1", "U-2")
+    found = read(f'<StandardBusinessDocument xmlns="urn:x">{both}</StandardBusinessDocument>'.encode())
+    assert failed(found) == ["one_invoice"]
+
+
+def test_a_total_in_another_currency_is_no_success(read: Any) -> None:
+    gross = "<ram:GrandTotalAmount"
+    assert failed(read(ubl().replace('currencyID="EUR"', 'currencyID="USD"').encode())) == ["currency"]
+    assert failed(read(cii().replace(gross, f'{gross} currencyID="USD"').encode())) == ["currency"]
+
+
+def test_of_a_total_in_two_currencies_the_invoice_s_counts(read: Any) -> None:
+    gross = '<ram:GrandTotalAmount currencyID="USD">130.00</ram:GrandTotalAmount><ram:GrandTotalAmount'
+    found = read(cii().replace("<ram:GrandTotalAmount", f'{gross} currencyID="EUR"').encode())
+    assert found.agrees and (found.fields["amount"], found.fields["currency"]) == (119.0, "EUR")
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -22,6 +22,8 @@ _SAME_AS = str.maketrans(
     {**dict.fromkeys(SPACES, " "), **dict.fromkeys("\u2019\u02bc\u2018`\u00b4\u066c", "'"), "\u066b": "\u2396",
      "\uff0e": ".", "\uff0c": ","}
 )  # fmt: skip
+# Letters that OCR reads for digits: where they stand within a number, it is not known.
+_MISREAD = r"(?:[OoQDIlSBZ]{1,3}[.,]?\d|[OoIl]{1,3}(?![\w/]))"
 _GROUP_DIGITS = 3
 _MAX_DIGITS = 15
 
@@ -48,7 +50,7 @@ def number_pattern() -> re.Pattern[str]:
         rf"(?P<even>[.,]\s?[{_MINUS}\u2014]{{1,2}}(?![\w{_MINUS}]))?"
         rf"(?:(?:\s?(?:{sign_pattern()})(?=[{_MINUS}]|\s?C[Rr]\b))?"
         rf"(?:(?P<behind>[{_MINUS}](?![\w{_MINUS}]))|\s?(?P<credit>CR\b|Cr\b)))?"
-        rf"(?![\d%\u066a]|[.,/{_MINUS}\u00b7]\d|\s?[%\u066a])"
+        rf"(?![\d%\u066a]|[.,/{_MINUS}\u00b7]\d|\s?[%\u066a]|{_MISREAD})"
     )
 
 
@@ -104,6 +106,8 @@ def _read(written: str, locale: Locale) -> float | None:
         return float(digits)
     last = marks[-1]
     integer, _, fraction = digits.rpartition(last)
+    if len(marks) > 1 and len(set(marks)) == 1 and len(fraction) != _GROUP_DIGITS:
+        return None  # 1.200.50: one of the marks was misread
     if len(set(marks)) == 1 and not _is_decimal(last, len(marks), integer, fraction, locale):
         integer, fraction = digits, "0"
     return float(re.sub(r"\D", "", integer or "0") + "." + fraction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import combinations
 
 from docfleet.tools.builtin.field_extractor.labels import Hit
 from docfleet.tools.builtin.field_extractor.reading import BRACKETS, Found, Reading
@@ -52,16 +53,24 @@ def kind_of(reading: Reading) -> str:
 
 
 def number_of(reading: Reading, kind: str) -> str | None:
-    """The document's own number."""
+    """The document's own number; None where it holds several documents, each with a labelled number."""
     found: list[tuple[float, str]] = []
+    stated: set[str] = set()
     for order, hit in enumerate(reading.of("invoice_number", "credit_number", "document", "credit")):
         if reading.is_other(hit) or (hit.start and reading.text[hit.start - 1] == "-"):
             continue
         other = (kind == "credit_note") != bool(hit.fields & {"credit", "credit_number"})
+        if other and kind == "credit_note" and reading.before(hit).strip():
+            continue  # what it corrects: "zu Rechnung Nr. 17"
         less = order / 100 + (_OTHER_DOCUMENT if other and kind == "credit_note" else 0)
         labelled = bool(hit.fields & {"invoice_number", "credit_number"})
         for score, code in _numbers(reading, hit, labelled=labelled):
             found.append((score - less, code))
+            if score == _BESIDE and not other:
+                stated.add(code.casefold())
+    # A number is also written without its series.
+    if any(one not in each and each not in one for one, each in combinations(stated, 2)):
+        return None
     return max(found, key=lambda item: item[0])[1] if found else None
 
 
@@ -143,11 +152,11 @@ def _codes(reading: Reading, start: int, end: int) -> Iterator[Found[str]]:
             yield match.start("code"), match.end(), match["code"]
 
 
-def date_of(reading: Reading) -> str | None:
+def date_of(reading: Reading, kind: str) -> str | None:
     """The date of issue: by its label, by the title, by the word "date" alone, else the only date there is."""
     found = [
         *_labelled_dates(reading, "issued", _BESIDE),
-        *_title_dates(reading),
+        *_title_dates(reading, kind),
         *_labelled_dates(reading, "date", 50),
     ]
     if found:
@@ -155,8 +164,18 @@ def date_of(reading: Reading) -> str | None:
     if any(reading.of("issued")):
         return None  # it is there, and could not be read
     due = {value for _, value in _labelled_dates(reading, "due", _BESIDE)}
-    every = {value for _, _, value in reading.dates(0, len(reading.text))}
-    return next(iter(every - due)) if len(every - due) == 1 and len(every) <= 2 else None
+    every = [(at, value) for at, _, value in reading.dates(0, len(reading.text))]
+    left = {value for _, value in every} - due
+    if len(left) != 1 or len({value for _, value in every}) > 2:
+        return None
+    others = {value for _, value in _labelled_dates(reading, "event", _BESIDE)}
+    others |= {value for at, value in every if _is_of_another(reading, at)}
+    return next(iter(left - others), None)
+
+
+def _is_of_another(reading: Reading, at: int) -> bool:
+    """Whether the words before a date in its line make it that of a delivery or of another document."""
+    return any(reading.within(reading.line(at)[0], at, "event", "reference"))
 
 
 def due_of(reading: Reading) -> str | None:
@@ -183,10 +202,12 @@ def _labelled_dates(reading: Reading, field: str, score: float) -> Iterator[tupl
                 yield score - 10 - order / 100, below[2]
 
 
-def _title_dates(reading: Reading) -> Iterator[tuple[float, str]]:
+def _title_dates(reading: Reading, kind: str) -> Iterator[tuple[float, str]]:
     """Dates in the line of the title: "Rechnung Nr. 7 vom 5. März 2024"."""
     for order, hit in enumerate(reading.of("document", "credit", "invoice_number", "credit_number")):
         titled = not reading.before(hit).strip()
+        if not titled and kind == "credit_note" and not hit.fields & {"credit", "credit_number"}:
+            continue  # what it corrects: "zu Rechnung Nr. 17 vom 1. März"
         if reading.is_other(hit) or not (titled or hit.fields & {"invoice_number", "credit_number"}):
             continue
         start, end = reading.rest(hit, "due", "reference")

@@ -52,7 +52,7 @@ def _invoice(reading: Reading) -> dict[str, Any]:
     return {
         "kind": kind,
         "invoice_number": invoices.number_of(reading, kind),
-        "date": invoices.date_of(reading),
+        "date": invoices.date_of(reading, kind),
         "date_due": invoices.due_of(reading),
         "currency": currency,
         "amount": sums.gross,

@@ -25,6 +25,11 @@ _WITH = (
     r"in[ck]l[\w.]*|inkl[\w.]*|inc|sis\.?|med|con|com|avec|with|includ\w+|dahil|s|z|с|ar|su|vč\.?|včetně|vrátane"
     r"|w\s+tym|με|със?|dont|davon|darin|im|sa|so|koos"
 )
+_CENTS = re.compile(r"\d[.,\u00b7\u066b]\d{2}(?!\d)")
+# Behind a number that is no amount.
+_MEASURE = re.compile(
+    r"\s?(?:k?g|lbs?|km|k?wh|m[\u00b2\u00b3]|h|hrs?|hours?|std|stk|pcs?|pieces?|units?)(?!\w)", re.IGNORECASE
+)
 _PERCENT = re.compile(r"(?<![\w.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?[%\u066a]")
 
 
@@ -35,6 +40,7 @@ class Candidate:
     value: float
     score: float
     start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ def totals_of(reading: Reading) -> Totals:
         *_candidates(reading, "payable", _PAYABLE),
         *_candidates(reading, "total", _TOTAL),
     ]
+    gross = _with_cents(reading, gross)
     net, tax = list(_candidates(reading, "net", _GROSS)), list(_candidates(reading, "tax", _GROSS))
     gross, net, tax = (sorted(some, key=lambda c: -c.score)[:_MAX_CANDIDATES] for some in (gross, net, tax))
     proofs = [
@@ -85,6 +92,12 @@ def totals_of(reading: Reading) -> Totals:
     )
 
 
+def _with_cents(reading: Reading, gross: list[Candidate]) -> list[Candidate]:
+    """``gross`` without whole numbers, which count pieces where other totals have cents, and without weights."""
+    amounts_only = [each for each in gross if not _MEASURE.match(reading.text, each.end)]
+    return [each for each in amounts_only if _CENTS.search(reading.text, each.start, each.end)] or amounts_only
+
+
 def _line(reading: Reading, candidate: Candidate) -> str:
     return reading.text[slice(*reading.line(candidate.start))]
 
@@ -100,13 +113,13 @@ def _candidates(reading: Reading, field: str, score: float) -> Iterator[Candidat
         start, end = _rest(reading, hit)
         found = list(reading.amounts(start, _cell_end(reading.text, start, end)))
         if found and not _free_letters(reading, hit, start, found[0][0]):
-            at, _, value = found[0] if field == "net" else found[-1]
-            yield Candidate(value, score + late - (0 if not reading.before(hit).strip() else 8), at)
+            at, until, value = found[0] if field == "net" else found[-1]
+            yield Candidate(value, score + late - (0 if not reading.before(hit).strip() else 8), at, until)
         elif not found and (reading.is_cell(hit) or not reading.text[start:end].strip(" :.=")):
             less = _BELOW if field != "total" else _BELOW + _HEADING
             # The sum is the last line of a table.
-            for number, (at, _, value) in enumerate(reading.column(hit, reading.amounts)):
-                yield Candidate(value, score + late - less + number / 10, at)
+            for number, (at, until, value) in enumerate(reading.column(hit, reading.amounts)):
+                yield Candidate(value, score + late - less + number / 10, at, until)
 
 
 def _is_net(reading: Reading, hit: Hit, field: str) -> bool:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import chain, combinations
 from typing import Any
 
+from docfleet.tools.builtin.field_extractor import cldr
 from docfleet.tools.builtin.field_extractor.einvoice.model import Invoice
 
 Check = dict[str, Any]
@@ -17,7 +18,8 @@ _MAX_EXTRAS = 6
 # A page with fewer letters and digits is no rendering of an invoice.
 _FEW_CHARACTERS = 40
 _ORDINAL = r"(?:st|nd|rd|th|er|[.ºª])?"
-_MONTH_NAME = r"[^\W\d_]{3,12}\.?"
+_MONTH_NAME = r"([^\W\d_]{3,12})\.?"
+_GROUP_MARK = r"[.,'`\u2019\u00b4\u066b\u066c]"
 _BETWEEN = r"[\s.,/-]{0,3}(?:(?:de|del|of|di)\s{1,2})?"
 
 
@@ -29,6 +31,9 @@ def check(name: str, detail: str, *, ok: bool) -> Check:
 def totals(invoice: Invoice) -> list[Check]:
     """Net and tax are the gross, lines their sum, tax lines the tax: as far as the XML states the parts."""
     found = []
+    if invoice.total_currency not in (None, invoice.currency):
+        detail = f"the currency is {invoice.currency}, the gross is in {invoice.total_currency}"
+        found.append(check("currency", detail, ok=False))
     if invoice.gross is not None and invoice.net is not None and invoice.tax is not None:
         expected = invoice.net + invoice.tax
         found.append(
@@ -74,10 +79,10 @@ def against_text(invoice: Invoice, text: str, *, by_ocr: bool) -> list[Check]:
         return []
     found = []
     if invoice.number is not None:
-        ok = _squashed(invoice.number) in _squashed(text)
+        ok = _number_pattern(invoice.number).search(text) is not None
         found.append(check("text_number", f"invoice number {invoice.number} of the XML", ok=ok))
     if invoice.date is not None:
-        ok = _date_pattern(invoice.date).search(text) is not None
+        ok = any(_is_month(match, invoice.date) for match in _date_pattern(invoice.date).finditer(text))
         found.append(check("text_date", f"date {invoice.date} of the XML", ok=ok))
     if invoice.gross is not None:
         # Of an invoice that is paid in part, some print only what is left.
@@ -97,6 +102,14 @@ def _squashed(text: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
+def _number_pattern(number: str) -> re.Pattern[str]:
+    """The number in any case and with any marks; RE-1 is no part of RE-17."""
+    written = _squashed(number)
+    before = r"(?<!\d)" if written[:1].isdecimal() else ""
+    after = r"(?!\d)" if written[-1:].isdecimal() else ""
+    return re.compile(before + r"[\W_]*+".join(map(re.escape, written)) + after, re.IGNORECASE)
+
+
 def _with_ascii_digits(text: str) -> str:
     foreign = {character for character in set(text) if not character.isascii() and character.isdecimal()}
     return text.translate({ord(character): str(unicodedata.decimal(character)) for character in foreign})
@@ -114,7 +127,6 @@ def _date_pattern(iso: str) -> re.Pattern[str]:
         f"{years}{separator}{months}{separator}{days}",
         f"{year}{month}{day}",
         f"{day}{month}{year}",
-        # The name of the month is not looked up: any language has its own.
         f"{days}{_ORDINAL}{_BETWEEN}{_MONTH_NAME}{_BETWEEN}{years}",
         rf"{_MONTH_NAME}\s{{1,3}}{days}{_ORDINAL},?\s{{1,3}}{year}",
         rf"{year}{_BETWEEN}{_MONTH_NAME}{_BETWEEN}{days}",
@@ -122,11 +134,19 @@ def _date_pattern(iso: str) -> re.Pattern[str]:
     return re.compile("|".join(rf"(?<!\d)(?:{notation})(?!\d)" for notation in notations), re.IGNORECASE)
 
 
+def _is_month(match: re.Match[str], iso: str) -> bool:
+    """Whether the name in a date is that of its month; a name that no language knows may be."""
+    name = next((group for group in match.groups() if group), None)
+    known = cldr.months().get(name.casefold()) if name else None
+    return not known or int(iso[5:7]) in known
+
+
 def _amount_pattern(amount: Decimal) -> re.Pattern[str]:
     digits, _, fraction = f"{abs(amount):f}".partition(".")
     fraction = fraction.rstrip("0").ljust(2, "0")
     integer = r"[.,'`\u2019\u00b4\s]?".join(digits)
-    decimals = rf"\s?[.,]?\s?{fraction}"
+    decimals = rf"(?:[.,\u066b]\s?|\s[.,]?\s?){fraction}0*"
     if not int(fraction):
         decimals = f"(?:{decimals})?"
-    return re.compile(rf"(?<!\d){integer}{decimals}(?!\d)")
+    # 119.00 is no part of 1.119,00, and 100 none of 100.50.
+    return re.compile(rf"(?<!\d)(?<!\d{_GROUP_MARK}){integer}{decimals}(?!\d|{_GROUP_MARK}\d)")

@@ -40,8 +40,10 @@ def read(root: _Element) -> list[Invoice]:
         payable=model.decimal(text(totals, "DuePayableAmount")),
         line_total=model.decimal(text(totals, "LineTotalAmount")),
         net=model.decimal(text(totals, "TaxBasisTotalAmount")),
-        gross=model.decimal(text(totals, "GrandTotalAmount")),
     )
+    gross = model.stated_in(invoice.currency, [] if totals is None else totals.findall("GrandTotalAmount"))
+    if gross is not None:
+        invoice.gross, invoice.total_currency = model.decimal(text(gross, ".")), model.currency(gross.get("currencyID"))
     invoice.tax = _tax_total(totals, invoice.currency)
     if invoice.net is None and invoice.gross is not None and invoice.tax is not None:
         invoice.net = invoice.gross - invoice.tax

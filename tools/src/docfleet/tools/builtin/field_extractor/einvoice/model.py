@@ -6,7 +6,10 @@ import datetime
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
 
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,24}(?:\.\d{0,24})?|\.\d{1,24})", re.ASCII)
 # The schemas allow a point only. A comma before exactly two digits can be read in one way, too.
@@ -47,6 +50,8 @@ class Invoice:
     date: str | None = None
     date_due: str | None = None
     currency: str | None = None
+    total_currency: str | None = None
+    """What the gross says of itself, where it says anything."""
     is_credit_note: bool = False
     """By its type code. Its amounts may be written with either sign."""
     gross: Decimal | None = None
@@ -143,6 +148,12 @@ def date(text: str | None) -> str | None:
 def latest(dates: list[str | None]) -> str | None:
     """The date by which all has to be paid: of several, earlier ones are instalments or dates of a discount."""
     return max((each for each in dates if each is not None), default=None)
+
+
+def stated_in(currency: str | None, amounts: list[_Element]) -> _Element | None:
+    """Of an amount that is stated in several currencies, the one in ``currency``; else the first."""
+    own = [amount for amount in amounts if amount.get("currencyID") == currency]
+    return next(iter([*own, *amounts]), None)
 
 
 def currency(text: str | None) -> str | None:

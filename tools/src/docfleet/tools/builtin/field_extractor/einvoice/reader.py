@@ -97,25 +97,24 @@ def _invoices(source: XmlFile) -> tuple[str, list[Invoice]] | None:
         if _NAMES.search(source.name):
             raise XmlBroken("it holds no XML")
         return None
-    root = _root(plain(parse(source.content)))
-    if root is None:
+    roots = _roots(plain(parse(source.content)))
+    if not roots:
         return None
-    syntax, read_invoices = _SYNTAXES[str(root.tag)]
-    invoices = read_invoices(root)
+    syntax = _SYNTAXES[str(roots[0].tag)][0]
+    invoices = [invoice for root in roots for invoice in _SYNTAXES[str(root.tag)][1](root)]
     if not invoices:
         raise XmlBroken("it holds no invoice")
     return syntax, invoices
 
 
-def _root(document: _Element) -> _Element | None:
-    """The element that is an electronic invoice, in its envelope or alone."""
+def _roots(document: _Element) -> list[_Element]:
+    """The elements that are electronic invoices, in their envelope or alone."""
     candidates = document.iterchildren() if document.tag == _ENVELOPE else (document,)
-    for element in candidates:
-        if element.tag in _NAMED_SO_BY_OTHERS and element.find(_UBL_TOTALS) is None:
-            continue
-        if element.tag in _SYNTAXES:
-            return element
-    return None
+    return [
+        element
+        for element in candidates
+        if element.tag in _SYNTAXES and not (element.tag in _NAMED_SO_BY_OTHERS and element.find(_UBL_TOTALS) is None)
+    ]
 
 
 def _claims_to_be_one(source: XmlFile) -> bool:

@@ -36,6 +36,9 @@ def read(root: _Element) -> list[Invoice]:
         iban=model.iban(*(text(each, ".") for each in root.iterfind("PaymentMeans/PayeeFinancialAccount/ID"))),
         lines=[_line(item) for tag in ("InvoiceLine", "CreditNoteLine") for item in root.iterfind(tag)],
     )
+    stated = [] if totals is None else [*totals.findall("TaxInclusiveAmount"), *totals.findall("PayableAmount")]
+    if stated:
+        invoice.total_currency = model.currency(stated[0].get("currencyID"))
     if invoice.gross is None and invoice.payable is not None:
         prepaid = model.decimal(text(totals, "PrepaidAmount")) or 0
         invoice.gross = invoice.payable + prepaid - (rounding or 0)
