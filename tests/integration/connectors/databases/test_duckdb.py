@@ -159,7 +159,7 @@ def die_within(path: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     module.content_digest = die
-    module._Table.gave_way = die  # type: ignore[method-assign]
+    module._DuckdbTable.gave_way = die  # type: ignore[method-assign]
     target = TableSettings(on_change=module.OnChange.REPLACE)
     DuckdbDatabase({"path": path}).deliver(target, row({"n": 9}, document="d"))
 
