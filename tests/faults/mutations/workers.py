@@ -52,6 +52,15 @@ MUTANTS = (
         ("workers/src/docfleet/workers/shared/workflow/execution/batch.py", "release=self._given_up()", "release=[]"),
     ),
     mutant(
+        "a worker that reconnects publishes on the new channel",
+        "tests/integration/workers/shared/infrastructure/celery/test_builder.py::test_a_broker_that_restarts_is_waited_for[True]",
+        (
+            "workers/src/docfleet/workers/shared/infrastructure/celery/publishing.py",
+            "super().maybe_declare(entity)",
+            "super().maybe_declare(entity, retry, **retry_policy)",
+        ),
+    ),
+    mutant(
         "a worker that cannot send waits for the broker",
         "tests/integration/workers/shared/infrastructure/celery/test_builder.py::test_a_broker_that_restarts_is_waited_for[True]",
         (

@@ -8,6 +8,7 @@ from celery import Celery
 from kombu.entity import Exchange, Queue
 
 from docfleet.core.names import QueueName, TaskName, WorkerType
+from docfleet.workers.shared.infrastructure.celery.publishing import Publishing
 from docfleet.workers.shared.infrastructure.celery.results import JsonLoader
 from docfleet.workers.shared.infrastructure.celery.task import ContextTask
 from docfleet.workers.shared.infrastructure.config.limits import on_redis
@@ -25,7 +26,7 @@ class WorkerBuilder:
     def build_celery_app(worker_type: WorkerType, settings: WorkerSettings) -> Celery:
         """An app that consumes the type's queues and can send to all. Opens no connection."""
         spec = WORKERS[worker_type]
-        app = Celery(worker_type.value, task_cls=ContextTask, loader=JsonLoader, set_as_current=True)
+        app = Celery(worker_type.value, task_cls=ContextTask, loader=JsonLoader, amqp=Publishing, set_as_current=True)
         app.conf.update(celery_config(spec, settings))
         return app
 
