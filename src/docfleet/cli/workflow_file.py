@@ -34,7 +34,8 @@ from docfleet.cli.variables import Variables
 from docfleet.core.errors import InvalidInput
 from docfleet.core.management import MAX_REQUEST_BYTES
 from docfleet.core.masking import mask_text
-from docfleet.core.names import API_CONNECTOR, ApiName, GivenName, readable_error
+from docfleet.core.names import API_CONNECTOR, ApiName, GivenName
+from docfleet.core.readable_errors import readable_error
 from docfleet.core.schedule import Schedule
 from docfleet.core.settings import environment
 
@@ -159,7 +160,7 @@ def read_workflow(path: Path, *, source: Path | None = None, output: Path | None
     try:
         checked = msgspec.convert(document, _Sections)
     except msgspec.ValidationError as error:
-        raise WorkflowFileInvalid(_explain(path, str(error), lines)) from error
+        raise WorkflowFileInvalid(_explain(path, str(error), lines, _Sections)) from error
     _check_endpoints(path, checked, lines)
     _check_notifications(path, checked, lines)
     folder = path.absolute().parent
@@ -188,7 +189,7 @@ def read_endpoints(path: Path) -> dict[str, Any] | tuple[dict[str, Any], dict[st
     try:
         msgspec.convert(document, EndpointSection)
     except msgspec.ValidationError as error:
-        raise WorkflowFileInvalid(_explain(path, str(error), lines)) from error
+        raise WorkflowFileInvalid(_explain(path, str(error), lines, EndpointSection)) from error
     return _resolved(document, path.absolute().parent, None)
 
 
@@ -307,14 +308,14 @@ def _check_plain(path: Path, value: Any, at: tuple[str, ...], lines: dict[tuple[
         raise WorkflowFileInvalid(f"{path}, line {line}: {field}: a {kind} is not allowed here: put it in quotes")
 
 
-def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int]) -> str:
+def _explain(path: Path, message: str, lines: dict[tuple[str, ...], int], of: Any) -> str:
     location = _LOCATION.search(message)
     steps = tuple(name or index for name, index in _STEP.findall(location["path"])) if location else ()
     unknown = re.search(r"unknown field `(\w+)`", message)
     line = lines.get((*steps, unknown[1]) if unknown else steps)
     where = f", line {line}" if line else ""
     field = f"{'.'.join(steps)}: " if steps else ""
-    fault = readable_error(message[: location.start()] if location else message)
+    fault = readable_error(message[: location.start()] if location else message, of, steps)
     return mask_text(f"{path}{where}: {field}{fault[:1].lower()}{fault[1:].replace('`', '')}")
 
 

@@ -18,14 +18,8 @@ GivenName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_N
 """The name of a workflow, pipeline, notification or key: no blanks around it, because they would be invisible."""
 ApiName = Annotated[str, msgspec.Meta(pattern=_API)]
 """The name of a deployment, part of its URL."""
-_NAME_RULES = {_NAME_PATTERN: "one line, without blanks around it", _API: "1 to 100 letters, digits, '-' and '_'"}
-
-
-def readable_error(fault: str) -> str:
-    """The text of a msgspec error, for people: the rule for a name instead of its regular expression."""
-    for pattern, words in _NAME_RULES.items():
-        fault = fault.replace(f"`str` matching regex {pattern!r}", words)
-    return fault
+NAME_RULES = {_NAME_PATTERN: "one line, without blanks around it", _API: "1 to 100 letters, digits, '-' and '_'"}
+"""What each pattern means, for people."""
 
 
 class WorkflowType(StrEnum):

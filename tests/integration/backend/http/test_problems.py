@@ -111,3 +111,12 @@ def test_a_crash_shows_no_inside(api: Any, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(repository, "find", crash)
     problem = api.get(f"/api/v1/workflows/{uuid.uuid4()}", status=500)
     assert problem["code"] == "internal_error" and "secret" not in str(problem)
+
+
+def test_a_value_that_is_not_allowed_is_answered_with_those_that_are(api: Any) -> None:
+    endpoint: dict[str, Any] = {"connector": "sqlite", "settings": {}}
+    body = {"name": "w", "source": endpoint, "tools": [], "destination": endpoint | {"onChange": "update"}}
+    expected = "destination.onChange: Invalid enum value 'update': use one of append, replace"
+    assert api.put("/api/v1/workflows", body, status=400)["detail"] == expected
+    refused = api.get("/api/v1/executions?status=BEGUN", status=400)["detail"]
+    assert refused.startswith("status: Invalid enum value 'BEGUN': use one of COMPLETED, ERROR, EXECUTING")

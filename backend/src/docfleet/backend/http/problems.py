@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from litestar.types import ExceptionHandlersMap
 from docfleet.backend.calls.refusals import CallRefused
 from docfleet.backend.platform import database_errors
 from docfleet.core import errors
-from docfleet.core.names import readable_error
+from docfleet.core.readable_errors import readable_error
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +90,7 @@ def _refused(request: Request[Any, Any, Any], error: CallRefused) -> Response[An
 def _validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     faults = error.extra if isinstance(error.extra, list) else []
     texts = [
-        f"{item.get('key') or 'body'}: {readable_error(str(item.get('message')))}"
+        f"{item.get('key') or 'body'}: {_readable(request, str(item.get('message')), item.get('key'))}"
         for item in faults
         if isinstance(item, dict)
     ]
@@ -97,16 +98,27 @@ def _validation(request: Request[Any, Any, Any], error: ValidationException) -> 
     return _problem(request, 400, "invalid_input", "; ".join(texts) or error.detail, **more)
 
 
-def _of_body(error: msgspec.ValidationError) -> str | None:
+def _readable(request: Request[Any, Any, Any], fault: str, key: str | None) -> str:
+    """The fault of ``key``, a way into the body as ``destination.onChange`` or the name of a parameter."""
+    body = request.route_handler.parsed_data_field
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(key or "")
+    if parameter is not None:
+        return readable_error(fault, parameter.annotation)
+    steps = re.findall(r"[^.\[\]]+|\[\.*\d*\]", key or "")
+    return readable_error(fault, None if body is None else body.annotation, steps)
+
+
+def _of_body(request: Request[Any, Any, Any], error: msgspec.ValidationError) -> str | None:
     """The fault of a field of the body. Litestar reports a field that is named as a dependency (``settings``) as our
     fault."""
     text, _, field = str(error).rpartition(" - at `$.data.")
-    return f"{field.rstrip('`')}: {readable_error(text)}" if field and text else None
+    field = field.rstrip("`")
+    return f"{field}: {_readable(request, text, field)}" if field and text else None
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     status = error.status_code
-    if isinstance(error.__cause__, msgspec.ValidationError) and (fault := _of_body(error.__cause__)):
+    if isinstance(error.__cause__, msgspec.ValidationError) and (fault := _of_body(request, error.__cause__)):
         return _problem(request, 400, "invalid_input", fault, errors=[fault])
     if status == 405 and (error.headers or {}).get("allow") == "websocket":
         response = _problem(request, 426, "upgrade_required", "the path is served over a WebSocket: ask for an upgrade")
