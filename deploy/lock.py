@@ -32,7 +32,7 @@ def main() -> None:
     pins = uv(*EXPORT, "--no-hashes", "--all-packages", "--all-groups", "--all-extras").splitlines()
     write_pins(sorted({pin.strip() for pin in pins if pin.strip()}, key=str.lower))
     uv("lock")
-    hashed = uv(*EXPORT, "--all-packages", "--no-dev")
+    hashed = uv(*EXPORT, "--all-packages", "--all-extras", "--no-dev")
     if "://" in hashed:
         sys.exit("deploy/lock.py: the export names an address; install every package from an index")
     REQUIREMENTS.write_text(hashed, encoding="utf-8")

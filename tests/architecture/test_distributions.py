@@ -61,3 +61,11 @@ def test_a_member_declares_what_it_imports(member: str) -> None:
     if "celery" in known:
         missing -= COMES_WITH_CELERY
     assert missing == UNDECLARED.get(member, set())
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_an_image_has_what_a_member_may_import(member: str) -> None:
+    exported = (ROOT / "deploy" / "requirements.txt").read_text("utf-8")
+    installed = {normalized(name) for name in re.findall(r"^([\w.-]+)==", exported, re.MULTILINE)}
+    members = {f"docfleet-{each}" for each in MEMBERS}
+    assert declared(ROOT / member / "pyproject.toml") - members <= installed
